@@ -1,0 +1,203 @@
+/**
+ * PacketEngine: the whole interface between what decides (TypeScript) and what moves packets (data-plane.md §4).
+ *
+ * The engine owns the TUN and the UDP sockets, transport keys, counters, replay windows, allowed IPs, paths, staged
+ * packets, MAC1/MAC2/cookie checks. It never sees a private key, never runs a handshake, and never roams by itself
+ * (except for WireGuard-only peers). The portable and the native engine both implement exactly this.
+ */
+import type { SockAddr } from '#shared/ip/address.ts';
+
+/** Chosen by the caller, 1..2^20. */
+export type PeerId = number;
+
+/** Valid only during the callback that handed it over; copy what you keep. */
+export type BorrowedBytes = Uint8Array;
+
+export interface EngineConfig {
+  /** Name of the TUN interface, an in-memory device for tests, or none. */
+  readonly tun:
+    | { readonly kind: 'device'; readonly name: string }
+    | { readonly kind: 'memory'; readonly tun: MemoryTun }
+    | { readonly kind: 'none' };
+  readonly mtu: number;
+  /** UDP port for both families; 0 picks one. */
+  readonly port: number;
+  /** SO_MARK for underlay sockets; undefined = none. */
+  readonly mark?: number | undefined;
+  /** Where the sockets come from; the default is the system. Tests hand in a simulated wire. */
+  readonly sockets?: SocketFactory | undefined;
+  /** Handshake rate at which the engine counts as under load; the default is data-plane.md §1.8's. */
+  readonly underLoadHandshakes?: number | undefined;
+}
+
+/** A TUN made of two callbacks. `receive` is called with packets that the engine delivers to the host. */
+export interface MemoryTun {
+  receive(packet: Uint8Array): void;
+  /** Set by the engine: hands it a packet as if read from the device. */
+  send: ((packet: Uint8Array) => void) | undefined;
+}
+
+export interface UdpSocket {
+  readonly port: number;
+  send(to: SockAddr, datagram: Uint8Array): void;
+  close(): Promise<void>;
+}
+export interface SocketFactory {
+  open(options: {
+    readonly family: 4 | 6;
+    readonly port: number;
+    readonly mark?: number | undefined;
+    readonly receive: (from: SockAddr, datagram: BorrowedBytes) => void;
+    readonly failed: (error: Error) => void;
+  }): Promise<UdpSocket>;
+}
+
+export interface Keypair {
+  readonly peer: PeerId;
+  readonly role: 'initiator' | 'responder';
+  readonly localIndex: number;
+  readonly remoteIndex: number;
+  /** 32 bytes each; the engine copies them, the caller then wipes its own. */
+  readonly sendKey: Uint8Array;
+  readonly receiveKey: Uint8Array;
+  /** Engine clock, ms (`nowMs`). */
+  readonly createdMs: number;
+  /** Inner packet to send before anything staged (TSMP disco advertisement). */
+  readonly firstPacket?: Uint8Array | undefined;
+}
+
+/** How datagrams reach a peer. */
+export type PathMode = 'direct' | 'direct+relay' | 'relay' | 'none';
+export interface PeerPath {
+  readonly mode: PathMode;
+  readonly direct?: SockAddr | undefined;
+  readonly relayRegion?: number | undefined;
+  /** Engine clock ms after which `direct` counts as `direct+relay`; undefined = no end. */
+  readonly validUntilMs?: number | undefined;
+}
+
+export interface Route {
+  /** `ip/bits`. */
+  readonly prefix: string;
+  readonly peer: PeerId;
+}
+
+export type EngineOp =
+  /** 32-byte static public key of this node, for mac1 and cookies. */
+  | { readonly op: 'set-identity'; readonly publicKey: Uint8Array }
+  | {
+      readonly op: 'peer-add';
+      readonly peer: PeerId;
+      readonly publicKey: Uint8Array;
+      readonly wireguardOnly?: boolean;
+      readonly jailed?: boolean;
+    }
+  | { readonly op: 'peer-del'; readonly peer: PeerId }
+  /** The full table: cryptokey routing in both directions. */
+  | { readonly op: 'routes-set'; readonly routes: readonly Route[] }
+  | { readonly op: 'install-keypair'; readonly keypair: Keypair }
+  | { readonly op: 'pending-add'; readonly index: number; readonly peer: PeerId }
+  | { readonly op: 'pending-del'; readonly index: number }
+  | { readonly op: 'erase-keys'; readonly peer: PeerId | 'all' }
+  | { readonly op: 'expire-send'; readonly peer: PeerId }
+  /** Drops what waits for a handshake of that peer (the handshake gave up). */
+  | { readonly op: 'drop-staged'; readonly peer: PeerId }
+  | { readonly op: 'path-set'; readonly peer: PeerId; readonly path: PeerPath }
+  | { readonly op: 'send-keepalive'; readonly peer: PeerId }
+  /** Addresses whose packets go to TypeScript instead of a peer, and our own addresses. */
+  | { readonly op: 'local-ips'; readonly own: readonly string[]; readonly service: readonly string[] }
+  | { readonly op: 'bind'; readonly port: number; readonly mark?: number | undefined };
+
+/** Why the engine wants a handshake (data-plane.md §4.4, type 32). */
+export type HandshakeReason = 'no-key' | 'age-120' | 'age-165' | 'counter' | 'keepalive-without-key';
+
+export type EngineRecord =
+  | { readonly type: 'disco'; readonly from: SockAddr; readonly data: BorrowedBytes }
+  | { readonly type: 'stun'; readonly from: SockAddr; readonly data: BorrowedBytes }
+  /** WireGuard types 1 to 3, after mac1 (and mac2 and the limiter when under load). `from` is undefined over a relay. */
+  | {
+      readonly type: 'handshake';
+      readonly from: SockAddr | undefined;
+      readonly peer: PeerId | undefined;
+      readonly data: BorrowedBytes;
+    }
+  | {
+      readonly type: 'relay-out';
+      readonly peer: PeerId;
+      readonly region: number;
+      readonly data: BorrowedBytes;
+    }
+  /** Inner packet from the host to a service address. */
+  | { readonly type: 'local'; readonly data: BorrowedBytes }
+  | { readonly type: 'tsmp'; readonly peer: PeerId; readonly data: BorrowedBytes }
+  | { readonly type: 'icmp-echo-reply'; readonly peer: PeerId; readonly data: BorrowedBytes }
+  | { readonly type: 'need-handshake'; readonly peer: PeerId; readonly reason: HandshakeReason }
+  | { readonly type: 'key-confirmed'; readonly peer: PeerId; readonly localIndex: number }
+  | { readonly type: 'peer-active'; readonly peer: PeerId }
+  /** Authenticated packet from an address that is not the peer's path; for WireGuard-only peers the path has moved. */
+  | { readonly type: 'new-address'; readonly peer: PeerId; readonly from: SockAddr }
+  | { readonly type: 'need-path'; readonly peer: PeerId }
+  | { readonly type: 'path-error'; readonly peer: PeerId | undefined; readonly code: string }
+  | { readonly type: 'device'; readonly what: 'tun-gone' | 'socket-dead'; readonly detail: string }
+  | { readonly type: 'unknown-destination'; readonly ip: string };
+
+export type InjectPacket =
+  /** Raw datagram from our own port: disco, STUN, handshake messages. */
+  | { readonly kind: 'udp'; readonly to: SockAddr; readonly data: Uint8Array }
+  /** A handshake message to wherever the peer's path leads. */
+  | { readonly kind: 'peer-datagram'; readonly peer: PeerId; readonly data: Uint8Array }
+  /** WireGuard datagram that a relay delivered from `peer`. */
+  | { readonly kind: 'relay-in'; readonly peer: PeerId; readonly region: number; readonly data: Uint8Array }
+  /** Inner packet to the host. */
+  | { readonly kind: 'to-host'; readonly data: Uint8Array }
+  /** Inner packet to route and encrypt as if read from the TUN. */
+  | { readonly kind: 'from-host'; readonly data: Uint8Array }
+  /** Inner packet to a given peer. */
+  | { readonly kind: 'to-peer'; readonly peer: PeerId; readonly data: Uint8Array };
+
+/** Engine clock ms, 0 = unset (data-plane.md §4.6). Byte counts are of inner packets plus WireGuard overhead. */
+export interface PeerActivity {
+  readonly peer: PeerId;
+  readonly unansweredSince: number;
+  readonly keepaliveOwedSince: number;
+  readonly lastTxAny: number;
+  readonly lastRxAny: number;
+  readonly rxBestAt: number;
+  readonly lastHandshakeMs: number;
+  readonly txBytes: number;
+  readonly rxBytes: number;
+  readonly txPackets: number;
+  readonly rxPackets: number;
+}
+
+/** Counters by name, append-only. Names of drops begin with `drop.`. */
+export type EngineStats = Readonly<Record<string, bigint>>;
+
+export interface EngineCaps {
+  readonly maxMtu: number;
+  readonly aead: string;
+  readonly threads: number;
+}
+
+export interface PacketEngine {
+  readonly kind: 'native' | 'portable';
+  readonly caps: EngineCaps;
+  /** Opens TUN and sockets. Rejects with RhumbError `not-allowed`, `unavailable` or `conflict`. */
+  start(config: EngineConfig): Promise<void>;
+  /** Synchronous and atomic: all operations or none. Throws RhumbError `bad-argument`, `not-found`, `conflict`. */
+  apply(ops: readonly EngineOp[]): void;
+  /** Number of packets accepted. */
+  inject(packets: readonly InjectPacket[]): number;
+  onRecords(handle: (batch: Iterable<EngineRecord>) => void): void;
+  /** The listed peers, or all that ever had traffic. */
+  peers(ids?: readonly PeerId[]): PeerActivity[];
+  stats(): EngineStats;
+  /** Engine clock, ms, counts suspend. */
+  nowMs(): number;
+  /** Bound UDP port; 0 before start. */
+  readonly port: number;
+  /** Name of the TUN device as the OS gave it; undefined without one. */
+  readonly tunName: string | undefined;
+  stop(): Promise<void>;
+  destroy(): Promise<void>;
+}

@@ -1,0 +1,180 @@
+/** IPv4 and IPv6 addresses, prefixes and socket addresses: bytes inside, canonical text outside (RFC 5952). */
+
+/** 4 or 16 bytes. */
+export type IpBytes = Uint8Array;
+
+export interface Prefix {
+  readonly ip: IpBytes;
+  readonly bits: number;
+}
+
+/** An IP address in canonical text and a port. */
+export interface SockAddr {
+  readonly ip: string;
+  readonly port: number;
+}
+
+function parseV4(text: string): IpBytes | undefined {
+  const parts = text.split('.');
+  if (parts.length !== 4) return undefined;
+  const out = new Uint8Array(4);
+  for (const [i, part] of parts.entries()) {
+    if (!/^(0|[1-9]\d{0,2})$/.test(part)) return undefined;
+    const value = Number(part);
+    if (value > 255) return undefined;
+    out[i] = value;
+  }
+  return out;
+}
+
+function parseGroups(text: string): number[] | undefined {
+  if (text === '') return [];
+  const groups: number[] = [];
+  const parts = text.split(':');
+  for (const [i, part] of parts.entries()) {
+    if (part.includes('.')) {
+      const v4 = i === parts.length - 1 ? parseV4(part) : undefined;
+      if (v4 === undefined) return undefined;
+      const [a = 0, b = 0, c = 0, d = 0] = v4;
+      groups.push((a << 8) | b, (c << 8) | d);
+    } else {
+      if (!/^[0-9a-fA-F]{1,4}$/.test(part)) return undefined;
+      groups.push(Number.parseInt(part, 16));
+    }
+  }
+  return groups;
+}
+
+function parseV6(text: string): IpBytes | undefined {
+  const halves = text.split('::');
+  if (halves.length > 2) return undefined;
+  const head = parseGroups(halves[0] ?? '');
+  const tail = halves.length === 2 ? parseGroups(halves[1] ?? '') : [];
+  if (head === undefined || tail === undefined) return undefined;
+  const count = head.length + tail.length;
+  if (halves.length === 1 ? count !== 8 : count > 7) return undefined;
+  const out = new Uint8Array(16);
+  const put = (groups: readonly number[], from: number): void => {
+    for (const [i, group] of groups.entries()) {
+      out[2 * (from + i)] = group >> 8;
+      out[2 * (from + i) + 1] = group & 255;
+    }
+  };
+  put(head, 0);
+  put(tail, 8 - tail.length);
+  return out;
+}
+
+/** Accepts no zone, no brackets, no leading zeros in IPv4. */
+export function parseIp(text: string): IpBytes | undefined {
+  if (text.length > 45) return undefined;
+  return text.includes(':') ? parseV6(text) : parseV4(text);
+}
+
+function formatV6(ip: IpBytes): string {
+  const groups: number[] = [];
+  for (let i = 0; i < 16; i += 2) groups.push(((ip[i] as number) << 8) | (ip[i + 1] as number));
+  let bestAt = -1;
+  let bestLength = 1;
+  for (let i = 0; i < 8; i++) {
+    let length = 0;
+    while (i + length < 8 && groups[i + length] === 0) length++;
+    if (length > bestLength) {
+      bestAt = i;
+      bestLength = length;
+    }
+  }
+  const hex = (list: readonly number[]): string => list.map((g) => g.toString(16)).join(':');
+  if (bestAt < 0) return hex(groups);
+  return `${hex(groups.slice(0, bestAt))}::${hex(groups.slice(bestAt + bestLength))}`;
+}
+
+export function formatIp(ip: IpBytes): string {
+  return ip.length === 4 ? ip.join('.') : formatV6(ip);
+}
+
+/** Canonical text of an address, or undefined when it is none. */
+export function canonicalIp(text: string): string | undefined {
+  const ip = parseIp(text);
+  return ip === undefined ? undefined : formatIp(ip);
+}
+
+/** `ip/bits`, or a bare address as a single-host prefix. Host bits are kept; see `maskPrefix`. */
+export function parsePrefix(text: string): Prefix | undefined {
+  const slash = text.indexOf('/');
+  const ip = parseIp(slash < 0 ? text : text.slice(0, slash));
+  if (ip === undefined) return undefined;
+  const max = ip.length * 8;
+  if (slash < 0) return { ip, bits: max };
+  const digits = text.slice(slash + 1);
+  if (!/^(0|[1-9]\d{0,2})$/.test(digits) || Number(digits) > max) return undefined;
+  return { ip, bits: Number(digits) };
+}
+
+export const formatPrefix = (prefix: Prefix): string => `${formatIp(prefix.ip)}/${prefix.bits}`;
+
+/** The same prefix with its host bits cleared. */
+export function maskPrefix(prefix: Prefix): Prefix {
+  const ip = prefix.ip.slice();
+  for (let i = 0; i < ip.length; i++) {
+    const keep = Math.max(0, Math.min(8, prefix.bits - 8 * i));
+    ip[i] = (ip[i] as number) & (0xff << (8 - keep));
+  }
+  return { ip, bits: prefix.bits };
+}
+
+export function prefixContains(prefix: Prefix, ip: IpBytes): boolean {
+  if (prefix.ip.length !== ip.length) return false;
+  const whole = prefix.bits >> 3;
+  for (let i = 0; i < whole; i++) if (prefix.ip[i] !== ip[i]) return false;
+  const rest = prefix.bits & 7;
+  if (rest === 0) return true;
+  const mask = (0xff << (8 - rest)) & 0xff;
+  return (((prefix.ip[whole] as number) ^ (ip[whole] as number)) & mask) === 0;
+}
+
+/** `1.2.3.4:5` or `[2001:db8::1]:5`; a zone or an unbracketed IPv6 address gives undefined. */
+export function parseSockAddr(text: string): SockAddr | undefined {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
+  if (match === null) return undefined;
+  const ip = parseIp(match[1] ?? match[2] ?? '');
+  const port = Number(match[3]);
+  if (ip === undefined || port > 65_535 || (ip.length === 16) !== (match[1] !== undefined)) return undefined;
+  return { ip: formatIp(ip), port };
+}
+
+export const formatSockAddr = (addr: SockAddr): string =>
+  addr.ip.includes(':') ? `[${addr.ip}]:${addr.port}` : `${addr.ip}:${addr.port}`;
+
+/** An IPv4 address as IPv4-mapped IPv6 (`::ffff:a.b.c.d`), an IPv6 address as it is: 16 bytes. */
+export function to16(ip: IpBytes): Uint8Array {
+  if (ip.length === 16) return ip;
+  const out = new Uint8Array(16);
+  out[10] = out[11] = 0xff;
+  out.set(ip, 12);
+  return out;
+}
+
+/** The inverse of `to16`: 4 bytes for a mapped address. */
+export function unmap(ip: Uint8Array): IpBytes {
+  for (let i = 0; i < 10; i++) if (ip[i] !== 0) return ip;
+  return ip[10] === 0xff && ip[11] === 0xff ? ip.slice(12) : ip;
+}
+
+const prefixOf = (text: string): Prefix => {
+  const prefix = parsePrefix(text);
+  if (prefix === undefined) throw new TypeError(text);
+  return prefix;
+};
+
+/** The ranges of the network's own addresses (control-protocol.md §7.1). */
+export const CGNAT: Prefix = prefixOf('100.64.0.0/10');
+export const CHROMEOS: Prefix = prefixOf('100.115.92.0/23');
+export const TAILNET_ULA: Prefix = prefixOf('fd7a:115c:a1e0::/48');
+export const SERVICE_IP = '100.100.100.100';
+export const SERVICE_IP6 = 'fd7a:115c:a1e0::53';
+
+export function isTailnetIp(ip: IpBytes): boolean {
+  if (ip.length === 4) return prefixContains(CGNAT, ip) && !prefixContains(CHROMEOS, ip);
+  return prefixContains(TAILNET_ULA, ip);
+}

@@ -1,0 +1,212 @@
+/** Who may import whom: the table of ARCHITECTURE.md as code. The longest matching folder wins; what isn't listed is forbidden. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+
+export interface Rule {
+  /** Folders, npm packages, or 'node' for built-ins. A folder may always import itself. */
+  readonly may: readonly string[];
+}
+
+const PURE = [
+  'src-shared/bytes',
+  'src-shared/ip',
+  'src-shared/key',
+  'src-shared/async',
+  'src-shared/log',
+  'src-shared/wire',
+  'src-shared/noise',
+  'src-shared/disco',
+  'src-shared/localapi',
+  'src-shared',
+];
+const SHARED = [...PURE, 'src-shared/crypto', 'src-shared/node', 'node'];
+const LEVEL1 = [...SHARED, 'src-daemon/ffi', 'src-daemon/store', 'src-daemon/metrics', 'src-daemon/health'];
+
+export const rules: Readonly<Record<string, Rule>> = {
+  'src-shared': { may: [] },
+  'src-shared/bytes': { may: ['src-shared'] },
+  'src-shared/ip': { may: ['src-shared', 'src-shared/bytes'] },
+  'src-shared/key': { may: ['src-shared', 'src-shared/bytes'] },
+  'src-shared/async': { may: ['src-shared'] },
+  'src-shared/log': { may: ['src-shared'] },
+  'src-shared/wire': { may: ['src-shared', 'src-shared/bytes', 'src-shared/key', 'src-shared/ip', 'zod'] },
+  'src-shared/noise': { may: ['src-shared', 'src-shared/bytes', 'src-shared/key'] },
+  'src-shared/disco': { may: ['src-shared', 'src-shared/bytes', 'src-shared/key', 'src-shared/ip'] },
+  'src-shared/localapi': { may: ['src-shared', 'src-shared/wire', 'src-shared/key', 'src-shared/ip', 'zod'] },
+  'src-shared/crypto': {
+    may: [
+      ...PURE,
+      'node',
+      'tweetnacl',
+      '@stablelib/blake2s',
+      '@stablelib/chacha20poly1305',
+      '@stablelib/xchacha20poly1305',
+    ],
+  },
+  'src-shared/node': { may: [...PURE, 'src-shared/crypto', 'node', 'pino'] },
+
+  'src-daemon/ffi': { may: [...SHARED, 'koffi'] },
+  'src-daemon/store': { may: [...SHARED, 'zod'] },
+  'src-daemon/metrics': { may: SHARED },
+  'src-daemon/health': { may: SHARED },
+
+  'src-daemon/wireguard': { may: LEVEL1 },
+  'src-daemon/disco': { may: LEVEL1 },
+  'src-daemon/netmon': { may: LEVEL1 },
+  'src-daemon/control': { may: [...LEVEL1, 'zod'] },
+  'src-daemon/tun': { may: LEVEL1 },
+  'src-daemon/router': { may: LEVEL1 },
+
+  'src-daemon/engine': { may: [...LEVEL1, 'src-daemon/wireguard', 'src-daemon/tun'] },
+  'src-daemon/magicsock': { may: [...LEVEL1, 'src-daemon/disco', 'src-daemon/netmon'] },
+
+  'src-daemon/backend': {
+    may: [
+      ...LEVEL1,
+      'zod',
+      'src-daemon/control',
+      'src-daemon/engine',
+      'src-daemon/magicsock',
+      'src-daemon/router',
+      'src-daemon/netmon',
+    ],
+  },
+  'src-daemon/localapi': { may: [...LEVEL1, 'zod', 'src-daemon/backend'] },
+  'src-daemon/testing': { may: [...LEVEL1, 'src-daemon/engine', 'src-daemon/wireguard', 'src-daemon/tun'] },
+  'src-daemon': {
+    may: [
+      ...LEVEL1,
+      'commander',
+      'src-daemon/wireguard',
+      'src-daemon/disco',
+      'src-daemon/netmon',
+      'src-daemon/control',
+      'src-daemon/tun',
+      'src-daemon/router',
+      'src-daemon/engine',
+      'src-daemon/magicsock',
+      'src-daemon/backend',
+      'src-daemon/localapi',
+    ],
+  },
+
+  'src-control/store': { may: [...SHARED, 'kysely', 'zod'] },
+  'src-control/policy': { may: [...SHARED, 'src-control/store'] },
+  'src-control/noise': { may: SHARED },
+  'src-control/auth': { may: [...SHARED, 'src-control/store'] },
+  'src-control/mapper': { may: [...SHARED, 'src-control/store', 'src-control/policy'] },
+  'src-control/http': {
+    may: [
+      ...SHARED,
+      'hono',
+      'zod',
+      'src-control/store',
+      'src-control/noise',
+      'src-control/auth',
+      'src-control/mapper',
+      'src-control/web',
+    ],
+  },
+  'src-control/web': { may: [...SHARED, 'hono', 'src-control/auth', 'src-control/store'] },
+  'src-control/cli': {
+    may: [
+      ...SHARED,
+      'commander',
+      'zod',
+      'src-control/store',
+      'src-control/auth',
+      'src-control/mapper',
+      'src-control/http',
+      'src-control/policy',
+      'src-control/noise',
+    ],
+  },
+  'src-control': {
+    may: [
+      ...SHARED,
+      'commander',
+      'zod',
+      'src-control/store',
+      'src-control/policy',
+      'src-control/noise',
+      'src-control/auth',
+      'src-control/mapper',
+      'src-control/http',
+      'src-control/web',
+      'src-control/cli',
+    ],
+  },
+
+  'src-cli/print': { may: [...SHARED, 'qrcode'] },
+  'src-cli/commands': { may: [...SHARED, 'commander', 'zod', 'qrcode', 'src-cli/print'] },
+  'src-cli': { may: [...SHARED, 'commander', 'src-cli/commands', 'src-cli/print'] },
+};
+
+/** May be imported by tests anywhere. */
+const TEST_ONLY = ['vitest', 'fast-check', 'node', 'src-daemon/testing', 'src-daemon/engine', 'tslocal'];
+
+const IMPORT = /(?:\bfrom|\bimport\s*\(|\bimport)\s*['"]([^'"]+)['"]/g;
+
+export const ownerOf = (path: string): string | undefined =>
+  Object.keys(rules)
+    .filter((folder) => path === folder || path.startsWith(`${folder}/`))
+    .sort((a, b) => b.length - a.length)[0];
+
+function target(file: string, spec: string): string {
+  if (spec.startsWith('node:')) return 'node';
+  const path = spec.startsWith('#shared/') ? spec.replace('#shared', 'src-shared') : spec;
+  if (path.startsWith('.')) {
+    const resolved = join(dirname(file), path);
+    return ownerOf(resolved) ?? resolved;
+  }
+  return path.split('/', path.startsWith('@') ? 2 : 1).join('/');
+}
+
+/** Every TypeScript file below `root`'s src-* folders, as paths relative to it. */
+export function sources(root: string): string[] {
+  const found: string[] = [];
+  const walk = (folder: string): void => {
+    for (const name of readdirSync(folder)) {
+      const path = join(folder, name);
+      if (statSync(path).isDirectory()) walk(path);
+      else if (/\.tsx?$/.test(name)) found.push(relative(root, path));
+    }
+  };
+  for (const name of readdirSync(root)) if (name.startsWith('src-')) walk(join(root, name));
+  return found.sort();
+}
+
+/** `file -> target` for each import that the table does not allow. */
+export function violations(root: string): string[] {
+  const found: string[] = [];
+  for (const file of sources(root)) {
+    const owner = ownerOf(file);
+    if (owner === undefined) {
+      found.push(`${file} -> (no rule for its folder)`);
+      continue;
+    }
+    const isTest = file.endsWith('.test.ts');
+    for (const match of readFileSync(join(root, file), 'utf8').matchAll(IMPORT)) {
+      const to = target(file, match[1] as string);
+      const allowed = to === owner || rules[owner]?.may.includes(to) || (isTest && TEST_ONLY.includes(to));
+      if (!allowed) found.push(`${file} -> ${to}`);
+    }
+  }
+  return found;
+}
+
+/** Folder pairs that may import each other, directly or through others. */
+export function cycles(): string[] {
+  const found: string[] = [];
+  const reach = (from: string, seen: Set<string>): Set<string> => {
+    for (const to of rules[from]?.may ?? []) {
+      if (rules[to] !== undefined && !seen.has(to)) {
+        seen.add(to);
+        reach(to, seen);
+      }
+    }
+    return seen;
+  };
+  for (const folder of Object.keys(rules)) if (reach(folder, new Set()).has(folder)) found.push(folder);
+  return found;
+}
