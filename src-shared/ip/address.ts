@@ -27,13 +27,14 @@ function parseV4(text: string): IpBytes | undefined {
   return out;
 }
 
-function parseGroups(text: string): number[] | undefined {
+/** A dotted quad may stand only at the very end of an address. */
+function parseGroups(text: string, isEnd: boolean): number[] | undefined {
   if (text === '') return [];
   const groups: number[] = [];
   const parts = text.split(':');
   for (const [i, part] of parts.entries()) {
     if (part.includes('.')) {
-      const v4 = i === parts.length - 1 ? parseV4(part) : undefined;
+      const v4 = isEnd && i === parts.length - 1 ? parseV4(part) : undefined;
       if (v4 === undefined) return undefined;
       const [a = 0, b = 0, c = 0, d = 0] = v4;
       groups.push((a << 8) | b, (c << 8) | d);
@@ -48,8 +49,8 @@ function parseGroups(text: string): number[] | undefined {
 function parseV6(text: string): IpBytes | undefined {
   const halves = text.split('::');
   if (halves.length > 2) return undefined;
-  const head = parseGroups(halves[0] ?? '');
-  const tail = halves.length === 2 ? parseGroups(halves[1] ?? '') : [];
+  const head = parseGroups(halves[0] ?? '', halves.length === 1);
+  const tail = halves.length === 2 ? parseGroups(halves[1] ?? '', true) : [];
   if (head === undefined || tail === undefined) return undefined;
   const count = head.length + tail.length;
   if (halves.length === 1 ? count !== 8 : count > 7) return undefined;
