@@ -10,6 +10,8 @@ export const API_PREFIX = '/localapi/v0/';
 
 export const HEADER_CAP = 'Tailscale-Cap';
 export const HEADER_VERSION = 'Tailscale-Version';
+/** Sent by rhumbd beside the version header, so that `rhumb` warns of a mismatch only towards its own daemon. */
+export const HEADER_RHUMB = 'Rhumb-Version';
 /** Base64 of the UTF-8 reason for an edit that policy restricts. */
 export const HEADER_REASON = 'X-Tailscale-Reason';
 

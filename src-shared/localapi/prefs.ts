@@ -87,7 +87,8 @@ export function newPrefs(): Prefs {
   };
 }
 
-const ZERO_LOCK_KEY = `nlpriv:${'0'.repeat(64)}`;
+/** An Ed25519 private key has 64 bytes. */
+const ZERO_LOCK_KEY = `nlpriv:${'0'.repeat(128)}`;
 
 const encodeIdentity = (value: Identity): unknown => ({
   PrivateNodeKey: ZERO_PRIVATE_TEXT,
