@@ -30,7 +30,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   'src-shared/async': { may: ['src-shared'] },
   'src-shared/log': { may: ['src-shared'] },
   'src-shared/wire': { may: ['src-shared', 'src-shared/bytes', 'src-shared/key', 'src-shared/ip', 'zod'] },
-  'src-shared/noise': { may: ['src-shared', 'src-shared/bytes', 'src-shared/key'] },
+  'src-shared/noise': { may: ['src-shared', 'src-shared/bytes', 'src-shared/key', 'src-shared/ip'] },
   'src-shared/disco': { may: ['src-shared', 'src-shared/bytes', 'src-shared/key', 'src-shared/ip'] },
   'src-shared/localapi': { may: ['src-shared', 'src-shared/wire', 'src-shared/key', 'src-shared/ip', 'zod'] },
   'src-shared/crypto': {
