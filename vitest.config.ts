@@ -1,4 +1,4 @@
-/** Test projects: unit (pure and in-process), arch (the tree itself), e2e (real processes, some as root). */
+/** Test projects: unit (pure and in-process), arch (the tree itself), e2e (real processes, some as root), slow (e2e over a minute). */
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -20,6 +20,14 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 240_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'slow',
+          include: ['e2e/**/*.slow.ts'],
+          fileParallelism: false,
+          testTimeout: 1_200_000,
         },
       },
     ],

@@ -1,0 +1,162 @@
+/** A host of the lab: a network namespace with links, a private /run, and processes. Or this machine itself. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { RhumbError } from '#shared/errors.ts';
+import { type ExecOptions, type ExecResult, exec } from './exec.ts';
+import { LabProcess, type SpawnOptions } from './process.ts';
+import { RUN_VARIABLE, type Run } from './run.ts';
+
+/** One end of a cable: an interface of a host, plugged into a switch. */
+export interface Link {
+  /** Name inside the host: eth0, eth1, …. */
+  readonly name: string;
+  readonly v4: string;
+  readonly v6: string;
+  readonly bits4: number;
+  readonly bits6: number;
+}
+
+/** What happens to packets on their way out of a host. */
+export interface Weather {
+  /** Needs `tc netem` in the kernel. */
+  readonly delayMs?: number;
+  readonly lossPercent?: number;
+}
+
+export interface Reply {
+  readonly sent: number;
+  readonly received: number;
+  readonly averageMs: number | undefined;
+}
+
+export class Host {
+  readonly name: string;
+  /** The namespace, or undefined where the host is this machine. */
+  readonly netns: string | undefined;
+  /** Files of this host: `run` is its /run, the rest is free to use. */
+  readonly folder: string;
+  readonly links: Link[] = [];
+  readonly processes: LabProcess[] = [];
+  readonly #run: Run;
+
+  constructor(run: Run, name: string, kind: 'namespace' | 'here') {
+    this.#run = run;
+    this.name = name;
+    this.netns = kind === 'here' ? undefined : `${run.prefix}-${name}`;
+    this.folder = join(run.folder, name);
+    mkdirSync(join(this.folder, 'run'), { recursive: true });
+  }
+
+  get v4(): string {
+    return this.#first().v4;
+  }
+
+  get v6(): string {
+    return this.#first().v6;
+  }
+
+  #first(): Link {
+    const link = this.links[0];
+    if (link === undefined) throw new RhumbError('internal', `${this.name} has no link`);
+    return link;
+  }
+
+  /** The command line that runs `argv` in this host: its network, its /run, and it dies with the lab. */
+  inside(argv: readonly string[], onDeath: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): string[] {
+    const mortal = ['setpriv', '--pdeathsig', onDeath.slice(3), '--'];
+    if (this.netns === undefined) return [...mortal, ...argv];
+    // ip gives the program a mount namespace of its own, so that this /run is seen by nobody else.
+    const ownRun = ['/bin/sh', '-c', 'mount --bind "$1" /run && shift && exec "$@"', 'sh'];
+    return ['ip', 'netns', 'exec', this.netns, ...mortal, ...ownRun, join(this.folder, 'run'), ...argv];
+  }
+
+  exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+    const env = { ...options.env, [RUN_VARIABLE]: this.#run.id };
+    return exec(this.inside(argv), { ...options, env });
+  }
+
+  spawn(options: SpawnOptions): LabProcess {
+    const name = `${this.name}/${options.name}`;
+    const child = new LabProcess(this.#run, {
+      ...options,
+      name,
+      argv: this.inside(options.argv, options.onDeath),
+    });
+    this.processes.push(child);
+    return child;
+  }
+
+  /** `ip` commands in this host, one a line, all or an error. */
+  async ip(...lines: readonly string[]): Promise<void> {
+    const where = this.netns === undefined ? [] : ['-n', this.netns];
+    await exec(['ip', ...where, '-batch', '-'], { input: `${lines.join('\n')}\n` });
+  }
+
+  async linkDown(link = this.#first()): Promise<void> {
+    await this.ip(`link set ${link.name} down`);
+  }
+
+  /** Brings a link back with the addresses it had: the kernel drops those of IPv6 when a link goes down. */
+  async linkUp(link = this.#first()): Promise<void> {
+    await this.ip(
+      `link set ${link.name} up`,
+      `address replace ${link.v6}/${link.bits6} dev ${link.name} nodad`,
+    );
+  }
+
+  /** Gives the first link other addresses, as a network that hands out new ones does. */
+  async readdress(change: { readonly v4: string; readonly v6: string }): Promise<void> {
+    const old = this.#first();
+    const next: Link = { ...old, ...change };
+    await this.ip(
+      `address add ${next.v4}/${next.bits4} dev ${next.name}`,
+      `address add ${next.v6}/${next.bits6} dev ${next.name} nodad`,
+      `address delete ${old.v4}/${old.bits4} dev ${old.name}`,
+      `address delete ${old.v6}/${old.bits6} dev ${old.name}`,
+    );
+    this.links[0] = next;
+  }
+
+  /** Sets the weather on the way out of the host; an empty one clears it. */
+  async weather(weather: Weather): Promise<void> {
+    const { delayMs = 0, lossPercent = 0 } = weather;
+    const { name } = this.#first();
+    // Loss by a packet filter, because not every kernel has netem.
+    const clear = ['add table inet weather', 'delete table inet weather'];
+    const lose = [
+      'add table inet weather',
+      'add chain inet weather out { type filter hook output priority filter; }',
+      `add rule inet weather out oifname != "lo" numgen random mod 10000 <= ${Math.round(lossPercent * 100) - 1} drop`,
+    ];
+    const rules = [...clear, ...(lossPercent > 0 ? lose : [])];
+    await this.exec(['nft', '-f', '-'], { input: `${rules.join('\n')}\n` });
+    const qdisc = ['dev', name, 'root'];
+    if (delayMs > 0) await this.exec(['tc', 'qdisc', 'replace', ...qdisc, 'netem', 'delay', `${delayMs}ms`]);
+    else await this.exec(['tc', 'qdisc', 'delete', ...qdisc], { mayFail: true });
+  }
+
+  /** Tells whether this kernel can delay packets. */
+  async canDelay(): Promise<boolean> {
+    const { name } = this.#first();
+    const add = await this.exec(['tc', 'qdisc', 'replace', 'dev', name, 'root', 'netem', 'delay', '0ms'], {
+      mayFail: true,
+    });
+    return add.code === 0;
+  }
+
+  /** Echo requests 20 ms apart; the family follows the address. */
+  async ping(to: string, options: { count?: number; waitMs?: number; size?: number } = {}): Promise<Reply> {
+    const { count = 1, waitMs = 1_000, size = 56 } = options;
+    const times = ['-c', `${count}`, '-i', '0.02', '-W', `${waitMs / 1_000}`, '-s', `${size}`];
+    const { stdout, stderr, code } = await this.exec(['ping', '-n', ...times, to], { mayFail: true });
+    const counts = /(\d+) packets transmitted, (\d+) received/.exec(stdout);
+    if (counts === null)
+      throw new RhumbError('unavailable', `ping ${to} on ${this.name}: exit ${code}: ${stderr}`);
+    const average = /= [\d.]+\/([\d.]+)\//.exec(stdout)?.[1];
+    return {
+      sent: Number(counts[1]),
+      received: Number(counts[2]),
+      averageMs: average === undefined ? undefined : Number(average),
+    };
+  }
+}

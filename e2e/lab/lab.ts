@@ -1,0 +1,138 @@
+/**
+ * The lab: hosts, switches and cables made of network namespaces, bridges and veth pairs.
+ *
+ * Everything belongs to one run (run.ts). It is torn down on dispose, by the next run's sweep after a SIGKILL, and
+ * the processes in it die with us.
+ */
+import { RhumbError } from '#shared/errors.ts';
+import { exec } from './exec.ts';
+import { Host, type Link } from './host.ts';
+import { endRun, openRun, type Run, sweep } from './run.ts';
+
+export interface Switch {
+  readonly name: string;
+  /** First three numbers and first group: host n is `${v4}.${n}` and `${v6}::${n}`. */
+  readonly v4: string;
+  readonly v6: string;
+  /** Bridge in the lab's own namespace. */
+  readonly bridge: string;
+}
+
+export interface HostOptions {
+  readonly on?: readonly Switch[];
+}
+
+/** IPv6 without the wait for duplicates, and no routers but those we configure. */
+const QUIET_V6 = ['accept_dad', 'accept_ra'];
+
+export class Lab implements AsyncDisposable {
+  readonly run: Run;
+  readonly hosts: Host[] = [];
+  readonly #wires: Host;
+  readonly #switches: Switch[] = [];
+  #ports = 0;
+  #numbers = 10;
+
+  private constructor(run: Run) {
+    this.run = run;
+    this.#wires = new Host(run, 'wires', 'namespace');
+  }
+
+  /** Sweeps what dead runs left, then opens a new, empty lab. */
+  static async open(): Promise<Lab> {
+    if (process.platform !== 'linux') throw new RhumbError('unavailable', 'the lab needs Linux');
+    if (process.getuid?.() !== 0)
+      throw new RhumbError('not-allowed', 'the lab needs root for network namespaces');
+    sweep();
+    const lab = new Lab(openRun());
+    try {
+      await lab.#namespace(lab.#wires);
+    } catch (error) {
+      await lab[Symbol.asyncDispose]();
+      throw error;
+    }
+    return lab;
+  }
+
+  async #namespace(host: Host): Promise<void> {
+    if (host.netns === undefined) return;
+    await exec(['ip', 'netns', 'add', host.netns]);
+    const sets = QUIET_V6.flatMap((key) => ['all', 'default'].map((of) => `net.ipv6.conf.${of}.${key}=0`));
+    // A second address of the same network outlives the first.
+    await host.exec(['sysctl', '-qw', ...sets, 'net.ipv4.conf.all.promote_secondaries=1']);
+    await host.ip('link set lo up');
+  }
+
+  /** A switch that also bridges both families; n-th switches get 10.77.n.0/24 and fd77:n::/64. */
+  async addSwitch(name: string): Promise<Switch> {
+    const number = this.#switches.length + 1;
+    const made: Switch = { name, v4: `10.77.${number}`, v6: `fd77:${number}:`, bridge: `br${number}` };
+    await this.#wires.ip(
+      `link add ${made.bridge} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`,
+      `link set ${made.bridge} addrgenmode none`,
+      `link set ${made.bridge} up`,
+    );
+    this.#switches.push(made);
+    return made;
+  }
+
+  async addHost(name: string, options: HostOptions = {}): Promise<Host> {
+    const host = new Host(this.run, name, 'namespace');
+    this.hosts.push(host);
+    await this.#namespace(host);
+    for (const to of options.on ?? []) await this.plug(host, to);
+    return host;
+  }
+
+  /** This machine as a host of the lab, on the given switch; nothing of it is changed but one interface added. */
+  async addThisMachine(name: string, to: Switch): Promise<Host> {
+    const host = new Host(this.run, name, 'here');
+    this.hosts.push(host);
+    await this.plug(host, to);
+    return host;
+  }
+
+  /** Lays a cable between a host and a switch; the next free addresses of the switch go to the host. */
+  async plug(host: Host, to: Switch): Promise<Link> {
+    this.#ports += 1;
+    this.#numbers += 1;
+    const near = host.netns === undefined ? `${this.run.prefix}e${this.#ports}` : `eth${host.links.length}`;
+    const far = `p${this.#ports}`;
+    const link: Link = {
+      name: near,
+      v4: `${to.v4}.${this.#numbers}`,
+      v6: `${to.v6}:${this.#numbers}`,
+      bits4: 24,
+      bits6: 64,
+    };
+    const where = host.netns === undefined ? [] : ['netns', host.netns];
+    const other = ['peer', 'name', far, 'netns', this.#wires.netns ?? ''];
+    await exec(['ip', 'link', 'add', 'name', near, ...where, 'type', 'veth', ...other]);
+    await this.#wires.ip(`link set ${far} master ${to.bridge} up`);
+    await host.ip(
+      `link set ${near} up`,
+      `address add ${link.v4}/${link.bits4} dev ${near}`,
+      `address add ${link.v6}/${link.bits6} dev ${near} nodad`,
+    );
+    host.links.push(link);
+    return link;
+  }
+
+  /** What every process said last, for the reader of a failed run. */
+  report(lines = 40): string {
+    return this.hosts
+      .flatMap((host) => host.processes)
+      .map((child) => `--- ${child.name}${child.running ? '' : ' (ended)'}\n${child.tail(lines)}`)
+      .join('\n');
+  }
+
+  /** Politely first, so that programs are seen to clean up after themselves; then by force. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      const running = this.hosts.flatMap((host) => host.processes).filter((child) => child.running);
+      await Promise.all(running.reverse().map((child) => child.stop(2_000)));
+    } finally {
+      endRun(this.run.id);
+    }
+  }
+}

@@ -1,0 +1,53 @@
+/** `npm run check`: format, lint, types, the tree's own tests, unused code; all at once, and only failures are shown. */
+import { spawn } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+
+interface Step {
+  readonly name: string;
+  readonly argv: readonly string[];
+}
+
+const root = join(import.meta.dirname, '..');
+const tool = (path: string): string => join(root, 'node_modules', path);
+
+const steps: readonly Step[] = [
+  { name: 'types', argv: [tool('typescript/bin/tsc'), '-p', '.'] },
+  { name: 'format and lint', argv: [tool('@biomejs/biome/bin/biome'), 'ci', '--error-on-warnings', '.'] },
+  { name: 'unused code', argv: [tool('knip/bin/knip.js'), '--no-progress'] },
+  {
+    name: 'the tree: layers, headers, licences',
+    argv: [tool('vitest/vitest.mjs'), 'run', '--project', 'arch', '--reporter', 'dot'],
+  },
+];
+
+/** Runs a step under our own Node; resolves to what it said when it failed. */
+function run({ argv }: Step): Promise<string | undefined> {
+  const { promise, resolve } = Promise.withResolvers<string | undefined>();
+  const child = spawn(process.execPath, argv, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+  }
+  child.on('error', (error) => resolve(error.message));
+  child.on('close', (code) => resolve(code === 0 ? undefined : said));
+  return promise;
+}
+
+const waiting = [...steps];
+let failed = 0;
+
+async function worker(): Promise<void> {
+  for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) {
+    const trouble = await run(step);
+    if (trouble === undefined) continue;
+    failed += 1;
+    console.log(`--- ${step.name}\n${trouble.trim()}\n`);
+  }
+}
+
+await Promise.all(Array.from({ length: availableParallelism() }, worker));
+console.log(`${steps.length - failed} of ${steps.length} checks passed`);
+process.exitCode = failed === 0 ? 0 : 1;
