@@ -1,0 +1,29 @@
+/** Questions before an action that may cut the user off (localapi-and-daemon.md §4.1). */
+import { RhumbError } from '#shared/errors.ts';
+import { isTailnetIp, parseIp } from '#shared/ip/address.ts';
+import type { Context } from './context.ts';
+import type { Flag } from './spec.ts';
+
+const RISKS = ['lose-ssh', 'all'] as const;
+
+export const acceptRiskFlag: Flag = {
+  name: 'accept-risk',
+  kind: 'text',
+  value: 'risk',
+  about: `don't ask before these risks: ${RISKS.join(', ')}`,
+};
+
+/** Whether this shell was opened by SSH from a machine of the network. */
+export function isSshOverTunnel(env: Readonly<Record<string, string | undefined>>): boolean {
+  const client = env['SSH_CLIENT'] ?? '';
+  const ip = parseIp(client.split(' ', 1)[0] ?? '');
+  return ip !== undefined && isTailnetIp(ip);
+}
+
+/** Asks unless this is no SSH session through the network or the risk was accepted; throws when the answer is no. */
+export async function confirmLosingSsh(context: Context, accepted: string, message: string): Promise<void> {
+  if (!isSshOverTunnel(context.env)) return;
+  if (accepted.split(',').some((risk) => risk === 'lose-ssh' || risk === 'all')) return;
+  context.out(`${message}\nTo skip this warning, use --accept-risk=lose-ssh\n`);
+  if (!(await context.confirm('Continue?'))) throw new RhumbError('not-allowed', 'aborted, no changes made');
+}

@@ -1,0 +1,92 @@
+/** `rhumb status`: the machines of the network and how they are reached. */
+import { z } from 'zod';
+import { RhumbError } from '#shared/errors.ts';
+import { status as statusSchema } from '#shared/localapi/status.ts';
+import { type FunnelConfig, renderFunnelError, renderFunnels } from '../print/funnel.ts';
+import { goJson } from '../print/go-json.ts';
+import { notRunning, renderNotRunning, renderStatus } from '../print/status.ts';
+import type { Context } from './context.ts';
+import type { Command, Flag, FlagValues } from './spec.ts';
+
+const flags: readonly Flag[] = [
+  { name: 'json', kind: 'bool', about: 'print the whole status as JSON' },
+  { name: 'active', kind: 'bool', about: 'only peers with traffic' },
+  { name: 'self', kind: 'bool', initial: true, about: 'show this machine' },
+  { name: 'peers', kind: 'bool', initial: true, about: 'show the other machines' },
+  { name: 'header', kind: 'bool', about: 'print column names above the table' },
+];
+
+export const statusCommand: Command = {
+  name: 'status',
+  about: 'Show the machines of the network and how they are reached',
+  details: 'Exits with status 1, saying why, unless the machine is up or coming up.',
+  flags,
+  run: async (context, input) => {
+    const json = await context.api.statusJson({ peers: input.flags.bool('peers') }, context.signal);
+    return input.flags.bool('json')
+      ? printJson(context, json, input.flags)
+      : await printText(context, json, input.flags);
+  },
+};
+
+const peersOnly = z.looseObject({
+  Peer: z.record(z.string(), z.looseObject({ Active: z.boolean().optional() })).nullish(),
+});
+
+/** The daemon's own JSON, so that nothing is lost; no newline at the end, as other tools have it. */
+function printJson(context: Context, json: unknown, values: FlagValues): number {
+  const parsed = values.bool('active') ? peersOnly.safeParse(json) : undefined;
+  const peers = parsed?.data?.Peer;
+  const shown =
+    parsed?.data === undefined || peers === null || peers === undefined
+      ? json
+      : { ...parsed.data, Peer: Object.fromEntries(Object.entries(peers).filter(([, peer]) => peer.Active)) };
+  context.out(goJson(shown, '  '));
+  return 0;
+}
+
+async function printText(context: Context, json: unknown, values: FlagValues): Promise<number> {
+  const parsed = statusSchema.safeParse(json);
+  if (!parsed.success)
+    throw new RhumbError('protocol', "the daemon's status is malformed", { cause: parsed.error });
+  const status = parsed.data;
+  const why = notRunning(status);
+  if (why !== undefined) {
+    context.out(renderNotRunning(status, why));
+    return 1;
+  }
+  const view = {
+    self: values.bool('self'),
+    peers: values.bool('peers'),
+    active: values.bool('active'),
+    header: values.bool('header'),
+  };
+  context.out(renderStatus(status, view, context.clock.now()));
+  context.out(await funnels(context));
+  return 0;
+}
+
+const serveConfig = z
+  .looseObject({
+    AllowFunnel: z.record(z.string(), z.boolean()).nullish(),
+    TCP: z.record(z.string(), z.looseObject({ TCPForward: z.string().optional() }).nullable()).nullish(),
+  })
+  .nullable();
+
+export function readFunnels(json: unknown): FunnelConfig {
+  const config = serveConfig.parse(json);
+  const tcp = Object.entries(config?.TCP ?? {}).filter(([, handler]) => (handler?.TCPForward ?? '') !== '');
+  return { funnels: config?.AllowFunnel ?? {}, tcpPorts: new Set(tcp.map(([port]) => port)) };
+}
+
+/** The table is what was asked for: trouble with the funnels is told below it and changes nothing else. */
+async function funnels(context: Context): Promise<string> {
+  try {
+    return renderFunnels(readFunnels(await context.api.get('serve-config', context.signal)));
+  } catch (error) {
+    context.signal.throwIfAborted();
+    // A daemon without the endpoint has no funnels.
+    if (error instanceof RhumbError && error.code === 'not-found') return '';
+    return renderFunnelError(error instanceof Error ? error.message : String(error));
+  }
+}

@@ -1,0 +1,195 @@
+/** `rhumb up` and `rhumb login`: connect, logging in if needed (localapi-and-daemon.md §4.2, §13.1). */
+import { RhumbError } from '#shared/errors.ts';
+import type { Prefs } from '#shared/localapi/prefs.ts';
+import type { Status } from '#shared/localapi/status.ts';
+import { QR_FORMATS } from '../print/qr.ts';
+import { type Context, withTimeout } from './context.ts';
+import { prefFlags } from './pref-flags.ts';
+import { acceptRiskFlag, confirmLosingSsh } from './risk.ts';
+import type { Command, Flag, FlagValues, Input } from './spec.ts';
+import { prefsFromFlags } from './up-prefs.ts';
+import { planUp, type UpPlan } from './up-rule.ts';
+import { waitUntilUp } from './up-wait.ts';
+import { upWarnings, warnAboutRoutes } from './warnings.ts';
+
+/** Flags of both commands that are no preferences. */
+const LOGIN_FLAGS: readonly Flag[] = [
+  {
+    name: 'auth-key',
+    kind: 'text',
+    value: 'key|file:path',
+    about: 'key that admits this machine without a browser',
+  },
+  { name: 'qr', kind: 'bool', about: 'also show the login URL as a QR code' },
+  {
+    name: 'qr-format',
+    kind: 'text',
+    initial: 'auto',
+    value: QR_FORMATS.join('|'),
+    choices: QR_FORMATS,
+    about: 'how to draw it',
+  },
+  { name: 'timeout', kind: 'duration', about: 'how long to wait until connected; 0s for no end' },
+];
+
+const UP_FLAGS: readonly Flag[] = [
+  { name: 'json', kind: 'bool', about: 'print JSON' },
+  { name: 'reset', kind: 'bool', about: 'settings that are not mentioned go back to their defaults' },
+  {
+    name: 'force-reauth',
+    kind: 'bool',
+    about: 'log in anew; the connection may go down, so not over SSH through it',
+  },
+  acceptRiskFlag,
+];
+
+const LOGIN_ONLY: readonly Flag[] = [
+  { name: 'nickname', kind: 'text', value: 'name', about: 'short name for this account' },
+];
+
+export function upCommand(platform: string): Command {
+  return {
+    name: 'up',
+    about: 'Connect to the network, logging in if needed',
+    details:
+      'Without flags it connects as before. With flags, they must be the whole of the settings: when one that is not ' +
+      'mentioned would change, nothing is done and the full command is shown. --login-server is needed once and kept ' +
+      'from then on; --reset leaves it alone, too.',
+    flags: [...LOGIN_FLAGS, ...prefFlags(platform), ...UP_FLAGS],
+    run: (context, input) => runUp(context, input, 'up'),
+  };
+}
+
+export function loginCommand(platform: string): Command {
+  return {
+    name: 'login',
+    about: 'Log in with another account, keeping those there are',
+    details: 'The coordination server is the one in use unless --login-server names another.',
+    flags: [...LOGIN_FLAGS, ...prefFlags(platform), ...LOGIN_ONLY],
+    run: async (context, input) => {
+      const before = await context.api.prefs(context.signal);
+      await context.api.newProfile(context.signal);
+      return await runUp(context, input, 'login', before.ControlURL);
+    },
+  };
+}
+
+async function runUp(
+  context: Context,
+  { flags }: Input,
+  command: 'up' | 'login',
+  lastServer = '',
+): Promise<number> {
+  const authKey = await readAuthKey(context, flags.text('auth-key'));
+  const status = await context.api.status({ peers: true }, context.signal);
+  const { prefs: fromFlags, warnings } = prefsFromFlags(flags, status);
+  for (const warning of warnings) context.out(`Warning: ${warning}\n`);
+  await warnAboutRoutes(context, fromFlags);
+  const current = await context.api.prefs(context.signal);
+  const wanted: Prefs = {
+    ...fromFlags,
+    ProfileName: command === 'up' ? current.ProfileName : fromFlags.ProfileName,
+  };
+  const plan = planUp({
+    flags,
+    wanted,
+    current: { ...current, ControlURL: current.ControlURL || lastServer },
+    status,
+    platform: context.platform,
+    user: context.env['USER'] ?? '',
+    command: `rhumb ${command}`,
+  });
+  await carryOut(context, flags, { plan, status, current, authKey });
+  context.out(await upWarnings(context));
+  return 0;
+}
+
+interface Situation {
+  readonly plan: UpPlan;
+  readonly status: Status;
+  readonly current: Prefs;
+  readonly authKey: string;
+}
+
+async function carryOut(context: Context, flags: FlagValues, situation: Situation): Promise<void> {
+  const { plan, current } = situation;
+  if (plan.kind === 'refuse') throw new RhumbError('bad-argument', plan.message);
+  await confirmRisks(context, flags, plan, current);
+  if (plan.kind === 'edit') {
+    await context.api.editPrefs(plan.edit, context.signal);
+    return;
+  }
+  const timeoutMs = flags.number('timeout');
+  if (timeoutMs <= 0) return await connect(context, flags, situation, context.signal);
+  const done = await withTimeout(context, timeoutMs, async (signal) => {
+    await connect(context, flags, situation, signal);
+    return true;
+  });
+  if (done === undefined)
+    throw new RhumbError(
+      'timeout',
+      'timeout waiting for Rhumb to enter a Running state; check health with "rhumb status"',
+    );
+}
+
+async function confirmRisks(
+  context: Context,
+  flags: FlagValues,
+  plan: UpPlan,
+  current: Prefs,
+): Promise<void> {
+  const accepted = flags.has('accept-risk') ? flags.text('accept-risk') : '';
+  const wantsSsh =
+    plan.kind === 'edit' ? plan.edit.RunSSH : plan.kind === 'start' ? plan.prefs.RunSSH : undefined;
+  if (wantsSsh !== undefined && wantsSsh !== current.RunSSH)
+    await confirmLosingSsh(
+      context,
+      accepted,
+      'You are connected through Rhumb; this changes who answers SSH and disconnects your session.',
+    );
+  if (flags.has('force-reauth') && flags.bool('force-reauth'))
+    await confirmLosingSsh(
+      context,
+      accepted,
+      'You are connected through Rhumb; a new login may disconnect your session.',
+    );
+}
+
+async function connect(
+  context: Context,
+  flags: FlagValues,
+  { plan, status, current, authKey }: Situation,
+  signal: AbortSignal,
+): Promise<void> {
+  const { api } = context;
+  // Before start and login: what they cause must not be missed (§13.5, 1).
+  await using watch = await api.watch(0, signal);
+  const isForced = flags.has('force-reauth') && flags.bool('force-reauth');
+  if (plan.kind === 'start') {
+    const refusal = await api.checkPrefs(plan.prefs, signal);
+    if (refusal !== '') throw new RhumbError('bad-argument', refusal);
+    await api.start({ UpdatePrefs: plan.prefs, AuthKey: authKey }, signal);
+    if (isForced || !status.HaveNodeKey) await api.loginInteractive(signal);
+  } else {
+    await api.editPrefs({ WantRunning: true }, signal);
+  }
+  await waitUntilUp(context, watch, {
+    flags,
+    status,
+    controlUrl: plan.kind === 'start' ? plan.prefs.ControlURL : current.ControlURL,
+    waitsForApproval: plan.kind === 'simple' && status.BackendState === 'NeedsMachineAuth',
+  });
+}
+
+/** The key itself, or the trimmed content of the file that `file:` names. */
+async function readAuthKey(context: Context, value: string): Promise<string> {
+  if (!value.startsWith('file:')) return value;
+  const path = value.slice('file:'.length);
+  try {
+    return (await context.readFile(path)).trim();
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const why = code === 'ENOENT' ? 'no such file' : code === 'EACCES' ? 'permission denied' : code;
+    throw new RhumbError('bad-argument', `--auth-key: can't read ${path}: ${why}`, { cause: error });
+  }
+}
