@@ -15,7 +15,7 @@ export type DiscoOpened =
   | { readonly ok: true; readonly sender: DiscoKey; readonly message: DiscoMessage }
   | { readonly ok: false; readonly why: DiscoDrop };
 
-/** A failed box costs about 20 µs here, so this is at most 1 % of a core per peer whose key is being misused. */
+/** A failed box costs 4 µs on a small machine, so a flood in one peer's name stays at 0.2 % of a core. */
 const FAILURES_PER_SECOND = 500;
 const FAILURES_BURST = 500;
 /** An address whose boxes open is never held back, however much others forge in that peer's name. */

@@ -1,0 +1,399 @@
+/**
+ * The path machine of one peer: which of its addresses its packets go to (nat-traversal.md §5). Pure: events in, effects
+ * out; the caller owns socket and timer.
+ *
+ *   best     none ── pong ──► direct, trusted ── 6.5 s without a pong, or twice no answer in time ──► direct, doubted
+ *                                 ▲────────────── any pong ───────────────────────────────────────────────┘
+ *   session  idle ── a packet goes out ──► active (a beat each 3 s) ── 45 s without a packet ──► idle
+ *
+ * There is no relay yet. Where one comes in: a doubted best address then also gets a copy by relay, a peer without best
+ * address gets relay only, a timed-out ping to a doubted best clears it, and a burst sends call-me-maybe. Until then a
+ * doubted address stays in use, because the alternative is to drop.
+ *
+ * The first packet: while no path is known the engine holds the handshake back and nothing is sent to unproven
+ * addresses. Spraying handshakes would save nothing: the answer needs a path too, an official responder without one
+ * drops it, and then 5 s pass until the initiator may retry; a ping and its pong take one round trip, under a
+ * millisecond on a LAN, and open both directions.
+ */
+import { formatSockAddr, type SockAddr } from '#shared/ip/address.ts';
+import { type Candidate, forgotten, isUsable, newCandidate } from './candidate.ts';
+import * as path from './path-types.ts';
+import { isBetter } from './quality.ts';
+
+type Direct = Extract<path.Best, { kind: 'direct' }>;
+
+/** What one step changes, before it becomes the next state. */
+interface Draft {
+  readonly candidates: Map<string, Candidate>;
+  readonly pings: Map<path.TxId, path.SentPing>;
+  best: path.Best;
+  session: path.Session;
+  lastBurstMs: number | undefined;
+  readonly effects: path.PathEffect[];
+  readonly context: path.PathContext;
+}
+
+export const initialPath = (): path.PathState => ({
+  candidates: new Map(),
+  pings: new Map(),
+  best: { kind: 'none' },
+  session: { kind: 'idle' },
+  lastBurstMs: undefined,
+});
+
+export function step(
+  state: path.PathState,
+  event: path.PathEvent,
+  context: path.PathContext,
+): readonly [path.PathState, readonly path.PathEffect[]] {
+  const draft: Draft = {
+    ...state,
+    candidates: new Map(state.candidates),
+    pings: new Map(state.pings),
+    effects: [],
+    context,
+  };
+  apply(draft, event);
+  const { effects, context: _, ...next } = draft;
+  const before = state.best.kind === 'none' ? undefined : state.best.addr;
+  const after = next.best.kind === 'none' ? undefined : next.best.addr;
+  if (!isSame(before, after)) {
+    const latencyMs = next.best.kind === 'none' ? undefined : next.best.latencyMs;
+    // First, so that what waits for the path leaves before our next ping.
+    effects.unshift({ do: 'path', direct: after, latencyMs });
+  }
+  return [next, effects];
+}
+
+export const isTrusted = (best: path.Best, nowMs: number): boolean =>
+  best.kind === 'direct' && nowMs <= best.trustUntilMs && best.check.kind !== 'failed';
+
+/** When `tick` is due; undefined for an idle peer without open questions. */
+export function wakeAt(state: path.PathState, nowMs: number): number | undefined {
+  let at = Number.POSITIVE_INFINITY;
+  for (const ping of state.pings.values()) at = Math.min(at, ping.atMs + path.PING_TIMEOUT_MS);
+  if (state.best.kind === 'direct' && state.best.check.kind === 'waiting')
+    at = Math.min(at, state.best.check.dueMs);
+  if (state.session.kind === 'active') {
+    at = Math.min(at, state.session.beatAtMs);
+    if (!isTrusted(state.best, nowMs))
+      for (const candidate of state.candidates.values())
+        if (isRetrying(candidate)) at = Math.min(at, dueAt(candidate, true));
+  }
+  return Number.isFinite(at) ? at : undefined;
+}
+
+function apply(draft: Draft, event: path.PathEvent): void {
+  switch (event.type) {
+    case 'configure':
+      configure(draft, event.endpoints);
+      break;
+    case 'send':
+      noteSend(draft);
+      break;
+    case 'ping-in':
+      pingIn(draft, event.from, event.txId);
+      break;
+    case 'data-in':
+      dataIn(draft, event.from);
+      break;
+    case 'pong-in':
+      pongIn(draft, event.txId);
+      break;
+    case 'tick':
+      tick(draft, event.lastSendMs);
+      break;
+    case 'network-changed':
+      networkChanged(draft);
+      break;
+    case 'unreachable':
+      unreachable(draft);
+      break;
+    case 'request':
+      request(draft, event.ticket, event.size);
+      break;
+    default:
+      event satisfies never;
+  }
+}
+
+function configure(draft: Draft, endpoints: readonly SockAddr[]): void {
+  const listed = new Map<string, SockAddr>();
+  for (const addr of endpoints)
+    if (listed.size < path.MAX_CANDIDATES && isUsable(addr)) listed.set(formatSockAddr(addr), addr);
+  for (const [key, candidate] of draft.candidates)
+    draft.candidates.set(key, { ...candidate, inMap: listed.has(key) });
+  prune(draft);
+  let isNews = false;
+  for (const [key, addr] of listed) {
+    if (draft.candidates.has(key)) continue;
+    draft.candidates.set(key, newCandidate(addr, true));
+    isNews = true;
+  }
+  // A session that is looking for a path, or might find a better one, tries the new addresses now. Those pinged
+  // lately wait their turn.
+  if (draft.session.kind === 'active' && (isNews || !isTrusted(draft.best, draft.context.nowMs)))
+    burst(draft);
+}
+
+/** Any packet out keeps the session alive; without a trusted path it starts the search. */
+function noteSend(draft: Draft): void {
+  touchSession(draft);
+  if (!isTrusted(draft.best, draft.context.nowMs)) burst(draft);
+}
+
+function touchSession(draft: Draft): void {
+  const { nowMs } = draft.context;
+  if (draft.session.kind === 'active') {
+    draft.session = { ...draft.session, lastSendMs: nowMs };
+    return;
+  }
+  draft.session = { kind: 'active', lastSendMs: nowMs, beatAtMs: nowMs + path.HEARTBEAT_MS };
+  // A new search has its early retries again.
+  for (const [key, candidate] of draft.candidates)
+    if (dueAt(candidate, false) <= nowMs) draft.candidates.set(key, { ...candidate, tries: 0 });
+}
+
+function pingIn(draft: Draft, from: SockAddr, txId: path.TxId): void {
+  if (draft.candidates.get(formatSockAddr(from))?.heardTxId === txId) return;
+  const candidate = heard(draft, from, txId);
+  if (candidate === undefined) return;
+  draft.effects.push({ do: 'pong', to: from, txId });
+  triggeredCheck(draft, candidate);
+}
+
+function dataIn(draft: Draft, from: SockAddr): void {
+  const candidate = heard(draft, from, undefined);
+  if (candidate !== undefined) triggeredCheck(draft, candidate);
+}
+
+/** The peer spoke from there: keeps or makes a candidate, unless the address is of no use or the table is full. */
+function heard(draft: Draft, from: SockAddr, txId: path.TxId | undefined): Candidate | undefined {
+  if (!isUsable(from)) return undefined;
+  const key = formatSockAddr(from);
+  const known = draft.candidates.get(key);
+  if (known === undefined && !makeRoom(draft)) return undefined;
+  const base = known ?? newCandidate(from, false);
+  const candidate = { ...base, heardAtMs: draft.context.nowMs, heardTxId: txId ?? base.heardTxId };
+  draft.candidates.set(key, candidate);
+  return candidate;
+}
+
+/**
+ * nat-traversal.md §11.1: the peer's ping shows that one direction works; ours back shows the other at once instead of at
+ * the next burst. It ends by itself, since each pong confirms. When the peer speaks from elsewhere than its best address,
+ * that one is asked as well: a peer that moved is followed in about half a second.
+ */
+function triggeredCheck(draft: Draft, candidate: Candidate): void {
+  const { nowMs } = draft.context;
+  const isConfirmed = candidate.answeredAtMs !== undefined && nowMs - candidate.answeredAtMs < path.TRUST_MS;
+  const isRecent = candidate.pingedAtMs !== undefined && nowMs - candidate.pingedAtMs < path.TRIGGERED_MS;
+  if (isConfirmed || isRecent) return;
+  sendPing(draft, candidate.addr, { kind: 'discovery' });
+  if (
+    draft.best.kind === 'direct' &&
+    !isSame(draft.best.addr, candidate.addr) &&
+    !justAnswered(draft, draft.best)
+  )
+    sendPing(draft, draft.best.addr, { kind: 'heartbeat' });
+}
+
+const justAnswered = (draft: Draft, best: Direct): boolean =>
+  best.check.kind !== 'quiet' || best.trustUntilMs - path.TRUST_MS + path.TRIGGERED_MS > draft.context.nowMs;
+
+function pongIn(draft: Draft, txId: path.TxId): void {
+  const { nowMs } = draft.context;
+  const ping = draft.pings.get(txId);
+  if (ping === undefined) return;
+  draft.pings.delete(txId);
+  const latencyMs = Math.max(0, nowMs - ping.atMs);
+  const { purpose, to } = ping;
+  if (purpose.kind === 'request')
+    draft.effects.push({ do: 'answer', ticket: purpose.ticket, from: to, latencyMs });
+  const key = formatSockAddr(to);
+  const candidate = draft.candidates.get(key);
+  if (candidate === undefined) return;
+  draft.candidates.set(key, { ...candidate, answeredAtMs: nowMs, latencyMs, tries: 0 });
+  const { best } = draft;
+  const isBest = best.kind === 'direct' && isSame(best.addr, to);
+  if (isBest || best.kind === 'none' || !isTrusted(best, nowMs) || isBetter({ addr: to, latencyMs }, best))
+    draft.best = {
+      kind: 'direct',
+      addr: to,
+      latencyMs,
+      trustUntilMs: nowMs + path.TRUST_MS,
+      check: { kind: 'quiet' },
+    };
+}
+
+function tick(draft: Draft, lastSendMs: number): void {
+  const { nowMs } = draft.context;
+  for (const [txId, ping] of draft.pings)
+    if (nowMs >= ping.atMs + path.PING_TIMEOUT_MS) draft.pings.delete(txId);
+  judgeBest(draft);
+  if (draft.session.kind !== 'active') return;
+  if (nowMs >= draft.session.beatAtMs)
+    beat(draft, Math.max(Math.min(lastSendMs, nowMs), draft.session.lastSendMs));
+  else if (!isTrusted(draft.best, nowMs)) retry(draft);
+}
+
+/** The best address owes an answer: first ask again and look around, then stop believing in it. */
+function judgeBest(draft: Draft): void {
+  const { nowMs } = draft.context;
+  const { best } = draft;
+  if (best.kind !== 'direct' || best.check.kind !== 'waiting' || nowMs < best.check.dueMs) return;
+  const { sinceMs, misses } = best.check;
+  if (misses === 1) {
+    draft.best = { ...best, check: { kind: 'failed', sinceMs } };
+    adoptConfirmed(draft, sinceMs);
+    return;
+  }
+  draft.best = {
+    ...best,
+    check: { kind: 'waiting', sinceMs, dueMs: nowMs + patienceMs(best.latencyMs), misses: 1 },
+  };
+  sendPing(draft, best.addr, { kind: 'heartbeat' });
+  if (draft.session.kind === 'active') burst(draft);
+}
+
+/** After the best address failed: the best of those that answered since the question went out, if any did. */
+function adoptConfirmed(draft: Draft, sinceMs: number): void {
+  let found: Direct | undefined;
+  for (const { addr, answeredAtMs, latencyMs } of draft.candidates.values()) {
+    if (answeredAtMs === undefined || latencyMs === undefined || answeredAtMs < sinceMs) continue;
+    if (draft.best.kind === 'direct' && isSame(addr, draft.best.addr)) continue;
+    if (found !== undefined && !isBetter({ addr, latencyMs }, found)) continue;
+    const trustUntilMs = answeredAtMs + path.TRUST_MS;
+    found = { kind: 'direct', addr, latencyMs, trustUntilMs, check: { kind: 'quiet' } };
+  }
+  if (found === undefined) return;
+  draft.best = found;
+  // The old one may have lost two datagrams by chance: the next beat compares all again.
+  draft.lastBurstMs = undefined;
+}
+
+function beat(draft: Draft, lastSendMs: number): void {
+  const { nowMs } = draft.context;
+  if (nowMs - lastSendMs > path.SESSION_MS) {
+    draft.session = { kind: 'idle' };
+    return;
+  }
+  draft.session = { kind: 'active', lastSendMs, beatAtMs: nowMs + path.HEARTBEAT_MS };
+  if (draft.best.kind === 'direct') sendPing(draft, draft.best.addr, { kind: 'heartbeat' });
+  if (wantsBurst(draft)) burst(draft);
+}
+
+function wantsBurst(draft: Draft): boolean {
+  const { nowMs } = draft.context;
+  const { best, lastBurstMs } = draft;
+  if (best.kind === 'none' || lastBurstMs === undefined || !isTrusted(best, nowMs)) return true;
+  return best.latencyMs > path.GOOD_ENOUGH_MS && nowMs - lastBurstMs >= path.UPGRADE_MS;
+}
+
+function networkChanged(draft: Draft): void {
+  const { nowMs } = draft.context;
+  // Requests stay: the user waits for an answer, and a late pong is still one.
+  for (const [txId, ping] of draft.pings) if (ping.purpose.kind !== 'request') draft.pings.delete(txId);
+  for (const [key, candidate] of draft.candidates) draft.candidates.set(key, forgotten(candidate));
+  if (draft.best.kind === 'direct')
+    draft.best = { ...draft.best, trustUntilMs: 0, check: { kind: 'failed', sinceMs: nowMs } };
+  if (draft.session.kind === 'active') burst(draft);
+}
+
+function unreachable(draft: Draft): void {
+  if (draft.best.kind !== 'direct' || draft.best.check.kind === 'failed') return;
+  const sinceMs = draft.context.nowMs - path.TRUST_MS;
+  draft.best = { ...draft.best, check: { kind: 'failed', sinceMs } };
+  adoptConfirmed(draft, sinceMs);
+  if (draft.session.kind === 'active') burst(draft);
+}
+
+/** A user's ping asks the trusted address alone, so that the answer names the path that packets take. */
+function request(draft: Draft, ticket: number, size: number): void {
+  const purpose = { kind: 'request', ticket, size } as const;
+  touchSession(draft);
+  if (draft.best.kind === 'direct' && isTrusted(draft.best, draft.context.nowMs)) {
+    sendPing(draft, draft.best.addr, purpose);
+    return;
+  }
+  if (draft.candidates.size === 0) draft.effects.push({ do: 'no-candidates', ticket });
+  for (const candidate of draft.candidates.values()) sendPing(draft, candidate.addr, purpose);
+}
+
+/** Pings every candidate whose turn it is. */
+function burst(draft: Draft): void {
+  prune(draft);
+  draft.lastBurstMs = draft.context.nowMs;
+  const isUrgent = !isTrusted(draft.best, draft.context.nowMs);
+  for (const candidate of [...draft.candidates.values()])
+    if (dueAt(candidate, isUrgent) <= draft.context.nowMs)
+      sendPing(draft, candidate.addr, { kind: 'discovery' });
+}
+
+function retry(draft: Draft): void {
+  for (const candidate of [...draft.candidates.values()])
+    if (isRetrying(candidate) && dueAt(candidate, true) <= draft.context.nowMs)
+      sendPing(draft, candidate.addr, { kind: 'discovery' });
+}
+
+/** Asked without an answer: asked again as soon as its turn comes, not only with the next beat. */
+const isRetrying = ({ tries }: Candidate): boolean => tries > 0;
+
+function dueAt(candidate: Candidate, isUrgent: boolean): number {
+  if (candidate.pingedAtMs === undefined) return Number.NEGATIVE_INFINITY;
+  const early = isUrgent ? path.RETRY_MS[candidate.tries - 1] : undefined;
+  return candidate.pingedAtMs + (early ?? path.DISCOVERY_MS);
+}
+
+function sendPing(draft: Draft, to: SockAddr, purpose: path.PingPurpose): void {
+  if (draft.pings.size >= path.MAX_PINGS) return;
+  const { nowMs } = draft.context;
+  const txId = draft.context.newTxId();
+  draft.pings.set(txId, { to, atMs: nowMs, purpose });
+  draft.effects.push({ do: 'ping', to, txId, size: purpose.kind === 'request' ? purpose.size : 0 });
+  const key = formatSockAddr(to);
+  const candidate = draft.candidates.get(key);
+  if (candidate !== undefined && purpose.kind !== 'request') {
+    const tries = purpose.kind === 'discovery' ? candidate.tries + 1 : candidate.tries;
+    draft.candidates.set(key, { ...candidate, pingedAtMs: nowMs, tries });
+  }
+  const { best } = draft;
+  if (best.kind === 'direct' && isSame(best.addr, to) && best.check.kind === 'quiet') {
+    const dueMs = nowMs + patienceMs(best.latencyMs);
+    draft.best = { ...best, check: { kind: 'waiting', sinceMs: nowMs, dueMs, misses: 0 } };
+  }
+}
+
+/** Four round trips, at least 250 ms and at most 1 s, but never less than two round trips. */
+const patienceMs = (latencyMs: number): number =>
+  Math.max(250, Math.min(4 * latencyMs, Math.max(1_000, 2 * latencyMs)));
+
+/** Drops candidates that nothing vouches for any more. Losing the best address this way leaves no path. */
+function prune(draft: Draft): void {
+  const { nowMs } = draft.context;
+  for (const [key, { addr, inMap, heardAtMs }] of draft.candidates) {
+    if (inMap || (heardAtMs !== undefined && nowMs - heardAtMs <= path.HEARD_MS)) continue;
+    const isBest = draft.best.kind === 'direct' && isSame(draft.best.addr, addr);
+    // The map may be late or short; an answer within the trust time is better evidence.
+    if (isBest && isTrusted(draft.best, nowMs)) continue;
+    draft.candidates.delete(key);
+    if (isBest) draft.best = { kind: 'none' };
+  }
+}
+
+/** Whether one more candidate fits, after dropping the one heard longest ago if it must. */
+function makeRoom(draft: Draft): boolean {
+  if (draft.candidates.size < path.MAX_CANDIDATES) return true;
+  prune(draft);
+  if (draft.candidates.size < path.MAX_CANDIDATES) return true;
+  let oldest: Candidate | undefined;
+  for (const candidate of draft.candidates.values()) {
+    if (candidate.inMap || (draft.best.kind === 'direct' && isSame(draft.best.addr, candidate.addr)))
+      continue;
+    if (oldest === undefined || (candidate.heardAtMs ?? 0) < (oldest.heardAtMs ?? 0)) oldest = candidate;
+  }
+  return oldest !== undefined && draft.candidates.delete(formatSockAddr(oldest.addr));
+}
+
+const isSame = (a: SockAddr | undefined, b: SockAddr | undefined): boolean =>
+  a === b || (a !== undefined && b !== undefined && a.ip === b.ip && a.port === b.port);
