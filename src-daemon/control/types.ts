@@ -22,7 +22,10 @@ export interface NetworkMap {
   readonly sshPolicy: unknown;
   readonly collectServices: boolean | undefined;
   readonly health: readonly string[];
-  readonly displayMessages: ReadonlyMap<string, { readonly title: string; readonly text: string; readonly severity: string }>;
+  readonly displayMessages: ReadonlyMap<
+    string,
+    { readonly title: string; readonly text: string; readonly severity: string }
+  >;
   /** Server clock minus ours, ms, when it exceeds a minute; else 0. */
   readonly clockSkewMs: number;
 }
