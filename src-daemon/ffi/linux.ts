@@ -1,0 +1,140 @@
+/** The few Linux system calls that Node does not offer, as functions with our own types (koffi). */
+import koffi from 'koffi';
+import { RhumbError } from '#shared/errors.ts';
+
+/** linux/if_tun.h, linux/if.h, asm-generic/{fcntl,errno-base,socket}.h */
+const O_RDWR = 2;
+const O_NONBLOCK = 0o4000;
+const O_CLOEXEC = 0o2000000;
+const TUNSETIFF = 0x400454ca;
+const IFF_TUN = 0x0001;
+const IFF_NO_PI = 0x1000;
+const SOL_SOCKET = 1;
+const SO_PEERCRED = 17;
+const SO_MARK = 36;
+/** struct ifreq: 16 bytes of name, then a union of 24. */
+export const IFREQ_BYTES = 40;
+const IFNAMSIZ = 16;
+/** struct ucred: pid, uid, gid. */
+const UCRED_BYTES = 12;
+
+interface Calls {
+  readonly open: (path: string, flags: number) => number;
+  readonly close: (fd: number) => number;
+  readonly ioctl: (fd: number, request: number, type: string, argument: Uint8Array) => number;
+  readonly read: (fd: number, buffer: Uint8Array, length: number) => number;
+  readonly write: (fd: number, buffer: Uint8Array, length: number) => number;
+  readonly setsockopt: (fd: number, level: number, name: number, value: Uint8Array, length: number) => number;
+  readonly getsockopt: (
+    fd: number,
+    level: number,
+    name: number,
+    value: Uint8Array,
+    length: Uint8Array,
+  ) => number;
+}
+
+let loaded: Calls | undefined;
+
+/** Node is linked against the C library, so its symbols are the process's own (glibc and musl alike). */
+function calls(): Calls {
+  if (loaded !== undefined) return loaded;
+  if (process.platform !== 'linux') throw new RhumbError('unavailable', 'this is not Linux');
+  const self = koffi.load(null);
+  loaded = {
+    open: self.func('int open(const char *path, int flags)'),
+    close: self.func('int close(int fd)'),
+    ioctl: self.func('int ioctl(int fd, unsigned long request, ...)'),
+    read: self.func('intptr_t read(int fd, _Out_ uint8_t *buffer, size_t length)'),
+    write: self.func('intptr_t write(int fd, const uint8_t *buffer, size_t length)'),
+    setsockopt: self.func(
+      'int setsockopt(int fd, int level, int name, const uint8_t *value, unsigned int length)',
+    ),
+    getsockopt: self.func(
+      'int getsockopt(int fd, int level, int name, _Out_ uint8_t *value, _Inout_ uint8_t *length)',
+    ),
+  };
+  return loaded;
+}
+
+/** Names of the error numbers that our callers tell apart; koffi's table has them for this platform. */
+function errnoName(): string {
+  const number = koffi.errno();
+  const known = koffi.os.errno as Readonly<Record<string, number>>;
+  return Object.keys(known).find((name) => known[name] === number) ?? `errno ${number}`;
+}
+
+export type TunOpen =
+  | { readonly ok: true; readonly fd: number; readonly name: string }
+  | { readonly ok: false; readonly step: 'open' | 'attach'; readonly code: string };
+
+/**
+ * Opens a non-blocking, non-persistent TUN without packet information; the kernel removes it with the descriptor. The
+ * caller closes `fd` with `closeFd`.
+ */
+export function openTun(name: string): TunOpen {
+  const libc = calls();
+  const fd = libc.open('/dev/net/tun', O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return { ok: false, step: 'open', code: errnoName() };
+  const request = new Uint8Array(IFREQ_BYTES);
+  request.set(Buffer.from(name, 'latin1').subarray(0, IFNAMSIZ - 1));
+  new DataView(request.buffer).setUint16(IFNAMSIZ, IFF_TUN | IFF_NO_PI, endianness());
+  if (libc.ioctl(fd, TUNSETIFF, 'uint8_t *', request) < 0) {
+    const code = errnoName();
+    libc.close(fd);
+    return { ok: false, step: 'attach', code };
+  }
+  const end = request.indexOf(0);
+  return { ok: true, fd, name: Buffer.from(request.subarray(0, end)).toString('latin1') };
+}
+
+/** True where the machine stores the low byte first. */
+const endianness = (): boolean => new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
+export function closeFd(fd: number): void {
+  calls().close(fd);
+}
+
+/** Reads at most `buffer.length` bytes: their count, 0 when nothing waits now, or the name of the error. */
+export function readFd(fd: number, buffer: Uint8Array): number | string {
+  const count = calls().read(fd, buffer, buffer.length);
+  if (count >= 0) return count;
+  const code = errnoName();
+  return code === 'EAGAIN' || code === 'EWOULDBLOCK' || code === 'EINTR' ? 0 : code;
+}
+
+/** Writes one packet; undefined when it went, else the name of the error. */
+export function writeFd(fd: number, packet: Uint8Array): string | undefined {
+  return calls().write(fd, packet, packet.length) >= 0 ? undefined : errnoName();
+}
+
+/** Calls `ready` from the event loop whenever `fd` can be read, until the returned function is called. */
+export function watchReadable(fd: number, ready: () => void): () => void {
+  const handle = koffi.node.poll(fd, { readable: true }, () => ready());
+  return () => {
+    handle.stop();
+    handle.close();
+  };
+}
+
+export interface PeerCredentials {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Who is at the other end of a connected unix socket (unix(7), SO_PEERCRED); undefined when the kernel won't say. */
+export function peerCredentials(fd: number): PeerCredentials | undefined {
+  const value = new Uint8Array(UCRED_BYTES);
+  const length = new Uint8Array(Uint32Array.of(UCRED_BYTES).buffer);
+  if (calls().getsockopt(fd, SOL_SOCKET, SO_PEERCRED, value, length) < 0) return undefined;
+  const view = new DataView(value.buffer);
+  const little = endianness();
+  return { pid: view.getInt32(0, little), uid: view.getUint32(4, little), gid: view.getUint32(8, little) };
+}
+
+/** Marks what a socket sends, for policy routing (socket(7), SO_MARK); undefined when done, else the name of the error. */
+export function markSocket(fd: number, mark: number): string | undefined {
+  const value = new Uint8Array(Uint32Array.of(mark).buffer);
+  return calls().setsockopt(fd, SOL_SOCKET, SO_MARK, value, value.length) < 0 ? errnoName() : undefined;
+}
