@@ -67,8 +67,26 @@ export interface ControlEvents {
   netmap(map: NetworkMap, change: MapChange): void;
   /** Whether a map stream is up; `error` says why not, in words for the user. */
   connection(state: { readonly up: boolean; readonly error?: string | undefined }): void;
-  /** The server asks for pings that need the data plane (`disco`, `TSMP`, `ICMP`); the rest the client answers itself. */
+  /**
+   * The server asks for pings that need the data plane (`disco`, `TSMP`, `ICMP`, a comma list in `Types`); the rest the
+   * client answers itself. Each result goes back through `ControlClient.answerPing`.
+   */
   ping(request: PingRequest): void;
+  /** The server wants a page shown that no login waits for. Only http and https URLs arrive here. */
+  openUrl?(url: string): void;
+}
+
+/** Result of one ping for the server (control-protocol.md §4.10). */
+export interface PingAnswer {
+  readonly Type: string;
+  readonly IP?: string;
+  readonly NodeIP?: string;
+  readonly NodeName?: string;
+  readonly Err?: string;
+  readonly LatencySeconds?: number;
+  readonly Endpoint?: string;
+  readonly PeerAPIPort?: number;
+  readonly IsLocalIP?: boolean;
 }
 
 export interface ControlEndpoint {
@@ -93,4 +111,6 @@ export interface ControlClient extends AsyncDisposable {
   setPaused(paused: boolean): void;
   /** The network changed: retry at once instead of waiting out a backoff. */
   retryNow(): void;
+  /** Reports the result of a ping that the `ping` event asked for. */
+  answerPing(request: PingRequest, answer: PingAnswer): void;
 }

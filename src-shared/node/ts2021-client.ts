@@ -77,7 +77,15 @@ export async function dialTs2021(options: Ts2021DialOptions): Promise<Ts2021Sess
 async function race(ports: DialPorts, options: Ts2021DialOptions, signal: AbortSignal): Promise<Shaken> {
   const tlsPort = ports.tls;
   if (tlsPort === undefined) return attempt('http', ports.plain, options, signal);
-  if (options.preferTls === true) return attempt('https', tlsPort, options, signal);
+  if (options.preferTls === true) {
+    // Some servers have no TLS at all, whatever the port table says: then plain HTTP is still worth a try.
+    return attempt('https', tlsPort, options, signal).catch((error: unknown) => {
+      signal.throwIfAborted();
+      return attempt('http', ports.plain, options, signal).catch((second: unknown) => {
+        throw options.serverUrl.protocol === 'https:' ? error : second;
+      });
+    });
+  }
   const loser = new AbortController();
   const both = AbortSignal.any([signal, loser.signal]);
   const plain = attempt('http', ports.plain, options, both);

@@ -1,0 +1,86 @@
+/** Requests on the channel's HTTP/2 session: one bounded answer, or a body that streams. */
+import { type ClientHttp2Session, type ClientHttp2Stream, constants } from 'node:http2';
+import { RhumbError } from '#shared/errors.ts';
+
+export interface CallOptions {
+  readonly method: 'GET' | 'HEAD' | 'POST';
+  /** Path and query. */
+  readonly path: string;
+  readonly body: Uint8Array | undefined;
+  readonly signal: AbortSignal;
+  /** What the request is for, in words for an error: "register with". */
+  readonly what: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly retryAfter: string | undefined;
+  readonly body: Uint8Array;
+}
+
+export interface StreamedAnswer {
+  readonly status: number;
+  readonly retryAfter: string | undefined;
+  /** Ends or fails with the request; to be closed by whoever took it. */
+  readonly stream: ClientHttp2Stream;
+}
+
+/** Sends a request and waits for the head of its answer; aborting the signal later still cancels the stream. */
+export function startCall(session: ClientHttp2Session, options: CallOptions): Promise<StreamedAnswer> {
+  const { signal, body } = options;
+  signal.throwIfAborted();
+  if (session.destroyed || session.closed) return Promise.reject(lost(options));
+  const headers = { ':method': options.method, ':path': options.path };
+  // Node ends a GET at once otherwise, and some calls of this protocol are GETs with a body.
+  const stream = session.request(headers, { endStream: false });
+  const cancel = (): void => stream.close(constants.NGHTTP2_CANCEL);
+  signal.addEventListener('abort', cancel, { once: true });
+  stream.once('close', () => signal.removeEventListener('abort', cancel));
+  return new Promise((resolve, reject) => {
+    const fail = (error?: Error): void => reject(signal.aborted ? signal.reason : lost(options, error));
+    stream.on('error', fail);
+    stream.once('close', () => fail());
+    stream.once('response', (head) => {
+      const retryAfter = head['retry-after'];
+      resolve({ status: head[':status'] ?? 0, retryAfter: retryAfter?.toString(), stream });
+    });
+    stream.end(body);
+  });
+}
+
+/** A request with an answer of at most `maxBody` bytes. */
+export async function call(
+  session: ClientHttp2Session,
+  options: CallOptions & { readonly maxBody: number },
+): Promise<Answer> {
+  const { status, retryAfter, stream } = await startCall(session, options);
+  const body = await readBody(stream, options);
+  return { status, retryAfter, body };
+}
+
+/** The rest of a body, bounded; closes the stream in every case. */
+export async function readBody(
+  stream: ClientHttp2Stream,
+  options: CallOptions & { readonly maxBody: number },
+): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for await (const part of stream as AsyncIterable<Uint8Array>) {
+      length += part.length;
+      if (length > options.maxBody)
+        throw new RhumbError('protocol', `${options.what} the control server: its answer is too long`);
+      parts.push(part);
+    }
+  } catch (error) {
+    options.signal.throwIfAborted();
+    throw error instanceof RhumbError ? error : lost(options, error);
+  } finally {
+    stream.close(constants.NGHTTP2_CANCEL);
+  }
+  options.signal.throwIfAborted();
+  return Buffer.concat(parts);
+}
+
+const lost = (options: CallOptions, cause?: unknown): RhumbError =>
+  new RhumbError('unavailable', `${options.what} the control server: the connection was lost`, { cause });
