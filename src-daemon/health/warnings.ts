@@ -1,0 +1,115 @@
+/** The warnings that can occur now: codes of localapi-and-daemon.md §2.9, our words. */
+
+export type Severity = 'high' | 'medium' | 'low';
+export type WarningArgs = Readonly<Record<string, string>>;
+
+export interface Warning {
+  readonly severity: Severity;
+  readonly title: string;
+  readonly text: (args: WarningArgs) => string;
+  /** Hidden while one of these is set: its cause is then already shown. */
+  readonly dependsOn: readonly WarningCode[];
+  readonly impactsConnectivity: boolean;
+  /** How long the trouble must last before anyone is told. */
+  readonly visibleAfterMs: number;
+}
+
+export type WarningCode =
+  | 'network-status'
+  | 'wantrunning-false'
+  | 'login-state'
+  | 'not-in-map-poll'
+  | 'no-udp4-bind'
+  | 'tls-connection-failed'
+  | 'warming-up'
+  | 'state-store-health'
+  | 'router-failed'
+  | 'tun-device'
+  | 'packet-filter-blocks'
+  | 'packet-filter-unenforced';
+
+const warning = (
+  severity: Severity,
+  title: string,
+  text: string | ((args: WarningArgs) => string),
+  more: Partial<Pick<Warning, 'dependsOn' | 'impactsConnectivity' | 'visibleAfterMs'>> = {},
+): Warning => ({
+  severity,
+  title,
+  text: typeof text === 'string' ? () => text : text,
+  dependsOn: [],
+  impactsConnectivity: false,
+  visibleAfterMs: 0,
+  ...more,
+});
+
+const because = (args: WarningArgs): string => (args['error'] ? `: ${args['error']}` : '');
+
+export const warnings: Readonly<Record<WarningCode, Warning>> = {
+  'network-status': warning(
+    'medium',
+    'Network down',
+    'No network interface is up. Check the connection of this machine.',
+    {
+      impactsConnectivity: true,
+      visibleAfterMs: 5_000,
+    },
+  ),
+  'wantrunning-false': warning('low', 'Rhumb off', 'Rhumb is stopped.'),
+  'login-state': warning(
+    'medium',
+    'Logged out',
+    (args) =>
+      args['error'] ? `You are logged out. The last login failed: ${args['error']}` : 'You are logged out.',
+    { dependsOn: ['wantrunning-false'] },
+  ),
+  // Eight minutes: a server may be away that long for maintenance without anyone needing to know.
+  'not-in-map-poll': warning(
+    'medium',
+    'Out of sync',
+    (args) =>
+      `The coordination server can't be reached${because(args)}. Peers stay reachable, but changes don't arrive.`,
+    { dependsOn: ['network-status', 'wantrunning-false'], visibleAfterMs: 8 * 60_000 },
+  ),
+  'no-udp4-bind': warning(
+    'medium',
+    'No UDP port',
+    (args) => `Rhumb can't receive UDP packets${because(args)}.`,
+    {
+      dependsOn: ['network-status', 'wantrunning-false'],
+      impactsConnectivity: true,
+    },
+  ),
+  'tls-connection-failed': warning(
+    'medium',
+    'Encrypted connection failed',
+    (args) => `No encrypted connection to ${args['server'] ?? 'the server'}${because(args)}.`,
+    { dependsOn: ['network-status'] },
+  ),
+  'warming-up': warning('low', 'Rhumb is starting', 'Rhumb is starting. Please wait.'),
+  'state-store-health': warning(
+    'high',
+    'State not saved',
+    (args) => `The state of this machine can't be saved${because(args)}. Changes are lost when rhumbd ends.`,
+  ),
+  'router-failed': warning(
+    'high',
+    'Routes not set',
+    (args) => `The addresses and routes of the network can't be set on this machine${because(args)}.`,
+    { impactsConnectivity: true },
+  ),
+  'tun-device': warning('high', 'No tunnel device', (args) => `The tunnel device is gone${because(args)}.`, {
+    impactsConnectivity: true,
+  }),
+  'packet-filter-blocks': warning(
+    'medium',
+    'Traffic blocked by policy',
+    'The policy of the network lets nothing reach this machine, so its tunnels are closed.',
+    { impactsConnectivity: true },
+  ),
+  'packet-filter-unenforced': warning(
+    'high',
+    'Policy not enforced here',
+    "The policy limits which ports of this machine peers may reach. This version of rhumbd doesn't enforce that: use a firewall on this machine.",
+  ),
+};
