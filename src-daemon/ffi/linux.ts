@@ -11,6 +11,9 @@ const IFF_TUN = 0x0001;
 const IFF_NO_PI = 0x1000;
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
+/** sys/file.h */
+const LOCK_EX = 2;
+const LOCK_NB = 4;
 const SO_MARK = 36;
 /** struct ifreq: 16 bytes of name, then a union of 24. */
 export const IFREQ_BYTES = 40;
@@ -25,6 +28,7 @@ interface Calls {
   readonly read: (fd: number, buffer: Uint8Array, length: number) => number;
   readonly write: (fd: number, buffer: Uint8Array, length: number) => number;
   readonly setsockopt: (fd: number, level: number, name: number, value: Uint8Array, length: number) => number;
+  readonly flock: (fd: number, operation: number) => number;
   readonly getsockopt: (
     fd: number,
     level: number,
@@ -50,6 +54,7 @@ function calls(): Calls {
     setsockopt: self.func(
       'int setsockopt(int fd, int level, int name, const uint8_t *value, unsigned int length)',
     ),
+    flock: self.func('int flock(int fd, int operation)'),
     getsockopt: self.func(
       'int getsockopt(int fd, int level, int name, _Out_ uint8_t *value, _Inout_ uint8_t *length)',
     ),
@@ -137,4 +142,15 @@ export function peerCredentials(fd: number): PeerCredentials | undefined {
 export function markSocket(fd: number, mark: number): string | undefined {
   const value = new Uint8Array(Uint32Array.of(mark).buffer);
   return calls().setsockopt(fd, SOL_SOCKET, SO_MARK, value, value.length) < 0 ? errnoName() : undefined;
+}
+
+/**
+ * Locks an open file for this process until it is closed or the process ends (flock(2)); false when another open file
+ * has the lock.
+ */
+export function lockFile(fd: number): boolean {
+  if (calls().flock(fd, LOCK_EX | LOCK_NB) === 0) return true;
+  const code = errnoName();
+  if (code === 'EWOULDBLOCK' || code === 'EAGAIN') return false;
+  throw new RhumbError('unavailable', `lock file descriptor ${fd}: ${code}`);
 }
