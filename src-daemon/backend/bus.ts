@@ -1,0 +1,192 @@
+/** The bus of Notify messages: one bounded queue per watcher, and what each watcher asked for (localapi-and-daemon.md §2.6, §2.7). */
+import type { Clock } from '#shared/async/clock.ts';
+import { BoundedQueue } from '#shared/async/queue.ts';
+import { type Notify, Watch } from '#shared/localapi/notify.ts';
+import type { Node } from '#shared/wire/node.ts';
+import { foldActions } from './health-json.ts';
+
+/** A reader that falls this far behind is dropped, never waited for. */
+const QUEUE_LIMIT = 128;
+const BORING_INTERVAL_MS = 3_000;
+
+export const FELL_BEHIND = 'IPN bus consumer fell behind; closing watch';
+
+/** Who a watcher is, for messages that aren't for everyone. */
+export interface WatchActor {
+  readonly uid: number | undefined;
+}
+
+/** What a watcher with this mask gets of a message; undefined when nothing is left of it. */
+export function select(mask: number, message: Notify): Notify | undefined {
+  const has = (bit: number): boolean => (mask & bit) !== 0;
+  const peers = has(Watch.PeerChanges);
+  const {
+    PeersChanged,
+    PeersRemoved,
+    PeerChangedPatch,
+    UserProfiles,
+    NetMap,
+    Engine,
+    PeerState,
+    Health,
+    ...rest
+  } = message;
+  const kept: Notify = {
+    ...rest,
+    ...(has(Watch.EngineUpdates) && Engine !== undefined && { Engine }),
+    ...(has(Watch.InitialNetMap) && !has(Watch.NoNetMap) && NetMap !== undefined && { NetMap }),
+    ...(peers && PeersChanged !== undefined && { PeersChanged }),
+    ...(peers && PeersRemoved !== undefined && { PeersRemoved }),
+    ...(has(Watch.PeerPatches) && PeerChangedPatch !== undefined && { PeerChangedPatch }),
+    ...(peers && UserProfiles !== undefined && { UserProfiles }),
+    ...(has(Watch.PeerWireGuardState) && PeerState !== undefined && { PeerState }),
+    ...(Health !== undefined && { Health: has(Watch.HealthActions) ? Health : foldActions(Health) }),
+  };
+  return Object.values(kept).some((value) => value !== undefined) ? kept : undefined;
+}
+
+export class Watcher {
+  readonly mask: number;
+  readonly actor: WatchActor;
+  readonly #queue = new BoundedQueue<Notify>(QUEUE_LIMIT);
+  readonly #clock: Clock;
+  #fellBehind = false;
+  /** Text of each profile already sent, by user id. */
+  #profiles = new Map<string, string>();
+  #boring: Notify | undefined;
+  #lastBoringAt = Number.NEGATIVE_INFINITY;
+  #cancelTimer: (() => void) | undefined;
+
+  constructor(mask: number, actor: WatchActor, clock: Clock) {
+    this.mask = mask;
+    this.actor = actor;
+    this.#clock = clock;
+  }
+
+  /** The first message of a watch: not selected, because the mask's initial bits already chose its fields. */
+  pushInitial(message: Notify): void {
+    this.#enqueue(message);
+  }
+
+  push(message: Notify): void {
+    const selected = select(this.mask, message);
+    if (selected === undefined) return;
+    if ((this.mask & Watch.RateLimit) === 0) this.#enqueue(this.#withNewProfiles(selected));
+    else this.#pushLimited(selected);
+  }
+
+  /** The next message, or undefined when the watch has ended. */
+  async next(signal: AbortSignal): Promise<Notify | undefined> {
+    const message = await this.#queue.next(signal);
+    if (message !== undefined || !this.#fellBehind) return message;
+    this.#fellBehind = false;
+    return { ErrMessage: FELL_BEHIND };
+  }
+
+  /** Forgets which profiles were sent: another self sees other users. */
+  resetProfiles(): void {
+    this.#profiles = new Map();
+  }
+
+  close(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#queue.close();
+  }
+
+  /** Network maps and counters at most every three seconds, the newest of each; everything else at once. */
+  #pushLimited({ NetMap, Engine, ...rest }: Notify): void {
+    if (Object.keys(rest).length > 0) this.#enqueue(rest);
+    if (NetMap === undefined && Engine === undefined) return;
+    this.#boring = {
+      ...this.#boring,
+      ...(NetMap !== undefined && { NetMap }),
+      ...(Engine !== undefined && { Engine }),
+    };
+    if (this.#cancelTimer !== undefined) return;
+    const wait = this.#lastBoringAt + BORING_INTERVAL_MS - this.#clock.monotonic();
+    if (wait <= 0) this.#flushBoring();
+    else this.#cancelTimer = this.#clock.after(wait, () => this.#flushBoring());
+  }
+
+  #flushBoring(): void {
+    this.#cancelTimer = undefined;
+    const message = this.#boring;
+    this.#boring = undefined;
+    this.#lastBoringAt = this.#clock.monotonic();
+    if (message !== undefined) this.#enqueue(message);
+  }
+
+  #withNewProfiles(message: Notify): Notify {
+    if (message.UserProfiles === undefined) return message;
+    const { UserProfiles, ...rest } = message;
+    const fresh: Record<string, (typeof UserProfiles)[string]> = {};
+    for (const [id, profile] of Object.entries(UserProfiles)) {
+      const text = `${profile.LoginName}\n${profile.DisplayName}\n${profile.ProfilePicURL}`;
+      if (this.#profiles.get(id) === text) continue;
+      this.#profiles.set(id, text);
+      fresh[id] = profile;
+    }
+    return Object.keys(fresh).length > 0 ? { ...rest, UserProfiles: fresh } : rest;
+  }
+
+  #enqueue(message: Notify): void {
+    if (this.#queue.closed || Object.keys(message).length === 0) return;
+    if (this.#queue.push(message)) return;
+    this.#fellBehind = true;
+    this.close();
+  }
+}
+
+export class Bus {
+  readonly #clock: Clock;
+  readonly #watchers = new Set<Watcher>();
+  readonly #changed: () => void;
+
+  /** `changed` is called when watchers come and go. */
+  constructor(clock: Clock, changed: () => void) {
+    this.#clock = clock;
+    this.#changed = changed;
+  }
+
+  get size(): number {
+    return this.#watchers.size;
+  }
+
+  /** Whether anyone asked for one of these bits. */
+  wants(bits: number): boolean {
+    for (const watcher of this.#watchers) if ((watcher.mask & bits) !== 0) return true;
+    return false;
+  }
+
+  add(mask: number, actor: WatchActor): Watcher {
+    const watcher = new Watcher(mask, actor, this.#clock);
+    this.#watchers.add(watcher);
+    this.#changed();
+    return watcher;
+  }
+
+  remove(watcher: Watcher): void {
+    watcher.close();
+    if (this.#watchers.delete(watcher)) this.#changed();
+  }
+
+  /** `only` limits a message to some watchers. Never waits. */
+  send(message: Notify, only: (actor: WatchActor) => boolean = () => true): void {
+    for (const watcher of this.#watchers) if (only(watcher.actor)) watcher.push(message);
+  }
+
+  resetProfiles(): void {
+    for (const watcher of this.#watchers) watcher.resetProfiles();
+  }
+
+  close(): void {
+    for (const watcher of [...this.#watchers]) this.remove(watcher);
+  }
+}
+
+/** Peers that changed as the message that tells it. */
+export const peersMessage = (changed: readonly Node[], removed: readonly (number | bigint)[]): Notify => ({
+  ...(changed.length > 0 && { PeersChanged: changed }),
+  ...(removed.length > 0 && { PeersRemoved: removed }),
+});

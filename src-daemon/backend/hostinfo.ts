@@ -1,0 +1,54 @@
+/** What this machine tells about itself (control-protocol.md §4.3): facts of the system and the user's preferences. */
+import type { Prefs } from '#shared/localapi/prefs.ts';
+import type { Hostinfo } from '#shared/wire/hostinfo.ts';
+import type { OsFacts } from './os-facts.ts';
+
+export interface HostinfoInput {
+  readonly version: string;
+  /** 64 hex digits that name this start of the daemon; nothing is logged under it. */
+  readonly logId: string;
+  readonly facts: OsFacts;
+  readonly prefs: Prefs;
+  readonly userspace: boolean;
+}
+
+export function hostinfoOf({ version, logId, facts, prefs, userspace }: HostinfoInput): Hostinfo {
+  const tags = prefs.AdvertiseTags ?? [];
+  return {
+    IPNVersion: version,
+    BackendLogID: logId,
+    FrontendLogID: undefined,
+    OS: facts.os,
+    OSVersion: facts.osVersion,
+    ...(facts.distro !== '' && { Distro: facts.distro }),
+    ...(facts.distroVersion !== '' && { DistroVersion: facts.distroVersion }),
+    ...(facts.distroCodeName !== '' && { DistroCodeName: facts.distroCodeName }),
+    Container: facts.container,
+    Userspace: userspace,
+    UserspaceRouter: userspace,
+    Machine: facts.machine,
+    GoArch: facts.goArch,
+    Hostname: prefs.Hostname === '' ? facts.hostname : prefs.Hostname,
+    ShieldsUp: prefs.ShieldsUp ? true : undefined,
+    RoutableIPs: undefined,
+    RequestTags: tags.length > 0 ? [...tags] : undefined,
+    Services: undefined,
+    NetInfo: {
+      MappingVariesByDestIP: undefined,
+      WorkingIPv6: undefined,
+      OSHasIPv6: facts.hasIpv6,
+      WorkingUDP: undefined,
+      WorkingICMPv4: undefined,
+      UPnP: undefined,
+      PMP: undefined,
+      PCP: undefined,
+      HavePortMap: undefined,
+      PreferredDERP: undefined,
+      LinkType: undefined,
+      DERPLatency: undefined,
+      FirewallMode: undefined,
+    },
+    sshHostKeys: undefined,
+    ExitNodeID: undefined,
+  };
+}

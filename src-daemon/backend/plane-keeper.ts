@@ -1,0 +1,93 @@
+/** Keeps the data plane at the newest wanted configuration: one change at a time, the ones between are skipped, failures are retried. */
+import { backoffMs } from '#shared/async/backoff.ts';
+import type { Clock, Random } from '#shared/async/clock.ts';
+import { toRhumbError } from '#shared/errors.ts';
+import type { Log } from '#shared/log/log.ts';
+import type { DataPlane, PlaneConfig } from './plane.ts';
+
+export interface KeeperDeps {
+  readonly plane: Pick<DataPlane, 'configure'>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Called after each attempt; `error` is for the user. */
+  readonly settled: (error: string | undefined) => void;
+}
+
+/** The first retries come quickly, because what hinders is often a tool of the system that holds the lock. */
+const FIRST_ATTEMPT = 10;
+
+export class PlaneKeeper {
+  readonly #deps: KeeperDeps;
+  #wanted: PlaneConfig | undefined;
+  #wantedVersion = 0;
+  #appliedVersion = 0;
+  #attempt = 0;
+  #running: Promise<void> | undefined;
+  #cancelRetry: (() => void) | undefined;
+  #closed = false;
+
+  constructor(deps: KeeperDeps) {
+    this.#deps = deps;
+  }
+
+  /** Whether what was wanted last is in force. */
+  get isApplied(): boolean {
+    return this.#appliedVersion === this.#wantedVersion;
+  }
+
+  /** The same object again is no news. */
+  want(config: PlaneConfig | undefined): void {
+    if (config === this.#wanted) return;
+    this.#wanted = config;
+    this.#wantedVersion++;
+    this.#attempt = 0;
+    this.#kick();
+  }
+
+  /** Resolves when nothing is under way; a failed attempt counts. */
+  async idle(): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancelRetry?.();
+    await this.idle();
+  }
+
+  #kick(): void {
+    this.#cancelRetry?.();
+    this.#cancelRetry = undefined;
+    if (this.#closed || this.#running !== undefined) return;
+    this.#running = this.#run().finally(() => {
+      this.#running = undefined;
+      if (!this.isApplied && this.#cancelRetry === undefined) this.#kick();
+    });
+  }
+
+  async #run(): Promise<void> {
+    const version = this.#wantedVersion;
+    try {
+      await this.#deps.plane.configure(this.#wanted);
+      this.#appliedVersion = version;
+      this.#attempt = 0;
+      this.#deps.settled(undefined);
+    } catch (error) {
+      const text = toRhumbError(error).message;
+      this.#deps.log('warn', 'plane.configure-failed', { error: text, attempt: this.#attempt });
+      this.#retryLater();
+      this.#deps.settled(text);
+    }
+  }
+
+  #retryLater(): void {
+    if (this.#closed) return;
+    const wait = backoffMs(FIRST_ATTEMPT + this.#attempt, this.#deps.random);
+    this.#attempt++;
+    this.#cancelRetry = this.#deps.clock.after(wait, () => {
+      this.#cancelRetry = undefined;
+      this.#kick();
+    });
+  }
+}

@@ -1,0 +1,74 @@
+/** The data plane as the backend sees it: one wanted configuration in, facts about peers out. */
+import type { SockAddr } from '#shared/ip/address.ts';
+import type { DiscoKey, NodeKey, PrivateKey } from '#shared/key/key.ts';
+import type { ControlEndpoint } from '../control/types.ts';
+
+export interface PlanePeer {
+  readonly nodeKey: NodeKey;
+  readonly discoKey: DiscoKey | undefined;
+  readonly endpoints: readonly SockAddr[];
+  /** `ip/bits`. */
+  readonly allowedIps: readonly string[];
+  readonly wireguardOnly: boolean;
+  readonly jailed: boolean;
+  readonly homeRegion: number | undefined;
+}
+
+export interface PlaneConfig {
+  readonly privateKey: PrivateKey;
+  /** Our own addresses, `ip/bits`. */
+  readonly addresses: readonly string[];
+  readonly peers: readonly PlanePeer[];
+  /** What the kernel sends into the tunnel. */
+  readonly routes: readonly string[];
+}
+
+/** Times are wall clock ms; 0 = never. */
+export interface PlanePeerStatus {
+  readonly lastHandshakeMs: number;
+  readonly lastWriteMs: number;
+  readonly rxBytes: number;
+  readonly txBytes: number;
+  /** `ip:port` of the direct path in use. */
+  readonly direct: string | undefined;
+  readonly wireguard: 'none' | 'handshake' | 'established' | 'expired';
+  /** Sent or received in the last two minutes. */
+  readonly active: boolean;
+}
+
+export interface PlaneEvents {
+  /** The addresses at which others may reach us have changed. */
+  endpoints(endpoints: readonly ControlEndpoint[]): void;
+  /** A tunnel to a peer has come up or gone down. */
+  peersChanged(): void;
+  /** Whether a network interface besides loopback and the tunnel is up. */
+  network(up: boolean): void;
+  /** The network under us has changed (address, route, wake from sleep). */
+  linkChanged(): void;
+  /** The device or a socket is gone for good; undefined when it works again. */
+  trouble(what: 'tun-device' | 'no-udp4-bind' | 'router-failed', error: string | undefined): void;
+}
+
+export interface DataPlane extends AsyncDisposable {
+  readonly discoKey: DiscoKey;
+  /** False when there is no TUN device. */
+  readonly hasTun: boolean;
+  /** Called once, before anything else. */
+  attach(events: PlaneEvents): void;
+  /** Whole and idempotent; undefined takes everything away and keeps the device. Rejects with what to tell the user. */
+  configure(config: PlaneConfig | undefined): Promise<void>;
+  /** Undefined for a peer that isn't configured. */
+  peer(key: NodeKey): PlanePeerStatus | undefined;
+  /** Inner packet into the tunnel. */
+  send(key: NodeKey, packet: Uint8Array): void;
+  /** Replies to our own pings: TSMP, and ICMP echo replies with our ident. */
+  onInner(handle: (from: NodeKey, packet: Uint8Array) => void): void;
+  discoPing(
+    key: NodeKey,
+    signal: AbortSignal,
+  ): Promise<{ readonly endpoint: SockAddr; readonly latencyMs: number }>;
+  /** Counters of the engine by name. */
+  stats(): Readonly<Record<string, bigint>>;
+  /** What was announced last. */
+  endpoints(): readonly ControlEndpoint[];
+}
