@@ -1,0 +1,86 @@
+/** Listening on a unix socket: a stale file is replaced, a live one is left alone (localapi-and-daemon.md §1.2). */
+import { chmod, lstat, mkdir, unlink } from 'node:fs/promises';
+import { connect, type Server } from 'node:net';
+import { dirname } from 'node:path';
+import { RhumbError } from '#shared/errors.ts';
+
+const DIAL_TIMEOUT_MS = 2_000;
+/** sun_path on Linux, with its final zero. */
+const MAX_PATH_BYTES = 107;
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+
+/** Whether a process answers at the path. */
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    const finish = (alive: boolean): void => {
+      socket.destroy();
+      resolve(alive);
+    };
+    socket.setTimeout(DIAL_TIMEOUT_MS, () => finish(true)); // accepted or queued: somebody holds it
+    socket.once('connect', () => finish(true));
+    // EACCES and EAGAIN also mean a living owner; only these two mean that nobody listens.
+    socket.once('error', (error) => finish(codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ECONNREFUSED'));
+  });
+}
+
+async function removeStale(path: string): Promise<void> {
+  let info: Awaited<ReturnType<typeof lstat>>;
+  try {
+    info = await lstat(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return;
+    throw error;
+  }
+  if (!info.isSocket())
+    throw new RhumbError(
+      'conflict',
+      `listen on ${path}: a file that is not a socket is there; give another --socket`,
+    );
+  if (await answers(path))
+    throw new RhumbError(
+      'conflict',
+      `listen on ${path}: already in use by another daemon; stop it or give another --socket`,
+    );
+  await unlink(path);
+}
+
+/** `mode` 0666 only where every connection's credentials are checked. */
+export async function listenUnix(server: Server, path: string, mode: number): Promise<void> {
+  if (Buffer.byteLength(path) > MAX_PATH_BYTES)
+    throw new RhumbError('bad-argument', `socket path ${path} is too long: at most ${MAX_PATH_BYTES} bytes`);
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+    await removeStale(path);
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(path, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+    await chmod(path, mode);
+  } catch (error) {
+    if (error instanceof RhumbError) throw error;
+    const code = codeOf(error);
+    if (code === 'EADDRINUSE')
+      throw new RhumbError('conflict', `listen on ${path}: already in use; give another --socket`, {
+        cause: error,
+      });
+    if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+      throw new RhumbError(
+        'not-allowed',
+        `listen on ${path}: no permission; run rhumbd as root or give another --socket`,
+        {
+          cause: error,
+        },
+      );
+    throw new RhumbError(
+      'unavailable',
+      `listen on ${path}: ${error instanceof Error ? error.message : code}`,
+      { cause: error },
+    );
+  }
+}

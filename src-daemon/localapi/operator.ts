@@ -1,0 +1,33 @@
+/** The numeric id of the user that Prefs.OperatorUser names. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const LOOKUP_TIMEOUT_MS = 3_000;
+
+export type UidOf = (user: string) => Promise<number | undefined>;
+
+/** getent asks all sources that the system knows, not only /etc/passwd. Undefined when there is no such user. */
+export const lookUpUid: UidOf = async (user) => {
+  if (!/^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,255}$/.test(user)) return undefined;
+  try {
+    const { stdout } = await run('getent', ['passwd', user], {
+      timeout: LOOKUP_TIMEOUT_MS,
+      maxBuffer: 64 * 1_024,
+    });
+    const fields = stdout.split('\n', 1)[0]?.split(':') ?? [];
+    return fields[0] === user && /^\d{1,10}$/.test(fields[2] ?? '') ? Number(fields[2]) : undefined;
+  } catch {
+    return undefined; // no such user, or no getent: then nobody is the operator
+  }
+};
+
+/** Remembers the answer for one name; another name asks again. */
+export function cachedUid(lookUp: UidOf): UidOf {
+  let last: { readonly user: string; readonly uid: Promise<number | undefined> } | undefined;
+  return (user) => {
+    if (user === '') return Promise.resolve(undefined);
+    if (last?.user !== user) last = { user, uid: lookUp(user) };
+    return last.uid;
+  };
+}
