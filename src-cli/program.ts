@@ -14,6 +14,7 @@ import { setCommand } from './commands/set.ts';
 import { type Command, type Flag, type FlagValue, FlagValues, initialOf } from './commands/spec.ts';
 import { statusCommand } from './commands/status.ts';
 import { loginCommand, upCommand } from './commands/up.ts';
+import { shellQuote } from './commands/up-rule.ts';
 import { versionCommand } from './commands/version.ts';
 import { whoisCommand } from './commands/whois.ts';
 import { formatDuration } from './print/duration.ts';
@@ -22,13 +23,13 @@ const PROGRAM = 'rhumb';
 const HELP_WIDTH = 100;
 const SOCKET_ENV = 'RHUMB_SOCKET';
 
-const ROOT_FLAGS: readonly Flag[] = [
+const rootFlagsFor = (env: World['env']): readonly Flag[] => [
   {
     name: 'socket',
     kind: 'text',
     value: 'path',
-    initial: DEFAULT_SOCKET,
-    about: `socket of rhumbd (or ${SOCKET_ENV})`,
+    initial: env[SOCKET_ENV] || DEFAULT_SOCKET,
+    about: `socket of rhumbd; ${SOCKET_ENV} in the environment does the same`,
   },
 ];
 
@@ -55,12 +56,13 @@ export interface World extends Omit<Context, 'api'> {
 /** Runs one command line; resolves to the exit status. Never rejects. */
 export async function run(argv: readonly string[], world: World): Promise<number> {
   const commands = commandsFor(world.platform);
-  const parsed = parseArgs(PROGRAM, argv, ROOT_FLAGS, commands);
+  const rootFlags = rootFlagsFor(world.env);
+  const parsed = parseArgs(PROGRAM, argv, rootFlags, commands);
   if (parsed.kind === 'refused') {
     world.err(`${parsed.message}\n`);
     return parsed.exit;
   }
-  const root = declareRoot(commands, world);
+  const root = declareRoot(rootFlags, commands, world);
   const { command } = parsed;
   if (parsed.wantsHelp || command === undefined) {
     const shown = command === undefined ? root : root.commands.find((one) => one.name() === command.name);
@@ -115,9 +117,14 @@ function explain(error: unknown, argv: readonly string[], world: World): string 
   }
   const isRefusal = error.code === 'not-allowed' && error.message.startsWith('Access denied:');
   if (!isRefusal || world.isRoot || world.platform === 'win32') return error.message;
-  const again = argv.map((word) => word.replace(/^(--?auth-?key=)(?!file:).*/s, '$1…')).join(' ');
+  const again = argv.map((word, at) => (isKey(argv, at) ? '…' : shellQuote(word))).join(' ');
   return `${error.message}\n\nUse 'sudo ${PROGRAM} ${again}'.\nTo not require root, use 'sudo ${PROGRAM} set --operator=$USER' once.`;
 }
+
+/** Whether a word holds a key, after `=` or as the word behind its flag: then it is not repeated on the screen. */
+const isKey = (argv: readonly string[], at: number): boolean =>
+  /^--?auth-?key=(?!file:)/.test(argv[at] ?? '') ||
+  (/^--?auth-?key$/.test(argv[at - 1] ?? '') && argv[at]?.startsWith('file:') !== true);
 
 function valuesOf(flags: readonly Flag[], parsed: Commander): ReadonlyMap<string, FlagValue> {
   const options = new Map(parsed.options.map((option) => [option.name(), option.attributeName()]));
@@ -130,7 +137,7 @@ function valuesOf(flags: readonly Flag[], parsed: Commander): ReadonlyMap<string
   );
 }
 
-function declareRoot(commands: readonly Command[], world: World): Commander {
+function declareRoot(rootFlags: readonly Flag[], commands: readonly Command[], world: World): Commander {
   const root = new Commander(PROGRAM)
     .description('Join a private network of your machines, and look after it.')
     .usage('[--socket path] <command> [flags]')
@@ -144,7 +151,7 @@ function declareRoot(commands: readonly Command[], world: World): Commander {
       subcommandTerm: (command) => command.name(),
       helpWidth: HELP_WIDTH,
     });
-  for (const flag of ROOT_FLAGS) root.addOption(declare(flag).env(SOCKET_ENV));
+  for (const flag of rootFlags) root.addOption(declare(flag));
   for (const command of commands) {
     const one = root
       .command(command.name)

@@ -29,20 +29,19 @@ export const statusCommand: Command = {
   },
 };
 
-const peersOnly = z.looseObject({
-  Peer: z.record(z.string(), z.looseObject({ Active: z.boolean().optional() })).nullish(),
-});
+const activity = z.object({ Peer: z.record(z.string(), z.object({ Active: z.boolean().optional() })) });
 
 /** The daemon's own JSON, so that nothing is lost; no newline at the end, as other tools have it. */
 function printJson(context: Context, json: unknown, values: FlagValues): number {
-  const parsed = values.bool('active') ? peersOnly.safeParse(json) : undefined;
-  const peers = parsed?.data?.Peer;
-  const shown =
-    parsed?.data === undefined || peers === null || peers === undefined
-      ? json
-      : { ...parsed.data, Peer: Object.fromEntries(Object.entries(peers).filter(([, peer]) => peer.Active)) };
-  context.out(goJson(shown, '  '));
+  context.out(goJson(values.bool('active') ? withoutIdle(json) : json, '  '));
   return 0;
+}
+
+function withoutIdle(json: unknown): unknown {
+  const parsed = activity.safeParse(json);
+  if (!parsed.success || typeof json !== 'object' || json === null || !('Peer' in json)) return json;
+  const isActive = ([key]: [string, unknown]): boolean => parsed.data.Peer[key]?.Active === true;
+  return { ...json, Peer: Object.fromEntries(Object.entries(json.Peer ?? {}).filter(isActive)) };
 }
 
 async function printText(context: Context, json: unknown, values: FlagValues): Promise<number> {

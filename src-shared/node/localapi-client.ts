@@ -4,6 +4,7 @@ import type { Clock } from '../async/clock.ts';
 import { RhumbError } from '../errors.ts';
 import {
   API_PREFIX,
+  DEFAULT_SOCKET,
   encodeReason,
   errorText,
   HEADER_CAP,
@@ -287,7 +288,7 @@ function whoIsPath(addr: string, proto: string): string {
 
 /** Why the socket does not answer, and what to do about it. */
 function dialError(path: string, code: string, cause: Error): RhumbError {
-  const how = `start it with: sudo rhumbd --socket ${path}`;
+  const how = `start it with: sudo rhumbd${path === DEFAULT_SOCKET ? '' : ` --socket ${path}`}`;
   switch (code) {
     case 'ENOENT':
       return new RhumbError('unavailable', `rhumbd isn't running: there is no socket ${path}; ${how}`, {
