@@ -139,6 +139,10 @@ describe('pongs', () => {
     expect(machine.feed({ type: 'pong-in', txId: 'tx0' }).path).toBeUndefined();
   });
 
+  test('one that comes late is ignored even when no tick ran before it', () => {
+    expect(looking(LAN).pong(LAN, 5_001).path).toBeUndefined();
+  });
+
   test('one for an address the map took back meanwhile is ignored', () => {
     const machine = looking(LAN).feed({ type: 'configure', endpoints: [WAN] });
     expect(machine.feed({ type: 'pong-in', txId: 'tx0' }).path).toBeUndefined();

@@ -207,6 +207,8 @@ function pongIn(draft: Draft, txId: path.TxId): void {
   if (ping === undefined) return;
   draft.pings.delete(txId);
   const latencyMs = Math.max(0, nowMs - ping.atMs);
+  // The tick that forgets it may be late, after suspend above all.
+  if (latencyMs > path.PING_TIMEOUT_MS) return;
   const { purpose, to } = ping;
   if (purpose.kind === 'request')
     draft.effects.push({ do: 'answer', ticket: purpose.ticket, from: to, latencyMs });
