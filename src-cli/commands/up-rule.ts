@@ -1,6 +1,7 @@
 /** What `up` is to do with the flags it got: the rule about mentioning all settings (localapi-and-daemon.md §4.2). */
 import type { Prefs, PrefsEdit } from '#shared/localapi/prefs.ts';
 import type { Status } from '#shared/localapi/status.ts';
+import { formatDuration } from '../print/duration.ts';
 import { type FlagView, isOfficialServer, type PrefFlag, prefFlags } from './pref-flags.ts';
 import type { FlagValues } from './spec.ts';
 
@@ -122,7 +123,7 @@ function flagText(name: string, value: string | number | boolean): string {
 const givenText = (name: string, flags: FlagValues): string => {
   const value = flags.text(name);
   if (name === 'auth-key' && !value.startsWith('file:')) return '--auth-key=…';
-  if (name === 'timeout') return `--timeout=${flags.number(name)}ms`;
+  if (name === 'timeout') return `--timeout=${formatDuration(flags.number(name))}`;
   return flagText(name, value === 'true' ? true : value);
 };
 
