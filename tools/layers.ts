@@ -52,7 +52,7 @@ export const rules: Readonly<Record<string, Rule>> = {
 
   'src-daemon/wireguard': { may: LEVEL1 },
   'src-daemon/disco': { may: LEVEL1 },
-  'src-daemon/netmon': { may: [...LEVEL1, 'zod'] },
+  'src-daemon/netmon': { may: LEVEL1 },
   'src-daemon/control': { may: [...LEVEL1, 'zod'] },
   'src-daemon/tun': { may: LEVEL1 },
   'src-daemon/router': { may: [...LEVEL1, 'zod'] },
@@ -124,14 +124,7 @@ export const rules: Readonly<Record<string, Rule>> = {
     ],
   },
   'src-control/cli': {
-    may: [
-      ...SHARED,
-      'commander',
-      'zod',
-      'src-control/store',
-      'src-control/state',
-      'src-control/server',
-    ],
+    may: [...SHARED, 'commander', 'zod', 'src-control/store', 'src-control/state', 'src-control/server'],
   },
   'src-control/testing': {
     may: [

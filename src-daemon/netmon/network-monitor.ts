@@ -1,0 +1,135 @@
+/** Tells of real changes of the network: events are gathered for a moment, then what is there is compared with what was. */
+import type { Clock } from '#shared/async/clock.ts';
+import { toRhumbError } from '#shared/errors.ts';
+import type { Log } from '#shared/log/log.ts';
+import type { NetworkSnapshot } from './snapshot.ts';
+
+export interface NetworkChange {
+  readonly snapshot: NetworkSnapshot;
+  readonly addresses: boolean;
+  readonly defaultRoute: boolean;
+}
+
+export interface NetworkMonitorDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Our own tunnel, whose changes are no news. */
+  readonly tunName: () => string | undefined;
+  readonly read: () => Promise<NetworkSnapshot>;
+  /** Calls `onLine` for each event until aborted; rejects when it can't go on. */
+  readonly watch: (onLine: (line: string) => void, signal: AbortSignal) => Promise<void>;
+  readonly changed: (change: NetworkChange) => void;
+}
+
+/** Quiet for this long, or this long since the first event: an interface that flaps must not hold the news back. */
+const QUIET_MS = 250;
+const MAX_WAIT_MS = 1_000;
+const FIRST_RETRY_MS = 1_000;
+const MAX_RETRY_MS = 60_000;
+
+export class NetworkMonitor implements AsyncDisposable {
+  readonly #deps: NetworkMonitorDeps;
+  readonly #stop = new AbortController();
+  #snapshot: NetworkSnapshot;
+  #running: Promise<void> = Promise.resolve();
+  #reading: Promise<void> | undefined;
+  #firstEventAtMs: number | undefined;
+  #cancelWait: (() => void) | undefined;
+
+  private constructor(deps: NetworkMonitorDeps, snapshot: NetworkSnapshot) {
+    this.#deps = deps;
+    this.#snapshot = snapshot;
+  }
+
+  /** Reads the network once and then follows it. */
+  static async start(deps: NetworkMonitorDeps): Promise<NetworkMonitor> {
+    const monitor = new NetworkMonitor(deps, await deps.read());
+    monitor.#running = monitor.#follow();
+    return monitor;
+  }
+
+  /** As of the last change that was told. */
+  get snapshot(): NetworkSnapshot {
+    return this.#snapshot;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    this.#cancelWait?.();
+    await this.#running;
+    await this.#reading;
+  }
+
+  /** Watches, and begins again when the watcher breaks; what was missed meanwhile is found by reading anew. */
+  async #follow(): Promise<void> {
+    const { clock, log, watch } = this.#deps;
+    const { signal } = this.#stop;
+    let retryMs = FIRST_RETRY_MS;
+    while (!signal.aborted) {
+      const startedAt = clock.monotonic();
+      const ended = watch((line) => this.#event(line), signal);
+      this.#schedule();
+      try {
+        await ended;
+      } catch (error) {
+        if (clock.monotonic() - startedAt > MAX_RETRY_MS) retryMs = FIRST_RETRY_MS;
+        log('warn', 'netmon.watch-failed', { error: toRhumbError(error).message, retryMs });
+        await clock.sleep(retryMs, signal).catch(() => undefined);
+        retryMs = Math.min(MAX_RETRY_MS, retryMs * 2);
+      }
+    }
+  }
+
+  #event(line: string): void {
+    if (isNews(line, this.#deps.tunName())) this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#stop.signal.aborted) return;
+    const { clock } = this.#deps;
+    this.#firstEventAtMs ??= clock.monotonic();
+    const waited = clock.monotonic() - this.#firstEventAtMs;
+    this.#cancelWait?.();
+    this.#cancelWait = clock.after(Math.max(0, Math.min(QUIET_MS, MAX_WAIT_MS - waited)), () => {
+      this.#firstEventAtMs = undefined;
+      this.#cancelWait = undefined;
+      const before = this.#reading ?? Promise.resolve();
+      this.#reading = before.then(() => this.#compare());
+    });
+  }
+
+  async #compare(): Promise<void> {
+    let snapshot: NetworkSnapshot;
+    try {
+      snapshot = await this.#deps.read();
+    } catch (error) {
+      this.#deps.log('warn', 'netmon.read-failed', { error: toRhumbError(error).message });
+      return;
+    }
+    if (this.#stop.signal.aborted) return;
+    const addresses = differs(this.#relevant(snapshot), this.#relevant(this.#snapshot));
+    const defaultRoute = differs(snapshot.defaultRoutes, this.#snapshot.defaultRoutes);
+    this.#snapshot = snapshot;
+    if (!addresses && !defaultRoute) return;
+    this.#deps.log('info', 'network.changed', { addresses, defaultRoute });
+    this.#deps.changed({ snapshot, addresses, defaultRoute });
+  }
+
+  #relevant(snapshot: NetworkSnapshot): unknown {
+    const tunName = this.#deps.tunName();
+    return snapshot.addresses.filter((address) => address.interfaceName !== tunName);
+  }
+}
+
+const differs = (a: unknown, b: unknown): boolean => JSON.stringify(a) !== JSON.stringify(b);
+
+/**
+ * Everything but our own interface and routes that are no default route: ten thousand routes of our own being set must
+ * not mean as many looks at the network.
+ */
+export function isNews(line: string, tunName: string | undefined): boolean {
+  // `9: rhumb0: <…`, `9: rhumb0    inet …` and `… dev rhumb0 …`.
+  if (tunName !== undefined && line.split(/[\s:@]+/).includes(tunName)) return false;
+  // Links and addresses begin with the interface's number, also when deleted; anything else is a route or a complaint.
+  return /^(Deleted )?\d+: |\bdefault\b|error/.test(line);
+}
