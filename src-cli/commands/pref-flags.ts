@@ -179,13 +179,14 @@ const ALL: readonly PrefFlag[] = [
   },
 ];
 
+/** Where a new profile takes routes of other machines (localapi-and-daemon.md §2.4). */
+const ACCEPT_ROUTES: readonly string[] = ['win32', 'android'];
+
 /** The preference flags of one operating system. */
 export const prefFlags = (platform: string): readonly PrefFlag[] =>
-  ALL.filter((flag) => flag.platforms?.includes(platform) ?? true);
-
-/** Whether a new profile takes routes of other machines (localapi-and-daemon.md §2.4). */
-export const acceptsRoutesByDefault = (platform: string): boolean =>
-  platform === 'win32' || platform === 'android';
+  ALL.filter((flag) => flag.platforms?.includes(platform) ?? true).map((flag) =>
+    flag.name === 'accept-routes' ? { ...flag, initial: ACCEPT_ROUTES.includes(platform) } : flag,
+  );
 
 export const netfilterModeOf = (text: string): NetfilterMode =>
   text === 'off' ? NetfilterMode.Off : text === 'nodivert' ? NetfilterMode.NoDivert : NetfilterMode.On;

@@ -149,6 +149,11 @@ describe('settings that are not lost', () => {
       'edit',
     ],
     [
+      'routes that the system takes by default',
+      { current: { RouteAll: true }, given: { ssh: true }, platform: 'win32' },
+      'edit',
+    ],
+    [
       'never configured',
       { current: { ...NEVER, Hostname: 'x' }, given: { 'login-server': SERVER }, state: 'NeedsLogin' },
       'start',
