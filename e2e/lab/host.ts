@@ -63,7 +63,7 @@ export class Host {
 
   /** The command line that runs `argv` in this host: its network, its /run, and it dies with the lab. */
   inside(argv: readonly string[], onDeath: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): string[] {
-    const mortal = ['setpriv', '--pdeathsig', onDeath.slice(3), '--'];
+    const mortal = process.platform === 'linux' ? ['setpriv', '--pdeathsig', onDeath.slice(3), '--'] : [];
     if (this.netns === undefined) return [...mortal, ...argv];
     // ip gives the program a mount namespace of its own, so that this /run is seen by nobody else.
     const ownRun = ['/bin/sh', '-c', 'mount --bind "$1" /run && shift && exec "$@"', 'sh'];

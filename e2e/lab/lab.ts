@@ -4,6 +4,7 @@
  * Everything belongs to one run (run.ts). It is torn down on dispose, by the next run's sweep after a SIGKILL, and
  * the processes in it die with us.
  */
+import { networkInterfaces } from 'node:os';
 import { RhumbError } from '#shared/errors.ts';
 import { exec } from './exec.ts';
 import { Host, type Link } from './host.ts';
@@ -11,6 +12,7 @@ import { endRun, openRun, type Run, sweep } from './run.ts';
 
 export interface Switch {
   readonly name: string;
+  readonly number: number;
   /** First three numbers and first group: host n is `${v4}.${n}` and `${v6}::${n}`. */
   readonly v4: string;
   readonly v6: string;
@@ -63,10 +65,16 @@ export class Lab implements AsyncDisposable {
     await host.ip('link set lo up');
   }
 
-  /** A switch that also bridges both families; n-th switches get 10.77.n.0/24 and fd77:n::/64. */
+  /** Switch n has 10.77.n.0/24 and fd77:n::/64; what this machine itself uses is left out. */
   async addSwitch(name: string): Promise<Switch> {
-    const number = this.#switches.length + 1;
-    const made: Switch = { name, v4: `10.77.${number}`, v6: `fd77:${number}:`, bridge: `br${number}` };
+    const number = freeNumber(this.#switches.map((one) => one.number));
+    const made: Switch = {
+      name,
+      number,
+      v4: `10.77.${number}`,
+      v6: `fd77:${number}:`,
+      bridge: `br${number}`,
+    };
     await this.#wires.ip(
       `link add ${made.bridge} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`,
       `link set ${made.bridge} addrgenmode none`,
@@ -135,4 +143,17 @@ export class Lab implements AsyncDisposable {
       endRun(this.run.id);
     }
   }
+}
+
+/** A network number that neither this lab nor an interface of this machine has. */
+function freeNumber(taken: readonly number[]): number {
+  const here = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  for (let number = 1; number < 250; number += 1) {
+    const isUsed = here.some(({ address }) => address.startsWith(`10.77.${number}.`));
+    if (!isUsed && !taken.includes(number)) return number;
+  }
+  throw new RhumbError(
+    'unavailable',
+    'every network from 10.77.1.0/24 to 10.77.249.0/24 is in use on this machine',
+  );
 }

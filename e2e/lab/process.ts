@@ -33,6 +33,8 @@ export class LabProcess implements AsyncDisposable {
     const [command = '', ...args] = options.argv;
     this.#child = spawn(command, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
+      // A Ctrl-C at the terminal is for the lab alone, which ends its programs in order.
+      detached: true,
       env: { ...process.env, ...options.env, [RUN_VARIABLE]: run.id },
     });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {

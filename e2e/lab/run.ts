@@ -51,6 +51,16 @@ export function endRun(id: string): void {
   }
 }
 
+/** What is still there of a run, by name; nothing after `endRun`. */
+export function leftOf(id: string): string[] {
+  return [
+    ...namespaces().filter((name) => name.startsWith(`rl${id}-`)),
+    ...links().filter((name) => name.startsWith(`rl${id}`)),
+    ...foldersOf(BASE).filter((name) => name.includes(id)),
+    ...processesWith(`${RUN_VARIABLE}=${id}`).map((pid) => `process ${pid}`),
+  ];
+}
+
 /** Ends every run whose owner is dead and returns their ids; living runs are left alone. */
 export function sweep(): string[] {
   const found = new Set<string>();

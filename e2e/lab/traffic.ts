@@ -9,6 +9,8 @@ export interface Traffic extends AsyncDisposable {
   more(count: number, timeoutMs?: number): Promise<void>;
   /** The longest time between two replies, ms. */
   longestGapMs(): number;
+  /** Whether a reply came twice. */
+  sawDuplicate(): boolean;
 }
 
 const EVERY_MS = 50;
@@ -33,6 +35,7 @@ export function traffic(host: Host, address: string): Traffic {
       const seen = times();
       return seen.reduce((longest, at, n) => Math.max(longest, at - (seen[n - 1] ?? at)), 0);
     },
+    sawDuplicate: () => child.output.includes('DUP!'),
     [Symbol.asyncDispose]: async () => {
       await child.stop();
     },

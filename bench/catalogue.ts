@@ -1,0 +1,6 @@
+/** Every benchmark. */
+import type { Benchmark } from './benchmark.ts';
+import { controlJoin } from './control-join.ts';
+import { portableThroughput } from './portable-throughput.ts';
+
+export const benchmarks: readonly Benchmark[] = [portableThroughput, controlJoin];

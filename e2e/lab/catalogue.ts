@@ -1,0 +1,19 @@
+/** Every scenario of the lab. */
+import type { Scenario } from './scenario.ts';
+import { badInput } from './scenarios/bad-input.ts';
+import { badPackets } from './scenarios/bad-packets.ts';
+import { badState } from './scenarios/bad-state.ts';
+import { controlRestart } from './scenarios/control-restart.ts';
+import { roaming } from './scenarios/roaming.ts';
+import { threeHostsChurn } from './scenarios/three-hosts-churn.ts';
+import { twoHosts } from './scenarios/two-hosts.ts';
+
+export const scenarios: readonly Scenario[] = [
+  twoHosts,
+  threeHostsChurn,
+  controlRestart,
+  roaming,
+  badInput,
+  badState,
+  badPackets,
+];

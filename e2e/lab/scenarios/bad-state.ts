@@ -1,0 +1,103 @@
+/** What disks and operating systems get wrong: torn and copied state, no TUN, no permission, a socket in use. */
+import { cpSync, readdirSync, readFileSync, statSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import { Daemon } from '../daemon.ts';
+import type { Lab } from '../lab.ts';
+import { type Network, privateNetwork, reachEachOther } from '../network.ts';
+import { refused } from '../refused.ts';
+import type { Scenario } from '../scenario.ts';
+import { clock, must, until } from '../wait.ts';
+
+async function run(lab: Lab): Promise<Record<string, number>> {
+  const network = await privateNetwork(lab, 'alpha', 'beta');
+  const [alpha, beta] = network.machines;
+  must(alpha !== undefined && beta !== undefined, 'alpha and beta are there');
+  await cannotStart(alpha);
+  await reachEachOther(alpha, beta);
+  const cloneMs = await cloned(lab, network, alpha, beta);
+  await torn(alpha, beta);
+  return { cloneMs };
+}
+
+/** Each refused daemon must leave the one that runs alone. */
+async function cannotStart(alpha: Daemon): Promise<void> {
+  refused(
+    'a socket in use',
+    await alpha.tryDaemon(['--statedir', join(alpha.host.folder, 'second')]),
+    /in use|already|running/i,
+  );
+  const other = ['--socket', join(alpha.host.folder, 'other.sock')];
+  refused('a state in use', await alpha.tryDaemon(other), /in use|already|lock/i);
+  const elsewhere = [
+    ...other,
+    '--statedir',
+    join(alpha.host.folder, 'elsewhere'),
+    '--tun',
+    'rhumb8',
+    '--port',
+    '0',
+  ];
+  refused('no TUN device', await alpha.tryDaemon(elsewhere, { hide: '/dev/net' }), /\/dev\/net\/tun/);
+  refused(
+    'no permission',
+    await alpha.tryDaemon(elsewhere, { user: 'nobody' }),
+    /permission|root|not allowed|denied/i,
+  );
+  must(alpha.process.running, 'alpha still runs');
+}
+
+/** The same state on two machines: one of the two is heard, nothing crashes, and the right one wins when it is alone. */
+async function cloned(lab: Lab, { lan, control }: Network, alpha: Daemon, beta: Daemon): Promise<number> {
+  const host = await lab.addHost('clone', { on: [lan] });
+  cpSync(alpha.stateDir, join(host.folder, 'state'), { recursive: true });
+  const clone = await Daemon.start(host);
+  await clone.running();
+  await until('the copy to reach beta', async () => {
+    const [v4] = await beta.addresses();
+    return (await host.ping(v4, { waitMs: 300 })).received === 1;
+  });
+  must((await control.nodes()).length === 2, 'a copy is no machine of its own');
+  must(alpha.process.running && beta.process.running, 'nobody crashed over the copy');
+  await clone.process.stop();
+  const began = clock.monotonic();
+  await until(
+    'the original to be heard again',
+    async () => {
+      const [v4] = await beta.addresses();
+      return (await alpha.host.ping(v4, { waitMs: 300 })).received === 1;
+    },
+    { timeoutMs: 30_000 },
+  );
+  return clock.monotonic() - began;
+}
+
+/** A state cut in half is refused or set aside, but never quietly overwritten: the keys in it are somebody's identity. */
+async function torn(alpha: Daemon, beta: Daemon): Promise<void> {
+  await alpha.process.stop();
+  const file = largestFile(alpha.stateDir);
+  const whole = readFileSync(file);
+  truncateSync(file, whole.length >> 1);
+  const half = readFileSync(file, 'latin1');
+  refused('a state file cut in half', await alpha.tryDaemon([]), /state|damaged|corrupt|cut|parse|read/i);
+  const kept = readdirSync(alpha.stateDir).some(
+    (name) => readFileSync(join(alpha.stateDir, name), 'latin1') === half,
+  );
+  must(kept, 'the half of the state that was left is still there');
+  must(beta.process.running, 'beta runs');
+}
+
+function largestFile(folder: string): string {
+  const files = readdirSync(folder)
+    .map((name) => join(folder, name))
+    .filter((path) => statSync(path).isFile());
+  const [largest] = files.sort((a, b) => statSync(b).size - statSync(a).size);
+  must(largest !== undefined, `${folder} has files`);
+  return largest;
+}
+
+export const badState: Scenario = {
+  name: 'bad-state',
+  what: 'torn or copied state, a missing TUN, missing rights and a socket in use get one clear error, and nothing is lost',
+  needs: ['curl'],
+  run,
+};
