@@ -16,8 +16,8 @@ export interface NetworkMonitorDeps {
   /** Our own tunnel, whose changes are no news. */
   readonly tunName: () => string | undefined;
   readonly read: () => Promise<NetworkSnapshot>;
-  /** Calls `onLine` for each event until aborted; rejects when it can't go on. */
-  readonly watch: (onLine: (line: string) => void, signal: AbortSignal) => Promise<void>;
+  /** Calls `onEvent` whenever something may have changed, until aborted; rejects when it can't go on. */
+  readonly watch: (onEvent: () => void, signal: AbortSignal) => Promise<void>;
   readonly changed: (change: NetworkChange) => void;
 }
 
@@ -67,7 +67,7 @@ export class NetworkMonitor implements AsyncDisposable {
     let retryMs = FIRST_RETRY_MS;
     while (!signal.aborted) {
       const startedAt = clock.monotonic();
-      const ended = watch((line) => this.#event(line), signal);
+      const ended = watch(() => this.#schedule(), signal);
       this.#schedule();
       try {
         await ended;
@@ -78,10 +78,6 @@ export class NetworkMonitor implements AsyncDisposable {
         retryMs = Math.min(MAX_RETRY_MS, retryMs * 2);
       }
     }
-  }
-
-  #event(line: string): void {
-    if (isNews(line, this.#deps.tunName())) this.#schedule();
   }
 
   #schedule(): void {
@@ -122,14 +118,3 @@ export class NetworkMonitor implements AsyncDisposable {
 }
 
 const differs = (a: unknown, b: unknown): boolean => JSON.stringify(a) !== JSON.stringify(b);
-
-/**
- * Everything but our own interface and routes that are no default route: ten thousand routes of our own being set must
- * not mean as many looks at the network.
- */
-export function isNews(line: string, tunName: string | undefined): boolean {
-  // `9: rhumb0: <…`, `9: rhumb0    inet …` and `… dev rhumb0 …`.
-  if (tunName !== undefined && line.split(/[\s:@]+/).includes(tunName)) return false;
-  // Links and addresses begin with the interface's number, also when deleted; anything else is a route or a complaint.
-  return /^(Deleted )?\d+: |\bdefault\b|error/.test(line);
-}
