@@ -54,7 +54,9 @@ export function planUp(question: UpQuestion): UpPlan {
   const movesServer = !isSameServer(current.ControlURL, wanted.ControlURL);
   if (movesServer && isRunning && !isForced)
     return { kind: 'refuse', message: "can't change --login-server without --force-reauth" };
-  const needsLogin = isForced || flags.text('auth-key') !== '' || movesServer || tagsDiffer(current, wanted);
+  // Without flags nothing is wanted but to run; that the defaults differ from the settings means nothing then.
+  const needsLogin =
+    !isSimple && (isForced || flags.text('auth-key') !== '' || movesServer || tagsDiffer(current, wanted));
   if (isRunning && !needsLogin)
     return { kind: 'edit', edit: { ...editOf(question, wanted, isReset), WantRunning: true } };
   return isSimple ? { kind: 'simple' } : { kind: 'start', prefs: wanted };
