@@ -1,0 +1,83 @@
+/** What every command needs: its configuration, a hand on the state, and one way to print. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { z } from 'zod';
+import type { Clock } from '#shared/async/clock.ts';
+import { RhumbError } from '#shared/errors.ts';
+import { silent } from '#shared/log/log.ts';
+import { carryOut } from '../server/admin.ts';
+import type { Admin } from '../server/admin-calls.ts';
+import { adminSocketPath, connectAdmin } from '../server/admin-socket.ts';
+import { type Config, type FlagSettings, loadConfig } from '../server/config.ts';
+import { Network } from '../state/network.ts';
+import { DATABASE_FILE, openSqliteStore } from '../store/sqlite.ts';
+import { type OutputFormat, parseFormat } from './print.ts';
+
+export interface Io {
+  readonly clock: Clock;
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+}
+
+const globalOptions = z.object({
+  config: z.string().optional(),
+  stateDir: z.string().optional(),
+  output: z.string(),
+});
+
+/** Options that every command takes, before or after its name. */
+export function withGlobalOptions(command: Command): Command {
+  return command
+    .option('-c, --config <file>', 'read this JSON configuration file')
+    .option('--state-dir <dir>', 'where the server keeps its state')
+    .option('-o, --output <format>', 'text or json', 'text');
+}
+
+export interface Globals {
+  readonly configFile: string | undefined;
+  readonly stateDir: string | undefined;
+  readonly format: OutputFormat;
+}
+
+export function readGlobals(command: Command): Globals {
+  const { config, stateDir, output } = globalOptions.parse(command.opts());
+  return { configFile: config, stateDir, format: parseFormat(output) };
+}
+
+export function configFor(globals: Globals, flags: FlagSettings = {}): Config {
+  return loadConfig(globals.configFile, { ...flags, stateDir: globals.stateDir });
+}
+
+/** Prints an answer as asked for. */
+export function show(io: Io, format: OutputFormat, answer: unknown, asText: () => string): void {
+  io.out(format === 'json' ? JSON.stringify(answer, null, 2) : asText());
+}
+
+/** The running server when there is one, else the state itself. */
+export async function openAdmin(config: Config, io: Io): Promise<Admin> {
+  const running = await connectAdmin(adminSocketPath(config.stateDir));
+  return running ?? openDirectly(config, io);
+}
+
+async function openDirectly(config: Config, io: Io): Promise<Admin> {
+  if (!existsSync(join(config.stateDir, DATABASE_FILE)) && !existsSync(config.stateDir))
+    io.err(`note: ${config.stateDir} is new; a server must use the same --state-dir to see this`);
+  const store = await openSqliteStore(config.stateDir, io.clock.now()).catch(explainLock);
+  const network = await Network.open({ store, clock: io.clock, log: silent, defer: setImmediate });
+  const deps = { network, clock: io.clock, baseDomain: config.baseDomain, register: undefined };
+  return {
+    call: (call, arg) => carryOut(deps, call, arg),
+    [Symbol.asyncDispose]: () => network[Symbol.asyncDispose](),
+  };
+}
+
+function explainLock(error: unknown): never {
+  if (error instanceof RhumbError && error.code === 'conflict')
+    throw new RhumbError(
+      'unavailable',
+      'another rhumb-control has the state open but does not answer (yet): try again in a moment',
+      { cause: error },
+    );
+  throw error;
+}

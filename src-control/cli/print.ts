@@ -1,0 +1,86 @@
+/** How answers look on a terminal: aligned columns, or the JSON as it is. */
+import { RhumbError } from '#shared/errors.ts';
+import type { AuthKeyJson, NodeJson, PendingJson, UserJson } from '../server/admin-calls.ts';
+
+export type OutputFormat = 'text' | 'json';
+
+export function parseFormat(value: string): OutputFormat {
+  if (value === 'text' || value === 'table') return 'text';
+  if (value === 'json') return 'json';
+  throw new RhumbError('bad-argument', `unknown output "${value}": use text or json`);
+}
+
+/** Host names come from machines: what could steer a terminal is shown as a question mark. */
+const plain = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
+
+/** Columns two spaces apart, no trailing blanks. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [head, ...rows].map((row) => row.map(plain));
+  const widths = head.map((_, column) => Math.max(...all.map((row) => [...(row[column] ?? '')].length)));
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - [...cell].length))
+      .join('  ')
+      .trimEnd();
+  return all.map(line).join('\n');
+}
+
+const yesNo = (value: boolean): string => (value ? 'yes' : 'no');
+/** Local enough for people, sortable for everyone. */
+const when = (time: string | null, never: string): string =>
+  time === null ? never : time.replace('T', ' ').replace(/\.\d+Z$/, ' UTC');
+
+export const usersTable = (users: readonly UserJson[]): string =>
+  table(
+    ['ID', 'Name', 'Display name', 'Created'],
+    users.map((user) => [String(user.id), user.name, user.display_name, when(user.created_at, '')]),
+  );
+
+export const keysTable = (keys: readonly AuthKeyJson[]): string =>
+  table(
+    ['ID', 'Key', 'Reusable', 'Ephemeral', 'Used', 'Expiration', 'Created', 'Owner'],
+    keys.map((key) => [
+      String(key.id),
+      key.key,
+      yesNo(key.reusable),
+      yesNo(key.ephemeral),
+      yesNo(key.used),
+      when(key.expiration, 'never'),
+      when(key.created_at, ''),
+      key.user.name,
+    ]),
+  );
+
+export const nodesTable = (nodes: readonly NodeJson[]): string =>
+  table(
+    [
+      'ID',
+      'Hostname',
+      'Name',
+      'User',
+      'IP addresses',
+      'Ephemeral',
+      'Last seen',
+      'Expiration',
+      'Connected',
+      'Expired',
+    ],
+    nodes.map((node) => [
+      String(node.id),
+      node.hostname,
+      node.name,
+      node.user.name,
+      node.ip_addresses.join(', '),
+      yesNo(node.ephemeral),
+      when(node.last_seen, 'never'),
+      when(node.expiry, 'never'),
+      node.online ? 'online' : 'offline',
+      yesNo(node.expired),
+    ]),
+  );
+
+export const pendingTable = (machines: readonly PendingJson[]): string =>
+  table(
+    ['Request', 'Hostname', 'OS', 'Address', 'Key', 'Asked'],
+    machines.map((one) => [one.id, one.name, one.os, one.address, one.key, when(one.created_at, '')]),
+  );

@@ -1,0 +1,60 @@
+/** The command line as a whole: what there is, and what each kind of failure exits with. */
+import { Command, CommanderError } from 'commander';
+import { type ErrorCode, toRhumbError } from '#shared/errors.ts';
+import { adminCodeCommand, authKeysCommand, nodesCommand, usersCommand } from './commands.ts';
+import { configTestCommand, type ServeDeps, serveCommand, versionCommand } from './serve.ts';
+
+/** coordination-server.md §14: 1 error, 2 usage, 3 not found, 4 conflict, 5 validation. */
+const EXIT: Readonly<Record<ErrorCode, number>> = {
+  'bad-argument': 5,
+  'not-allowed': 1,
+  'not-found': 3,
+  conflict: 4,
+  unavailable: 1,
+  timeout: 1,
+  protocol: 1,
+  internal: 1,
+};
+const EXIT_USAGE = 2;
+
+export function buildProgram(deps: ServeDeps): Command {
+  const program = new Command('rhumb-control')
+    .description('coordination server of a Rhumb network')
+    .addCommand(serveCommand(deps))
+    .addCommand(usersCommand(deps))
+    .addCommand(authKeysCommand(deps))
+    .addCommand(nodesCommand(deps))
+    .addCommand(adminCodeCommand(deps))
+    .addCommand(configTestCommand(deps))
+    .addCommand(versionCommand(deps));
+  settle(program, deps);
+  return program;
+}
+
+/** Errors become exceptions with one line each, also in subcommands. */
+function settle(command: Command, deps: ServeDeps): void {
+  command
+    .exitOverride()
+    .showSuggestionAfterError()
+    .helpCommand(false)
+    .configureOutput({
+      writeOut: (text) => deps.out(text.trimEnd()),
+      writeErr: (text) => deps.err(text.trimEnd()),
+      outputError: (text, write) =>
+        write(`rhumb-control: ${text.replace(/^error: /, '').replaceAll('\n', ' ')}`),
+    });
+  for (const sub of command.commands) settle(sub, deps);
+}
+
+/** Runs one command line; the result is the exit status. Never throws, never shows a stack. */
+export async function runProgram(args: readonly string[], deps: ServeDeps): Promise<number> {
+  try {
+    await buildProgram(deps).parseAsync([...args], { from: 'user' });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+    const { code, message } = toRhumbError(error);
+    deps.err(`rhumb-control: ${message}`);
+    return EXIT[code];
+  }
+}

@@ -1,0 +1,102 @@
+/** `serve`, `configtest` and `version`: the commands that are not about the state. */
+import { Command, InvalidArgumentError } from 'commander';
+import type { Random } from '#shared/async/clock.ts';
+import type { Level, Log } from '#shared/log/log.ts';
+import { VERSION } from '#shared/version.ts';
+import type { FlagSettings } from '../server/config.ts';
+import { startServer } from '../server/server.ts';
+import { configFor, type Io, readGlobals, show, withGlobalOptions } from './context.ts';
+
+export interface ServeDeps extends Io {
+  readonly random: Random;
+  readonly openLog: (level: Level) => Log;
+  /** Aborted when the process is asked to end. */
+  readonly ending: AbortSignal;
+}
+
+type ServeFlags = Pick<
+  FlagSettings,
+  'listen' | 'serverUrl' | 'baseDomain' | 'tlsCert' | 'tlsKey' | 'logLevel'
+>;
+
+const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+
+function parseLevel(value: string): Level {
+  const level = LEVELS.find((one) => one === value);
+  if (level === undefined) throw new InvalidArgumentError(`use one of ${LEVELS.join(', ')}.`);
+  return level;
+}
+
+const serverOptions = (command: Command): Command =>
+  withGlobalOptions(command)
+    .option('--listen <address>', 'address to serve on, such as 127.0.0.1:8080 or :443')
+    .option('--server-url <url>', 'where machines and browsers reach this server')
+    .option('--base-domain <domain>', 'domain of the machines’ names')
+    .option('--tls-cert <file>', 'certificate chain in PEM; without one the server speaks plain HTTP')
+    .option('--tls-key <file>', 'private key of the certificate in PEM')
+    .option('--log-level <level>', 'debug, info, warn or error', parseLevel);
+
+export function serveCommand(deps: ServeDeps): Command {
+  const command = serverOptions(new Command('serve').description('run the coordination server')).action(
+    async (flags: ServeFlags) => {
+      const config = configFor(readGlobals(command), onlyFlags(flags));
+      const log = deps.openLog(config.logLevel);
+      await using server = await startServer(config, { ...deps, log, version: VERSION });
+      log('info', 'server.ready', {
+        address: server.address,
+        serverUrl: server.serverUrl,
+        stateDir: config.stateDir,
+      });
+      deps.out(`rhumb-control ${VERSION} is ready at ${server.serverUrl} (listening on ${server.address})`);
+      await ended(deps.ending);
+      log('info', 'server.stopping', { streams: server.hub.streamCount });
+    },
+  );
+  return command;
+}
+
+export function configTestCommand(deps: ServeDeps): Command {
+  const command = serverOptions(
+    new Command('configtest').description('check the configuration and show what it comes to'),
+  ).action((flags: ServeFlags) => {
+    const globals = readGlobals(command);
+    const config = configFor(globals, onlyFlags(flags));
+    deps.out(JSON.stringify(config, null, 2));
+  });
+  return command;
+}
+
+export function versionCommand(io: Io): Command {
+  const command = withGlobalOptions(new Command('version').description('show the version')).action(() => {
+    const { format } = readGlobals(command);
+    show(
+      io,
+      format,
+      { version: VERSION, node: process.version },
+      () => `rhumb-control ${VERSION} (Node ${process.version})`,
+    );
+  });
+  return command;
+}
+
+const onlyFlags = ({
+  listen,
+  serverUrl,
+  baseDomain,
+  tlsCert,
+  tlsKey,
+  logLevel,
+}: ServeFlags): FlagSettings => ({
+  listen,
+  serverUrl,
+  baseDomain,
+  tlsCert,
+  tlsKey,
+  logLevel,
+});
+
+const ended = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });

@@ -1,0 +1,178 @@
+/** The API inside the control channel: HTTP/2 requests of a machine whose key the handshake proved (control-protocol.md §4.1). */
+import {
+  constants,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { z } from 'zod';
+import { RhumbError } from '#shared/errors.ts';
+import { type NodeKey, shortKey } from '#shared/key/key.ts';
+import type { Log } from '#shared/log/log.ts';
+import type { Ts2021Peer } from '#shared/node/ts2021-server.ts';
+import { stringifyJson } from '#shared/wire/json.ts';
+import { type MapRequest, mapRequest } from '#shared/wire/map.ts';
+import { type RegisterRequest, registerRequest } from '#shared/wire/register.ts';
+import { type RegisterDeps, register } from '../auth/register.ts';
+import type { Hub } from '../mapper/hub.ts';
+import { readMapFacts, usableObserved } from '../state/map-facts.ts';
+import type { NodeView } from '../state/network.ts';
+import { parseBody, readBody, TooLarge } from './body.ts';
+import { http2Sink } from './http2-sink.ts';
+
+export interface InnerDeps {
+  readonly register: RegisterDeps;
+  readonly hub: Hub;
+  readonly log: Log;
+  /** Clients below it get 400 and are told to update. */
+  readonly minVersion: number;
+  /** Offer the address a machine's control connection comes from to its peers. */
+  readonly offerObserved: boolean;
+}
+
+const MAX_BODY = 1 << 20;
+/** Shown to users; clients cut it at 200 bytes. */
+const NOT_FOUND = 'node not found: sign in again';
+
+class HttpFailure extends Error {
+  override name = 'HttpFailure';
+  readonly status: number;
+  constructor(status: number, text: string) {
+    super(text);
+    this.status = status;
+  }
+}
+
+/** Serves one HTTP/2 session until it ends. */
+export function serveSession(deps: InnerDeps, session: ServerHttp2Session, peer: Ts2021Peer): void {
+  session.on('stream', (stream, headers) => {
+    // A client that resets its stream is no event; 'close' follows and does what there is to do.
+    stream.on('error', () => undefined);
+    serveStream(deps, stream, headers, peer).catch((error: unknown) =>
+      answerFailure(deps, stream, headers, error),
+    );
+  });
+}
+
+async function serveStream(
+  deps: InnerDeps,
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  peer: Ts2021Peer,
+): Promise<void> {
+  const path = (headers[':path'] ?? '').split('?', 1)[0] ?? '';
+  const isPost = headers[':method'] === 'POST';
+  if (path === '/machine/register' && isPost) return serveRegister(deps, stream, peer);
+  if (path === '/machine/map' && isPost) return serveMap(deps, stream, peer);
+  stream.resume();
+  if (path === '/machine/register' || path === '/machine/map') throw new HttpFailure(405, 'use POST');
+  if (path.startsWith('/machine/')) throw new HttpFailure(501, 'this server does not offer that');
+  throw new HttpFailure(404, 'no such path');
+}
+
+async function parsed<T>(stream: ServerHttp2Stream, schema: z.ZodType<T>): Promise<T> {
+  const body = parseBody(await readBody(stream, MAX_BODY));
+  const result = schema.safeParse(body);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new HttpFailure(
+    400,
+    `malformed request: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`.slice(0, 200),
+  );
+}
+
+function requireVersion(deps: InnerDeps, version: number): void {
+  if (version < deps.minVersion)
+    throw new HttpFailure(
+      400,
+      `this client is too old (capability version ${version}, need ${deps.minVersion}): update it`,
+    );
+}
+
+async function serveRegister(deps: InnerDeps, stream: ServerHttp2Stream, peer: Ts2021Peer): Promise<void> {
+  const request: RegisterRequest = await parsed(stream, registerRequest);
+  requireVersion(deps, request.Version);
+  const { NodeKey } = request;
+  if (NodeKey === undefined) throw new HttpFailure(400, 'malformed request: no NodeKey');
+  const gone = new AbortController();
+  stream.once('close', () => gone.abort(new RhumbError('unavailable', 'the client went away')));
+  const caller = { machineKey: peer.machineKey, remoteAddress: peer.remoteAddress };
+  const answer = await register(deps.register, { ...request, NodeKey }, caller, gone.signal);
+  respond(stream, 200, stringifyJson(answer), 'application/json');
+}
+
+async function serveMap(deps: InnerDeps, stream: ServerHttp2Stream, peer: Ts2021Peer): Promise<void> {
+  const request: MapRequest = await parsed(stream, mapRequest);
+  requireVersion(deps, request.Version);
+  const view = knownNode(deps, request.NodeKey, peer);
+  const facts = readMapFacts(request);
+  const isCompressed = request.Compress === 'zstd';
+  const isReadOnly = request.ReadOnly === true;
+  if (request.Stream === true && !isReadOnly) {
+    if (stream.destroyed) return;
+    stream.respond({ ':status': 200, 'content-type': 'application/octet-stream' });
+    await deps.hub.open(
+      {
+        nodeId: view.record.id,
+        nodeKey: view.record.nodeKey,
+        discoKey: request.DiscoKey,
+        capver: request.Version,
+        isCompressed,
+        wantsKeepAlive: request.KeepAlive === true,
+        sink: http2Sink(stream),
+      },
+      facts,
+      deps.offerObserved ? usableObserved(peer.remoteAddress) : undefined,
+    );
+    return;
+  }
+  if (!isReadOnly) await deps.hub.update(view.record.id, facts);
+  if (request.OmitPeers === true && !isReadOnly) return respond(stream, 200, '', 'application/octet-stream');
+  const frame = await deps.hub.oneShot(
+    view.record.id,
+    request.Version,
+    isCompressed,
+    request.OmitPeers !== true,
+  );
+  respond(stream, 200, frame, 'application/octet-stream');
+}
+
+/** Unknown keys and those of another machine look the same from outside. */
+function knownNode(deps: InnerDeps, key: NodeKey | undefined, peer: Ts2021Peer): NodeView {
+  const view = key === undefined ? undefined : deps.register.network.nodeByKey(key);
+  if (view === undefined) throw new HttpFailure(404, NOT_FOUND);
+  if (view.record.machineKey !== peer.machineKey) {
+    deps.log('warn', 'map.wrong-machine', { node: view.record.id, machine: shortKey(peer.machineKey) });
+    throw new HttpFailure(404, NOT_FOUND);
+  }
+  return view;
+}
+
+function respond(stream: ServerHttp2Stream, status: number, body: string | Uint8Array, type: string): void {
+  if (stream.destroyed || stream.headersSent) return;
+  stream.respond({ ':status': status, 'content-type': type });
+  stream.end(body);
+}
+
+function answerFailure(
+  deps: InnerDeps,
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  error: unknown,
+): void {
+  if (stream.destroyed) return;
+  const [status, text] = statusOf(error);
+  if (status >= 500 && status !== 501) deps.log('error', 'request.failed', { path: headers[':path'], error });
+  if (stream.headersSent) stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  else respond(stream, status, `${text}\n`, 'text/plain; charset=utf-8');
+  // What is left of a body that was too large must not be waited for.
+  if (error instanceof TooLarge) stream.close(constants.NGHTTP2_NO_ERROR);
+}
+
+function statusOf(error: unknown): readonly [number, string] {
+  if (error instanceof HttpFailure) return [error.status, error.message];
+  if (error instanceof TooLarge) return [413, error.message];
+  if (error instanceof RhumbError && error.code === 'bad-argument') return [400, error.message];
+  if (error instanceof RhumbError && error.code === 'unavailable') return [503, error.message];
+  return [500, 'the server failed; its log says why'];
+}

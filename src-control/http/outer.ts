@@ -1,0 +1,153 @@
+/** The server that everybody can reach: /key, /ts2021, the sign-in page, health and version (control-protocol.md §2, §3). */
+import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import https from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { Hono } from 'hono';
+import { RhumbError } from '#shared/errors.ts';
+import { type MachineKey, ZERO_MACHINE_KEY } from '#shared/key/key.ts';
+import type { Log } from '#shared/log/log.ts';
+import { refuseUpgrade } from '#shared/node/ts2021-server.ts';
+import type { RegisterDeps } from '../auth/register.ts';
+import { readBody, TooLarge } from './body.ts';
+import { type OuterEnv, signInRoutes } from './sign-in.ts';
+
+export interface OuterDeps {
+  readonly register: RegisterDeps;
+  readonly log: Log;
+  readonly publicKey: MachineKey;
+  readonly version: string;
+  /** Takes over the socket of a /ts2021 upgrade. */
+  readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Uint8Array) => void;
+}
+
+export interface Listen {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+}
+
+/** Forms are a few hundred bytes. */
+const MAX_FORM = 4_096;
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+
+export function outerApp(deps: OuterDeps): Hono<OuterEnv> {
+  const app = new Hono<OuterEnv>();
+  app.get('/key', (c) => {
+    if (!/^\d{1,5}$/.test(c.req.query('v') ?? '')) return c.text('want /key?v=<capability version>\n', 400);
+    const body = { legacyPublicKey: ZERO_MACHINE_KEY, publicKey: deps.publicKey };
+    // Browser clients read it from another origin; it is public.
+    return c.json(body, 200, { 'access-control-allow-origin': '*' });
+  });
+  app.all('/ts2021', (c) =>
+    c.text('this address wants an upgrade; does a proxy in between remove it?\n', 400),
+  );
+  app.get('/health', (c) => c.json({ status: 'ok' }));
+  app.get('/version', (c) => c.json({ version: deps.version }));
+  app.get('/robots.txt', (c) => c.text('User-agent: *\nDisallow: /\n'));
+  app.route('/', signInRoutes(deps.register));
+  app.notFound((c) => c.text('not found\n', 404));
+  app.onError((error, c) => {
+    deps.log('error', 'request.failed', { path: c.req.path, error });
+    return c.text('the server failed; its log says why\n', 500);
+  });
+  return app;
+}
+
+/** Listens, or rejects with what to do about it; `serveOuter` must follow before anything else is awaited. */
+export async function listenOuter(listen: Listen): Promise<http.Server> {
+  const limits = {
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: 5_000,
+    maxHeaderSize: 16 * 1_024,
+  };
+  const server = makeServer(limits, listen);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => reject(listenError(listen, cause)));
+    server.listen(listen.port, listen.host, resolve);
+  });
+  server.removeAllListeners('error');
+  return server;
+}
+
+function makeServer(limits: http.ServerOptions, listen: Listen): http.Server {
+  if (listen.tls === undefined) return http.createServer(limits);
+  try {
+    return https.createServer({ ...limits, ...listen.tls });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new RhumbError('bad-argument', `can't use the TLS certificate and key: ${why}`, { cause });
+  }
+}
+
+export function serveOuter(server: http.Server, deps: OuterDeps): void {
+  const app = outerApp(deps);
+  server.on('error', (error) => deps.log('error', 'listener.failed', { error }));
+  server.on('request', (request, response) => {
+    serve(app, request, response).catch((error: unknown) => {
+      if (!(error instanceof TooLarge)) deps.log('debug', 'request.broke', { error });
+      refuse(response, error instanceof TooLarge ? 413 : 400);
+    });
+  });
+  server.on('upgrade', (request, socket, head) => {
+    if (pathOf(request) === '/ts2021') deps.onUpgrade(request, socket, head);
+    else refuseUpgrade(socket, 404, 'nothing to upgrade here');
+  });
+  server.on('clientError', (_error, socket) => {
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+    else socket.destroy();
+  });
+  server.on('tlsClientError', (error) => deps.log('debug', 'tls.failed', { error }));
+}
+
+export const portOf = (server: http.Server): number => (server.address() as AddressInfo).port;
+
+function listenError(listen: Listen, cause: NodeJS.ErrnoException): RhumbError {
+  const where = `${listen.host}:${listen.port}`;
+  const why: Record<string, string> = {
+    EADDRINUSE: 'the address is in use: stop the other program, or choose another with --listen',
+    EACCES: 'not permitted: use a port above 1023, or run with the right to bind it',
+    EADDRNOTAVAIL: 'this machine has no such address: choose another with --listen',
+    ENOTFOUND: 'this host name has no address: choose another with --listen',
+  };
+  return new RhumbError(
+    'unavailable',
+    `can't listen on ${where}: ${why[cause.code ?? ''] ?? cause.message}`,
+    { cause },
+  );
+}
+
+const pathOf = (request: IncomingMessage): string => (request.url ?? '').split('?', 1)[0] ?? '';
+
+async function serve(app: Hono<OuterEnv>, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const method = request.method ?? 'GET';
+  const hasBody = method !== 'GET' && method !== 'HEAD';
+  const body = hasBody ? await readBody(request, MAX_FORM) : undefined;
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(request.headers))
+    if (value !== undefined && !name.startsWith(':'))
+      headers.set(name, Array.isArray(value) ? value.join(', ') : value);
+  const url = new URL(request.url ?? '/', 'http://server.invalid');
+  const asked = new Request(url, {
+    method,
+    headers,
+    ...(body === undefined ? {} : { body: Uint8Array.from(body) }),
+  });
+  const answer = await app.fetch(asked, { remoteAddress: request.socket.remoteAddress ?? '' });
+  response.statusCode = answer.status;
+  answer.headers.forEach((value, name) => {
+    if (name !== 'set-cookie') response.setHeader(name, value);
+  });
+  const cookies = answer.headers.getSetCookie();
+  if (cookies.length > 0) response.setHeader('set-cookie', cookies);
+  response.end(Buffer.from(await answer.arrayBuffer()));
+}
+
+function refuse(response: ServerResponse, status: number): void {
+  if (response.headersSent) return void response.destroy();
+  response.statusCode = status;
+  response.setHeader('connection', 'close');
+  response.end();
+}

@@ -1,0 +1,17 @@
+/** rhumb-control: reads the command line, owns the signals and the exit status; no logic. */
+import { systemClock } from '#shared/node/clock.ts';
+import { openLog } from '#shared/node/log.ts';
+import { runProgram } from './cli/program.ts';
+import { systemRandom } from './server/server.ts';
+
+const ending = new AbortController();
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => ending.abort());
+
+process.exitCode = await runProgram(process.argv.slice(2), {
+  clock: systemClock(),
+  random: systemRandom,
+  openLog: (level) => openLog({ level, program: 'rhumb-control' }),
+  out: (text) => void process.stdout.write(`${text}\n`),
+  err: (text) => void process.stderr.write(`${text}\n`),
+  ending: ending.signal,
+});

@@ -1,0 +1,154 @@
+/** Who is online: the streams of each node, a grace period between them, and one identity on two machines. */
+import type { Clock } from '#shared/async/clock.ts';
+import type { DiscoKey } from '#shared/key/key.ts';
+import type { Log } from '#shared/log/log.ts';
+import { applyMapFacts, type MapFacts } from '../state/map-facts.ts';
+import type { Network } from '../state/network.ts';
+import type { MapSession } from './session.ts';
+
+export interface PresenceDeps {
+  readonly network: Network;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** A machine that changes networks has this long to come back before its peers hear of it. */
+export const GRACE_MS = 10_000;
+/** Disco keys of earlier streams that are remembered per node. */
+const KEPT_DISCO_KEYS = 8;
+/** Streams of one identity that is in use several times. */
+const MAX_CLONES = 4;
+
+interface Attendance {
+  /** Oldest first; the last one owns the node. */
+  sessions: MapSession[];
+  discoKeys: DiscoKey[];
+  cancelGrace: (() => void) | undefined;
+}
+
+export class Presence {
+  readonly #deps: PresenceDeps;
+  readonly #nodes = new Map<number, Attendance>();
+
+  constructor(deps: PresenceDeps) {
+    this.#deps = deps;
+  }
+
+  sessionsOf(nodeId: number): readonly MapSession[] {
+    return this.#nodes.get(nodeId)?.sessions ?? [];
+  }
+
+  arrive(session: MapSession, observedIp: string | undefined): void {
+    const { nodeId, discoKey } = session.request;
+    const node = this.#attendance(nodeId);
+    node.cancelGrace?.();
+    node.cancelGrace = undefined;
+    const isClone =
+      isOldKey(node, discoKey) && node.sessions.some((one) => one.request.discoKey !== discoKey);
+    if (discoKey !== undefined)
+      node.discoKeys = [...node.discoKeys.filter((key) => key !== discoKey), discoKey].slice(
+        -KEPT_DISCO_KEYS,
+      );
+    if (isClone) this.#warnOfClone(nodeId);
+    const isCloned = this.#deps.network.node(nodeId)?.isCloned ?? false;
+    const older = node.sessions;
+    node.sessions = [...older, session];
+    for (const [index, one] of older.entries())
+      if (!isCloned || one.request.discoKey === discoKey || index < older.length - MAX_CLONES + 1)
+        one.close('replaced');
+    this.#saveLastSeen(nodeId);
+    this.#deps.network.setLive(nodeId, { isOnline: true, observedIp });
+  }
+
+  leave(session: MapSession, isShutdown: boolean): void {
+    const { nodeId } = session.request;
+    const node = this.#nodes.get(nodeId);
+    if (node === undefined) return;
+    const wasOwner = node.sessions.at(-1) === session;
+    node.sessions = node.sessions.filter((one) => one !== session);
+    const owner = node.sessions.at(-1);
+    if (owner === undefined) {
+      if (isShutdown) this.#saveLastSeen(nodeId);
+      else node.cancelGrace ??= this.#deps.clock.after(GRACE_MS, () => this.#goOffline(nodeId));
+      return;
+    }
+    if (node.sessions.every((one) => one.request.discoKey === owner.request.discoKey))
+      this.#deps.network.setLive(nodeId, { isCloned: false });
+    if (wasOwner && !isShutdown) this.#promote(nodeId, owner);
+  }
+
+  /** Whether what comes from a machine with this disco key counts as the node's. */
+  isOwner(nodeId: number, discoKey: DiscoKey | undefined): boolean {
+    const owner = this.#nodes.get(nodeId)?.sessions.at(-1);
+    const isCloned = this.#deps.network.node(nodeId)?.isCloned ?? false;
+    return !isCloned || owner === undefined || owner.request.discoKey === discoKey;
+  }
+
+  remember(nodeId: number, facts: MapFacts): void {
+    for (const one of this.sessionsOf(nodeId))
+      if (one.request.discoKey === facts.discoKey) one.latest = { ...one.latest, ...facts };
+  }
+
+  forget(nodeId: number): void {
+    this.#nodes.get(nodeId)?.cancelGrace?.();
+    this.#nodes.delete(nodeId);
+  }
+
+  close(): void {
+    for (const node of this.#nodes.values()) node.cancelGrace?.();
+    this.#nodes.clear();
+  }
+
+  #attendance(nodeId: number): Attendance {
+    const known = this.#nodes.get(nodeId);
+    if (known !== undefined) return known;
+    const fresh: Attendance = { sessions: [], discoKeys: [], cancelGrace: undefined };
+    this.#nodes.set(nodeId, fresh);
+    return fresh;
+  }
+
+  /**
+   * A daemon makes a new disco key at each start and never takes up an old one. So when an earlier key comes back while
+   * another has a stream, two daemons run with the same state file, and ending one's stream would only make it end the
+   * other's: from here on both keep theirs, and both are told.
+   */
+  #warnOfClone(nodeId: number): void {
+    const view = this.#deps.network.node(nodeId);
+    if (view === undefined || view.isCloned) return;
+    this.#deps.log('warn', 'node.cloned', {
+      node: nodeId,
+      name: view.record.givenName,
+      advice: 'two machines use the same state file: log out on one of them',
+    });
+    this.#deps.network.setLive(nodeId, { isCloned: true });
+  }
+
+  #promote(nodeId: number, owner: MapSession): void {
+    const record = this.#deps.network.node(nodeId)?.record;
+    if (record === undefined || owner.latest === undefined) return;
+    applyMapFacts(this.#deps.network, record, owner.latest).catch((error: unknown) =>
+      this.#deps.log('error', 'node.not-written', { node: nodeId, error }),
+    );
+  }
+
+  #goOffline(nodeId: number): void {
+    const node = this.#nodes.get(nodeId);
+    if (node === undefined) return;
+    node.cancelGrace = undefined;
+    this.#saveLastSeen(nodeId);
+    this.#deps.network.setLive(nodeId, { isOnline: false, observedIp: undefined, isCloned: false });
+  }
+
+  #saveLastSeen(nodeId: number): void {
+    const { network, clock, log } = this.#deps;
+    const record = network.node(nodeId)?.record;
+    if (record === undefined) return;
+    const value = { ...record, lastSeen: clock.now() };
+    network
+      .save({ writes: [{ put: 'node', value }], pace: 'lazy' })
+      .catch((error: unknown) => log('error', 'node.not-written', { node: nodeId, error }));
+  }
+}
+
+const isOldKey = (node: Attendance, discoKey: DiscoKey | undefined): boolean =>
+  discoKey !== undefined && node.discoKeys.includes(discoKey) && node.discoKeys.at(-1) !== discoKey;

@@ -1,0 +1,173 @@
+/** The administrator's calls over a unix socket in the state directory: HTTP and JSON, for its owner only. */
+import { rmSync } from 'node:fs';
+import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { type ErrorCode, RhumbError } from '#shared/errors.ts';
+import type { Log } from '#shared/log/log.ts';
+import { parseBody, readBody, TooLarge } from '../http/body.ts';
+import { type AdminDeps, carryOut } from './admin.ts';
+import { type Admin, type AdminArg, type AdminCall, type AdminResults, adminArgs } from './admin-calls.ts';
+
+export const adminSocketPath = (stateDir: string): string => join(stateDir, 'admin.sock');
+
+const MAX_ARG = 64 * 1_024;
+const MAX_ANSWER = 256 << 20;
+const CALL_TIMEOUT_MS = 30_000;
+const PREFIX = '/admin/';
+/** sockaddr_un holds 108 bytes with the ending zero on Linux, 104 elsewhere. */
+const MAX_SOCKET_PATH = 103;
+
+const STATUS: Readonly<Record<ErrorCode, number>> = {
+  'bad-argument': 400,
+  'not-allowed': 403,
+  'not-found': 404,
+  conflict: 409,
+  unavailable: 503,
+  timeout: 504,
+  protocol: 400,
+  internal: 500,
+};
+
+export async function listenAdmin(path: string, deps: AdminDeps, log: Log): Promise<http.Server> {
+  if (Buffer.byteLength(path) > MAX_SOCKET_PATH)
+    throw new RhumbError(
+      'bad-argument',
+      `the path ${path} is too long for a socket: choose a shorter --state-dir`,
+    );
+  const server = http.createServer({ requestTimeout: CALL_TIMEOUT_MS }, (request, response) => {
+    answer(deps, request, response).catch((error: unknown) => fail(response, error, log));
+  });
+  // What a killed server left; the state directory's lock says that none is alive.
+  rmSync(path, { force: true });
+  const mask = process.umask(0o177);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (cause) =>
+        reject(
+          new RhumbError('unavailable', `can't open the admin socket ${path}: ${cause.message}`, { cause }),
+        ),
+      );
+      server.listen(path, resolve);
+      // The file is made before listen() returns, so that the mask need not stay for others.
+      process.umask(mask);
+    });
+  } finally {
+    process.umask(mask);
+  }
+  return server;
+}
+
+const isCall = (name: string): name is AdminCall => Object.hasOwn(adminArgs, name);
+
+async function answer(deps: AdminDeps, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const name = (request.url ?? '').startsWith(PREFIX) ? (request.url ?? '').slice(PREFIX.length) : '';
+  if (request.method !== 'POST' || !isCall(name))
+    throw new RhumbError(
+      'not-found',
+      'the running server does not know this command: is it an older version?',
+    );
+  send(response, 200, await dispatch(deps, name, parseBody(await readBody(request, MAX_ARG))));
+}
+
+async function dispatch<K extends AdminCall>(
+  deps: AdminDeps,
+  call: K,
+  body: unknown,
+): Promise<AdminResults[K]> {
+  const arg = adminArgs[call].safeParse(body);
+  if (!arg.success) {
+    const [issue] = arg.error.issues;
+    throw new RhumbError('bad-argument', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'malformed'}`);
+  }
+  // `adminArgs[call]` is the schema of exactly this argument.
+  return carryOut(deps, call, arg.data as AdminArg<K>);
+}
+
+function fail(response: ServerResponse, error: unknown, log: Log): void {
+  const known = error instanceof TooLarge ? new RhumbError('bad-argument', error.message) : error;
+  if (!(known instanceof RhumbError)) log('error', 'admin.failed', { error });
+  const { code, message } =
+    known instanceof RhumbError ? known : new RhumbError('internal', 'the server failed; its log says why');
+  send(response, STATUS[code], { error: { code, message } });
+}
+
+function send(response: ServerResponse, status: number, body: unknown): void {
+  response.statusCode = status;
+  response.setHeader('content-type', 'application/json');
+  response.end(`${JSON.stringify(body)}\n`);
+}
+
+const failure = z.object({
+  error: z.object({
+    code: z.enum([
+      'bad-argument',
+      'not-allowed',
+      'not-found',
+      'unavailable',
+      'timeout',
+      'conflict',
+      'protocol',
+      'internal',
+    ]),
+    message: z.string().max(4_096),
+  }),
+});
+
+/** The client's side; undefined when no server listens there. */
+export async function connectAdmin(path: string): Promise<Admin | undefined> {
+  if (!(await isServed(path))) return undefined;
+  return {
+    call: async <K extends AdminCall>(call: K, arg: AdminArg<K>): Promise<AdminResults[K]> => {
+      const { status, body } = await post(path, `${PREFIX}${call}`, JSON.stringify(arg));
+      if (status === 200) return body as AdminResults[K];
+      const problem = failure.safeParse(body);
+      if (!problem.success) throw new RhumbError('protocol', 'the running server answered something unknown');
+      throw new RhumbError(problem.data.error.code, problem.data.error.message);
+    },
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+}
+
+async function isServed(path: string): Promise<boolean> {
+  try {
+    await post(path, `${PREFIX}none`, '{}');
+    return true;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTDIR' || code === 'EINVAL') return false;
+    if (code === 'EACCES' || code === 'EPERM')
+      throw new RhumbError(
+        'not-allowed',
+        `not permitted to talk to the server at ${path}: run as the user it runs as`,
+        {
+          cause: error,
+        },
+      );
+    throw error;
+  }
+}
+
+function post(path: string, url: string, body: string): Promise<{ status: number; body: unknown }> {
+  return new Promise((resolve, reject) => {
+    const request = http.request(
+      {
+        socketPath: path,
+        path: url,
+        method: 'POST',
+        timeout: CALL_TIMEOUT_MS,
+        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+      },
+      (response) => {
+        readBody(response, MAX_ANSWER)
+          .then((bytes) => resolve({ status: response.statusCode ?? 0, body: parseBody(bytes) }))
+          .catch(reject);
+      },
+    );
+    request.on('timeout', () =>
+      request.destroy(new RhumbError('timeout', 'the running server does not answer')),
+    );
+    request.on('error', reject);
+    request.end(body);
+  });
+}

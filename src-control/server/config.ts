@@ -1,0 +1,189 @@
+/** What the server is told: a JSON file, flags over it, defaults below; checked as a whole before anything starts. */
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { RhumbError } from '#shared/errors.ts';
+import type { Level } from '#shared/log/log.ts';
+import { type DerpMap, derpMap } from '#shared/wire/map.ts';
+import { parseBaseDomain } from '../state/names.ts';
+import { parseDuration } from './duration.ts';
+import { nearest } from './nearest.ts';
+
+export const DEFAULT_STATE_DIR = '/var/lib/rhumb-control';
+
+const text = z.string().min(1).max(4_096);
+const settings = z.strictObject({
+  /** `host:port` or `:port`; port 0 picks one. */
+  listen: text.optional(),
+  stateDir: text.optional(),
+  /** Under which machines and browsers reach this server. */
+  serverUrl: text.optional(),
+  baseDomain: text.optional(),
+  tlsCert: text.optional(),
+  tlsKey: text.optional(),
+  logLevel: z.enum(['debug', 'info', 'warn', 'error']).optional(),
+  /** Lifetime of a machine's key. */
+  keyExpiry: text.optional(),
+  /** Absence after which an ephemeral machine is deleted. */
+  ephemeralTimeout: text.optional(),
+  magicDns: z.boolean().optional(),
+  /** Relays offered to machines, in the wire's form. */
+  derpMap: derpMap.optional(),
+  minClientVersion: z.int().min(0).max(65_535).optional(),
+  offerObservedAddress: z.boolean().optional(),
+});
+/** What flags can say; the rest is for the file. */
+export type FlagSettings = Omit<z.input<typeof settings>, 'derpMap'>;
+
+export const SETTING_NAMES: readonly string[] = Object.keys(settings.shape);
+
+export interface Config {
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly stateDir: string;
+  /** Undefined = derived from the address once that is known. */
+  readonly serverUrl: string | undefined;
+  readonly baseDomain: string;
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  readonly logLevel: Level;
+  readonly keyLifetimeMs: number;
+  readonly ephemeralTimeoutMs: number;
+  readonly magicDns: boolean;
+  readonly derpMap: DerpMap | undefined;
+  readonly minClientVersion: number;
+  readonly offerObservedAddress: boolean;
+}
+
+const DEFAULTS = {
+  listen: '127.0.0.1:8080',
+  baseDomain: 'rhumb.internal',
+  keyExpiry: '180d',
+  ephemeralTimeout: '30m',
+  /** Official clients from 1.64 on (coordination-server.md §10.6). */
+  minClientVersion: 90,
+} as const;
+
+/** A machine that changes networks must not be deleted meanwhile (control-protocol.md §8). */
+const SHORTEST_EPHEMERAL_MS = 65_000;
+
+/** Reads the file, if one is named, and puts `flags` over it. */
+export function loadConfig(file: string | undefined, flags: FlagSettings): Config {
+  const fromFile = file === undefined ? checkSettings({}, '') : readSettings(file);
+  const given = { ...fromFile, ...withoutUndefined(flags) };
+  const keyExpiry = parseDuration(given.keyExpiry ?? DEFAULTS.keyExpiry);
+  const ephemeralTimeoutMs = parseDuration(given.ephemeralTimeout ?? DEFAULTS.ephemeralTimeout);
+  if (ephemeralTimeoutMs < SHORTEST_EPHEMERAL_MS)
+    throw new RhumbError(
+      'bad-argument',
+      'ephemeralTimeout must be more than 65s, or a machine that changes networks is lost',
+    );
+  const config: Config = {
+    listen: parseListen(given.listen ?? DEFAULTS.listen),
+    stateDir: given.stateDir ?? DEFAULT_STATE_DIR,
+    serverUrl: given.serverUrl === undefined ? undefined : parseServerUrl(given.serverUrl),
+    baseDomain: parseBaseDomain(given.baseDomain ?? DEFAULTS.baseDomain),
+    tls: parseTls(given.tlsCert, given.tlsKey),
+    logLevel: given.logLevel ?? 'info',
+    keyLifetimeMs: keyExpiry,
+    ephemeralTimeoutMs,
+    magicDns: given.magicDns ?? false,
+    derpMap: given.derpMap,
+    minClientVersion: given.minClientVersion ?? DEFAULTS.minClientVersion,
+    offerObservedAddress: given.offerObservedAddress ?? true,
+  };
+  refuseOverlap(config);
+  return config;
+}
+
+function readSettings(file: string): z.output<typeof settings> {
+  let source: string;
+  try {
+    source = readFileSync(file, 'utf8');
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new RhumbError('bad-argument', `can't read the configuration: ${why}`, { cause });
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(source);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new RhumbError('bad-argument', `${file} is not JSON: ${why}`, { cause });
+  }
+  return checkSettings(json, file);
+}
+
+/** Every problem, each with the place and what would be right. */
+export function checkSettings(json: unknown, where: string): z.output<typeof settings> {
+  const result = settings.safeParse(json);
+  if (result.success) return result.data;
+  const problems = result.error.issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys' && issue.path.length === 0
+      ? issue.keys.map(unknownKey)
+      : [`${issue.path.join('.') || 'the file'}: ${issue.message}`],
+  );
+  throw new RhumbError('bad-argument', `${where}: ${problems.join('; ')}`);
+}
+
+function unknownKey(key: string): string {
+  const meant = nearest(key, SETTING_NAMES);
+  return meant === undefined
+    ? `unknown key "${key}": the keys are ${SETTING_NAMES.join(', ')}`
+    : `unknown key "${key}": did you mean "${meant}"?`;
+}
+
+export function parseListen(value: string): Config['listen'] {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(value);
+  const port = Number(match?.[3]);
+  const host = match?.[1] ?? match?.[2] ?? '';
+  const isHost = host === '' || isIP(host) !== 0 || /^[A-Za-z0-9.-]{1,253}$/.test(host);
+  if (match === null || port > 65_535 || !isHost)
+    throw new RhumbError(
+      'bad-argument',
+      `"${value}" is not an address to listen on: write 127.0.0.1:8080, [::1]:8080 or :8080`,
+    );
+  return { host: host === '' ? '::' : host, port };
+}
+
+function parseServerUrl(value: string): string {
+  const url = URL.parse(value);
+  const isPlain =
+    url !== null && url.search === '' && url.hash === '' && url.username === '' && url.pathname === '/';
+  if (!isPlain || (url.protocol !== 'http:' && url.protocol !== 'https:'))
+    throw new RhumbError(
+      'bad-argument',
+      `"${value}" is not a server URL: write https://vpn.example.com or http://192.0.2.1:8080`,
+    );
+  return url.origin;
+}
+
+function parseTls(certFile: string | undefined, keyFile: string | undefined): Config['tls'] {
+  if (certFile === undefined && keyFile === undefined) return undefined;
+  if (certFile === undefined || keyFile === undefined)
+    throw new RhumbError(
+      'bad-argument',
+      'TLS needs both a certificate and a key: give --tls-cert and --tls-key',
+    );
+  return { certFile, keyFile };
+}
+
+/** With MagicDNS machines would look for the server inside the network that it is to bring up. */
+function refuseOverlap(config: Config): void {
+  if (config.serverUrl === undefined) return;
+  const host = new URL(config.serverUrl).hostname;
+  if (host === config.baseDomain || host.endsWith(`.${config.baseDomain}`))
+    throw new RhumbError(
+      'bad-argument',
+      `the server's own name ${host} must not lie in the base domain ${config.baseDomain}: choose another --base-domain`,
+    );
+}
+
+/** Address in a URL; a wildcard is reached at loopback, which only works on this machine. */
+export function derivedServerUrl(config: Config, port: number): string {
+  const { host } = config.listen;
+  const isWildcard = host === '::' || host === '0.0.0.0';
+  const name = isWildcard ? '127.0.0.1' : isIP(host) === 6 ? `[${host}]` : host;
+  return `${config.tls === undefined ? 'http' : 'https'}://${name}:${port}`;
+}
+
+const withoutUndefined = <T extends object>(value: T): T =>
+  Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as T;

@@ -1,0 +1,164 @@
+/** The whole coordination server: builds the parts, starts them in order, ends them in order. */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Server } from 'node:http';
+import type { ServerHttp2Session } from 'node:http2';
+import type { Clock, Random } from '#shared/async/clock.ts';
+import { generatePrivate, importPrivate, type X25519Private } from '#shared/crypto/x25519.ts';
+import { RhumbError } from '#shared/errors.ts';
+import { formatPrivate, machineKeyFrom, parsePrivateKey } from '#shared/key/key.ts';
+import type { Log } from '#shared/log/log.ts';
+import { acceptTs2021 } from '#shared/node/ts2021-server.ts';
+import { PendingMachines } from '../auth/pending.ts';
+import type { RegisterDeps } from '../auth/register.ts';
+import { mintPendingId } from '../auth/secrets.ts';
+import { type InnerDeps, serveSession } from '../http/inner.ts';
+import { listenOuter, portOf, serveOuter } from '../http/outer.ts';
+import { Hub } from '../mapper/hub.ts';
+import { openPolicy } from '../policy/policy.ts';
+import { watchEphemeral } from '../state/ephemeral.ts';
+import { watchExpiry } from '../state/expiry.ts';
+import { Network } from '../state/network.ts';
+import { openSqliteStore } from '../store/sqlite.ts';
+import { adminSocketPath, listenAdmin } from './admin-socket.ts';
+import { type Config, derivedServerUrl } from './config.ts';
+
+export interface ServerDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly version: string;
+}
+
+export interface RunningServer extends AsyncDisposable {
+  /** `host:port` it listens on. */
+  readonly address: string;
+  readonly serverUrl: string;
+  readonly network: Network;
+  readonly hub: Hub;
+}
+
+const NOISE_KEY = 'noise-key';
+/** Streams have this long to end in order before their connections are cut. */
+const LINGER_MS = 500;
+
+export async function startServer(config: Config, deps: ServerDeps): Promise<RunningServer> {
+  const { clock, log } = deps;
+  await using stack = new AsyncDisposableStack();
+  const tls = config.tls === undefined ? undefined : readTls(config.tls);
+  const store = await openSqliteStore(config.stateDir, clock.now());
+  const network = await Network.open({ store, clock, log: log.child({ mod: 'state' }), defer: setImmediate });
+  stack.use(network);
+  const controlKey = await loadNoiseKey(network);
+
+  const outer = await listenOuter({ ...config.listen, tls });
+  stack.defer(() => closeServer(outer));
+  const serverUrl = config.serverUrl ?? derivedServerUrl(config, portOf(outer));
+  if (config.serverUrl === undefined && /^(::|0\.0\.0\.0)$/.test(config.listen.host))
+    log('warn', 'config.server-url-guessed', {
+      serverUrl,
+      advice: 'set --server-url to what machines can reach',
+    });
+
+  const pending = new PendingMachines(clock, mintPendingId);
+  stack.defer(() => pending.clear());
+  const register: RegisterDeps = {
+    network,
+    pending,
+    clock,
+    log: log.child({ mod: 'auth' }),
+    serverUrl,
+    keyLifetimeMs: config.keyLifetimeMs,
+  };
+  const hub = new Hub({
+    network,
+    policy: openPolicy,
+    clock,
+    random: deps.random,
+    log: log.child({ mod: 'mapper' }),
+    baseDomain: config.baseDomain,
+    magicDns: config.magicDns,
+    derpMap: config.derpMap,
+  });
+  const sessions = new Set<ServerHttp2Session>();
+  stack.defer(() => closeSessions(sessions, clock));
+  stack.defer(() => hub.close());
+  stack.defer(watchExpiry(network, clock, log.child({ mod: 'expiry' })));
+  stack.defer(watchEphemeral(network, clock, log.child({ mod: 'ephemeral' }), config.ephemeralTimeoutMs));
+
+  const inner: InnerDeps = {
+    register,
+    hub,
+    log: log.child({ mod: 'http' }),
+    minVersion: config.minClientVersion,
+    offerObserved: config.offerObservedAddress,
+  };
+  serveOuter(outer, {
+    register,
+    log: inner.log,
+    publicKey: machineKeyFrom(controlKey.publicRaw),
+    version: deps.version,
+    onUpgrade: (request, socket, head) =>
+      acceptTs2021(request, socket, head, {
+        controlKey,
+        log: inner.log,
+        onSession: (session, peer) => {
+          sessions.add(session);
+          session.once('close', () => sessions.delete(session));
+          serveSession(inner, session, peer);
+        },
+      }),
+  });
+  const admin = await listenAdmin(
+    adminSocketPath(config.stateDir),
+    { network, clock, baseDomain: config.baseDomain, register },
+    log.child({ mod: 'admin' }),
+  );
+  stack.defer(() => closeServer(admin));
+
+  // The first thing to end: nobody new gets in while the rest winds down.
+  stack.defer(() => void outer.close());
+
+  const owned = stack.move();
+  const host = config.listen.host.includes(':') ? `[${config.listen.host}]` : config.listen.host;
+  return {
+    address: `${host}:${portOf(outer)}`,
+    serverUrl,
+    network,
+    hub,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** The key that clients know us by; made once, and with it every client would have to be told anew if it were lost. */
+async function loadNoiseKey(network: Network): Promise<X25519Private> {
+  const known = network.setting(NOISE_KEY);
+  if (known !== undefined) return importPrivate(parsePrivateKey(known));
+  const fresh = generatePrivate();
+  await network.save({ writes: [{ put: 'setting', key: NOISE_KEY, value: formatPrivate(fresh) }] });
+  return importPrivate(fresh);
+}
+
+function readTls(files: NonNullable<Config['tls']>): { cert: string; key: string } {
+  try {
+    return { cert: readFileSync(files.certFile, 'utf8'), key: readFileSync(files.keyFile, 'utf8') };
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new RhumbError('bad-argument', `can't read the TLS certificate or key: ${why}`, { cause });
+  }
+}
+
+async function closeSessions(sessions: ReadonlySet<ServerHttp2Session>, clock: Clock): Promise<void> {
+  for (const session of sessions) session.close();
+  if (sessions.size > 0) await clock.sleep(LINGER_MS);
+  for (const session of sessions) session.destroy();
+}
+
+async function closeServer(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeAllConnections();
+  await closed;
+}
+
+/** A source of numbers in [0, 1) for jitter. */
+export const systemRandom: Random = () => randomBytes(4).readUInt32LE() / 2 ** 32;

@@ -1,0 +1,93 @@
+/** Watches for keys that end while the server runs, so that their peers hear of it at that moment. */
+import type { Clock } from '#shared/async/clock.ts';
+import type { Log } from '#shared/log/log.ts';
+import { nodeChange, What } from './changes.ts';
+import type { Network } from './network.ts';
+
+/** Timers take no more than 2^31 ms; also a step of the wall clock is noticed within this time. */
+const LONGEST_SLEEP_MS = 3_600_000;
+
+interface Due {
+  readonly at: number;
+  readonly id: number;
+}
+
+/** Starts watching; the returned function ends it. */
+export function watchExpiry(network: Network, clock: Clock, log: Log): () => void {
+  const heap = new DueHeap();
+  let cancelTimer: (() => void) | undefined;
+  const note = (id: number): void => {
+    const expiry = network.node(id)?.record.expiry;
+    if (expiry !== undefined && expiry > clock.now()) heap.push({ at: expiry, id });
+  };
+  const arm = (): void => {
+    cancelTimer?.();
+    const next = heap.peek();
+    cancelTimer =
+      next === undefined
+        ? undefined
+        : clock.after(Math.min(LONGEST_SLEEP_MS, Math.max(0, next.at - clock.now())), fire);
+  };
+  const fire = (): void => {
+    for (let due = heap.peek(); due !== undefined && due.at <= clock.now(); due = heap.peek()) {
+      heap.pop();
+      // Renewed or shortened since: then another entry stands for it.
+      if (network.node(due.id)?.record.expiry !== due.at) continue;
+      log('info', 'node.expired', { node: due.id });
+      network.announce([nodeChange(due.id, What.Whole)]);
+    }
+    arm();
+  };
+  for (const { record } of network.nodes()) note(record.id);
+  arm();
+  const unsubscribe = network.subscribe((changes) => {
+    let isNew = false;
+    for (const change of changes)
+      if (change.kind === 'node' && change.what & (What.Whole | What.Key | What.Expiry)) {
+        note(change.id);
+        isNew = true;
+      }
+    if (isNew) arm();
+  });
+  return () => {
+    unsubscribe();
+    cancelTimer?.();
+  };
+}
+
+/** A binary heap by time; entries that no longer hold are recognised when they come up. */
+class DueHeap {
+  readonly #items: Due[] = [];
+
+  peek(): Due | undefined {
+    return this.#items[0];
+  }
+
+  push(item: Due): void {
+    const items = this.#items;
+    let at = items.push(item) - 1;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if ((items[parent] as Due).at <= item.at) break;
+      items[at] = items[parent] as Due;
+      at = parent;
+    }
+    items[at] = item;
+  }
+
+  pop(): void {
+    const items = this.#items;
+    const last = items.pop();
+    if (last === undefined || items.length === 0) return;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= items.length) break;
+      if (child + 1 < items.length && (items[child + 1] as Due).at < (items[child] as Due).at) child += 1;
+      if ((items[child] as Due).at >= last.at) break;
+      items[at] = items[child] as Due;
+      at = child;
+    }
+    items[at] = last;
+  }
+}
