@@ -57,7 +57,9 @@ export const rules: Readonly<Record<string, Rule>> = {
   'src-daemon/tun': { may: LEVEL1 },
   'src-daemon/router': { may: [...LEVEL1, 'zod'] },
 
-  'src-daemon/engine': { may: [...LEVEL1, 'src-daemon/wireguard', 'src-daemon/tun'] },
+  'src-daemon/engine': {
+    may: [...LEVEL1, '@stablelib/chacha20poly1305', 'src-daemon/wireguard', 'src-daemon/tun'],
+  },
   'src-daemon/magicsock': { may: [...LEVEL1, 'src-daemon/disco', 'src-daemon/netmon'] },
 
   'src-daemon/backend': {
@@ -73,7 +75,9 @@ export const rules: Readonly<Record<string, Rule>> = {
     ],
   },
   'src-daemon/localapi': { may: [...LEVEL1, 'zod', 'src-daemon/backend'] },
-  'src-daemon/testing': { may: [...LEVEL1, 'src-daemon/engine', 'src-daemon/wireguard', 'src-daemon/tun'] },
+  'src-daemon/testing': {
+    may: [...LEVEL1, 'vitest', 'fast-check', 'src-daemon/engine', 'src-daemon/wireguard', 'src-daemon/tun'],
+  },
   'src-daemon': {
     may: [
       ...LEVEL1,

@@ -26,7 +26,7 @@ export interface EngineConfig {
   readonly mark?: number | undefined;
   /** Where the sockets come from; the default is the system. Tests hand in a simulated wire. */
   readonly sockets?: SocketFactory | undefined;
-  /** Handshake rate at which the engine counts as under load; the default is data-plane.md §1.8's. */
+  /** Handshakes in waiting from which the engine counts as under load; 0 = always; the default is data-plane.md §1.8's. */
   readonly underLoadHandshakes?: number | undefined;
 }
 
@@ -48,7 +48,10 @@ export interface SocketFactory {
     readonly port: number;
     readonly mark?: number | undefined;
     readonly receive: (from: SockAddr, datagram: BorrowedBytes) => void;
+    /** The socket is dead. */
     readonly failed: (error: Error) => void;
+    /** One datagram could not be sent; `code` is the system's name of the error. */
+    readonly sendFailed?: ((to: SockAddr, code: string) => void) | undefined;
   }): Promise<UdpSocket>;
 }
 
@@ -95,6 +98,10 @@ export type EngineOp =
   | { readonly op: 'peer-del'; readonly peer: PeerId }
   /** The full table: cryptokey routing in both directions. */
   | { readonly op: 'routes-set'; readonly routes: readonly Route[] }
+  /**
+   * Counts as an authentic packet received in the activity words. As initiator the engine sends at once: the first
+   * packet, what is staged, or else a keepalive, which confirms the key to the peer.
+   */
   | { readonly op: 'install-keypair'; readonly keypair: Keypair }
   | { readonly op: 'pending-add'; readonly index: number; readonly peer: PeerId }
   | { readonly op: 'pending-del'; readonly index: number }
@@ -103,8 +110,13 @@ export type EngineOp =
   /** Drops what waits for a handshake of that peer (the handshake gave up). */
   | { readonly op: 'drop-staged'; readonly peer: PeerId }
   | { readonly op: 'path-set'; readonly peer: PeerId; readonly path: PeerPath }
+  /** An authentic handshake message came from this address: the same as an authentic packet from it. */
+  | { readonly op: 'peer-heard'; readonly peer: PeerId; readonly from: SockAddr }
   | { readonly op: 'send-keepalive'; readonly peer: PeerId }
-  /** Addresses whose packets go to TypeScript instead of a peer, and our own addresses. */
+  /**
+   * Addresses or prefixes that are ours (host addresses, advertised routes): with any of them set, packets of peers to
+   * other destinations are dropped. Packets from the host to service addresses go to TypeScript instead of a peer.
+   */
   | { readonly op: 'local-ips'; readonly own: readonly string[]; readonly service: readonly string[] }
   | { readonly op: 'bind'; readonly port: number; readonly mark?: number | undefined };
 
@@ -144,8 +156,16 @@ export type EngineRecord =
 export type InjectPacket =
   /** Raw datagram from our own port: disco, STUN, handshake messages. */
   | { readonly kind: 'udp'; readonly to: SockAddr; readonly data: Uint8Array }
-  /** A handshake message to wherever the peer's path leads. */
-  | { readonly kind: 'peer-datagram'; readonly peer: PeerId; readonly data: Uint8Array }
+  /**
+   * A handshake message to wherever the peer's path leads, and to the address whose message it answers. Without any
+   * path the newest one waits for `path-set`. Counts as an authentic packet sent in the activity words.
+   */
+  | {
+      readonly kind: 'peer-datagram';
+      readonly peer: PeerId;
+      readonly data: Uint8Array;
+      readonly answering?: SockAddr | undefined;
+    }
   /** WireGuard datagram that a relay delivered from `peer`. */
   | { readonly kind: 'relay-in'; readonly peer: PeerId; readonly region: number; readonly data: Uint8Array }
   /** Inner packet to the host. */

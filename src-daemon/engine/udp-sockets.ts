@@ -1,84 +1,51 @@
-/** The system's UDP sockets as the engine's SocketFactory: one socket per family, sharing a port. */
+/** The system's UDP sockets as the engine's SocketFactory, through node:dgram. */
 import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
 import { RhumbError } from '#shared/errors.ts';
 import type { SockAddr } from '#shared/ip/address.ts';
 import type { Log } from '#shared/log/log.ts';
-import { markSocket } from '../ffi/linux.ts';
+import { forceBuffers, markSocket } from '../ffi/linux.ts';
 import type { SocketFactory, UdpSocket } from './types.ts';
 
-/** What tailscaled and wireguard-go ask for; the kernel clamps it to net.core.rmem_max. */
+/** What tailscaled and wireguard-go ask for; without CAP_NET_ADMIN the kernel gives what its limits allow. */
 const BUFFER_BYTES = 7 << 20;
+/** Above this much unsent data new datagrams are dropped: a queue here would only add delay. */
+const MAX_QUEUED_BYTES = 4 * 1024 * 1024;
+/** The queue is looked at every so many datagrams. */
+const QUEUE_CHECK = 32;
 
-export interface UdpFailure {
-  readonly to: SockAddr;
-  /** Name of the error: ENETUNREACH, EMSGSIZE, … */
-  readonly code: string;
-}
-
-/** `sendFailed` hears of datagrams that the OS refused; they are lost, as on any network. */
-export function systemSockets(deps: {
-  readonly log: Log;
-  readonly sendFailed: (failure: UdpFailure) => void;
-}): SocketFactory {
-  return {
-    open: async ({ family, port, mark, receive, failed }) => {
-      const socket = createSocket({ type: family === 4 ? 'udp4' : 'udp6', ipv6Only: family === 6 });
-      await bind(socket, family, port);
-      enlarge(socket, deps.log);
-      if (mark !== undefined) applyMark(socket, mark, deps.log);
-      socket.on('message', (data, from) => receive({ ip: from.address, port: from.port }, data));
-      socket.on('error', (error) => failed(error));
-      return opened(socket, deps.sendFailed);
-    },
-  };
-}
-
-async function bind(socket: Socket, family: 4 | 6, port: number): Promise<void> {
-  try {
-    await new Promise<void>((resolve, reject) => {
-      socket.once('error', reject);
-      socket.bind({ port, address: family === 4 ? '0.0.0.0' : '::', exclusive: true }, () => {
-        socket.off('error', reject);
-        resolve();
-      });
+export const systemSockets = (log: Log): SocketFactory => ({
+  async open({ family, port, mark, receive, failed, sendFailed }) {
+    const socket = createSocket({
+      type: family === 4 ? 'udp4' : 'udp6',
+      ipv6Only: family === 6,
+      // Destinations are addresses already; the default resolver would cost a turn of the loop per datagram.
+      lookup: (host, _options, done) => done(null, host, family),
     });
-  } catch (error) {
-    socket.close();
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'EADDRINUSE')
-      throw new RhumbError(
-        'conflict',
-        `listen on UDP port ${port}: another program uses it; choose another with --port, or 0 for any`,
-        { cause: error },
-      );
-    throw new RhumbError('unavailable', `listen on UDP port ${port} (IPv${family}): ${code ?? 'failed'}`, {
-      cause: error,
-    });
-  }
-}
+    try {
+      const listening = once(socket, 'listening');
+      socket.bind({ port, address: family === 4 ? '0.0.0.0' : '::', exclusive: true });
+      await listening;
+    } catch (error) {
+      socket.close();
+      throw bindError(error, family, port);
+    }
+    enlarge(socket, log);
+    if (mark !== undefined) applyMark(socket, mark, log);
+    socket.on('message', (datagram, remote) => receive({ ip: remote.address, port: remote.port }, datagram));
+    socket.on('error', failed);
+    return new SystemSocket(socket, sendFailed);
+  },
+});
 
-function opened(socket: Socket, sendFailed: (failure: UdpFailure) => void): UdpSocket {
-  let open = true;
-  return {
-    port: socket.address().port,
-    send: (to, datagram) => {
-      if (!open) return;
-      // libuv tries the system call at once and keeps only what the kernel would not take then; the buffer must stay
-      // untouched until the callback, so callers hand over a buffer of its own per datagram.
-      socket.send(datagram, to.port, to.ip, (error) => {
-        if (error !== null) sendFailed({ to, code: (error as NodeJS.ErrnoException).code ?? 'EUNKNOWN' });
-      });
-    },
-    close: async () => {
-      if (!open) return;
-      open = false;
-      await new Promise<void>((resolve) => socket.close(() => resolve()));
-    },
-  };
-}
+/** dgram has no public way to its descriptor. */
+const fdOf = (socket: Socket): number | undefined =>
+  (socket as unknown as { readonly _handle?: { readonly fd?: number } })._handle?.fd;
 
 /** A small buffer costs packets in a burst, not correctness: worth a line, not an error. */
 function enlarge(socket: Socket, log: Log): void {
+  const fd = process.platform === 'linux' ? fdOf(socket) : undefined;
+  if (fd !== undefined && forceBuffers(fd, BUFFER_BYTES) === undefined) return;
   try {
     socket.setRecvBufferSize(BUFFER_BYTES);
     socket.setSendBufferSize(BUFFER_BYTES);
@@ -88,8 +55,71 @@ function enlarge(socket: Socket, log: Log): void {
 }
 
 function applyMark(socket: Socket, mark: number, log: Log): void {
-  const fd = (socket as unknown as { readonly _handle?: { readonly fd?: number } })._handle?.fd;
+  const fd = fdOf(socket);
   const code = fd === undefined ? 'ENOTSUP' : markSocket(fd, mark);
   // data-plane.md §1.10: go on without the mark where it is not permitted.
   if (code !== undefined) log('warn', 'udp.unmarked', { code });
+}
+
+class SystemSocket implements UdpSocket {
+  readonly port: number;
+  readonly #socket: Socket;
+  readonly #afterSend: (error: Error | null) => void;
+  readonly #sendFailed: ((to: SockAddr, code: string) => void) | undefined;
+  #sinceCheck = 0;
+  #isOpen = true;
+
+  constructor(socket: Socket, sendFailed: ((to: SockAddr, code: string) => void) | undefined) {
+    this.#socket = socket;
+    this.port = socket.address().port;
+    this.#sendFailed = sendFailed;
+    // One function for all datagrams: the error itself says where it was going.
+    this.#afterSend = (error) => {
+      if (error === null || sendFailed === undefined || !this.#isOpen) return;
+      const {
+        address = '',
+        port = 0,
+        code = 'UNKNOWN',
+      } = error as { address?: string; port?: number; code?: string };
+      sendFailed({ ip: address, port }, code);
+    };
+  }
+
+  send(to: SockAddr, datagram: Uint8Array): void {
+    if (!this.#isOpen) return;
+    if (++this.#sinceCheck >= QUEUE_CHECK) {
+      if (this.#socket.getSendQueueSize() > MAX_QUEUED_BYTES) {
+        this.#sendFailed?.(to, 'ENOBUFS');
+        return;
+      }
+      this.#sinceCheck = 0;
+    }
+    this.#socket.send(datagram, 0, datagram.length, to.port, to.ip, this.#afterSend);
+  }
+
+  close(): Promise<void> {
+    if (!this.#isOpen) return Promise.resolve();
+    this.#isOpen = false;
+    return new Promise((resolve) => this.#socket.close(resolve));
+  }
+}
+
+function bindError(error: unknown, family: 4 | 6, port: number): RhumbError {
+  const code = (error as { code?: unknown }).code;
+  const what = `open udp port ${port} for IPv${family}`;
+  if (code === 'EADDRINUSE')
+    return new RhumbError(
+      'conflict',
+      `${what}: another program uses it; stop it or choose another with --port`,
+      {
+        cause: error,
+      },
+    );
+  if (code === 'EACCES' || code === 'EPERM')
+    return new RhumbError('not-allowed', `${what}: not allowed; run as root or choose a port above 1023`, {
+      cause: error,
+    });
+  return new RhumbError('unavailable', `${what}: ${error instanceof Error ? error.message : String(error)}`, {
+    cause: error,
+  });
 }

@@ -14,7 +14,12 @@ const SO_PEERCRED = 17;
 /** sys/file.h */
 const LOCK_EX = 2;
 const LOCK_NB = 4;
+const SO_SNDBUFFORCE = 32;
+const SO_RCVBUFFORCE = 33;
 const SO_MARK = 36;
+const SIOCSIFMTU = 0x8922;
+const AF_INET = 2;
+const SOCK_DGRAM = 2;
 /** struct ifreq: 16 bytes of name, then a union of 24. */
 export const IFREQ_BYTES = 40;
 const IFNAMSIZ = 16;
@@ -28,6 +33,7 @@ interface Calls {
   readonly read: (fd: number, buffer: Uint8Array, length: number) => number;
   readonly write: (fd: number, buffer: Uint8Array, length: number) => number;
   readonly setsockopt: (fd: number, level: number, name: number, value: Uint8Array, length: number) => number;
+  readonly socket: (family: number, type: number, protocol: number) => number;
   readonly flock: (fd: number, operation: number) => number;
   readonly getsockopt: (
     fd: number,
@@ -54,6 +60,7 @@ function calls(): Calls {
     setsockopt: self.func(
       'int setsockopt(int fd, int level, int name, const uint8_t *value, unsigned int length)',
     ),
+    socket: self.func('int socket(int family, int type, int protocol)'),
     flock: self.func('int flock(int fd, int operation)'),
     getsockopt: self.func(
       'int getsockopt(int fd, int level, int name, _Out_ uint8_t *value, _Inout_ uint8_t *length)',
@@ -100,17 +107,30 @@ export function closeFd(fd: number): void {
   calls().close(fd);
 }
 
-/** Reads at most `buffer.length` bytes: their count, 0 when nothing waits now, or the name of the error. */
-export function readFd(fd: number, buffer: Uint8Array): number | string {
-  const count = calls().read(fd, buffer, buffer.length);
+/** Reads at most `size` bytes into `buffer`: their count, 0 when nothing waits now, or the name of the error. */
+export function readFd(fd: number, buffer: Uint8Array, size: number = buffer.length): number | string {
+  const count = calls().read(fd, buffer, size);
   if (count >= 0) return count;
   const code = errnoName();
   return code === 'EAGAIN' || code === 'EWOULDBLOCK' || code === 'EINTR' ? 0 : code;
 }
 
-/** Writes one packet; undefined when it went, else the name of the error. */
-export function writeFd(fd: number, packet: Uint8Array): string | undefined {
-  return calls().write(fd, packet, packet.length) >= 0 ? undefined : errnoName();
+/** Writes the first `size` bytes as one packet; undefined when it went, else the name of the error. */
+export function writeFd(fd: number, packet: Uint8Array, size: number = packet.length): string | undefined {
+  return calls().write(fd, packet, size) >= 0 ? undefined : errnoName();
+}
+
+/** Sets the MTU of an interface of this network namespace; undefined when done, else the name of the error. */
+export function setInterfaceMtu(name: string, mtu: number): string | undefined {
+  const libc = calls();
+  const socket = libc.socket(AF_INET, SOCK_DGRAM | O_CLOEXEC, 0);
+  if (socket < 0) return errnoName();
+  const request = new Uint8Array(IFREQ_BYTES);
+  request.set(Buffer.from(name, 'latin1').subarray(0, IFNAMSIZ - 1));
+  new DataView(request.buffer).setInt32(IFNAMSIZ, mtu, endianness());
+  const code = libc.ioctl(socket, SIOCSIFMTU, 'uint8_t *', request) < 0 ? errnoName() : undefined;
+  libc.close(socket);
+  return code;
 }
 
 /** Calls `ready` from the event loop whenever `fd` can be read, until the returned function is called. */
@@ -142,6 +162,17 @@ export function peerCredentials(fd: number): PeerCredentials | undefined {
 export function markSocket(fd: number, mark: number): string | undefined {
   const value = new Uint8Array(Uint32Array.of(mark).buffer);
   return calls().setsockopt(fd, SOL_SOCKET, SO_MARK, value, value.length) < 0 ? errnoName() : undefined;
+}
+
+/**
+ * Asks for socket buffers beyond net.core.{r,w}mem_max, which takes CAP_NET_ADMIN; undefined when done, else the name of
+ * the error.
+ */
+export function forceBuffers(fd: number, bytes: number): string | undefined {
+  const value = new Uint8Array(Uint32Array.of(bytes).buffer);
+  for (const name of [SO_RCVBUFFORCE, SO_SNDBUFFORCE])
+    if (calls().setsockopt(fd, SOL_SOCKET, name, value, value.length) < 0) return errnoName();
+  return undefined;
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Opening a TUN: refusals in words; with root, packets both ways and nothing left behind. */
 
 import { execFileSync } from 'node:child_process';
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { openLinuxTun } from './linux.ts';
 
@@ -15,34 +15,35 @@ const mayOpen = ((): boolean => {
 })();
 
 test.each(['', 'a name', 'much-too-long-a-name', 'a/b', 'a;reboot'])('refuses the name %j', (name) => {
-  expect(() => openLinuxTun(name)).toThrow(/is not an interface name/);
+  expect(() => openLinuxTun({ name, mtu: 1280 })).toThrow(/is not an interface name/);
 });
 
 test.runIf(mayOpen)('a name that another kind of interface has is a conflict', () => {
-  expect(() => openLinuxTun('lo')).toThrow(/an interface of another kind has that name/);
+  expect(() => openLinuxTun({ name: 'lo', mtu: 1280 })).toThrow(/an interface of another kind has that name/);
 });
 
 test.runIf(mayOpen)('a device in use is a conflict, and closing removes it', () => {
-  const tun = openLinuxTun('rhut%d');
+  const tun = openLinuxTun({ name: 'rhut%d', mtu: 1280 });
   try {
-    expect(existsSync(`/sys/class/net/${tun.name}`)).toBe(true);
-    expect(() => openLinuxTun(tun.name)).toThrow(/another program uses it/);
+    expect(readFileSync(`/sys/class/net/${tun.name}/mtu`, 'latin1')).toBe('1280\n');
+    expect(() => openLinuxTun({ name: tun.name, mtu: 1280 })).toThrow(/another program uses it/);
   } finally {
     tun.close();
   }
   expect(existsSync(`/sys/class/net/${tun.name}`)).toBe(false);
-  expect(tun.write(new Uint8Array(20))).toBe('EBADF');
+  expect(tun.write(new Uint8Array(20), 20)).toBe('EBADF');
   tun.close();
 });
 
 test.runIf(mayOpen)('the host hears what is written and is heard', async () => {
-  const tun = openLinuxTun('rhut%d');
+  const tun = openLinuxTun({ name: 'rhut%d', mtu: 1280 });
   try {
     const heard = new Promise<number>((resolve, reject) => {
-      tun.start(
-        (packet) => resolve((packet[0] as number) >> 4),
-        (detail) => reject(new Error(detail)),
-      );
+      tun.start({
+        batch: () => undefined,
+        packet: (packet) => resolve((packet[0] as number) >> 4),
+        gone: reject,
+      });
     });
     // Bringing the link up makes the host speak by itself: IPv6 router solicitation or MLD.
     execFileSync('ip', ['link', 'set', tun.name, 'up']);
@@ -54,7 +55,7 @@ test.runIf(mayOpen)('the host hears what is written and is heard', async () => {
       // Nobody answers; what counts is that the request came out of the device.
     }
     expect([4, 6]).toContain(await heard);
-    expect(tun.write(new Uint8Array(20))).toBe('EINVAL');
+    expect(tun.write(new Uint8Array(20), 20)).toBe('EINVAL');
   } finally {
     tun.close();
   }

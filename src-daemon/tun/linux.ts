@@ -1,7 +1,15 @@
 /** The Linux TUN device: opened by name, read whenever the event loop finds it readable, gone with its descriptor. */
 import { RhumbError } from '#shared/errors.ts';
-import { closeFd, openTun, readFd, type TunOpen, watchReadable, writeFd } from '../ffi/linux.ts';
-import type { Tun } from './tun.ts';
+import {
+  closeFd,
+  openTun,
+  readFd,
+  setInterfaceMtu,
+  type TunOpen,
+  watchReadable,
+  writeFd,
+} from '../ffi/linux.ts';
+import { TUN_TAILROOM, type Tun, type TunHandler } from './tun.ts';
 
 /** Packets taken per turn of the event loop, so that a flood from the host does not starve everything else. */
 const DRAIN = 64;
@@ -10,8 +18,9 @@ const MAX_PACKET = 65_535;
 /** linux/if.h: IFNAMSIZ less the terminator. */
 const NAME = /^[A-Za-z0-9_.%-]{1,15}$/;
 
-/** Opens (and so creates) the interface; it is down and has no address yet. Errors say what to do. */
-export function openLinuxTun(name: string): Tun {
+/** Opens (and so creates) the interface and sets its MTU; it is down and has no address yet. Errors say what to do. */
+export function openLinuxTun(options: { readonly name: string; readonly mtu: number }): Tun {
+  const { name, mtu } = options;
   if (!NAME.test(name))
     throw new RhumbError(
       'bad-argument',
@@ -19,6 +28,11 @@ export function openLinuxTun(name: string): Tun {
     );
   const opened = openTun(name);
   if (!opened.ok) throw refusal(name, opened);
+  const failed = setInterfaceMtu(opened.name, mtu);
+  if (failed !== undefined) {
+    closeFd(opened.fd);
+    throw new RhumbError('unavailable', `set the MTU of ${opened.name} to ${mtu}: ${failed}`);
+  }
   return tunOn(opened.fd, opened.name);
 }
 
@@ -53,31 +67,33 @@ function refusal(name: string, failed: Extract<TunOpen, { ok: false }>): RhumbEr
 }
 
 function tunOn(fd: number, name: string): Tun {
-  const buffer = new Uint8Array(MAX_PACKET);
+  const buffer = new Uint8Array(MAX_PACKET + TUN_TAILROOM);
   let unwatch: (() => void) | undefined;
   let closed = false;
 
-  const drain = (receive: (packet: Uint8Array) => void, gone: (detail: string) => void): void => {
+  const drain = (handler: TunHandler): void => {
+    handler.batch();
     for (let i = 0; i < DRAIN && !closed; i++) {
-      const count = readFd(fd, buffer);
+      const count = readFd(fd, buffer, MAX_PACKET);
       if (typeof count === 'string') {
         unwatch?.();
         unwatch = undefined;
-        gone(`read ${name}: ${count}`);
+        handler.gone(new RhumbError('unavailable', `read ${name}: ${count}`));
         return;
       }
       if (count === 0) return;
-      receive(buffer.subarray(0, count));
+      handler.packet(buffer, count);
     }
   };
 
   return {
     name,
-    start: (receive, gone) => {
-      unwatch = watchReadable(fd, () => drain(receive, gone));
+    start: (handler) => {
+      if (closed || unwatch !== undefined) return;
+      unwatch = watchReadable(fd, () => drain(handler));
     },
-    // The number may belong to another file by now.
-    write: (packet) => (closed ? 'EBADF' : writeFd(fd, packet)),
+    // The number may belong to another file once closed.
+    write: (packet, length) => (closed ? 'EBADF' : writeFd(fd, packet, length)),
     close: () => {
       if (closed) return;
       closed = true;

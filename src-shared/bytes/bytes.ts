@@ -38,3 +38,7 @@ export function compare(a: Uint8Array, b: Uint8Array): number {
 
 const encoder = new TextEncoder();
 export const utf8 = (text: string): Uint8Array => encoder.encode(text);
+
+/** A copy that owns its memory. (`slice` of a Node Buffer, which is a Uint8Array too, is only a view.) */
+export const copyOf = (bytes: Uint8Array, from = 0, to: number = bytes.length): Uint8Array =>
+  Uint8Array.prototype.slice.call(bytes, from, to);

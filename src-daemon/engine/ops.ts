@@ -1,0 +1,146 @@
+/** Checks a whole batch of engine operations before any of it is done: all or none (data-plane.md §4.5). */
+import { toHex } from '#shared/bytes/hex.ts';
+import { RhumbError } from '#shared/errors.ts';
+import { parsePrefix } from '#shared/ip/address.ts';
+import type { EngineState } from './state.ts';
+import type { EngineOp, Keypair, PeerId, PeerPath } from './types.ts';
+
+const MAX_PEER_ID = 2 ** 20;
+const MAX_U32 = 2 ** 32 - 1;
+const KEY_BYTES = 32;
+
+/** Throws the first fault found; the state is not touched. */
+export function validate(ops: readonly EngineOp[], state: EngineState): void {
+  const plan = new Plan(state);
+  for (const op of ops) plan.check(op);
+}
+
+/** The state as it would be after the operations looked at so far, as far as later ones depend on it. */
+class Plan {
+  readonly #state: EngineState;
+  readonly #peers = new Map<PeerId, string | undefined>();
+  readonly #indices = new Map<number, PeerId | undefined>();
+
+  constructor(state: EngineState) {
+    this.#state = state;
+  }
+
+  check(op: EngineOp): void {
+    switch (op.op) {
+      case 'set-identity':
+        checkKey(op.publicKey, 'identity');
+        break;
+      case 'peer-add':
+        this.#add(op.peer, op.publicKey);
+        break;
+      case 'peer-del':
+        this.#need(op.peer);
+        this.#peers.set(op.peer, undefined);
+        break;
+      case 'routes-set':
+        for (const route of op.routes) {
+          checkPrefix(route.prefix);
+          this.#need(route.peer);
+        }
+        break;
+      case 'install-keypair':
+        this.#install(op.keypair);
+        break;
+      case 'pending-add':
+        this.#need(op.peer);
+        this.#claim(op.index, op.peer);
+        break;
+      case 'pending-del':
+        checkIndex(op.index);
+        this.#indices.set(op.index, undefined);
+        break;
+      case 'erase-keys':
+        if (op.peer !== 'all') this.#need(op.peer);
+        break;
+      case 'path-set':
+        this.#need(op.peer);
+        checkPath(op.path);
+        break;
+      case 'expire-send':
+      case 'drop-staged':
+      case 'peer-heard':
+      case 'send-keepalive':
+        this.#need(op.peer);
+        break;
+      case 'local-ips':
+        for (const prefix of [...op.own, ...op.service]) checkPrefix(prefix);
+        break;
+      case 'bind':
+        if (!Number.isInteger(op.port) || op.port < 0 || op.port > 65_535)
+          throw new RhumbError('bad-argument', `not a udp port: ${op.port}`);
+        break;
+      default:
+        op satisfies never;
+    }
+  }
+
+  #add(peer: PeerId, publicKey: Uint8Array): void {
+    if (!Number.isInteger(peer) || peer < 1 || peer > MAX_PEER_ID)
+      throw new RhumbError('bad-argument', `not a peer id: ${peer}`);
+    checkKey(publicKey, `peer ${peer}`);
+    if (this.#has(peer)) throw new RhumbError('conflict', `peer ${peer} is there already`);
+    this.#peers.set(peer, toHex(publicKey));
+  }
+
+  #has(peer: PeerId): boolean {
+    return this.#peers.has(peer) ? this.#peers.get(peer) !== undefined : this.#state.peers.has(peer);
+  }
+
+  #need(peer: PeerId): void {
+    if (!this.#has(peer)) throw new RhumbError('not-found', `no peer ${peer}`);
+  }
+
+  #install(keypair: Keypair): void {
+    this.#need(keypair.peer);
+    checkKey(keypair.sendKey, 'keypair');
+    checkKey(keypair.receiveKey, 'keypair');
+    checkIndex(keypair.remoteIndex);
+    const owner = this.#ownerOf(keypair.localIndex);
+    // An initiator's keypair takes the index over from its pending handshake.
+    const takesOver = keypair.role === 'initiator' && owner === keypair.peer;
+    if (!takesOver) this.#claim(keypair.localIndex, keypair.peer);
+  }
+
+  #claim(index: number, peer: PeerId): void {
+    checkIndex(index);
+    if (this.#ownerOf(index) !== undefined) throw new RhumbError('conflict', `index ${index} is in use`);
+    this.#indices.set(index, peer);
+  }
+
+  #ownerOf(index: number): PeerId | undefined {
+    if (this.#indices.has(index)) return this.#indices.get(index);
+    const { indices, now } = this.#state;
+    const keypair = indices.keypair(index);
+    // A dead keypair holds no index against a living one.
+    if (keypair?.isAlive(now) === true) return keypair.peer.id;
+    return indices.pendingPeer(index)?.id;
+  }
+}
+
+function checkKey(key: Uint8Array, what: string): void {
+  if (key.length !== KEY_BYTES)
+    throw new RhumbError('bad-argument', `${what}: a key has ${KEY_BYTES} bytes, not ${key.length}`);
+}
+
+function checkIndex(index: number): void {
+  if (!Number.isInteger(index) || index < 0 || index > MAX_U32)
+    throw new RhumbError('bad-argument', `not an index: ${index}`);
+}
+
+function checkPrefix(text: string): void {
+  if (parsePrefix(text) === undefined) throw new RhumbError('bad-argument', `not a prefix: ${text}`);
+}
+
+function checkPath(path: PeerPath): void {
+  const wantsDirect = path.mode === 'direct' || path.mode === 'direct+relay';
+  const wantsRelay = path.mode === 'relay' || path.mode === 'direct+relay';
+  if (wantsDirect && path.direct === undefined)
+    throw new RhumbError('bad-argument', `a path of mode ${path.mode} needs an address`);
+  if (wantsRelay && path.relayRegion === undefined)
+    throw new RhumbError('bad-argument', `a path of mode ${path.mode} needs a relay`);
+}

@@ -1,0 +1,29 @@
+/** Which engine moves the packets: RHUMB_ENGINE, else the best there is, with the reason. */
+import { RhumbError } from '#shared/errors.ts';
+import { createPortableEngine, type PortableOptions } from './portable.ts';
+import type { PacketEngine } from './types.ts';
+
+export interface Picked {
+  readonly engine: PacketEngine;
+  /** Why this one, for the log. */
+  readonly reason: string;
+}
+
+/** `wanted` is the value of RHUMB_ENGINE. */
+export function pickEngine(wanted: string | undefined, options: PortableOptions): Picked {
+  switch (wanted) {
+    case undefined:
+    case '':
+    case 'auto':
+      return { engine: createPortableEngine(options), reason: 'the native engine is not built' };
+    case 'portable':
+      return { engine: createPortableEngine(options), reason: 'RHUMB_ENGINE=portable' };
+    case 'native':
+      throw new RhumbError(
+        'unavailable',
+        'RHUMB_ENGINE=native: the native engine is not built; leave RHUMB_ENGINE unset or use portable',
+      );
+    default:
+      throw new RhumbError('bad-argument', `RHUMB_ENGINE=${wanted}: want native, portable or auto`);
+  }
+}

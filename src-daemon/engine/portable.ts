@@ -1,0 +1,427 @@
+/** The portable engine: the whole PacketEngine in TypeScript, on dgram sockets and a TUN device (data-plane.md §6). */
+
+import type { Clock, Random } from '#shared/async/clock.ts';
+import { copyOf } from '#shared/bytes/bytes.ts';
+import { RhumbError, toRhumbError } from '#shared/errors.ts';
+import type { SockAddr } from '#shared/ip/address.ts';
+import type { Log } from '#shared/log/log.ts';
+import { openMemoryTun } from '../tun/memory.ts';
+import type { Tun } from '../tun/tun.ts';
+import { toStats } from './counters.ts';
+import { HandshakeGuard } from './guard.ts';
+import { Inbound } from './inbound.ts';
+import { TransportKeypair } from './keypair.ts';
+import { validate } from './ops.ts';
+import { Outbound } from './outbound.ts';
+import { PeerState } from './peer.ts';
+import { type EnginePlatform, platformOf } from './platform.ts';
+import { UdpSockets } from './sockets.ts';
+import { EngineState } from './state.ts';
+import type {
+  EngineCaps,
+  EngineConfig,
+  EngineOp,
+  EngineRecord,
+  EngineStats,
+  InjectPacket,
+  Keypair,
+  PacketEngine,
+  PeerActivity,
+  PeerId,
+} from './types.ts';
+
+export interface PortableOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly platform?: EnginePlatform | undefined;
+}
+
+/** The largest inner packet of IPv4 in IPv6: 65535 - 40 - 8 - 32, down to a multiple of 16. */
+const MAX_MTU = 65_440;
+const ERROR_EDGE_MS = 1_000;
+const MAX_ERROR_CODES = 64;
+
+export const createPortableEngine = (options: PortableOptions): PacketEngine => new PortableEngine(options);
+
+class PortableEngine implements PacketEngine {
+  readonly kind = 'portable' as const;
+  readonly caps: EngineCaps = { maxMtu: MAX_MTU, aead: 'node:crypto and stablelib', threads: 1 };
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #platform: EnginePlatform;
+  readonly #state: EngineState;
+  readonly #outbound: Outbound;
+  #inbound: Inbound;
+  #guard: HandshakeGuard;
+  #identity: Uint8Array | undefined;
+  #sockets: UdpSockets | undefined;
+  #mark: number | undefined;
+  #tun: Tun | undefined;
+  #phase: 'new' | 'starting' | 'running' | 'stopped' | 'destroyed' = 'new';
+  #cancelHold: (() => void) | undefined;
+  readonly #errorsAt = new Map<string, number>();
+
+  constructor(options: PortableOptions) {
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#platform = options.platform ?? platformOf(process.platform, options.log);
+    this.#state = new EngineState(options.clock);
+    this.#outbound = new Outbound(
+      this.#state,
+      (to, datagram) => this.#send(to, datagram),
+      (ms) => this.#hold(ms),
+    );
+    this.#guard = new HandshakeGuard();
+    this.#inbound = this.#newInbound();
+  }
+
+  get port(): number {
+    return this.#sockets?.port ?? 0;
+  }
+
+  get tunName(): string | undefined {
+    return this.#tun?.name;
+  }
+
+  nowMs(): number {
+    return this.#state.refresh();
+  }
+
+  async start(config: EngineConfig): Promise<void> {
+    if (this.#phase !== 'new' && this.#phase !== 'stopped')
+      throw new RhumbError('conflict', `start engine: it is ${this.#phase}`);
+    if (!Number.isInteger(config.mtu) || config.mtu < 576 || config.mtu > MAX_MTU)
+      throw new RhumbError('bad-argument', `start engine: mtu ${config.mtu} is not in 576..${MAX_MTU}`);
+    this.#phase = 'starting';
+    this.#state.mtu = config.mtu;
+    this.#guard = new HandshakeGuard(config.underLoadHandshakes);
+    if (this.#identity !== undefined) this.#guard.setIdentity(this.#identity);
+    this.#inbound = this.#newInbound();
+    this.#mark = config.mark;
+    try {
+      this.#tun = this.#openTun(config);
+      this.#sockets = this.#newSockets(config);
+      await this.#sockets.bind({ port: config.port, mark: config.mark });
+    } catch (error) {
+      await this.#closeAll();
+      this.#phase = 'stopped';
+      throw error;
+    }
+    this.#phase = 'running';
+    this.#startTun();
+  }
+
+  apply(ops: readonly EngineOp[]): void {
+    this.#state.refresh();
+    validate(ops, this.#state);
+    for (const op of ops) this.#do(op);
+  }
+
+  inject(packets: readonly InjectPacket[]): number {
+    this.#state.refresh();
+    let accepted = 0;
+    for (const packet of packets) if (this.#inject(packet)) accepted++;
+    return accepted;
+  }
+
+  onRecords(handle: (batch: Iterable<EngineRecord>) => void): void {
+    this.#state.records.onRecords(handle);
+  }
+
+  peers(ids?: readonly PeerId[]): PeerActivity[] {
+    this.#state.refresh();
+    const found: PeerActivity[] = [];
+    if (ids === undefined) {
+      for (const peer of this.#state.peers.values()) if (peer.hadTraffic) found.push(peer.activity());
+      return found;
+    }
+    for (const id of ids) {
+      const peer = this.#state.peers.get(id);
+      if (peer !== undefined) found.push(peer.activity());
+    }
+    return found;
+  }
+
+  stats(): EngineStats {
+    return toStats(this.#state.counters);
+  }
+
+  async stop(): Promise<void> {
+    if (this.#phase === 'destroyed') return;
+    this.#phase = 'stopped';
+    await this.#closeAll();
+  }
+
+  async destroy(): Promise<void> {
+    if (this.#phase === 'destroyed') return;
+    this.#phase = 'destroyed';
+    for (const peer of this.#state.peers.values()) this.#erase(peer);
+    this.#state.records.clear();
+    await this.#closeAll();
+  }
+
+  #openTun(config: EngineConfig): Tun | undefined {
+    switch (config.tun.kind) {
+      case 'device':
+        return this.#platform.openTun({ name: config.tun.name, mtu: config.mtu });
+      case 'memory':
+        return openMemoryTun(config.tun.tun);
+      case 'none':
+        return undefined;
+      default:
+        return config.tun satisfies never;
+    }
+  }
+
+  #startTun(): void {
+    this.#tun?.start({
+      batch: () => this.#state.refresh(),
+      packet: (buffer, length) => this.#outbound.fromHost(buffer, length),
+      gone: (error) => {
+        this.#log('error', 'tun.gone', { why: error.message });
+        this.#state.records.push({ type: 'device', what: 'tun-gone', detail: error.message });
+      },
+    });
+  }
+
+  #newSockets(config: EngineConfig): UdpSockets {
+    return new UdpSockets(
+      config.sockets ?? this.#platform.sockets,
+      {
+        receive: (from, datagram) => {
+          this.#state.refresh();
+          this.#inbound.fromWire(from, datagram);
+        },
+        sendFailed: (to, code) => this.#sendFailed(to, code),
+        dead: (error) => this.#socketDead(error),
+      },
+      this.#log,
+    );
+  }
+
+  #newInbound(): Inbound {
+    return new Inbound({
+      state: this.#state,
+      outbound: this.#outbound,
+      guard: this.#guard,
+      send: (to, datagram) => this.#send(to, datagram),
+      deliver: (packet, length) => this.#tun !== undefined && this.#tun.write(packet, length) === undefined,
+    });
+  }
+
+  #send(to: SockAddr, datagram: Uint8Array): void {
+    if (this.#sockets?.send(to, datagram) !== true) this.#state.counters['drop.no-socket']++;
+  }
+
+  #sendFailed(to: SockAddr, code: string): void {
+    this.#state.counters['drop.send-failed']++;
+    const now = this.#state.refresh();
+    const key = `${code} ${to.ip}`;
+    const last = this.#errorsAt.get(key);
+    if (last !== undefined && now - last < ERROR_EDGE_MS) return;
+    if (this.#errorsAt.size >= MAX_ERROR_CODES) this.#errorsAt.clear();
+    this.#errorsAt.set(key, now);
+    let peer: PeerId | undefined;
+    for (const one of this.#state.peers.values())
+      if (one.path.direct?.ip === to.ip && one.path.direct.port === to.port) peer = one.id;
+    this.#state.records.push({ type: 'path-error', peer, code });
+  }
+
+  #socketDead(error: Error): void {
+    this.#log('warn', 'socket.dead', { why: error.message });
+    this.#state.records.push({ type: 'device', what: 'socket-dead', detail: error.message });
+  }
+
+  /** One timer for all that waits for a path; it runs again while something waits. */
+  #hold(ms: number): void {
+    if (this.#cancelHold !== undefined) return;
+    this.#cancelHold = this.#clock.after(ms, () => {
+      this.#cancelHold = undefined;
+      this.#state.refresh();
+      this.#outbound.expireHeld();
+      if (this.#state.staging.bytes > 0) this.#hold(ms);
+    });
+  }
+
+  #do(op: EngineOp): void {
+    const state = this.#state;
+    switch (op.op) {
+      case 'set-identity':
+        this.#identity = copyOf(op.publicKey);
+        this.#guard.setIdentity(op.publicKey);
+        return;
+      case 'peer-add':
+        state.peers.set(
+          op.peer,
+          new PeerState({
+            id: op.peer,
+            publicKey: op.publicKey,
+            wireguardOnly: op.wireguardOnly === true,
+            jailed: op.jailed === true,
+          }),
+        );
+        return;
+      case 'routes-set':
+        state.setRoutes(op.routes);
+        return;
+      case 'install-keypair':
+        this.#install(op.keypair);
+        return;
+      case 'pending-del':
+        state.indices.dropPending(op.index);
+        return;
+      case 'local-ips':
+        state.setLocals(op.own, op.service);
+        return;
+      case 'bind':
+        this.#rebind(op.port, op.mark ?? this.#mark);
+        return;
+      case 'erase-keys':
+        if (op.peer === 'all') for (const peer of state.peers.values()) this.#erase(peer);
+        else this.#withPeer(op.peer, op);
+        return;
+      default:
+        this.#withPeer(op.peer, op);
+    }
+  }
+
+  /** Operations on one peer, which `validate` has seen to exist. */
+  #withPeer(
+    id: PeerId,
+    op: Extract<
+      EngineOp,
+      {
+        readonly op:
+          | 'peer-del'
+          | 'pending-add'
+          | 'erase-keys'
+          | 'expire-send'
+          | 'drop-staged'
+          | 'path-set'
+          | 'peer-heard'
+          | 'send-keepalive';
+      }
+    >,
+  ): void {
+    const peer = this.#state.peers.get(id);
+    if (peer === undefined) return;
+    switch (op.op) {
+      case 'peer-del':
+        this.#erase(peer);
+        this.#state.peers.delete(id);
+        return;
+      case 'pending-add':
+        this.#state.indices.addPending(op.index, peer);
+        return;
+      case 'erase-keys':
+        this.#erase(peer);
+        return;
+      case 'expire-send':
+        peer.slots.expireSend();
+        peer.neededReason = undefined;
+        return;
+      case 'drop-staged':
+        this.#dropStaged(peer);
+        return;
+      case 'path-set':
+        peer.path = op.path;
+        this.#outbound.pathChanged(peer);
+        return;
+      case 'peer-heard':
+        this.#inbound.noteSource(peer, op.from);
+        return;
+      case 'send-keepalive':
+        this.#outbound.keepalive(peer);
+        return;
+      default:
+        op satisfies never;
+    }
+  }
+
+  #install(keypair: Keypair): void {
+    const state = this.#state;
+    const peer = state.peers.get(keypair.peer);
+    if (peer === undefined) return;
+    const installed = new TransportKeypair(peer, keypair);
+    const stale = state.indices.keypair(keypair.localIndex);
+    if (stale !== undefined) state.indices.free(stale);
+    state.indices.addKeypair(installed);
+    // The message that completed it was authentic: whatever was unanswered is answered.
+    state.touchReceived(peer);
+    peer.neededReason = undefined;
+    if (keypair.role === 'initiator') {
+      peer.lastHandshakeMs = state.now;
+      state.freeKeypairs(peer.slots.installAsInitiator(installed));
+      this.#outbound.flush(peer, true);
+    } else {
+      state.freeKeypairs(peer.slots.installAsResponder(installed));
+    }
+  }
+
+  #erase(peer: PeerState): void {
+    this.#state.freeKeypairs(peer.slots.clear());
+    peer.neededReason = undefined;
+    this.#state.indices.dropPeer(peer);
+    this.#dropStaged(peer);
+  }
+
+  #dropStaged(peer: PeerState): void {
+    this.#state.counters['drop.staged'] += this.#state.staging.clear(peer.staged);
+    peer.heldDatagram = undefined;
+  }
+
+  #rebind(port: number, mark: number | undefined): void {
+    this.#mark = mark;
+    this.#sockets?.bind({ port, mark }).catch((error: unknown) => {
+      if (this.#phase === 'running') this.#socketDead(toRhumbError(error));
+    });
+  }
+
+  #inject(packet: InjectPacket): boolean {
+    const state = this.#state;
+    if (this.#phase !== 'running') {
+      state.counters['drop.not-ready']++;
+      return false;
+    }
+    switch (packet.kind) {
+      case 'udp':
+        this.#send(packet.to, packet.data);
+        return true;
+      case 'to-host':
+        return this.#toHost(packet.data);
+      case 'from-host':
+        return this.#outbound.inject(packet.data);
+      case 'peer-datagram':
+      case 'relay-in':
+      case 'to-peer': {
+        const peer = state.peers.get(packet.peer);
+        if (peer === undefined) return false;
+        if (packet.kind === 'to-peer') return this.#outbound.injectTo(peer, packet.data);
+        if (packet.kind === 'relay-in')
+          return this.#inbound.fromRelay({ peer, region: packet.region }, packet.data);
+        this.#outbound.handshake(peer, packet.data, packet.answering);
+        return true;
+      }
+      default:
+        return packet satisfies never;
+    }
+  }
+
+  #toHost(packet: Uint8Array): boolean {
+    if (this.#tun !== undefined && this.#tun.write(packet, packet.length) === undefined) return true;
+    this.#state.counters['drop.tun-write']++;
+    return false;
+  }
+
+  async #closeAll(): Promise<void> {
+    this.#cancelHold?.();
+    this.#cancelHold = undefined;
+    const tun = this.#tun;
+    const sockets = this.#sockets;
+    this.#tun = undefined;
+    this.#sockets = undefined;
+    tun?.close();
+    await sockets?.close();
+  }
+}

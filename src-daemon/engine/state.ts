@@ -1,0 +1,122 @@
+/** What the rooms of the portable engine share: peers, routes, indices, counters, records, and the time of this turn. */
+import type { Clock } from '#shared/async/clock.ts';
+import { parsePrefix } from '#shared/ip/address.ts';
+import { PrefixTable } from '#shared/ip/table.ts';
+import { type Counters, newCounters } from './counters.ts';
+import { IndexTable } from './index-table.ts';
+import type { TransportKeypair } from './keypair.ts';
+import type { PeerState } from './peer.ts';
+import { RecordQueue } from './records.ts';
+import { Staging } from './staging.ts';
+import type { HandshakeReason, PeerId, Route } from './types.ts';
+
+/** A peer that was silent for this long becomes active again with its next packet (data-plane.md §4.4, type 34). */
+const IDLE_MS = 45_000;
+/** Edges are told at most once in this time. */
+const EDGE_MS = 1_000;
+const UNKNOWN_DESTINATIONS = 1_024;
+
+/** Values of the table of local addresses. */
+export const LocalUse = { Own: 1, Service: 2 } as const;
+
+export class EngineState {
+  readonly peers = new Map<PeerId, PeerState>();
+  readonly indices = new IndexTable();
+  readonly counters: Counters = newCounters();
+  readonly records: RecordQueue = new RecordQueue(this.counters);
+  readonly staging = new Staging();
+  routes = new PrefixTable();
+  locals = new PrefixTable();
+  /** Without own addresses nothing is known about what is local, and everything goes to the host. */
+  hasOwn = false;
+  mtu = 0;
+  /** Engine clock ms; never 0, which means unset in activity words. */
+  now = 1;
+  readonly #clock: Clock;
+  readonly #unknownAt = new Map<number, number>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.refresh();
+  }
+
+  /** Reads the clock: once per datagram or batch, not per packet. */
+  refresh(): number {
+    this.now = Math.max(1, Math.floor(this.#clock.monotonic()));
+    return this.now;
+  }
+
+  setRoutes(routes: readonly Route[]): void {
+    const table = new PrefixTable();
+    for (const route of routes) {
+      const prefix = parsePrefix(route.prefix);
+      if (prefix !== undefined) table.set(prefix, route.peer);
+    }
+    this.routes = table;
+  }
+
+  setLocals(own: readonly string[], service: readonly string[]): void {
+    const table = new PrefixTable();
+    for (const text of own) {
+      const prefix = parsePrefix(text);
+      if (prefix !== undefined) table.set(prefix, LocalUse.Own);
+    }
+    for (const text of service) {
+      const prefix = parsePrefix(text);
+      if (prefix !== undefined) table.set(prefix, LocalUse.Service);
+    }
+    this.locals = table;
+    this.hasOwn = own.length > 0;
+  }
+
+  freeKeypairs(freed: readonly TransportKeypair[]): void {
+    for (const keypair of freed) this.indices.free(keypair);
+  }
+
+  /** An authentic packet left for the peer. */
+  touchSent(peer: PeerState): void {
+    this.#touch(peer);
+    peer.lastTxAny = this.now;
+    peer.keepaliveOwedSince = 0;
+  }
+
+  /** An authentic packet of the peer arrived. */
+  touchReceived(peer: PeerState): void {
+    this.#touch(peer);
+    peer.lastRxAny = this.now;
+    peer.unansweredSince = 0;
+  }
+
+  needHandshake(peer: PeerState, reason: HandshakeReason): void {
+    if (peer.neededReason === reason && this.now - peer.neededAt < EDGE_MS) return;
+    peer.neededReason = reason;
+    peer.neededAt = this.now;
+    this.records.push({ type: 'need-handshake', peer: peer.id, reason });
+  }
+
+  needPath(peer: PeerState): void {
+    if (this.now - peer.neededPathAt < EDGE_MS) return;
+    peer.neededPathAt = this.now;
+    this.records.push({ type: 'need-path', peer: peer.id });
+  }
+
+  /** Once a second per destination, told apart by the last four bytes of the address. */
+  isNewUnknown(packet: Uint8Array, addressEnd: number): boolean {
+    const at = addressEnd - 4;
+    const key =
+      ((packet[at] as number) << 24) |
+      ((packet[at + 1] as number) << 16) |
+      ((packet[at + 2] as number) << 8) |
+      (packet[at + 3] as number);
+    const last = this.#unknownAt.get(key);
+    if (last !== undefined && this.now - last < EDGE_MS) return false;
+    if (this.#unknownAt.size >= UNKNOWN_DESTINATIONS) this.#unknownAt.clear();
+    this.#unknownAt.set(key, this.now);
+    return true;
+  }
+
+  #touch(peer: PeerState): void {
+    const last = Math.max(peer.lastTxAny, peer.lastRxAny);
+    if (last === 0 || this.now - last >= IDLE_MS) this.records.push({ type: 'peer-active', peer: peer.id });
+  }
+}

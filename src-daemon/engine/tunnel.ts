@@ -1,0 +1,263 @@
+/**
+ * Joins a PacketEngine with the WireGuard core: carries records, activity words and the time to the core, and its effects
+ * to the engine. It decides nothing itself.
+ */
+import type { Clock, Random } from '#shared/async/clock.ts';
+import { copyOf, equal } from '#shared/bytes/bytes.ts';
+import { toHex } from '#shared/bytes/hex.ts';
+import { RhumbError } from '#shared/errors.ts';
+import type { PrivateKey } from '#shared/key/key.ts';
+import type { Log } from '#shared/log/log.ts';
+import { type CoreEffect, type HandshakeStatus, type Moment, WireGuardCore } from '../wireguard/core.ts';
+import type { EngineOp, EngineRecord, EngineStats, PacketEngine, PeerId, Route } from './types.ts';
+
+export interface TunnelPeer {
+  readonly peer: PeerId;
+  readonly publicKey: Uint8Array;
+  readonly presharedKey?: Uint8Array | undefined;
+  /** `ip/bits`; a prefix belongs to the last peer that lists it. */
+  readonly allowedIps: readonly string[];
+  readonly persistentKeepaliveMs?: number | undefined;
+  readonly wireguardOnly?: boolean | undefined;
+  readonly jailed?: boolean | undefined;
+}
+
+export interface TunnelOptions {
+  readonly engine: PacketEngine;
+  readonly privateKey: PrivateKey;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Every record that is not a matter of handshakes; also `peer-active`. Borrowed for the call. */
+  readonly onRecord: (record: EngineRecord) => void;
+  /** What `timestampCeilingMs` said in an earlier run with this private key. */
+  readonly timestampFloorMs?: number | undefined;
+}
+
+/** Ticks are at least this far apart, so that a thousand peers share them. */
+const MIN_TICK_MS = 20;
+
+export class Tunnel implements AsyncDisposable {
+  readonly #engine: PacketEngine;
+  readonly #core: WireGuardCore;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #onRecord: (record: EngineRecord) => void;
+  #peers = new Map<PeerId, TunnelPeer>();
+  #cancelTick: (() => void) | undefined;
+  #tickAt = Number.POSITIVE_INFINITY;
+  #lastTickAt = Number.NEGATIVE_INFINITY;
+  #isClosed = false;
+
+  constructor(options: TunnelOptions) {
+    this.#engine = options.engine;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#onRecord = options.onRecord;
+    this.#core = new WireGuardCore(options);
+    this.#engine.apply([{ op: 'set-identity', publicKey: this.#core.publicKey }]);
+    this.#engine.onRecords((batch) => {
+      for (const record of batch) this.#record(record);
+      this.#plan();
+    });
+  }
+
+  get publicKey(): Uint8Array {
+    return this.#core.publicKey;
+  }
+
+  /** To be handed in as `timestampFloorMs` after a restart, in case the wall clock goes back meanwhile. */
+  get timestampCeilingMs(): number | undefined {
+    return this.#core.timestampCeilingMs;
+  }
+
+  /** The whole list; what did not change keeps its sessions. */
+  setPeers(peers: readonly TunnelPeer[]): void {
+    if (this.#isClosed) return;
+    const wanted = index(peers);
+    const ops: EngineOp[] = [];
+    for (const [id, old] of this.#peers) {
+      const now = wanted.get(id);
+      if (now === undefined || !isSamePeer(old, now)) ops.push({ op: 'peer-del', peer: id });
+    }
+    for (const [id, now] of wanted) {
+      const old = this.#peers.get(id);
+      if (old === undefined || !isSamePeer(old, now)) ops.push(addPeer(now));
+    }
+    // Deleting a peer leaves its routes pointing nowhere, so the table follows in the same batch.
+    ops.push({ op: 'routes-set', routes: routesOf(peers) });
+    this.#engine.apply(ops);
+    const kept = [...wanted.values()].filter((now) => {
+      const old = this.#peers.get(now.peer);
+      return old === undefined || isSamePeer(old, now);
+    });
+    this.#peers = wanted;
+    // The core keeps sessions by key alone; one whose engine peer was made anew must forget its own too.
+    if (kept.length < wanted.size) this.#carryOut(this.#core.setPeers(kept, this.#moment()));
+    this.#carryOut(this.#core.setPeers(peers, this.#moment()));
+    this.#plan();
+  }
+
+  setPrivateKey(privateKey: PrivateKey): void {
+    if (this.#isClosed) return;
+    const effects = this.#core.setPrivateKey(privateKey, this.#moment());
+    this.#engine.apply([{ op: 'set-identity', publicKey: this.#core.publicKey }]);
+    this.#carryOut(effects);
+    this.#plan();
+  }
+
+  peerStatus(peer: PeerId): HandshakeStatus | undefined {
+    return this.#core.status(peer, this.#moment());
+  }
+
+  /** The engine's counters and those of the handshakes. */
+  stats(): EngineStats {
+    const stats: Record<string, bigint> = { ...this.#engine.stats() };
+    for (const [name, value] of Object.entries(this.#core.counters)) stats[statName(name)] = BigInt(value);
+    return stats;
+  }
+
+  /** Ends timers and handling; the engine stays its owner's. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#cancelTick?.();
+    this.#cancelTick = undefined;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    return Promise.resolve();
+  }
+
+  #moment(): Moment {
+    return { nowMs: this.#engine.nowMs(), wallMs: this.#clock.now() };
+  }
+
+  #record(record: EngineRecord): void {
+    if (this.#isClosed) return;
+    switch (record.type) {
+      case 'handshake':
+        this.#carryOut(this.#core.receive(record.data, record, this.#moment()));
+        return;
+      case 'need-handshake':
+        this.#carryOut(this.#core.need(record.peer, record.reason === 'age-165', this.#moment()));
+        return;
+      case 'key-confirmed':
+        this.#carryOut(this.#core.confirmed(record.peer, this.#moment()));
+        return;
+      case 'peer-active':
+        this.#core.active(record.peer, this.#moment());
+        this.#onRecord(record);
+        return;
+      default:
+        this.#onRecord(record);
+    }
+  }
+
+  #carryOut(effects: readonly CoreEffect[]): void {
+    for (const effect of effects) {
+      switch (effect.do) {
+        case 'send':
+          this.#engine.inject([
+            { kind: 'peer-datagram', peer: effect.peer, data: effect.data, answering: effect.answering },
+          ]);
+          break;
+        case 'heard':
+          this.#engine.apply([{ op: 'peer-heard', peer: effect.peer, from: effect.from }]);
+          break;
+        case 'install':
+          this.#engine.apply([{ op: 'install-keypair', keypair: effect.keypair }]);
+          effect.keypair.sendKey.fill(0);
+          effect.keypair.receiveKey.fill(0);
+          break;
+        case 'pending-add':
+        case 'pending-del':
+          this.#engine.apply([{ op: effect.do, index: effect.index, peer: effect.peer }]);
+          break;
+        case 'keepalive':
+          this.#engine.apply([{ op: 'send-keepalive', peer: effect.peer }]);
+          break;
+        case 'erase':
+          this.#engine.apply([{ op: 'erase-keys', peer: effect.peer }]);
+          break;
+        case 'expire-send':
+        case 'drop-staged':
+          this.#engine.apply([{ op: effect.do, peer: effect.peer }]);
+          break;
+        default:
+          effect satisfies never;
+      }
+    }
+  }
+
+  #plan(): void {
+    if (this.#isClosed) return;
+    const wakeAt = this.#core.wakeAt();
+    if (wakeAt === undefined) {
+      this.#cancelTick?.();
+      this.#cancelTick = undefined;
+      this.#tickAt = Number.POSITIVE_INFINITY;
+      return;
+    }
+    const at = Math.max(wakeAt, this.#lastTickAt + MIN_TICK_MS);
+    if (this.#cancelTick !== undefined && this.#tickAt === at) return;
+    this.#cancelTick?.();
+    this.#tickAt = at;
+    this.#cancelTick = this.#clock.after(Math.max(0, Math.ceil(at - this.#engine.nowMs())), () =>
+      this.#tick(),
+    );
+  }
+
+  #tick(): void {
+    this.#cancelTick = undefined;
+    const moment = this.#moment();
+    this.#lastTickAt = moment.nowMs;
+    const due = this.#core.due(moment);
+    if (due.length > 0) {
+      this.#log('debug', 'timers.tick', { peers: due.length });
+      this.#carryOut(this.#core.tick(this.#engine.peers(due), moment));
+    }
+    this.#plan();
+  }
+}
+
+/** Also refuses what the core could not tell apart. */
+function index(peers: readonly TunnelPeer[]): Map<PeerId, TunnelPeer> {
+  const byId = new Map<PeerId, TunnelPeer>();
+  const keys = new Set<string>();
+  for (const peer of peers) {
+    const key = toHex(peer.publicKey);
+    if (byId.has(peer.peer)) throw new RhumbError('conflict', `peer ${peer.peer} is listed twice`);
+    if (keys.has(key)) throw new RhumbError('conflict', `peer ${peer.peer} has the key of another`);
+    if (peer.presharedKey !== undefined && peer.presharedKey.length !== 32)
+      throw new RhumbError('bad-argument', `peer ${peer.peer}: a preshared key has 32 bytes`);
+    keys.add(key);
+    byId.set(peer.peer, { ...peer, publicKey: copyOf(peer.publicKey), presharedKey: undefined });
+  }
+  return byId;
+}
+
+const isSamePeer = (a: TunnelPeer, b: TunnelPeer): boolean =>
+  equal(a.publicKey, b.publicKey) &&
+  (a.wireguardOnly === true) === (b.wireguardOnly === true) &&
+  (a.jailed === true) === (b.jailed === true);
+
+const addPeer = (peer: TunnelPeer): EngineOp => ({
+  op: 'peer-add',
+  peer: peer.peer,
+  publicKey: peer.publicKey,
+  wireguardOnly: peer.wireguardOnly === true,
+  jailed: peer.jailed === true,
+});
+
+const routesOf = (peers: readonly TunnelPeer[]): Route[] =>
+  peers.flatMap((peer) => peer.allowedIps.map((prefix) => ({ prefix, peer: peer.peer })));
+
+/** `dropNotAuthentic` → `drop.handshake-not-authentic`, `initiationsSent` → `handshake.initiations-sent`. */
+function statName(name: string): string {
+  const dashed = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return dashed.startsWith('drop-')
+    ? `drop.handshake-${dashed.slice('drop-'.length)}`
+    : `handshake.${dashed}`;
+}
