@@ -8,6 +8,11 @@ import { compareMaps, EMPTY_STREAM, mergeMap } from './merge.ts';
 import { sameValue } from './same-value.ts';
 
 const key = (digit: string): string => `nodekey:${digit.repeat(64)}`;
+const context = {
+  nowMs: 0,
+  nodeKey: nodeKeyFrom(new Uint8Array(32).fill(1)),
+  machineKey: machineKeyFrom(new Uint8Array(32).fill(2)),
+};
 const { map } = mergeMap(
   EMPTY_STREAM,
   mapResponse.parse({
@@ -45,11 +50,7 @@ const { map } = mergeMap(
     Health: ['unwell'],
     DisplayMessages: { m: { Title: 'T', Text: 'x', Severity: 'high' } },
   }),
-  {
-    nowMs: 0,
-    nodeKey: nodeKeyFrom(new Uint8Array(32).fill(1)),
-    machineKey: machineKeyFrom(new Uint8Array(32).fill(2)),
-  },
+  context,
 );
 
 test('a map comes back as it was, ids beyond 2^53 and unknown members included', () => {
@@ -63,6 +64,15 @@ test('a map comes back as it was, ids beyond 2^53 and unknown members included',
   });
   expect(sameValue(back, map)).toBe(true);
   expect(back?.peers.get('9007199254740993')?.Name).toBe('big.net.');
+});
+
+test('a map of a server that says little comes back too', () => {
+  const little = mergeMap(
+    EMPTY_STREAM,
+    mapResponse.parse({ Node: { ID: 1, StableID: '1', Name: 'a.', User: 1 } }),
+    context,
+  );
+  expect(sameValue(decodeNetworkMap(encodeNetworkMap(little.map)), little.map)).toBe(true);
 });
 
 test('half a file, another version and rubbish are no map', () => {

@@ -23,7 +23,7 @@ const cached = z.object({
   derpMap: maybe(derpMap),
   domain: text,
   filter: maybe(z.array(filterRule).max(1_000_000)),
-  sshPolicy: z.unknown(),
+  sshPolicy: z.unknown().optional(),
   collectServices: maybe(z.boolean()),
   health: z.array(text).max(256),
   displayMessages: z.array(z.object({ id: text, title: text, text, severity: text })).max(1_024),
@@ -59,6 +59,7 @@ export function decodeNetworkMap(json: string): NetworkMap | undefined {
   if (ownKey === undefined || ownMachine === undefined) return undefined;
   return {
     ...rest,
+    sshPolicy: rest.sshPolicy,
     nodeKey: ownKey,
     machineKey: ownMachine,
     peers: OverlayMap.from(rest.peers.map((peer) => [String(peer.ID), peer] as const)),

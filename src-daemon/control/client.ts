@@ -239,17 +239,29 @@ class Client implements ControlClient {
             this.#events.netmap(map, change);
           },
           onUp: () => this.#setConnection({ up: true }),
-          onDown: (error) => this.#setConnection({ up: false, error }),
+          onDown: (error) => this.#setConnection({ up: false, error }, 'map.down'),
           openUrl: (url) => this.#events.openUrl?.(url),
         },
         signal,
       );
-      // The server has forgotten us. Without the auth key, which would join anew what an admin removed (§5.3).
-      this.#registered = undefined;
-      this.#updateTask.cancel();
-      this.#startLogin({ interactive: false });
+      this.#registerAgain();
     });
-    this.#updateTask.start((signal) => this.#updates.run(signal));
+    this.#updateTask.start(async (signal) => {
+      await this.#updates.run(signal);
+      this.#registerAgain();
+    });
+  }
+
+  /** The server has forgotten us. Without the auth key, which would join anew what an admin removed (§5.3). */
+  #registerAgain(): void {
+    this.#registered = undefined;
+    this.#mapTask.cancel();
+    this.#updateTask.cancel();
+    this.#setConnection(
+      { up: false, error: 'the control server does not know this machine any more' },
+      'map.down',
+    );
+    this.#startLogin({ interactive: false });
   }
 
   async #stopMap(): Promise<void> {
@@ -277,13 +289,16 @@ class Client implements ControlClient {
 
   /** Trouble with a login matters to the connection only while no map stream proves the contrary. */
   #loginTrouble(error: string | undefined): void {
-    if (error !== undefined) this.#options.log('info', 'login.trouble', { error });
-    if (!this.#connection.up) this.#setConnection({ up: false, error });
+    if (this.#connection.up) return;
+    this.#setConnection({ up: false, error }, 'login.trouble');
   }
 
-  #setConnection(state: { readonly up: boolean; readonly error?: string | undefined }): void {
-    if (sameValue(state, this.#connection)) return;
+  /** Trouble is said and logged once, however often it repeats. */
+  #setConnection(state: { readonly up: boolean; readonly error?: string | undefined }, event?: string): void {
+    if (sameValue(state, this.#connection) || this.#stop.signal.aborted) return;
     this.#connection = state;
-    if (!this.#stop.signal.aborted) this.#events.connection(state);
+    if (event !== undefined && state.error !== undefined)
+      this.#options.log('info', event, { error: state.error });
+    this.#events.connection(state);
   }
 }

@@ -1,5 +1,6 @@
 /** Requests on the channel's HTTP/2 session: one bounded answer, or a body that streams. */
 import { type ClientHttp2Session, type ClientHttp2Stream, constants } from 'node:http2';
+import { PassThrough, type Readable } from 'node:stream';
 import { RhumbError } from '#shared/errors.ts';
 
 export interface CallOptions {
@@ -21,31 +22,51 @@ export interface Answer {
 export interface StreamedAnswer {
   readonly status: number;
   readonly retryAfter: string | undefined;
-  /** Ends or fails with the request; to be closed by whoever took it. */
-  readonly stream: ClientHttp2Stream;
+  /** Ends or fails with the request; destroying it cancels the request. */
+  readonly body: Readable;
 }
 
-/** Sends a request and waits for the head of its answer; aborting the signal later still cancels the stream. */
+/** Sends a request and waits for the head of its answer; aborting the signal later still cancels it. */
 export function startCall(session: ClientHttp2Session, options: CallOptions): Promise<StreamedAnswer> {
-  const { signal, body } = options;
-  signal.throwIfAborted();
+  const { signal } = options;
+  if (signal.aborted) return Promise.reject(signal.reason);
   if (session.destroyed || session.closed) return Promise.reject(lost(options));
   const headers = { ':method': options.method, ':path': options.path };
   // Node ends a GET at once otherwise, and some calls of this protocol are GETs with a body.
   const stream = session.request(headers, { endStream: false });
   const cancel = (): void => stream.close(constants.NGHTTP2_CANCEL);
+  const body = detachBody(stream, cancel);
   signal.addEventListener('abort', cancel, { once: true });
   stream.once('close', () => signal.removeEventListener('abort', cancel));
   return new Promise((resolve, reject) => {
-    const fail = (error?: Error): void => reject(signal.aborted ? signal.reason : lost(options, error));
-    stream.on('error', fail);
-    stream.once('close', () => fail());
+    const fail = (error?: Error): void => {
+      const why = signal.aborted ? signal.reason : lost(options, error);
+      reject(why);
+      body.destroy(why);
+    };
+    stream.once('error', fail);
+    stream.once('close', () => {
+      if (!stream.readableEnded || stream.rstCode !== constants.NGHTTP2_NO_ERROR) fail();
+    });
     stream.once('response', (head) => {
       const retryAfter = head['retry-after'];
-      resolve({ status: head[':status'] ?? 0, retryAfter: retryAfter?.toString(), stream });
+      resolve({ status: head[':status'] ?? 0, retryAfter: retryAfter?.toString(), body });
     });
-    stream.end(body);
+    stream.end(options.body);
   });
+}
+
+/**
+ * The body as a stream of its own. An Http2Stream calls itself `closed` as soon as the peer is done, and iterating over
+ * it then fails with "premature close" although its data is still there to be read.
+ */
+function detachBody(stream: ClientHttp2Stream, cancel: () => void): Readable {
+  const body = new PassThrough();
+  // Failures reach whoever reads; nobody may be reading yet.
+  body.on('error', () => undefined);
+  body.once('close', cancel);
+  stream.pipe(body);
+  return body;
 }
 
 /** A request with an answer of at most `maxBody` bytes. */
@@ -53,14 +74,13 @@ export async function call(
   session: ClientHttp2Session,
   options: CallOptions & { readonly maxBody: number },
 ): Promise<Answer> {
-  const { status, retryAfter, stream } = await startCall(session, options);
-  const body = await readBody(stream, options);
-  return { status, retryAfter, body };
+  const { status, retryAfter, body } = await startCall(session, options);
+  return { status, retryAfter, body: await readBody(body, options) };
 }
 
-/** The rest of a body, bounded; closes the stream in every case. */
+/** A whole body, bounded; ends the request in every case. */
 export async function readBody(
-  stream: ClientHttp2Stream,
+  stream: Readable,
   options: CallOptions & { readonly maxBody: number },
 ): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
@@ -76,9 +96,8 @@ export async function readBody(
     options.signal.throwIfAborted();
     throw error instanceof RhumbError ? error : lost(options, error);
   } finally {
-    stream.close(constants.NGHTTP2_CANCEL);
+    stream.destroy();
   }
-  options.signal.throwIfAborted();
   return Buffer.concat(parts);
 }
 

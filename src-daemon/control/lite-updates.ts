@@ -5,7 +5,7 @@ import { toRhumbError } from '#shared/errors.ts';
 import type { Log } from '#shared/log/log.ts';
 import type { Channel } from './channel.ts';
 import { retryAfterMs } from './register.ts';
-import { post, refusalOf } from './requests.ts';
+import { post, refusalOf, UNKNOWN_NODE_LIMIT } from './requests.ts';
 import { Retry } from './retry.ts';
 
 /** Facts that change together (endpoints, then hostinfo) go out together. */
@@ -25,6 +25,8 @@ export class LiteUpdates {
   readonly #options: LiteUpdatesOptions;
   readonly #retry: Retry;
   #dirty = true;
+  /** Times in a row that the server said it does not know us. */
+  #unknown = 0;
   #wake: (() => void) | undefined;
 
   constructor(options: LiteUpdatesOptions) {
@@ -42,11 +44,13 @@ export class LiteUpdates {
     this.#retry.now();
   }
 
-  /** Sends at once what the server may not know yet, then every change; ends only when aborted. */
-  async run(signal: AbortSignal): Promise<never> {
+  /** Sends at once what the server may not know yet, then every change, until aborted or unknown to the server. */
+  async run(signal: AbortSignal): Promise<'unknown-node'> {
     let sent = '';
     this.#dirty = true;
-    while (true) {
+    this.#unknown = 0;
+    // Some servers leave the map stream of a deleted machine open: then only these requests tell.
+    while (this.#unknown < UNKNOWN_NODE_LIMIT) {
       await this.#untilDirty(signal);
       await this.#options.clock.sleep(GATHER_MS, signal);
       this.#dirty = false;
@@ -54,6 +58,7 @@ export class LiteUpdates {
       if (body === sent) continue;
       if (await this.#send(body, signal)) sent = body;
     }
+    return 'unknown-node';
   }
 
   /** False when it must be tried again, after a wait. */
@@ -63,12 +68,14 @@ export class LiteUpdates {
       const limit = AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
       await post(channel, { path: '/machine/map', body: utf8(body), what: 'update' }, limit);
       this.#retry.reset();
+      this.#unknown = 0;
       return true;
     } catch (error) {
       signal.throwIfAborted();
       log('debug', 'lite-update.failed', { error: toRhumbError(error).message });
       this.#dirty = true;
       const refusal = refusalOf(error);
+      this.#unknown = refusal?.status === 404 ? this.#unknown + 1 : 0;
       if (refusal?.status === 429)
         await this.#retry.waitMs(retryAfterMs(refusal.retryAfter, clock.now(), random()), signal);
       else await this.#retry.wait(signal);

@@ -8,7 +8,7 @@ import type { Channel } from './channel.ts';
 import { runMapStream } from './map-stream.ts';
 import { compareMaps, EMPTY_STREAM, mergeMap, type StreamState, skewOf } from './merge.ts';
 import { isWebUrl } from './register.ts';
-import { refusalOf } from './requests.ts';
+import { refusalOf, UNKNOWN_NODE_LIMIT } from './requests.ts';
 import type { Retry } from './retry.ts';
 import type { ServerPings } from './server-pings.ts';
 import type { MapChange, NetworkMap } from './types.ts';
@@ -31,8 +31,6 @@ export interface MapSessionOptions {
   readonly openUrl: (url: string) => void;
 }
 
-/** The server said so often in a row that it does not know us; registering again sorts it out (§5.3). */
-const UNKNOWN_NODE_LIMIT = 3;
 const MAX_SLEEP_MS = 300_000;
 
 /** Resolves when the server has forgotten this machine, else goes on until aborted. */
@@ -48,7 +46,6 @@ export async function runMapSession(
     } catch (error) {
       signal.throwIfAborted();
       const trouble = toRhumbError(error);
-      options.log('info', 'map.down', { error: trouble.message });
       options.onDown(trouble.message);
       unknown = refusalOf(trouble)?.status === 404 ? unknown + 1 : 0;
       if (unknown >= UNKNOWN_NODE_LIMIT) return 'unknown-node';

@@ -1,5 +1,5 @@
 /** The JSON calls of the control protocol over a channel: register, map, lite update, replies. */
-import type { ClientHttp2Stream } from 'node:http2';
+import type { Readable } from 'node:stream';
 import { utf8 } from '#shared/bytes/bytes.ts';
 import { RhumbError } from '#shared/errors.ts';
 import type { DiscoKey, NodeKey } from '#shared/key/key.ts';
@@ -14,6 +14,9 @@ import type { ControlEndpoint } from './types.ts';
 const MAX_REGISTER_BODY = 1_024 * 1_024;
 const MAX_ERROR_BODY = 64 * 1_024;
 const SHOWN_ERROR = 200;
+
+/** The server said so often in a row that it does not know us; registering again sorts it out (§5.3). */
+export const UNKNOWN_NODE_LIMIT = 3;
 
 /** The server answered, but not with 200; the cause of the error that is thrown then. */
 export interface Refusal {
@@ -74,19 +77,15 @@ export function mapBody(facts: MapFacts, kind: 'stream' | 'lite'): string {
 }
 
 /** Opens the long poll; its body is the sequence of map messages. */
-export async function openMap(
-  channel: Channel,
-  body: string,
-  signal: AbortSignal,
-): Promise<ClientHttp2Stream> {
+export async function openMap(channel: Channel, body: string, signal: AbortSignal): Promise<Readable> {
   const options = {
     method: 'POST',
     path: '/machine/map',
     body: utf8(body),
     signal,
-    what: 'read the map from',
+    what: 'follow the map of',
   } as const;
-  const { status, retryAfter, stream } = await startCall(await channel.session(signal), options);
+  const { status, retryAfter, body: stream } = await startCall(await channel.session(signal), options);
   if (status === 200) return stream;
   throw statusError(
     options.what,
@@ -117,7 +116,7 @@ function statusError(
 ): RhumbError {
   const text = new TextDecoder()
     .decode(body.subarray(0, SHOWN_ERROR))
-    .replace(/[\p{Cc}\p{Cf}]+/gu, ' ')
+    .replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ')
     .trim();
   const said = text === '' ? '' : `: ${text}`;
   const refusal: Refusal = { status, retryAfter };

@@ -78,8 +78,8 @@ export class ServerPings {
       signal,
       what: 'answer',
     } as const;
-    const { stream } = await startCall(session, options);
-    stream.close();
+    const answer = await startCall(session, options);
+    answer.body.destroy();
   }
 
   async #c2n(request: PingRequest, signal: AbortSignal): Promise<void> {
