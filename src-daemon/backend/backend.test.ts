@@ -97,6 +97,18 @@ test('asking for a login twice shows the same page again without another registr
   expect(world.seen.filter(({ BrowseToURL }) => BrowseToURL !== undefined)).toHaveLength(2);
 });
 
+test('an interactive login right after an auth key is the same login', async () => {
+  const world = await fakeWorld();
+  await up(world, 'one-time');
+  await world.backend.loginInteractive({ uid: 0 });
+  await world.join();
+  await world.backend.loginInteractive({ uid: 0 });
+  expect(world.control().logins).toEqual([{ interactive: false, authKey: 'one-time' }]);
+  await world.clock.advance(60_000);
+  await world.backend.loginInteractive({ uid: 0 });
+  expect(world.control().logins.at(-1)).toEqual({ interactive: true });
+});
+
 test.each(['file:///etc/passwd', 'javascript:alert(1)', 'ssh://host'])('does not show %s', async (url) => {
   const world = await fakeWorld();
   await world.backend.startWith({ UpdatePrefs: { ...newPrefs(), ControlURL: CONTROL_URL }, AuthKey: '' });
@@ -169,7 +181,7 @@ test('after a restart without the server the stored map keeps peers reachable', 
     wireguard: 'established',
     active: true,
   });
-  second.plane.events?.peersChanged();
+  await second.clock.advance(2_100);
   await second.settle();
   expect(second.backend.state).toBe('Running');
 });

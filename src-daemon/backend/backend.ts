@@ -47,7 +47,7 @@ import { adjustEdit, checkPrefs } from './prefs-check.ts';
 import { type Profile, type Profiles, visiblePrefs } from './profiles.ts';
 import { Serial } from './serial.ts';
 import { answerServerPing } from './server-ping.ts';
-import { authCannotContinue, newSession, type Session } from './session.ts';
+import { authCannotContinue, isMetByAuthKey, newSession, type Session } from './session.ts';
 import { assembleStatus, nodeIps } from './status.ts';
 
 export interface ControlSetup {
@@ -107,6 +107,8 @@ export class Backend implements AsyncDisposable {
   #expiryArmedFor: NetworkMap | undefined;
   #cancelExpiry: (() => void) | undefined;
   #cancelPoll: (() => void) | undefined;
+  /** By StableNodeID, as told last. */
+  #lastPeerStates = new Map<string, string>();
   #cancelWarmUp: (() => void) | undefined;
   #closed = false;
 
@@ -136,7 +138,6 @@ export class Backend implements AsyncDisposable {
     );
     deps.plane.attach({
       endpoints: (endpoints) => this.#session?.client.setEndpoints(endpoints),
-      peersChanged: () => this.#peersChanged(),
       network: (up) => this.#networkIs(up),
       linkChanged: () => this.#session?.client.retryNow(),
       trouble: (what, error) =>
@@ -263,8 +264,10 @@ export class Backend implements AsyncDisposable {
     return this.#serial.run(() => {
       this.#authActor = actor;
       const session = this.#session ?? this.#openSession();
-      const age = this.#deps.clock.monotonic() - session.authUrlAt;
-      if (session.authUrl !== '' && age < AUTH_URL_LIFE_MS) this.#showUrl(session);
+      const now = this.#deps.clock.monotonic();
+      const age = now - session.authUrlAt;
+      if (isMetByAuthKey(session, now)) this.#authActor = undefined;
+      else if (session.authUrl !== '' && age < AUTH_URL_LIFE_MS) this.#showUrl(session);
       else this.#login(session, { interactive: true });
       this.#step();
     });
@@ -396,8 +399,11 @@ export class Backend implements AsyncDisposable {
     options: { readonly interactive: boolean; readonly authKey?: string | undefined },
   ): void {
     session.login = 'under-way';
+    session.loginAt = this.#deps.clock.monotonic();
+    session.authKey = options.authKey ?? '';
     session.interactive = options.interactive;
     session.loginError = '';
+    session.authUrl = '';
     session.client.login(options);
   }
 
@@ -462,7 +468,10 @@ export class Backend implements AsyncDisposable {
     session.authUrl = url;
     session.authUrlAt = this.#deps.clock.monotonic();
     // Nobody asked: the server doesn't take our key any more, so our peers won't either.
-    if (!session.interactive && session.login === 'under-way') this.#blocked = true;
+    if (!session.interactive) {
+      session.login = 'under-way';
+      this.#blocked = true;
+    }
     if (isNew || this.#authActor !== undefined) this.#showUrl(session);
     this.#step();
   }
@@ -480,6 +489,7 @@ export class Backend implements AsyncDisposable {
   async #loginFinished(session: Session, login: LoginFinished): Promise<void> {
     const wasInteractive = session.interactive;
     session.login = 'done';
+    session.loginAt = this.#deps.clock.monotonic();
     session.interactive = false;
     session.authUrl = '';
     session.loginError = '';
@@ -593,6 +603,7 @@ export class Backend implements AsyncDisposable {
     }
     this.#session?.client.setPaused(this.#isPaused());
     this.#armExpiry();
+    this.#syncPoll();
   }
 
   #facts(): Parameters<typeof nextState>[1] {
@@ -712,12 +723,6 @@ export class Backend implements AsyncDisposable {
 
   // --- Data plane and watchers ---
 
-  #peersChanged(): void {
-    if (this.bus.wants(Watch.PeerWireGuardState) && this.#map !== undefined)
-      this.bus.send({ PeerState: peerStates(this.#map, this.#deps.plane, this.#deps.clock.now()) });
-    this.#step();
-  }
-
   #networkIs(up: boolean): void {
     if (up === this.#networkUp) return;
     this.#networkUp = up;
@@ -725,19 +730,38 @@ export class Backend implements AsyncDisposable {
     if (up) this.#session?.client.retryNow();
   }
 
-  /** Counters go out every two seconds while someone asks for them. */
+  /** Looks at the peers every two seconds while someone asks for it, and while a start waits for the first live one. */
   #syncPoll(): void {
-    const wanted = !this.#closed && this.bus.wants(Watch.EngineUpdates);
-    if (!wanted) {
+    const asked = this.bus.wants(Watch.EngineUpdates | Watch.PeerWireGuardState);
+    if (this.#closed || !(asked || this.#state === 'Starting')) {
       this.#cancelPoll?.();
       this.#cancelPoll = undefined;
       return;
     }
     this.#cancelPoll ??= this.#deps.clock.after(ENGINE_POLL_MS, () => {
       this.#cancelPoll = undefined;
-      this.bus.send({ Engine: engineStatus(this.#map, this.#deps.plane) });
+      this.#poll();
       this.#syncPoll();
     });
+  }
+
+  #poll(): void {
+    const { plane } = this.#deps;
+    if (this.bus.wants(Watch.EngineUpdates)) this.bus.send({ Engine: engineStatus(this.#map, plane) });
+    if (this.bus.wants(Watch.PeerWireGuardState) && this.#map !== undefined)
+      this.#announcePeerStates(this.#map);
+    if (this.#state === 'Starting') this.#step();
+  }
+
+  /** Only those that changed since the last look. */
+  #announcePeerStates(map: NetworkMap): void {
+    const all = peerStates(map, this.#deps.plane, this.#deps.clock.now());
+    const before = this.#lastPeerStates;
+    const changed = Object.entries(all).filter(
+      ([id, { PeerWireGuardState }]) => before.get(id) !== PeerWireGuardState,
+    );
+    this.#lastPeerStates = new Map(Object.entries(all).map(([id, state]) => [id, state.PeerWireGuardState]));
+    if (changed.length > 0) this.bus.send({ PeerState: Object.fromEntries(changed) });
   }
 
   #initialMessage(mask: number): Notify {

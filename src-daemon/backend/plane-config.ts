@@ -32,7 +32,8 @@ export function planeConfig({ map, privateKey, nowMs }: PlaneInput): PlaneConfig
 
 /** A peer without a disco key and without a home relay can't be reached by any means of ours (control-protocol.md §8). */
 function isUsable(node: Node, nowMs: number, skewMs: number): node is UsablePeer {
-  if (node.Key === undefined || isExpired(node, nowMs, skewMs)) return false;
+  // A jailed peer may only answer us, which nothing in the packet path enforces yet: better no tunnel than an open one.
+  if (node.Key === undefined || node.IsJailed === true || isExpired(node, nowMs, skewMs)) return false;
   return node.DiscoKey !== undefined || homeRegion(node) !== undefined || node.IsWireGuardOnly === true;
 }
 
@@ -51,7 +52,6 @@ function planePeer(node: UsablePeer, taken: Set<string>): PlanePeer {
       .filter((addr): addr is SockAddr => addr !== undefined),
     allowedIps,
     wireguardOnly: node.IsWireGuardOnly === true,
-    jailed: node.IsJailed === true,
     homeRegion: homeRegion(node),
   };
 }

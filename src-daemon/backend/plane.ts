@@ -10,7 +10,6 @@ export interface PlanePeer {
   /** `ip/bits`. */
   readonly allowedIps: readonly string[];
   readonly wireguardOnly: boolean;
-  readonly jailed: boolean;
   readonly homeRegion: number | undefined;
 }
 
@@ -39,8 +38,6 @@ export interface PlanePeerStatus {
 export interface PlaneEvents {
   /** The addresses at which others may reach us have changed. */
   endpoints(endpoints: readonly ControlEndpoint[]): void;
-  /** A tunnel to a peer has come up or gone down. */
-  peersChanged(): void;
   /** Whether a network interface besides loopback and the tunnel is up. */
   network(up: boolean): void;
   /** The network under us has changed (address, route, wake from sleep). */

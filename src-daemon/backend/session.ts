@@ -6,6 +6,10 @@ export interface Session {
   /** The server whose client this is; a changed preference takes effect with the next start. */
   readonly serverUrl: string;
   login: 'none' | 'under-way' | 'done';
+  /** The key that the login under way uses, or the last one used; empty without. */
+  authKey: string;
+  /** Monotonic ms. */
+  loginAt: number;
   /** The login under way was asked for by a person. */
   interactive: boolean;
   /** Empty when no sign-in page waits. */
@@ -24,6 +28,8 @@ export const newSession = (client: ControlClient, serverUrl: string): Session =>
   client,
   serverUrl,
   login: 'none',
+  authKey: '',
+  loginAt: 0,
   interactive: false,
   authUrl: '',
   authUrlAt: 0,
@@ -37,3 +43,16 @@ export const authCannotContinue = (session: Session | undefined): boolean =>
   session === undefined ||
   session.login === 'none' ||
   (session.login === 'under-way' && (session.authUrl !== '' || session.loginError !== ''));
+
+/** Clients that start with an auth key ask for an interactive login right after. */
+const SAME_LOGIN_MS = 10_000;
+
+/**
+ * Whether a wish for an interactive login is already met by the auth key that came just before: another registration
+ * would use a one-time key twice, or ask a person for what the key has settled.
+ */
+export const isMetByAuthKey = (session: Session, nowMs: number): boolean =>
+  session.authKey !== '' &&
+  session.loginError === '' &&
+  session.authUrl === '' &&
+  (session.login === 'under-way' || (session.login === 'done' && nowMs - session.loginAt < SAME_LOGIN_MS));

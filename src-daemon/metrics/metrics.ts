@@ -27,6 +27,7 @@ const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 
 export class MetricsRegistry {
   readonly #metrics = new Map<string, Metric>();
+  readonly #families: Family[] = [];
 
   /** A second metric of a name is a bug of ours. */
   register(metric: Metric): void {
@@ -41,13 +42,32 @@ export class MetricsRegistry {
     return counter;
   }
 
+  /** A family of counters whose names only the reader knows: `drop.no-route` becomes `<prefix>_drop_no_route`. */
+  collect(prefix: string, help: string, read: () => Readonly<Record<string, number | bigint>>): void {
+    this.#families.push({ prefix, help, read });
+  }
+
   text(): string {
     let out = '';
-    for (const metric of [...this.#metrics.values()].sort((a, b) => (a.name < b.name ? -1 : 1)))
-      out += printMetric(metric);
+    const all = [...this.#metrics.values(), ...this.#families.flatMap(metricsOf)];
+    for (const metric of all.sort((a, b) => (a.name < b.name ? -1 : 1))) out += printMetric(metric);
     return out;
   }
 }
+
+interface Family {
+  readonly prefix: string;
+  readonly help: string;
+  readonly read: () => Readonly<Record<string, number | bigint>>;
+}
+
+const metricsOf = ({ prefix, help, read }: Family): Metric[] =>
+  Object.entries(read()).map(([name, value]) => ({
+    name: `${prefix}_${name.replaceAll(/[^a-zA-Z0-9_]/g, '_')}`,
+    kind: 'counter',
+    help: `${help}: ${name}`,
+    read: () => [{ value }],
+  }));
 
 /** Backslash and newline in help; also quotes in label values. */
 const escapeHelp = (text: string): string => text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');

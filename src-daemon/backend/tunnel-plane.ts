@@ -1,0 +1,278 @@
+/** The real data plane: packet engine, WireGuard core, path choice and router behind one wanted configuration. */
+import type { Clock, Random } from '#shared/async/clock.ts';
+import { publicOf } from '#shared/crypto/x25519.ts';
+import { RhumbError } from '#shared/errors.ts';
+import { formatSockAddr, type SockAddr } from '#shared/ip/address.ts';
+import {
+  type DiscoKey,
+  keyBytes,
+  type NodeKey,
+  nodeKeyFrom,
+  type PrivateKey,
+  shortKey,
+  ZERO_NODE_KEY,
+} from '#shared/key/key.ts';
+import type { Log } from '#shared/log/log.ts';
+import type { ControlEndpoint } from '../control/types.ts';
+import { Tunnel } from '../engine/tunnel.ts';
+import type { EngineRecord, PacketEngine, PeerActivity, PeerId } from '../engine/types.ts';
+import { Magicsock } from '../magicsock/magicsock.ts';
+import type { PeerTraffic } from '../metrics/traffic.ts';
+import { hasNetwork, localAddresses } from '../netmon/local-addresses.ts';
+import type { NetworkSnapshot } from '../netmon/snapshot.ts';
+import type { Router } from '../router/linux.ts';
+import { PeerIds } from './peer-ids.ts';
+import type { DataPlane, PlaneConfig, PlaneEvents, PlanePeer, PlanePeerStatus } from './plane.ts';
+
+/** What WireGuard over IPv6 fits into a 1360-byte datagram; peers probe for more later (data-plane.md §2.13). */
+export const TUNNEL_MTU = 1_280;
+
+/** Traffic in this time makes a peer count as active (localapi-and-daemon.md §2.3). */
+const ACTIVE_MS = 120_000;
+
+export interface TunnelPlaneDeps {
+  /** Started already. */
+  readonly engine: PacketEngine;
+  /** Undefined without a TUN device. */
+  readonly router: Router | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** New for each start of the daemon and never stored. */
+  readonly discoPrivate: PrivateKey;
+  /** The TUN device can't be used any more. */
+  readonly deviceLost: (detail: string) => void;
+}
+
+export class TunnelPlane implements DataPlane {
+  readonly #deps: TunnelPlaneDeps;
+  readonly #log: Log;
+  readonly #ids = new PeerIds();
+  readonly #magicsock: Magicsock;
+  #tunnel: Tunnel | undefined;
+  #events: PlaneEvents | undefined;
+  #onInner: ((from: NodeKey, packet: Uint8Array) => void) | undefined;
+
+  constructor(deps: TunnelPlaneDeps) {
+    this.#deps = deps;
+    this.#log = deps.log;
+    const { engine, clock, log, discoPrivate } = deps;
+    this.#magicsock = new Magicsock({
+      sendUdp: (to, data) => void engine.inject([{ kind: 'udp', to, data }]),
+      setPath: (peer, path) => engine.apply([{ op: 'path-set', peer, path }]),
+      activity: (peers) => engine.peers(peers),
+      nowMs: () => engine.nowMs(),
+      clock,
+      log: log.child({ mod: 'magicsock' }),
+      discoPrivate,
+      nodeKey: ZERO_NODE_KEY,
+    });
+  }
+
+  get discoKey(): DiscoKey {
+    return this.#magicsock.discoKey;
+  }
+
+  get hasTun(): boolean {
+    return this.#deps.engine.tunName !== undefined;
+  }
+
+  attach(events: PlaneEvents): void {
+    this.#events = events;
+  }
+
+  onInner(handle: (from: NodeKey, packet: Uint8Array) => void): void {
+    this.#onInner = handle;
+  }
+
+  async configure(config: PlaneConfig | undefined): Promise<void> {
+    if (config === undefined) await this.#takeDown();
+    else await this.#bringUp(config);
+  }
+
+  peer(key: NodeKey): PlanePeerStatus | undefined {
+    const id = this.#ids.find(key);
+    const tunnel = this.#tunnel;
+    if (id === undefined || tunnel === undefined) return undefined;
+    const [activity] = this.#deps.engine.peers([id]);
+    const path = this.#magicsock.pathOf(id);
+    const status = tunnel.peerStatus(id);
+    return {
+      lastHandshakeMs: status?.lastHandshakeAt ?? 0,
+      lastWriteMs: this.#wall(activity?.lastTxAny ?? 0),
+      rxBytes: activity?.rxBytes ?? 0,
+      txBytes: activity?.txBytes ?? 0,
+      direct: path.kind === 'direct' ? formatSockAddr(path.addr) : undefined,
+      wireguard: status?.state ?? 'none',
+      active: activity !== undefined && this.#isActive(activity),
+    };
+  }
+
+  send(key: NodeKey, packet: Uint8Array): void {
+    const peer = this.#ids.find(key);
+    if (peer !== undefined) this.#deps.engine.inject([{ kind: 'to-peer', peer, data: packet }]);
+  }
+
+  async discoPing(key: NodeKey, signal: AbortSignal): Promise<{ endpoint: SockAddr; latencyMs: number }> {
+    const id = this.#ids.find(key);
+    if (id === undefined) throw new RhumbError('not-found', `no tunnel to ${shortKey(key)}`);
+    return await this.#magicsock.ping(id, signal);
+  }
+
+  stats(): Readonly<Record<string, bigint>> {
+    return this.#tunnel?.stats() ?? this.#deps.engine.stats();
+  }
+
+  /** Disco messages and drops by name. */
+  discoCounters(): Readonly<Record<string, number>> {
+    return this.#magicsock.counters();
+  }
+
+  /** Of every peer that ever had traffic, with the kind of its path. */
+  traffic(): PeerTraffic[] {
+    return this.#deps.engine.peers().map((activity) => {
+      const path = this.#magicsock.pathOf(activity.peer);
+      const isV6 = path.kind === 'direct' && path.addr.ip.includes(':');
+      return { ...activity, id: activity.peer, path: isV6 ? 'direct_ipv6' : 'direct_ipv4' };
+    });
+  }
+
+  endpoints(): readonly ControlEndpoint[] {
+    return this.#magicsock.endpoints();
+  }
+
+  /** The machine's network as it is now: at start and after each change. */
+  networkIs(snapshot: NetworkSnapshot, defaultRouteChanged: boolean): void {
+    const { engine } = this.#deps;
+    const tunName = engine.tunName;
+    const addresses = localAddresses(snapshot.addresses, { tunName });
+    const changed = this.#magicsock.setLocalEndpoints(addresses.map((ip) => ({ ip, port: engine.port })));
+    if (!changed && defaultRouteChanged) this.#magicsock.networkChanged();
+    this.#events?.network(hasNetwork(snapshot.addresses, tunName));
+    if (changed) this.#events?.endpoints(this.endpoints());
+    if (changed || defaultRouteChanged) this.#events?.linkChanged();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#takeDown();
+    await this.#magicsock[Symbol.asyncDispose]();
+    this.#tunnel?.close();
+  }
+
+  /** Peers first, routes last: what the kernel sends into the tunnel finds its peer there. */
+  async #bringUp(config: PlaneConfig): Promise<void> {
+    const { engine, router } = this.#deps;
+    const tunnel = this.#tunnelWith(config.privateKey);
+    this.#magicsock.setNodeKey(nodeKeyFrom(publicOf(config.privateKey)));
+    const ids = this.#ids.assign(config.peers.map(({ nodeKey }) => nodeKey));
+    const peers = config.peers.map((peer) => ({ ...peer, id: ids.get(peer.nodeKey) as PeerId }));
+    engine.apply([{ op: 'local-ips', own: config.addresses.map(withoutBits), service: [] }]);
+    tunnel.setPeers(peers.map(tunnelPeer));
+    this.#magicsock.setPeers(
+      peers.map(({ id, nodeKey, discoKey, endpoints, wireguardOnly }) => ({
+        peer: id,
+        nodeKey,
+        discoKey,
+        endpoints,
+        wireguardOnly,
+      })),
+    );
+    if (router === undefined) return;
+    const warnings = await router.apply({
+      addresses: config.addresses,
+      routes: config.routes,
+      mtu: TUNNEL_MTU,
+    });
+    for (const { kind, text } of warnings) this.#log('warn', 'router.warning', { kind, text });
+  }
+
+  /** Routes first, so that nothing is sent into a tunnel that has gone. */
+  async #takeDown(): Promise<void> {
+    const { engine, router } = this.#deps;
+    await router?.clear();
+    this.#magicsock.setPeers([]);
+    this.#tunnel?.setPeers([]);
+    this.#ids.assign([]);
+    engine.apply([{ op: 'local-ips', own: [], service: [] }]);
+  }
+
+  #tunnelWith(privateKey: PrivateKey): Tunnel {
+    if (this.#tunnel !== undefined) {
+      this.#tunnel.setPrivateKey(privateKey);
+      return this.#tunnel;
+    }
+    const { engine, clock, random, log } = this.#deps;
+    this.#tunnel = new Tunnel({
+      engine,
+      privateKey,
+      clock,
+      random,
+      log: log.child({ mod: 'wireguard' }),
+      onRecord: (record) => this.#record(record),
+    });
+    return this.#tunnel;
+  }
+
+  #record(record: EngineRecord): void {
+    switch (record.type) {
+      case 'disco':
+        this.#magicsock.handleDisco(record.from, record.data);
+        return;
+      case 'need-path':
+      case 'peer-active':
+        this.#magicsock.wantPath(record.peer);
+        return;
+      case 'new-address':
+        this.#magicsock.newAddress(record.peer, record.from);
+        return;
+      case 'path-error':
+        if (record.peer !== undefined) this.#magicsock.pathError(record.peer, record.code);
+        return;
+      case 'tsmp':
+      case 'icmp-echo-reply': {
+        const key = this.#ids.keyOf(record.peer);
+        if (key !== undefined) this.#onInner?.(key, record.data.slice());
+        return;
+      }
+      case 'device':
+        this.#events?.trouble(record.what === 'tun-gone' ? 'tun-device' : 'no-udp4-bind', record.detail);
+        if (record.what === 'tun-gone') this.#deps.deviceLost(record.detail);
+        return;
+      case 'unknown-destination':
+        this.#log('debug', 'packet.no-peer', { ip: record.ip });
+        return;
+      case 'handshake':
+      case 'need-handshake':
+      case 'key-confirmed':
+        return;
+      // Relays, STUN and the resolver come later; until then nothing asks for these.
+      case 'stun':
+      case 'relay-out':
+      case 'local':
+        return;
+      default:
+        record satisfies never;
+    }
+  }
+
+  #isActive(activity: PeerActivity): boolean {
+    const last = Math.max(activity.lastTxAny, activity.lastRxAny);
+    return last > 0 && this.#deps.engine.nowMs() - last < ACTIVE_MS;
+  }
+
+  /** From the engine's clock to the wall clock; 0 stays "never". */
+  #wall(engineMs: number): number {
+    return engineMs === 0 ? 0 : Math.round(this.#deps.clock.now() - (this.#deps.engine.nowMs() - engineMs));
+  }
+}
+
+const withoutBits = (prefix: string): string => prefix.slice(0, prefix.indexOf('/'));
+
+const tunnelPeer = (
+  peer: PlanePeer & { readonly id: PeerId },
+): Parameters<Tunnel['setPeers']>[0][number] => ({
+  peer: peer.id,
+  publicKey: keyBytes(peer.nodeKey),
+  allowedIps: [...peer.allowedIps],
+  wireguardOnly: peer.wireguardOnly,
+});

@@ -1,0 +1,241 @@
+/** Builds the daemon's parts, wires them, and takes them apart again in the opposite order. */
+import { randomBytes } from 'node:crypto';
+import { readdir, rm } from 'node:fs/promises';
+import type { Socket } from 'node:net';
+import { basename, dirname, join } from 'node:path';
+import type { Clock, Random } from '#shared/async/clock.ts';
+import { generatePrivate } from '#shared/crypto/x25519.ts';
+import { RhumbError } from '#shared/errors.ts';
+import type { Log } from '#shared/log/log.ts';
+import { longVersion } from '#shared/version.ts';
+import { CAPABILITY_VERSION } from '#shared/wire/scalars.ts';
+import { Backend } from './backend/backend.ts';
+import { hostinfoOf } from './backend/hostinfo.ts';
+import { newLockPrivate } from './backend/lock-key.ts';
+import { type OsFacts, readOsFacts } from './backend/os-facts.ts';
+import { Profiles } from './backend/profiles.ts';
+import { TUNNEL_MTU, TunnelPlane } from './backend/tunnel-plane.ts';
+import { decodeNetworkMap, encodeNetworkMap } from './control/cache.ts';
+import { openControl } from './control/client.ts';
+import { clientMetrics, userMetrics } from './daemon-metrics.ts';
+import { pickEngine } from './engine/pick.ts';
+import type { PacketEngine } from './engine/types.ts';
+import { lockFile, type PeerCredentials, peerCredentials } from './ffi/linux.ts';
+import type { DaemonOptions } from './flags.ts';
+import { Health } from './health/health.ts';
+import { cachedUid, lookUpUid } from './localapi/operator.ts';
+import { LocalApiServer } from './localapi/server.ts';
+import { watchNetlink } from './netmon/netlink.ts';
+import { NetworkMonitor } from './netmon/network-monitor.ts';
+import { readSnapshot } from './netmon/snapshot.ts';
+import { cleanup, LinuxRouter } from './router/linux.ts';
+import { lockState } from './store/lock.ts';
+import { FileMapCache } from './store/map-cache.ts';
+import { FileStore, makeStateDir, memoryStore, type StateStore } from './store/state-store.ts';
+
+export interface System {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+const recordPath = (options: DaemonOptions): string => join(options.stateDir, 'router.json');
+
+/** Undoes what a daemon that was killed left on the system; what it did, for people. */
+export async function cleanUp(options: DaemonOptions, { log }: System): Promise<readonly string[]> {
+  if (options.tun === undefined) return [];
+  return await cleanup({ tunName: options.tun, recordPath: recordPath(options), log });
+}
+
+/** Runs until the signal fires, then undoes everything. Rejects with what to tell the user. */
+export async function runDaemon(options: DaemonOptions, system: System, signal: AbortSignal): Promise<void> {
+  const { clock, log } = system;
+  await using parts = new AsyncDisposableStack();
+  const ending = new AbortController();
+  const broken = Promise.withResolvers<never>();
+  const facts = readOsFacts();
+  let backend: Backend | undefined;
+
+  const store = await openStore(options, (error) => backend?.storeReported(error), parts);
+  const profiles = new Profiles({
+    store,
+    newPrivateKey: generatePrivate,
+    newLockKey: newLockPrivate,
+    newId: () => randomBytes(2).toString('hex'),
+    nowMs: () => clock.now(),
+  });
+  await cleanUp(options, system);
+  const engine = await startEngine(options, system, parts);
+  const plane = openPlane(options, engine, system, (error) => broken.reject(error));
+  parts.use(plane);
+
+  backend = await Backend.open({
+    ...system,
+    version: longVersion(),
+    profiles,
+    mapCache:
+      options.statePath === undefined
+        ? noMapCache
+        : new FileMapCache(
+            options.statePath.replace(/(\.state)?$/, '.map.json'),
+            clock,
+            log.child({ mod: 'map-cache' }),
+          ),
+    mapCodec: { encode: encodeNetworkMap, decode: decodeNetworkMap },
+    plane,
+    openControl: (setup, events) =>
+      openControl(
+        { ...system, log: log.child({ mod: 'control' }), ...setup, discoKey: plane.discoKey },
+        events,
+      ),
+    hostinfo: hostinfoMaker(facts, options),
+    os: { name: facts.os, hostname: facts.hostname },
+    health: (changed) => new Health(clock, changed),
+    newSessionId: () => randomBytes(16).toString('hex'),
+  });
+  parts.use(backend);
+
+  await followNetwork(plane, engine, system, parts);
+  const sources = {
+    engine: () => plane.stats(),
+    disco: () => plane.discoCounters(),
+    traffic: () => plane.traffic(),
+    health: () => backend?.health,
+  };
+  const api = await LocalApiServer.listen({
+    backend,
+    version: longVersion(),
+    capability: CAPABILITY_VERSION,
+    clientMetrics: clientMetrics(sources),
+    userMetrics: userMetrics(sources),
+    shutdown: () => ending.abort(),
+    log: log.child({ mod: 'localapi' }),
+    socketPath: options.socket,
+    daemonUid: process.getuid?.() ?? 0,
+    credentialsOf,
+    uidOf: cachedUid(lookUpUid),
+  });
+  parts.use(api);
+  await backend.start();
+  log('info', 'daemon.started', { version: longVersion(), tun: engine.tunName, port: engine.port });
+  await Promise.race([aborted(AbortSignal.any([signal, ending.signal])), broken.promise]);
+  log('info', 'daemon.ending');
+}
+
+async function openStore(
+  options: DaemonOptions,
+  report: (error: unknown) => void,
+  parts: AsyncDisposableStack,
+): Promise<StateStore> {
+  await makeStateDir(options.stateDir);
+  if (options.statePath === undefined) return memoryStore();
+  await makeStateDir(dirname(options.statePath));
+  parts.use(await lockState(options.statePath, process.pid, lockFile));
+  await sweepTemporary(options.statePath);
+  const store = await FileStore.open(options.statePath, report);
+  parts.defer(() => store.flush().catch(() => undefined)); // reported to health already
+  return store;
+}
+
+/** Files that a crash left between writing and renaming. */
+async function sweepTemporary(statePath: string): Promise<void> {
+  const folder = dirname(statePath);
+  const stem = basename(statePath).replace(/\.state$/, '');
+  for (const name of await readdir(folder))
+    if (name.startsWith(`.${stem}`) && /\.[0-9a-f]{12}\.tmp$/.test(name))
+      await rm(join(folder, name), { force: true });
+}
+
+async function startEngine(
+  options: DaemonOptions,
+  { clock, random, log }: System,
+  parts: AsyncDisposableStack,
+): Promise<PacketEngine> {
+  const picked = pickEngine(process.env['RHUMB_ENGINE'], {
+    clock,
+    random,
+    log: log.child({ mod: 'engine' }),
+  });
+  const { engine } = picked;
+  log('info', 'engine.picked', { engine: engine.kind, reason: picked.reason });
+  parts.defer(() => engine.destroy());
+  await engine.start({
+    tun: options.tun === undefined ? { kind: 'none' } : { kind: 'device', name: options.tun },
+    mtu: TUNNEL_MTU,
+    port: options.port,
+  });
+  if (options.tun === undefined)
+    log('warn', 'tun.none', { effect: 'programs of this machine do not reach the network' });
+  return engine;
+}
+
+function openPlane(
+  options: DaemonOptions,
+  engine: PacketEngine,
+  system: System,
+  lost: (error: RhumbError) => void,
+): TunnelPlane {
+  const { log } = system;
+  const tunName = engine.tunName;
+  const router =
+    tunName === undefined
+      ? undefined
+      : new LinuxRouter({ tunName, recordPath: recordPath(options), log: log.child({ mod: 'router' }) });
+  return new TunnelPlane({
+    ...system,
+    engine,
+    router,
+    discoPrivate: generatePrivate(),
+    // Nothing can be saved then: the service manager starts everything anew.
+    deviceLost: (detail) => lost(new RhumbError('unavailable', `the tunnel device is gone: ${detail}`)),
+  });
+}
+
+async function followNetwork(
+  plane: TunnelPlane,
+  engine: PacketEngine,
+  { clock, log }: System,
+  parts: AsyncDisposableStack,
+): Promise<void> {
+  const monitor = await NetworkMonitor.start({
+    clock,
+    log: log.child({ mod: 'netmon' }),
+    tunName: () => engine.tunName,
+    read: readSnapshot,
+    watch: watchNetlink,
+    changed: ({ snapshot, defaultRoute }) => plane.networkIs(snapshot, defaultRoute),
+  });
+  parts.use(monitor);
+  plane.networkIs(monitor.snapshot, false);
+}
+
+function hostinfoMaker(
+  facts: OsFacts,
+  options: DaemonOptions,
+): Parameters<typeof Backend.open>[0]['hostinfo'] {
+  // Servers want one; nothing of ours is logged anywhere under it.
+  const logId = randomBytes(32).toString('hex');
+  return (prefs) =>
+    hostinfoOf({ version: longVersion(), logId, facts, prefs, userspace: options.tun === undefined });
+}
+
+/** Node keeps the descriptor of a socket in a field without a type. */
+function credentialsOf(socket: Socket): PeerCredentials | undefined {
+  const handle: unknown = Reflect.get(socket, '_handle');
+  if (typeof handle !== 'object' || handle === null) return undefined;
+  const fd: unknown = Reflect.get(handle, 'fd');
+  return typeof fd === 'number' && fd >= 0 ? peerCredentials(fd) : undefined;
+}
+
+const noMapCache = {
+  read: async () => undefined,
+  put: () => undefined,
+  clear: async () => undefined,
+  flush: async () => undefined,
+};
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
