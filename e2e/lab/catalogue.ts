@@ -7,6 +7,8 @@ import { controlRestart } from './scenarios/control-restart.ts';
 import { roaming } from './scenarios/roaming.ts';
 import { threeHostsChurn } from './scenarios/three-hosts-churn.ts';
 import { twoHosts } from './scenarios/two-hosts.ts';
+import { wireguardGo } from './scenarios/wireguard-go.ts';
+import { wireguardGoRekey } from './scenarios/wireguard-go-rekey.ts';
 
 export const scenarios: readonly Scenario[] = [
   twoHosts,
@@ -16,4 +18,6 @@ export const scenarios: readonly Scenario[] = [
   badInput,
   badState,
   badPackets,
+  wireguardGo,
+  wireguardGoRekey,
 ];

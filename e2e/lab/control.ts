@@ -1,5 +1,6 @@
 /** A coordination server (rhumb-control) in a host of the lab, and its command line. */
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { ExecResult } from './exec.ts';
@@ -9,6 +10,7 @@ import type { LabProcess } from './process.ts';
 import { must, until } from './wait.ts';
 
 const BIN = join(ROOT, 'bin/rhumb-control');
+/** In a host of its own nobody else has it. */
 const PORT = 8080;
 
 const createdKey = z.object({ key: z.string() });
@@ -36,19 +38,21 @@ export class Control {
   readonly host: Host;
   readonly stateDir: string;
   readonly url: string;
+  readonly #address: string;
   readonly #settings: Settings;
   #process: LabProcess | undefined;
 
-  private constructor(host: Host, settings: Settings) {
+  private constructor(host: Host, port: number, settings: Settings) {
     this.host = host;
+    this.#address = `${host.v4}:${port}`;
     this.#settings = settings;
     this.stateDir = join(host.folder, 'control');
-    this.url = `http://${host.v4}:${PORT}`;
+    this.url = `http://${this.#address}`;
   }
 
   /** Serves on the first address of the host, with one user called `lab`. */
   static async start(host: Host, settings: Settings = {}): Promise<Control> {
-    const control = new Control(host, settings);
+    const control = new Control(host, host.netns === undefined ? await freePort(host.v4) : PORT, settings);
     mkdirSync(control.stateDir, { mode: 0o700 });
     await control.serve();
     await control.cli('users', 'create', 'lab');
@@ -56,7 +60,7 @@ export class Control {
   }
 
   async serve(): Promise<void> {
-    const listen = ['--listen', `${this.host.v4}:${PORT}`, '--server-url', this.url];
+    const listen = ['--listen', this.#address, '--server-url', this.url];
     const file = join(this.host.folder, 'rhumb-control.json');
     writeFileSync(file, JSON.stringify({ baseDomain: 'lab.rhumb.net', ...this.#settings }));
     const argv = [BIN, 'serve', '--config', file, '--state-dir', this.stateDir, ...listen];
@@ -121,4 +125,15 @@ export class Control {
     if (node === undefined) throw new Error(`no machine is called ${name}`);
     return `${node.id}`;
   }
+}
+
+function freePort(address: string): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  const probe = createServer();
+  probe.on('error', reject);
+  probe.listen(0, address, () => {
+    const bound = probe.address();
+    probe.close(() => resolve(typeof bound === 'object' && bound !== null ? bound.port : PORT));
+  });
+  return promise;
 }
