@@ -1,10 +1,10 @@
 /** The system's UDP sockets as the engine's SocketFactory, through node:dgram. */
-import { createSocket, type Socket } from 'node:dgram';
+import { type BindOptions, createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { RhumbError } from '#shared/errors.ts';
 import type { SockAddr } from '#shared/ip/address.ts';
 import type { Log } from '#shared/log/log.ts';
-import { forceBuffers, markSocket } from '../ffi/linux.ts';
+import { openUdp } from '../ffi/linux.ts';
 import type { SocketFactory, UdpSocket } from './types.ts';
 
 /** What tailscaled and wireguard-go ask for; without CAP_NET_ADMIN the kernel gives what its limits allow. */
@@ -24,41 +24,35 @@ export const systemSockets = (log: Log): SocketFactory => ({
     });
     try {
       const listening = once(socket, 'listening');
-      socket.bind({ port, address: family === 4 ? '0.0.0.0' : '::', exclusive: true });
+      socket.bind(address({ family, port, mark, log }));
       await listening;
     } catch (error) {
       socket.close();
       throw bindError(error, family, port);
     }
-    enlarge(socket, log);
-    if (mark !== undefined) applyMark(socket, mark, log);
     socket.on('message', (datagram, remote) => receive({ ip: remote.address, port: remote.port }, datagram));
     socket.on('error', failed);
     return new SystemSocket(socket, sendFailed);
   },
 });
 
-/** dgram has no public way to its descriptor. */
-const fdOf = (socket: Socket): number | undefined =>
-  (socket as unknown as { readonly _handle?: { readonly fd?: number } })._handle?.fd;
-
-/** A small buffer costs packets in a burst, not correctness: worth a line, not an error. */
-function enlarge(socket: Socket, log: Log): void {
-  const fd = process.platform === 'linux' ? fdOf(socket) : undefined;
-  if (fd !== undefined && forceBuffers(fd, BUFFER_BYTES) === undefined) return;
-  try {
-    socket.setRecvBufferSize(BUFFER_BYTES);
-    socket.setSendBufferSize(BUFFER_BYTES);
-  } catch (error) {
-    log('debug', 'udp.buffers-small', { error });
-  }
-}
-
-function applyMark(socket: Socket, mark: number, log: Log): void {
-  const fd = fdOf(socket);
-  const code = fd === undefined ? 'ENOTSUP' : markSocket(fd, mark);
+/** On Linux the descriptor is made by us, because dgram has no public way to set these options afterwards. */
+function address(options: {
+  readonly family: 4 | 6;
+  readonly port: number;
+  readonly mark: number | undefined;
+  readonly log: Log;
+}): BindOptions {
+  const { family, port, mark, log } = options;
+  if (process.platform !== 'linux')
+    return { port, address: family === 4 ? '0.0.0.0' : '::', exclusive: true };
+  const opened = openUdp({ family, port, mark, bufferBytes: BUFFER_BYTES });
+  if (!opened.ok) throw Object.assign(new Error(`${opened.step}: ${opened.code}`), { code: opened.code });
   // data-plane.md §1.10: go on without the mark where it is not permitted.
-  if (code !== undefined) log('warn', 'udp.unmarked', { code });
+  if (opened.unmarked !== undefined) log('warn', 'udp.unmarked', { code: opened.unmarked });
+  // Costs packets in a burst, not correctness.
+  if (opened.smallBuffers !== undefined) log('debug', 'udp.buffers-small', { code: opened.smallBuffers });
+  return { fd: opened.fd, exclusive: true };
 }
 
 class SystemSocket implements UdpSocket {

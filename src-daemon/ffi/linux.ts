@@ -19,12 +19,19 @@ const SO_RCVBUFFORCE = 33;
 const SO_MARK = 36;
 const SIOCSIFMTU = 0x8922;
 const AF_INET = 2;
+const AF_INET6 = 10;
 const SOCK_DGRAM = 2;
+const SO_SNDBUF = 7;
+const SO_RCVBUF = 8;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
+export const SOCKADDR_IN_BYTES = 16;
+export const SOCKADDR_IN6_BYTES = 28;
 /** struct ifreq: 16 bytes of name, then a union of 24. */
 export const IFREQ_BYTES = 40;
 const IFNAMSIZ = 16;
 /** struct ucred: pid, uid, gid. */
-const UCRED_BYTES = 12;
+export const UCRED_BYTES = 12;
 
 interface Calls {
   readonly open: (path: string, flags: number) => number;
@@ -33,6 +40,7 @@ interface Calls {
   readonly read: (fd: number, buffer: Uint8Array, length: number) => number;
   readonly write: (fd: number, buffer: Uint8Array, length: number) => number;
   readonly setsockopt: (fd: number, level: number, name: number, value: Uint8Array, length: number) => number;
+  readonly bind: (fd: number, address: Uint8Array, length: number) => number;
   readonly socket: (family: number, type: number, protocol: number) => number;
   readonly flock: (fd: number, operation: number) => number;
   readonly getsockopt: (
@@ -60,6 +68,7 @@ function calls(): Calls {
     setsockopt: self.func(
       'int setsockopt(int fd, int level, int name, const uint8_t *value, unsigned int length)',
     ),
+    bind: self.func('int bind(int fd, const uint8_t *address, unsigned int length)'),
     socket: self.func('int socket(int family, int type, int protocol)'),
     flock: self.func('int flock(int fd, int operation)'),
     getsockopt: self.func(
@@ -158,21 +167,63 @@ export function peerCredentials(fd: number): PeerCredentials | undefined {
   return { pid: view.getInt32(0, little), uid: view.getUint32(4, little), gid: view.getUint32(8, little) };
 }
 
-/** Marks what a socket sends, for policy routing (socket(7), SO_MARK); undefined when done, else the name of the error. */
-export function markSocket(fd: number, mark: number): string | undefined {
-  const value = new Uint8Array(Uint32Array.of(mark).buffer);
-  return calls().setsockopt(fd, SOL_SOCKET, SO_MARK, value, value.length) < 0 ? errnoName() : undefined;
+/** What `openUdp` made: a bound descriptor that the caller owns, and what the system would not grant. */
+export type UdpOpen =
+  | {
+      readonly ok: true;
+      readonly fd: number;
+      /** Name of the error, when the mark could not be set (it takes CAP_NET_ADMIN). */
+      readonly unmarked: string | undefined;
+      /** Name of the error, when buffers beyond net.core.{r,w}mem_max were refused (that takes CAP_NET_ADMIN too). */
+      readonly smallBuffers: string | undefined;
+    }
+  | { readonly ok: false; readonly step: 'socket' | 'bind'; readonly code: string };
+
+/** A non-blocking UDP socket of one family on all addresses, with options that Node cannot set (socket(7), ipv6(7)). */
+export function openUdp(options: {
+  readonly family: 4 | 6;
+  readonly port: number;
+  readonly mark: number | undefined;
+  readonly bufferBytes: number;
+}): UdpOpen {
+  const { family, port, mark, bufferBytes } = options;
+  const libc = calls();
+  const fd = libc.socket(family === 4 ? AF_INET : AF_INET6, SOCK_DGRAM | O_NONBLOCK | O_CLOEXEC, 0);
+  if (fd < 0) return { ok: false, step: 'socket', code: errnoName() };
+  if (family === 6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  const unmarked = mark === undefined ? undefined : setOption(fd, SOL_SOCKET, SO_MARK, mark);
+  const smallBuffers = enlarge(fd, bufferBytes);
+  const address = anyAddress(family, port);
+  if (libc.bind(fd, address, address.length) < 0) {
+    const code = errnoName();
+    libc.close(fd);
+    return { ok: false, step: 'bind', code };
+  }
+  return { ok: true, fd, unmarked, smallBuffers };
 }
 
-/**
- * Asks for socket buffers beyond net.core.{r,w}mem_max, which takes CAP_NET_ADMIN; undefined when done, else the name of
- * the error.
- */
-export function forceBuffers(fd: number, bytes: number): string | undefined {
-  const value = new Uint8Array(Uint32Array.of(bytes).buffer);
-  for (const name of [SO_RCVBUFFORCE, SO_SNDBUFFORCE])
-    if (calls().setsockopt(fd, SOL_SOCKET, name, value, value.length) < 0) return errnoName();
-  return undefined;
+function setOption(fd: number, level: number, name: number, value: number): string | undefined {
+  const bytes = new Uint8Array(Uint32Array.of(value).buffer);
+  return calls().setsockopt(fd, level, name, bytes, bytes.length) < 0 ? errnoName() : undefined;
+}
+
+function enlarge(fd: number, bytes: number): string | undefined {
+  const refused =
+    setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, bytes) ?? setOption(fd, SOL_SOCKET, SO_SNDBUFFORCE, bytes);
+  if (refused === undefined) return undefined;
+  // Within the limits, then.
+  setOption(fd, SOL_SOCKET, SO_RCVBUF, bytes);
+  setOption(fd, SOL_SOCKET, SO_SNDBUF, bytes);
+  return refused;
+}
+
+/** struct sockaddr_in or sockaddr_in6: family in the machine's order, port in the network's, the rest zero. */
+function anyAddress(family: 4 | 6, port: number): Uint8Array {
+  const address = new Uint8Array(family === 4 ? SOCKADDR_IN_BYTES : SOCKADDR_IN6_BYTES);
+  const view = new DataView(address.buffer);
+  view.setUint16(0, family === 4 ? AF_INET : AF_INET6, endianness());
+  view.setUint16(2, port);
+  return address;
 }
 
 /**
