@@ -1,8 +1,7 @@
 /** Encoding of nodes and peer changes as clients of the local API read them (localapi-and-daemon.md §2.8). */
 import { ZERO_NODE_KEY } from '../key/key.ts';
 import type { Node, PeerChange } from '../wire/node.ts';
-import { formatTime } from '../wire/scalars.ts';
-import { keep, omitEmpty } from './struct.ts';
+import { goTime, keep, omitEmpty } from './struct.ts';
 
 /** Times of the object, by how Go omits them; the schema turned them into ms. */
 const TIMES = new Set(['KeyExpiry', 'Created', 'LastSeen']);
@@ -14,7 +13,7 @@ const KEEP_ZERO = new Set(['AllowedIPs', 'Online', 'Hostinfo']);
 function encodeField(name: string, value: unknown): unknown {
   if (name === 'Key') return value ?? ZERO_NODE_KEY;
   if (ALWAYS.has(name)) return keep(value);
-  if (TIMES.has(name)) return typeof value === 'number' ? formatTime(value) : undefined;
+  if (TIMES.has(name)) return typeof value === 'number' ? goTime(value) : undefined;
   return KEEP_ZERO.has(name) ? value : omitEmpty(value);
 }
 

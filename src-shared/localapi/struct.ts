@@ -35,12 +35,13 @@ export const omitZero = (value: unknown): unknown => (isZero(value) ? undefined 
 /** A pointer or interface with `omitempty`/`omitzero`: dropped only when missing. */
 export const omitMissing = (value: unknown): unknown => value;
 
-/** `time.Time` without an omit rule: an unknown time is Go's zero time, never null. */
-export const goTime = (ms: number | undefined): string => formatTime(ms);
+/** `time.Time` without an omit rule: an unknown time is Go's zero time, never null; no needless zeros. */
+export const goTime = (ms: number | undefined): string =>
+  formatTime(ms).replace(/\.(\d*?)0*Z$/, (_all, digits: string) => (digits === '' ? 'Z' : `.${digits}Z`));
 
 /** `time.Time` with `omitzero`, or `*time.Time` with `omitempty`. */
 export const goTimeOrOmit = (ms: number | undefined): string | undefined =>
-  ms === undefined ? undefined : formatTime(ms);
+  ms === undefined ? undefined : goTime(ms);
 
 /** A node key without an omit rule: an unknown key is written as zeros. */
 export const nodeKeyText = (key: NodeKey | undefined): string => key ?? ZERO_NODE_KEY;
