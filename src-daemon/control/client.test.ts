@@ -280,7 +280,9 @@ test('a server that is not there is one clear error', async () => {
   const seen = start(server.url);
   seen.client.login({ interactive: false });
   await seen.until(() => seen.links.length === 1);
-  expect(seen.links[0]?.error).toBe(`dial control server ${server.url}: connection refused`);
+  expect(seen.links[0]?.error).toBe(
+    `dial control server ${server.url}: connection refused; check the address and that the server is running`,
+  );
 });
 
 test('a URL that is none is refused at once', () => {

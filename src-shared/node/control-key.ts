@@ -6,7 +6,7 @@ import type { MachineKey } from '../key/key.ts';
 import { parseJson } from '../wire/json.ts';
 import { keyResponse } from '../wire/register.ts';
 import { CAPABILITY_VERSION } from '../wire/scalars.ts';
-import { netErrorText } from './net-error.ts';
+import { codeOf, netErrorText } from './net-error.ts';
 
 const MAX_BODY = 64 * 1_024;
 const MAX_REDIRECTS = 5;
@@ -94,4 +94,21 @@ export const isTimeout = (reason: unknown): boolean =>
   reason instanceof DOMException && reason.name === 'TimeoutError';
 
 export const dialError = (server: URL, cause: unknown): RhumbError =>
-  new RhumbError('unavailable', `dial control server ${server.origin}: ${netErrorText(cause)}`, { cause });
+  new RhumbError(
+    'unavailable',
+    `dial control server ${server.origin}: ${netErrorText(cause)}${hint(cause)}`,
+    {
+      cause,
+    },
+  );
+
+const ADDRESS_TROUBLE = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ETIMEDOUT', 'EPROTO']);
+
+/** What the user can do about it. */
+function hint(cause: unknown): string {
+  const code = codeOf(cause) ?? '';
+  if (ADDRESS_TROUBLE.has(code) || isTimeout(cause) || code.startsWith('HPE_'))
+    return '; check the address and that the server is running';
+  if (code === 'EAI_AGAIN' || code === 'ENETUNREACH') return '; check the network connection';
+  return '';
+}

@@ -11,10 +11,11 @@ import { RecordOpener, RecordSealer } from '../crypto/noise-records.ts';
 import type { X25519Private } from '../crypto/x25519.ts';
 import { RhumbError } from '../errors.ts';
 import { keyBytes, type MachineKey } from '../key/key.ts';
-import { type DialPorts, dialPorts } from '../noise/dial-ports.ts';
+import { dialPorts } from '../noise/dial-ports.ts';
 import { HANDSHAKE_HEADER, splitFirstMessage, UPGRADE_PATH, UPGRADE_PROTOCOL } from '../noise/messages.ts';
 import { CAPABILITY_VERSION } from '../wire/scalars.ts';
 import { dialError } from './control-key.ts';
+import { type Raced, raceDial, type Via } from './dial-race.ts';
 import { noiseDuplex } from './noise-duplex.ts';
 
 export interface Ts2021DialOptions {
@@ -32,7 +33,7 @@ export interface Ts2021DialOptions {
 /** An open channel. Disposing ends it and everything on it. */
 export interface Ts2021Session extends AsyncDisposable {
   readonly session: ClientHttp2Session;
-  readonly via: 'http' | 'https';
+  readonly via: Via;
   /** The local address of the connection, for endpoint discovery and logs. */
   readonly localAddress: string | undefined;
   /** Resolves when the session is over, with the reason if there is one. */
@@ -40,8 +41,6 @@ export interface Ts2021Session extends AsyncDisposable {
 }
 
 const DIAL_TIMEOUT_MS = 10_000;
-/** How long plain HTTP may take before TLS is tried beside it. */
-const TLS_DELAY_MS = 500;
 const STREAM_WINDOW = 4 << 20;
 // Wide, so that a map stream nobody reads for a while does not hold up the other streams.
 const CONNECTION_WINDOW = 256 << 20;
@@ -49,11 +48,11 @@ const SESSION_MEMORY_MB = 64;
 const TCP_KEEPALIVE_MS = 30_000;
 const MAX_HEAD = 16 * 1_024;
 
-interface Shaken {
+interface Shaken extends Raced {
   readonly socket: Duplex;
   readonly keys: SessionKeys;
   readonly head: Uint8Array;
-  readonly via: 'http' | 'https';
+  readonly via: Via;
 }
 
 /** Rejects with one RhumbError that names the server, or with the signal's reason. */
@@ -62,7 +61,14 @@ export async function dialTs2021(options: Ts2021DialOptions): Promise<Ts2021Sess
   const limit = AbortSignal.timeout(options.timeoutMs ?? DIAL_TIMEOUT_MS);
   const signal = AbortSignal.any([options.signal, limit, stop.signal]);
   try {
-    return openSession(await race(dialPorts(options.serverUrl), options, signal));
+    const race = {
+      ports: dialPorts(options.serverUrl),
+      asked: options.serverUrl.protocol === 'https:' ? 'https' : 'http',
+      preferTls: options.preferTls === true,
+      clock: options.clock,
+      attempt: (via: Via, port: number, inner: AbortSignal) => attempt(via, port, options, inner),
+    } as const;
+    return openSession(await raceDial(race, signal));
   } catch (error) {
     if (options.signal.aborted) throw options.signal.reason;
     if (error instanceof RhumbError) throw error;
@@ -73,56 +79,9 @@ export async function dialTs2021(options: Ts2021DialOptions): Promise<Ts2021Sess
   }
 }
 
-/** Plain HTTP first, TLS after a head start or at its failure; the first complete handshake wins. */
-async function race(ports: DialPorts, options: Ts2021DialOptions, signal: AbortSignal): Promise<Shaken> {
-  const tlsPort = ports.tls;
-  if (tlsPort === undefined) return attempt('http', ports.plain, options, signal);
-  if (options.preferTls === true) {
-    // Some servers have no TLS at all, whatever the port table says: then plain HTTP is still worth a try.
-    return attempt('https', tlsPort, options, signal).catch((error: unknown) => {
-      signal.throwIfAborted();
-      return attempt('http', ports.plain, options, signal).catch((second: unknown) => {
-        throw options.serverUrl.protocol === 'https:' ? error : second;
-      });
-    });
-  }
-  const loser = new AbortController();
-  const both = AbortSignal.any([signal, loser.signal]);
-  const plain = attempt('http', ports.plain, options, both);
-  const headStart = options.clock.sleep(TLS_DELAY_MS, both);
-  const startTls = async (): Promise<Shaken> => {
-    const plainWon = await Promise.race([
-      plain.then(
-        () => true,
-        () => false,
-      ),
-      headStart.then(() => false),
-    ]);
-    if (plainWon) throw new RhumbError('conflict', 'plain HTTP was there first');
-    return attempt('https', tlsPort, options, both);
-  };
-  const tls = startTls();
-  try {
-    return await Promise.any([plain, tls]);
-  } catch (error) {
-    const failures = error instanceof AggregateError ? error.errors : [error];
-    // What the user asked for is what they want to hear about.
-    throw options.serverUrl.protocol === 'https:' ? failures[1] : failures[0];
-  } finally {
-    loser.abort();
-    // Both may have shaken hands in the same turn: the one that is not used must not stay open.
-    const winner = await Promise.any([plain, tls]).catch(() => undefined);
-    for (const other of [plain, tls])
-      other.then(
-        (shaken) => shaken !== winner && shaken.socket.destroy(),
-        () => undefined,
-      );
-  }
-}
-
 /** One connection with its own fresh initiation, up to the verified response. */
 async function attempt(
-  via: 'http' | 'https',
+  via: Via,
   port: number,
   options: Ts2021DialOptions,
   signal: AbortSignal,
@@ -138,7 +97,7 @@ async function attempt(
     const keys = initiator.finish(first.message);
     if (keys === undefined)
       throw refused(options.serverUrl, 'the Noise handshake failed; its key may have changed');
-    return { socket, keys, head: first.rest, via };
+    return { socket, keys, head: first.rest, via, close: () => socket.destroy() };
   } catch (error) {
     socket.destroy();
     throw error;
@@ -149,7 +108,7 @@ const refused = (server: URL, why: string): RhumbError =>
   new RhumbError('protocol', `control server ${server.origin}: ${why}`);
 
 function upgrade(
-  via: 'http' | 'https',
+  via: Via,
   port: number,
   initiator: Initiator,
   server: URL,

@@ -359,7 +359,7 @@ describe('the client', () => {
       thing.close();
     });
     await expect(dial(new URL(`http://127.0.0.1:${dead}`))).rejects.toThrow(
-      `dial control server http://127.0.0.1:${dead}: connection refused`,
+      `dial control server http://127.0.0.1:${dead}: connection refused; check the address and that the server is running`,
     );
     const mute = await listen(createServer(() => undefined));
     await expect(dial(new URL(`http://127.0.0.1:${mute}`), { timeoutMs: 40 })).rejects.toThrow('timed out');
@@ -441,7 +441,9 @@ test('TLS is tried when plain HTTP fails, whatever the certificate: the handshak
     }),
   );
   const port = await listen(server);
-  const session = await dial(new URL(`https://127.0.0.1:${port}`), { preferTls: true });
-  expect(session.via).toBe('https');
-  expect((await post(session, utf8('over TLS'))).body.toString()).toBe('over TLS');
+  for (const preferTls of [true, false]) {
+    const session = await dial(new URL(`https://127.0.0.1:${port}`), { preferTls });
+    expect(session.via).toBe('https');
+    expect((await post(session, utf8('over TLS'))).body.toString()).toBe('over TLS');
+  }
 });
