@@ -29,8 +29,9 @@ import { watchNetlink } from './netmon/netlink.ts';
 import { NetworkMonitor } from './netmon/network-monitor.ts';
 import { readSnapshot } from './netmon/snapshot.ts';
 import { cleanup, LinuxRouter } from './router/linux.ts';
+import { chooseDiscoKey, type DiscoKeyChoice } from './store/disco-key.ts';
 import { lockState } from './store/lock.ts';
-import { FileMapCache } from './store/map-cache.ts';
+import { FileMapCache, type MapCache } from './store/map-cache.ts';
 import { FileStore, makeStateDir, memoryStore, type StateStore } from './store/state-store.ts';
 
 export interface System {
@@ -66,21 +67,16 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
   });
   await cleanUp(options, system);
   const engine = await startEngine(options, system, parts);
-  const plane = openPlane(options, engine, system, (error) => broken.reject(error));
+  const mapCache = openMapCache(options, system);
+  const disco = await chooseDiscoKey(store, (await mapCache.read()) !== undefined, generatePrivate);
+  const plane = openPlane(options, engine, disco, system, (error) => broken.reject(error));
   parts.use(plane);
 
   backend = await Backend.open({
     ...system,
     version: longVersion(),
     profiles,
-    mapCache:
-      options.statePath === undefined
-        ? noMapCache
-        : new FileMapCache(
-            options.statePath.replace(/(\.state)?$/, '.map.json'),
-            clock,
-            log.child({ mod: 'map-cache' }),
-          ),
+    mapCache,
     mapCodec: { encode: encodeNetworkMap, decode: decodeNetworkMap },
     plane,
     openControl: (setup, events) =>
@@ -169,9 +165,19 @@ async function startEngine(
   return engine;
 }
 
+function openMapCache({ statePath }: DaemonOptions, { clock, log }: System): MapCache {
+  if (statePath === undefined) return noMapCache;
+  return new FileMapCache(
+    statePath.replace(/(\.state)?$/, '.map.json'),
+    clock,
+    log.child({ mod: 'map-cache' }),
+  );
+}
+
 function openPlane(
   options: DaemonOptions,
   engine: PacketEngine,
+  disco: DiscoKeyChoice,
   system: System,
   lost: (error: RhumbError) => void,
 ): TunnelPlane {
@@ -185,7 +191,8 @@ function openPlane(
     ...system,
     engine,
     router,
-    discoPrivate: generatePrivate(),
+    discoPrivate: disco.key,
+    isResumed: disco.isKept,
     // Nothing can be saved then: the service manager starts everything anew.
     deviceLost: (detail) => lost(new RhumbError('unavailable', `the tunnel device is gone: ${detail}`)),
   });
@@ -227,7 +234,7 @@ function credentialsOf(socket: Socket): PeerCredentials | undefined {
   return typeof fd === 'number' && fd >= 0 ? peerCredentials(fd) : undefined;
 }
 
-const noMapCache = {
+const noMapCache: MapCache = {
   read: async () => undefined,
   put: () => undefined,
   clear: async () => undefined,

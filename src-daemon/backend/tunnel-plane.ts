@@ -29,6 +29,8 @@ export const TUNNEL_MTU = 1_280;
 
 /** Traffic in this time makes a peer count as active (localapi-and-daemon.md §2.3). */
 const ACTIVE_MS = 120_000;
+/** No peer sends with a session older than this (WireGuard paper §6.1: reject after 180 s). */
+const STALE_SESSION_MS = 180_000;
 
 export interface TunnelPlaneDeps {
   /** Started already. */
@@ -38,8 +40,9 @@ export interface TunnelPlaneDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  /** New for each start of the daemon and never stored. */
   readonly discoPrivate: PrivateKey;
+  /** The disco key is that of an earlier run, so peers can't tell that we started anew. */
+  readonly isResumed: boolean;
   /** The TUN device can't be used any more. */
   readonly deviceLost: (detail: string) => void;
 }
@@ -49,6 +52,8 @@ export class TunnelPlane implements DataPlane {
   readonly #log: Log;
   readonly #ids = new PeerIds();
   readonly #magicsock: Magicsock;
+  readonly #startedMs: number;
+  readonly #renewed = new Set<PeerId>();
   #tunnel: Tunnel | undefined;
   #events: PlaneEvents | undefined;
   #onInner: ((from: NodeKey, packet: Uint8Array) => void) | undefined;
@@ -57,9 +62,13 @@ export class TunnelPlane implements DataPlane {
     this.#deps = deps;
     this.#log = deps.log;
     const { engine, clock, log, discoPrivate } = deps;
+    this.#startedMs = engine.nowMs();
     this.#magicsock = new Magicsock({
       sendUdp: (to, data) => void engine.inject([{ kind: 'udp', to, data }]),
-      setPath: (peer, path) => engine.apply([{ op: 'path-set', peer, path }]),
+      setPath: (peer, path) => {
+        engine.apply([{ op: 'path-set', peer, path }]);
+        if (path.mode === 'direct') this.#renewSession(peer);
+      },
       activity: (peers) => engine.peers(peers),
       nowMs: () => engine.nowMs(),
       clock,
@@ -253,6 +262,18 @@ export class TunnelPlane implements DataPlane {
       default:
         record satisfies never;
     }
+  }
+
+  /**
+   * After a restart a peer may still send with a session that we have lost, and would notice only after 15 s. Its disco
+   * ping shows that it means us, so we start a new session at once.
+   */
+  #renewSession(peer: PeerId): void {
+    if (!this.#deps.isResumed || this.#renewed.has(peer)) return;
+    if (this.#deps.engine.nowMs() - this.#startedMs > STALE_SESSION_MS) return;
+    this.#renewed.add(peer);
+    if (this.#tunnel?.peerStatus(peer)?.state === 'none')
+      this.#deps.engine.apply([{ op: 'send-keepalive', peer }]);
   }
 
   #isActive(activity: PeerActivity): boolean {
