@@ -5,9 +5,9 @@
  * takes 2 to 3 µs where node:crypto takes 3.5 to 4; at 1280 bytes it is 13 to 18 against 5 to 6.5.
  */
 
-import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
 import { ChaCha20Poly1305 } from '@stablelib/chacha20poly1305';
-import { copyOf } from '#shared/bytes/bytes.ts';
+import { assert } from '#shared/errors.ts';
 import { DATA_HEADER, DATA_OVERHEAD } from '../wireguard/constants.ts';
 import { MessageType } from '../wireguard/messages.ts';
 
@@ -17,13 +17,14 @@ const OPTIONS = { authTagLength: TAG } as const;
 const SMALL = 128;
 
 export class DirectionCipher {
-  readonly #key: Uint8Array;
+  /** A KeyObject: with plain bytes Node 24 takes 12 to 16 µs more per packet to find out that they are none. */
+  #key: KeyObject | undefined;
   readonly #small: ChaCha20Poly1305;
   readonly #nonce = new Uint8Array(12);
 
   /** Copies the key. */
   constructor(key: Uint8Array) {
-    this.#key = copyOf(key);
+    this.#key = createSecretKey(key);
     this.#small = new ChaCha20Poly1305(key);
   }
 
@@ -43,7 +44,7 @@ export class DirectionCipher {
       this.#small.seal(this.#nonce, plaintext, undefined, out.subarray(DATA_HEADER));
       return out;
     }
-    const cipher = createCipheriv(ALGORITHM, this.#key, this.#nonce, OPTIONS);
+    const cipher = createCipheriv(ALGORITHM, this.#held(), this.#nonce, OPTIONS);
     cipher.update(plaintext).copy(out, DATA_HEADER);
     cipher.final();
     cipher.getAuthTag().copy(out, DATA_HEADER + size);
@@ -56,7 +57,7 @@ export class DirectionCipher {
     this.#setNonce(high, low);
     if (end - DATA_HEADER <= SMALL)
       return this.#small.open(this.#nonce, datagram.subarray(DATA_HEADER)) ?? undefined;
-    const decipher = createDecipheriv(ALGORITHM, this.#key, this.#nonce, OPTIONS);
+    const decipher = createDecipheriv(ALGORITHM, this.#held(), this.#nonce, OPTIONS);
     decipher.setAuthTag(datagram.subarray(end));
     const plaintext = decipher.update(datagram.subarray(DATA_HEADER, end));
     // node:crypto tells of a wrong tag in no other way than by throwing.
@@ -69,8 +70,14 @@ export class DirectionCipher {
   }
 
   wipe(): void {
-    this.#key.fill(0);
+    // Node wipes the memory of a KeyObject when it goes.
+    this.#key = undefined;
     this.#small.clean();
+  }
+
+  #held(): KeyObject {
+    assert(this.#key !== undefined, 'a wiped key is not used');
+    return this.#key;
   }
 
   #setNonce(high: number, low: number): void {

@@ -120,8 +120,10 @@ export function closeFd(fd: number): void {
 export function readFd(fd: number, buffer: Uint8Array, size: number = buffer.length): number | string {
   const count = calls().read(fd, buffer, size);
   if (count >= 0) return count;
-  const code = errnoName();
-  return code === 'EAGAIN' || code === 'EWOULDBLOCK' || code === 'EINTR' ? 0 : code;
+  // Ends every drain of a device, so told by number.
+  const { errno } = koffi.os;
+  const number = koffi.errno();
+  return number === errno['EAGAIN'] || number === errno['EINTR'] ? 0 : errnoName();
 }
 
 /** Writes the first `size` bytes as one packet; undefined when it went, else the name of the error. */
