@@ -127,6 +127,67 @@ describe('up', () => {
     expect(daemon.sequence).toContain('POST login-interactive');
   });
 
+  const failing = (why: string) =>
+    ({
+      Health: {
+        Warnings: {
+          'login-state': {
+            WarnableCode: 'login-state',
+            Severity: 'medium',
+            Title: 'Logged out',
+            Text: 'You are logged out.',
+            BrokenSince: undefined,
+            Args: { error: why },
+            DependsOn: undefined,
+            ImpactsConnectivity: false,
+            PrimaryAction: undefined,
+            ETag: '',
+          },
+        },
+      },
+    }) as const;
+
+  test('tells why a login fails while it waits, each reason once', async () => {
+    const { exit, err } = await withDaemon(['up', '--login-server', SERVER], {
+      behaviour: {
+        login: (fake) => {
+          for (const why of ['connection refused', 'connection refused', 'no route']) fake.send(failing(why));
+          fake.enter('Running');
+        },
+      },
+    });
+    expect({ exit, err }).toEqual({
+      exit: 0,
+      err: "can't log in: connection refused; still trying\ncan't log in: no route; still trying\n",
+    });
+  });
+
+  test('with --timeout gives the last reason in its error', async () => {
+    const clock = testClock();
+    let seen = '';
+    const { exit } = await withDaemon(['up', '--login-server', SERVER, '--timeout=5s'], {
+      world: {
+        clock,
+        err: (text) => {
+          seen += text;
+          // Asked for approval, it has read the reason, which came before.
+          if (text.includes('approve')) clock.expire();
+        },
+      },
+      behaviour: {
+        login: (fake) => {
+          fake.send(failing('connection refused'));
+          fake.enter('NeedsMachineAuth');
+        },
+      },
+    });
+    expect(exit).toBe(1);
+    expect(seen).not.toContain('still trying');
+    expect(seen).toMatch(
+      /\ntimeout waiting for Rhumb to enter a Running state: connection refused; check health/,
+    );
+  });
+
   test('notices that the daemon went away', async () => {
     const { exit, err } = await withDaemon(['up', '--login-server', SERVER], {
       behaviour: { login: (fake) => fake.endWatches() },

@@ -15,6 +15,8 @@ export interface Waiting {
   readonly controlUrl: string;
   /** The machine already waits for approval, and no message will say so. */
   readonly waitsForApproval: boolean;
+  /** Called with why a login fails, each reason once; the daemon goes on trying. */
+  readonly onTrouble: (why: string) => void;
 }
 
 interface Progress {
@@ -23,6 +25,7 @@ interface Progress {
   /** The user was told to do something, so tell when it is done. */
   hasPrinted: boolean;
   lastUrl: string;
+  lastTrouble: string;
 }
 
 const isOn = (flags: FlagValues, name: string): boolean => flags.has(name) && flags.bool(name);
@@ -38,6 +41,7 @@ export async function waitUntilUp(
     waitsForNewKey: isOn(waiting.flags, 'force-reauth'),
     hasPrinted: false,
     lastUrl: '',
+    lastTrouble: '',
   };
   if (waiting.waitsForApproval) tellApproval(context, waiting, progress);
   for await (const message of messages) {
@@ -54,6 +58,12 @@ export async function waitUntilUp(
 function note(context: Context, message: Notify, waiting: Waiting, progress: Progress): void {
   if (message.ErrMessage !== undefined)
     throw new RhumbError('unavailable', `backend error: ${message.ErrMessage}`);
+  // The error itself: the text around it says that the user is logged out, who is just logging in.
+  const trouble = message.Health?.Warnings?.['login-state']?.Args?.['error'] ?? '';
+  if (trouble !== '' && trouble !== progress.lastTrouble) {
+    progress.lastTrouble = trouble;
+    waiting.onTrouble(trouble);
+  }
   if (message.State === State.NeedsMachineAuth) tellApproval(context, waiting, progress);
   if (message.State !== undefined) progress.isRunning = message.State === State.Running;
   const key = message.SelfChange?.Key;

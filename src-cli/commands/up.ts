@@ -9,7 +9,7 @@ import { acceptRiskFlag, confirmLosingSsh } from './risk.ts';
 import type { Command, Flag, FlagValues, Input } from './spec.ts';
 import { prefsFromFlags } from './up-prefs.ts';
 import { planUp, type UpPlan } from './up-rule.ts';
-import { waitUntilUp } from './up-wait.ts';
+import { type Waiting, waitUntilUp } from './up-wait.ts';
 import { upWarnings, warnAboutRoutes } from './warnings.ts';
 
 /** Flags of both commands that are no preferences. */
@@ -120,15 +120,23 @@ async function carryOut(context: Context, flags: FlagValues, situation: Situatio
     return;
   }
   const timeoutMs = flags.number('timeout');
-  if (timeoutMs <= 0) return await connect(context, flags, situation, context.signal);
+  if (timeoutMs <= 0) {
+    const onTrouble = (why: string): void => context.err(`can't log in: ${why}; still trying\n`);
+    await connect(context, flags, { ...situation, onTrouble }, context.signal);
+    return;
+  }
+  let trouble = '';
+  const onTrouble = (why: string): void => {
+    trouble = `: ${why}`;
+  };
   const done = await withTimeout(context, timeoutMs, async (signal) => {
-    await connect(context, flags, situation, signal);
+    await connect(context, flags, { ...situation, onTrouble }, signal);
     return true;
   });
   if (done === undefined)
     throw new RhumbError(
       'timeout',
-      'timeout waiting for Rhumb to enter a Running state; check health with "rhumb status"',
+      `timeout waiting for Rhumb to enter a Running state${trouble}; check health with "rhumb status"`,
     );
 }
 
@@ -158,7 +166,7 @@ async function confirmRisks(
 async function connect(
   context: Context,
   flags: FlagValues,
-  { plan, status, current, authKey }: Situation,
+  { plan, status, current, authKey, onTrouble }: Situation & Pick<Waiting, 'onTrouble'>,
   signal: AbortSignal,
 ): Promise<void> {
   const { api } = context;
@@ -178,6 +186,7 @@ async function connect(
     status,
     controlUrl: plan.kind === 'start' ? plan.prefs.ControlURL : current.ControlURL,
     waitsForApproval: plan.kind === 'simple' && status.BackendState === 'NeedsMachineAuth',
+    onTrouble,
   });
 }
 
