@@ -150,6 +150,8 @@ export class Host {
     const times = ['-c', `${count}`, '-i', '0.02', '-W', `${waitMs / 1_000}`, '-s', `${size}`];
     const { stdout, stderr, code } = await this.exec(['ping', '-n', ...times, to], { mayFail: true });
     const counts = /(\d+) packets transmitted, (\d+) received/.exec(stdout);
+    // Without a route nothing is sent at all.
+    if (/unreachable|No route/.test(stderr)) return { sent: 0, received: 0, averageMs: undefined };
     if (counts === null)
       throw new RhumbError('unavailable', `ping ${to} on ${this.name}: exit ${code}: ${stderr}`);
     const average = /= [\d.]+\/([\d.]+)\//.exec(stdout)?.[1];

@@ -2,7 +2,7 @@
 import { Control, type Settings } from './control.ts';
 import { Daemon } from './daemon.ts';
 import type { Lab, Switch } from './lab.ts';
-import { clock, must } from './wait.ts';
+import { clock, must, until } from './wait.ts';
 
 export interface Network {
   readonly lan: Switch;
@@ -47,6 +47,10 @@ export async function reachEachOther(a: Daemon, b: Daemon): Promise<number> {
 
 async function reaches(from: Daemon, to: Daemon, family: 0 | 1): Promise<void> {
   const address = (await to.addresses())[family];
-  const { received } = await from.host.ping(address, { waitMs: 5_000 });
-  must(received === 1, `${from.host.name} does not reach ${to.host.name} at ${address}`);
+  // A peer is in the status a moment before its route is in the kernel; from then on no packet may be lost.
+  const reply = await until(`${from.host.name} to have a route to ${address}`, async () => {
+    const tried = await from.host.ping(address, { waitMs: 5_000 });
+    return tried.sent > 0 && tried;
+  });
+  must(reply.received === 1, `${from.host.name} does not reach ${to.host.name} at ${address}`);
 }

@@ -32,7 +32,6 @@ async function run(lab: Lab): Promise<Record<string, number>> {
   await gamma.process.kill();
   const began = clock.monotonic();
   await gamma.run();
-  await gamma.running();
   await reachEachOther(gamma, alpha);
   const daemonBackMs = clock.monotonic() - began;
 
