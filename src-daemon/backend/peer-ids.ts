@@ -1,6 +1,6 @@
-/** Numbers of peers in the engine: one per node key, kept as long as that key is wanted. */
+/** Numbers of peers in the engine: one per node key, kept as long as that key is wanted and its machine runs on. */
 import { RhumbError } from '#shared/errors.ts';
-import type { NodeKey } from '#shared/key/key.ts';
+import type { DiscoKey, NodeKey } from '#shared/key/key.ts';
 import type { PeerId } from '../engine/types.ts';
 
 /** The engine's largest peer number. */
@@ -9,17 +9,27 @@ const MAX_ID = 2 ** 20;
 export class PeerIds {
   #ids = new Map<NodeKey, PeerId>();
   #keys = new Map<PeerId, NodeKey>();
+  readonly #disco = new Map<NodeKey, DiscoKey>();
   #last = 0;
 
-  /** Makes `keys` the whole list; numbers of keys that stay are kept. */
-  assign(keys: readonly NodeKey[]): ReadonlyMap<NodeKey, PeerId> {
-    const wanted = new Set(keys);
+  /**
+   * Makes `peers` the whole list; numbers of peers that stay are kept. A peer with another disco key has started anew and
+   * lost its sessions: it gets another number, so that ours of the old one end at once and not after 15 s of silence.
+   */
+  assign(
+    peers: readonly { readonly nodeKey: NodeKey; readonly discoKey: DiscoKey | undefined }[],
+  ): ReadonlyMap<NodeKey, PeerId> {
+    const wanted = new Map(peers.map(({ nodeKey, discoKey }) => [nodeKey, discoKey]));
     for (const [key, id] of this.#ids) {
-      if (wanted.has(key)) continue;
+      const [before, after] = [this.#disco.get(key), wanted.get(key)];
+      const isAnew = before !== undefined && after !== undefined && before !== after;
+      if (wanted.has(key) && !isAnew) continue;
       this.#ids.delete(key);
       this.#keys.delete(id);
+      this.#disco.delete(key);
     }
-    for (const key of wanted) {
+    for (const [key, discoKey] of wanted) {
+      if (discoKey !== undefined) this.#disco.set(key, discoKey);
       if (this.#ids.has(key)) continue;
       const id = this.#next();
       this.#ids.set(key, id);

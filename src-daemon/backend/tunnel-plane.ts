@@ -70,6 +70,7 @@ export class TunnelPlane implements DataPlane {
         if (path.mode === 'direct') this.#renewSession(peer);
       },
       activity: (peers) => engine.peers(peers),
+      met: (peer) => this.#tunnel?.reached(peer),
       nowMs: () => engine.nowMs(),
       clock,
       log: log.child({ mod: 'magicsock' }),
@@ -173,7 +174,7 @@ export class TunnelPlane implements DataPlane {
     const { engine, router } = this.#deps;
     const tunnel = this.#tunnelWith(config.privateKey);
     this.#magicsock.setNodeKey(nodeKeyFrom(publicOf(config.privateKey)));
-    const ids = this.#ids.assign(config.peers.map(({ nodeKey }) => nodeKey));
+    const ids = this.#ids.assign(config.peers);
     const peers = config.peers.map((peer) => ({ ...peer, id: ids.get(peer.nodeKey) as PeerId }));
     engine.apply([{ op: 'local-ips', own: config.addresses.map(withoutBits), service: [] }]);
     tunnel.setPeers(peers.map(tunnelPeer));
