@@ -110,6 +110,13 @@ export class Tunnel implements AsyncDisposable {
     return this.#core.status(peer, this.#moment());
   }
 
+  /** The peer was looking for us and a path to it is proven: a handshake that is stuck or missing is tried at once. */
+  reached(peer: PeerId): void {
+    if (this.#isClosed) return;
+    this.#carryOut(this.#core.reached(peer, this.#moment()));
+    this.#plan();
+  }
+
   /** The engine's counters and those of the handshakes. */
   stats(): EngineStats {
     const stats: Record<string, bigint> = { ...this.#engine.stats() };

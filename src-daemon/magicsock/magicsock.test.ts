@@ -38,6 +38,7 @@ class Host {
   readonly magicsock: Magicsock;
   readonly paths = new Map<number, EnginePath>();
   readonly received: number[] = [];
+  met = 0;
   readonly #wire: Wire;
   #addresses: readonly string[];
   #lastTx = 0;
@@ -50,6 +51,7 @@ class Host {
       sendUdp: (to, datagram) => this.#send(to, datagram),
       setPath: (peer, path) => void this.paths.set(peer, path),
       activity: (peers) => peers.map((peer) => ({ peer, lastTxAny: this.#lastTx, lastRxAny: this.#lastRx })),
+      met: () => void this.met++,
       nowMs: () => wire.clock.monotonic(),
       clock: wire.clock,
       log: silent,
@@ -215,7 +217,32 @@ describe('finding a path', () => {
   });
 });
 
+describe('meeting', () => {
+  test('both sides are told once when one finds the other', async () => {
+    const { wire, a, b } = pair();
+    a.traffic();
+    await wire.clock.advance(50);
+    expect([a.met, b.met]).toEqual([0, 0]);
+    await wire.clock.advance(50);
+    expect([a.met, b.met]).toEqual([1, 1]);
+  });
+
+  test('a session that goes on is no meeting', async () => {
+    const scene = pair();
+    await talk(scene, 60_000);
+    expect([scene.a.met, scene.b.met]).toEqual([1, 1]);
+  });
+});
+
 describe('keeping a path', () => {
+  test('an engine that forgot the path is told again when it asks', async () => {
+    const scene = pair();
+    await talk(scene, 1_000);
+    scene.a.paths.clear();
+    scene.a.traffic();
+    expect(scene.a.path).toBe('192.0.2.2');
+  });
+
   test('ten idle minutes send nothing and wait for nothing', async () => {
     const scene = pair();
     await talk(scene, 5_000);

@@ -38,6 +38,8 @@ export interface MagicsockDeps {
   /** Only called for peers of the last `setPeers`: the engine must know them first. */
   setPath(peer: PeerId, path: EnginePath): void;
   activity(peers: readonly PeerId[]): readonly Activity[];
+  /** The peer was looking for us and a path is proven: a handshake that is stuck or missing would succeed now. */
+  met(peer: PeerId): void;
   /** Engine clock. */
   nowMs(): number;
   readonly clock: Clock;
@@ -167,7 +169,11 @@ export class Magicsock implements AsyncDisposable {
   /** The engine has traffic for the peer: it became active, or waits for a path. */
   wantPath(id: PeerId): void {
     const peer = this.#peers.get(id);
-    if (peer?.machine.kind === 'plain')
+    if (peer === undefined) return;
+    // An engine that made the peer anew (its flags changed) has forgotten the path; saying it again costs nothing.
+    const known = currentOf(peer);
+    if (known !== undefined) this.#deps.setPath(id, { mode: 'direct', direct: known });
+    if (peer.machine.kind === 'plain')
       this.#setPlain(peer, plainSending(peer.machine.state, this.#deps.nowMs()));
     else this.#step(id, { type: 'send' });
   }
@@ -331,6 +337,9 @@ export class Magicsock implements AsyncDisposable {
         case 'path':
           this.#setPath(peer, effect.direct, effect.latencyMs);
           break;
+        case 'met':
+          this.#deps.met(id);
+          break;
         case 'answer':
           this.#waiting.get(effect.ticket)?.resolve({ endpoint: effect.from, latencyMs: effect.latencyMs });
           break;
@@ -406,6 +415,11 @@ export class Magicsock implements AsyncDisposable {
   #count(name: string): void {
     this.#counters.set(name, (this.#counters.get(name) ?? 0) + 1);
   }
+}
+
+function currentOf({ machine }: Peer): SockAddr | undefined {
+  if (machine.kind === 'plain') return machine.state.current;
+  return machine.state.best.kind === 'direct' ? machine.state.best.addr : undefined;
 }
 
 function bytesOf(txId: string): Uint8Array {

@@ -11,14 +11,18 @@
  * doubted address stays in use, because the alternative is to drop.
  *
  * The first packet: while no path is known the engine holds the handshake back and nothing is sent to unproven
- * addresses. Spraying handshakes would save nothing: the answer needs a path too, an official responder without one
- * drops it, and then 5 s pass until the initiator may retry; a ping and its pong take one round trip, under a
- * millisecond on a LAN, and open both directions.
+ * addresses. Spraying handshakes would save nothing: the answer needs a path too, and a ping and its pong take one round
+ * trip, under a millisecond on a LAN, and open both directions. Official peers without a relay drop the handshake message
+ * for which they have no path yet and repeat it after 5 s; so when a peer that was looking for us and we have found each
+ * other, the tunnel is told ('met') and tries at once: 0.1 s instead of 5 s to the first answer.
  */
 import { formatSockAddr, type SockAddr } from '#shared/ip/address.ts';
 import { type Candidate, forgotten, isUsable, newCandidate } from './candidate.ts';
 import * as path from './path-types.ts';
 import { isBetter } from './quality.ts';
+
+/** What the peer's own work on a handshake may take. */
+const MEETING_DELAY_MS = 50;
 
 type Direct = Extract<path.Best, { kind: 'direct' }>;
 
@@ -29,6 +33,7 @@ interface Draft {
   best: path.Best;
   session: path.Session;
   lastBurstMs: number | undefined;
+  meeting: path.Meeting;
   readonly effects: path.PathEffect[];
   readonly context: path.PathContext;
 }
@@ -39,6 +44,7 @@ export const initialPath = (): path.PathState => ({
   best: { kind: 'none' },
   session: { kind: 'idle' },
   lastBurstMs: undefined,
+  meeting: { kind: 'never' },
 });
 
 export function step(
@@ -74,6 +80,7 @@ export function wakeAt(state: path.PathState, nowMs: number): number | undefined
   for (const ping of state.pings.values()) at = Math.min(at, ping.atMs + path.PING_TIMEOUT_MS);
   if (state.best.kind === 'direct' && state.best.check.kind === 'waiting')
     at = Math.min(at, state.best.check.dueMs);
+  if (state.meeting.kind === 'soon') at = Math.min(at, state.meeting.dueMs);
   if (state.session.kind === 'active') {
     at = Math.min(at, state.session.beatAtMs);
     if (!isTrusted(state.best, nowMs))
@@ -156,8 +163,10 @@ function touchSession(draft: Draft): void {
 
 function pingIn(draft: Draft, from: SockAddr, txId: path.TxId): void {
   if (draft.candidates.get(formatSockAddr(from))?.heardTxId === txId) return;
+  const wasSilent = isSilent(draft);
   const candidate = heard(draft, from, txId);
   if (candidate === undefined) return;
+  if (wasSilent && isConfirmed(candidate, draft.context.nowMs)) meet(draft, candidate.latencyMs ?? 0);
   draft.effects.push({ do: 'pong', to: from, txId });
   triggeredCheck(draft, candidate);
 }
@@ -186,9 +195,8 @@ function heard(draft: Draft, from: SockAddr, txId: path.TxId | undefined): Candi
  */
 function triggeredCheck(draft: Draft, candidate: Candidate): void {
   const { nowMs } = draft.context;
-  const isConfirmed = candidate.answeredAtMs !== undefined && nowMs - candidate.answeredAtMs < path.TRUST_MS;
   const isRecent = candidate.pingedAtMs !== undefined && nowMs - candidate.pingedAtMs < path.TRIGGERED_MS;
-  if (isConfirmed || isRecent) return;
+  if (isConfirmed(candidate, nowMs) || isRecent) return;
   sendPing(draft, candidate.addr, { kind: 'discovery' });
   if (
     draft.best.kind === 'direct' &&
@@ -196,6 +204,23 @@ function triggeredCheck(draft: Draft, candidate: Candidate): void {
     !justAnswered(draft, draft.best)
   )
     sendPing(draft, draft.best.addr, { kind: 'heartbeat' });
+}
+
+const isConfirmed = ({ answeredAtMs }: Candidate, nowMs: number): boolean =>
+  answeredAtMs !== undefined && nowMs - answeredAtMs < path.TRUST_MS;
+
+function isSilent(draft: Draft): boolean {
+  for (const { heardAtMs } of draft.candidates.values())
+    if (heardAtMs !== undefined && draft.context.nowMs - heardAtMs < path.SILENT_MS) return false;
+  return true;
+}
+
+/** Two round trips are enough for a handshake that nobody dropped. */
+function meet(draft: Draft, latencyMs: number): void {
+  const { nowMs } = draft.context;
+  if (draft.meeting.kind === 'soon') return;
+  if (draft.meeting.kind === 'past' && nowMs - draft.meeting.atMs < path.MEETING_MS) return;
+  draft.meeting = { kind: 'soon', dueMs: nowMs + MEETING_DELAY_MS + 2 * latencyMs };
 }
 
 const justAnswered = (draft: Draft, best: Direct): boolean =>
@@ -215,6 +240,8 @@ function pongIn(draft: Draft, txId: path.TxId): void {
   const key = formatSockAddr(to);
   const candidate = draft.candidates.get(key);
   if (candidate === undefined) return;
+  const wasHeard = candidate.heardAtMs !== undefined && nowMs - candidate.heardAtMs < path.SILENT_MS;
+  if (wasHeard && !isConfirmed(candidate, nowMs)) meet(draft, latencyMs);
   draft.candidates.set(key, { ...candidate, answeredAtMs: nowMs, latencyMs, tries: 0 });
   const { best } = draft;
   const isBest = best.kind === 'direct' && isSame(best.addr, to);
@@ -233,6 +260,10 @@ function tick(draft: Draft, lastSendMs: number): void {
   for (const [txId, ping] of draft.pings)
     if (nowMs >= ping.atMs + path.PING_TIMEOUT_MS) draft.pings.delete(txId);
   judgeBest(draft);
+  if (draft.meeting.kind === 'soon' && nowMs >= draft.meeting.dueMs) {
+    draft.meeting = { kind: 'past', atMs: nowMs };
+    draft.effects.push({ do: 'met' });
+  }
   if (draft.session.kind !== 'active') return;
   if (nowMs >= draft.session.beatAtMs)
     beat(draft, Math.max(Math.min(lastSendMs, nowMs), draft.session.lastSendMs));

@@ -23,6 +23,10 @@ export const TRIGGERED_MS = 500;
 export const GOOD_ENOUGH_MS = 5;
 /** … and a slower one is compared anew this often. */
 export const UPGRADE_MS = 60_000;
+/** After a peer was silent for this long its ping begins a search for us; its heartbeats come each 3 s. */
+export const SILENT_MS = 4_000;
+/** At most one meeting in this time. */
+export const MEETING_MS = 5_000;
 export const MAX_CANDIDATES = 100;
 /** Outstanding pings of one peer; only a flood of requests by the local API could reach it. */
 export const MAX_PINGS = 1_000;
@@ -47,6 +51,16 @@ export type Session =
   | { readonly kind: 'idle' }
   | { readonly kind: 'active'; readonly lastSendMs: number; readonly beatAtMs: number };
 
+/**
+ * A peer looks for us and both directions have just been proven: soon after, when an ordinary handshake would be over,
+ * the tunnel is told. Official peers without a relay drop their first handshake message (or their answer to ours) for
+ * want of a path, and it would be repeated only after 5 s.
+ */
+export type Meeting =
+  | { readonly kind: 'never' }
+  | { readonly kind: 'soon'; readonly dueMs: number }
+  | { readonly kind: 'past'; readonly atMs: number };
+
 export type PingPurpose =
   | { readonly kind: 'discovery' }
   | { readonly kind: 'heartbeat' }
@@ -66,6 +80,7 @@ export interface PathState {
   readonly best: Best;
   readonly session: Session;
   readonly lastBurstMs: number | undefined;
+  readonly meeting: Meeting;
 }
 
 export type PathEvent =
@@ -91,6 +106,7 @@ export type PathEffect =
   | { readonly do: 'ping'; readonly to: SockAddr; readonly txId: TxId; readonly size: number }
   | { readonly do: 'pong'; readonly to: SockAddr; readonly txId: TxId }
   | { readonly do: 'path'; readonly direct: SockAddr | undefined; readonly latencyMs: number | undefined }
+  | { readonly do: 'met' }
   | { readonly do: 'answer'; readonly ticket: number; readonly from: SockAddr; readonly latencyMs: number }
   | { readonly do: 'no-candidates'; readonly ticket: number };
 

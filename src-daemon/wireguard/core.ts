@@ -240,6 +240,17 @@ export class WireGuardCore {
     return this.#take();
   }
 
+  /**
+   * A path to the peer has just been proven and it was looking for us. Without a session a handshake is tried now: ours may
+   * have gone nowhere, and an official peer that has no relay drops its own until it knows a path.
+   */
+  reached(peer: CorePeerId, at: Moment): CoreEffect[] {
+    const entry = this.#peers.get(peer);
+    if (entry !== undefined && stateOf(entry, at) !== 'established')
+      this.#step(entry, { type: 'reached' }, at);
+    return this.#take();
+  }
+
   /** The first packet under our response's keypair arrived. */
   confirmed(peer: CorePeerId, at: Moment): CoreEffect[] {
     const entry = this.#peers.get(peer);

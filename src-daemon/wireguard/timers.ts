@@ -56,6 +56,8 @@ export type TimerEvent =
   | { readonly type: 'wanted'; readonly onReceive: boolean }
   /** An initiation left. */
   | { readonly type: 'initiated' }
+  /** The peer is known to be reachable now, and was not when the last message went: there is no reason to wait. */
+  | { readonly type: 'reached' }
   /** We answered an initiation; its keys are derived but not confirmed. */
   | { readonly type: 'responded' }
   /** Our initiation was answered, or our response confirmed. */
@@ -93,6 +95,8 @@ export function step(
       const retryAt = now + REKEY_TIMEOUT_MS + random() * REKEY_JITTER_MS;
       return [{ ...timers, lastMessageAt: now, phase: { kind: 'waiting', attempts, retryAt } }, []];
     }
+    case 'reached':
+      return timers.phase.kind === 'waiting' ? [timers, ['initiate']] : want(timers, now);
     case 'responded':
       return [{ ...timers, lastMessageAt: now, eraseAt: now + ERASE_AFTER_MS }, []];
     case 'completed':
