@@ -32,7 +32,6 @@ export const parseLockKey = parser<LockKey>('nlpub:', 'tailnet-lock key');
 
 export const ZERO_MACHINE_KEY: MachineKey = parseMachineKey(`mkey:${ZERO_HEX}`);
 export const ZERO_NODE_KEY: NodeKey = parseNodeKey(`nodekey:${ZERO_HEX}`);
-export const ZERO_DISCO_KEY: DiscoKey = parseDiscoKey(`discokey:${ZERO_HEX}`);
 export const ZERO_PRIVATE_TEXT = `privkey:${ZERO_HEX}`;
 
 type PublicKey = MachineKey | NodeKey | DiscoKey | ChallengeKey | LockKey;

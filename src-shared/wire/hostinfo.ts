@@ -19,7 +19,6 @@ export const netInfo = z.looseObject({
   DERPLatency: maybe(z.record(z.string().max(32), z.number())),
   FirewallMode: maybe(text),
 });
-export type NetInfo = z.infer<typeof netInfo>;
 
 export const service = z.looseObject({
   Proto: text,

@@ -4,7 +4,6 @@ import { hostinfo } from './hostinfo.ts';
 import { int64, lockKey, machineKey, maybe, nodeKey, text, time } from './scalars.ts';
 
 export const keyResponse = z.looseObject({ legacyPublicKey: machineKey, publicKey: machineKey });
-export type KeyResponse = z.infer<typeof keyResponse>;
 
 export const registerRequest = z.looseObject({
   Version: z.number().int().min(0).max(65_535),

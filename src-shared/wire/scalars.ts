@@ -11,9 +11,6 @@ import {
   parseNodeKey,
 } from '../key/key.ts';
 
-/** An int64 of the wire: a number when safe, else a bigint. Compare and index by `String(id)`. */
-export type WireInt = number | bigint;
-
 /** The capability version we announce everywhere (control-protocol.md §5.8). */
 export const CAPABILITY_VERSION = 130;
 
@@ -22,6 +19,7 @@ export const ZERO_TIME = '0001-01-01T00:00:00Z';
 
 const MAX_TEXT = 64 * 1024;
 export const text = z.string().max(MAX_TEXT);
+/** An int64 of the wire: a number when safe, else a bigint. Compare and index by `String(id)`. */
 export const int64 = z.union([z.number().int(), z.bigint()]);
 
 /** A key schema: text of that kind; the all-zero key, null and absence give undefined. */
