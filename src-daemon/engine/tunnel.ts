@@ -175,6 +175,7 @@ export class Tunnel implements AsyncDisposable {
           break;
         case 'install':
           this.#engine.apply([{ op: 'install-keypair', keypair: effect.keypair }]);
+          this.#log('debug', 'handshake.keys', { peer: effect.keypair.peer, role: effect.keypair.role });
           effect.keypair.sendKey.fill(0);
           effect.keypair.receiveKey.fill(0);
           break;
@@ -188,8 +189,11 @@ export class Tunnel implements AsyncDisposable {
         case 'erase':
           this.#engine.apply([{ op: 'erase-keys', peer: effect.peer }]);
           break;
-        case 'expire-send':
         case 'drop-staged':
+          this.#log('debug', 'handshake.gave-up', { peer: effect.peer });
+          this.#engine.apply([{ op: 'drop-staged', peer: effect.peer }]);
+          break;
+        case 'expire-send':
           this.#engine.apply([{ op: effect.do, peer: effect.peer }]);
           break;
         default:
@@ -221,10 +225,7 @@ export class Tunnel implements AsyncDisposable {
     const moment = this.#moment();
     this.#lastTickAt = moment.nowMs;
     const due = this.#core.due(moment);
-    if (due.length > 0) {
-      this.#log('debug', 'timers.tick', { peers: due.length });
-      this.#carryOut(this.#core.tick(this.#engine.peers(due), moment));
-    }
+    if (due.length > 0) this.#carryOut(this.#core.tick(this.#engine.peers(due), moment));
     this.#plan();
   }
 }
