@@ -9,7 +9,9 @@ import { type DiscoKey, type NodeKey, type PrivateKey, shortKey } from '#shared/
 import type { Log } from '#shared/log/log.ts';
 import { EndpointType } from '#shared/wire/map.ts';
 import { DiscoBox, type DiscoDrop } from '../disco/disco-box.ts';
-import { initialPath, isTrusted, step, wakeAt } from './path-machine.ts';
+import { Deadlines } from './deadlines.ts';
+import { isTrusted } from './path-draft.ts';
+import { initialPath, step, wakeAt } from './path-machine.ts';
 import type { PathContext, PathEffect, PathEvent, PathState } from './path-types.ts';
 import {
   configurePlain,
@@ -74,8 +76,6 @@ export interface PingAnswer {
   readonly latencyMs: number;
 }
 
-/** Deadlines are met on this grid, so that thousands of peers share a few wake-ups. */
-const GRID_MS = 25;
 /** Datagram length of a ping without padding. */
 const PING_LENGTH = 124;
 /** The OS's word that an address can't be reached from here. ECONNREFUSED is not among them: the peer may be starting. */
@@ -99,13 +99,11 @@ export class Magicsock implements AsyncDisposable {
   readonly #peers = new Map<PeerId, Peer>();
   readonly #waiting = new Map<number, Waiting>();
   readonly #counters = new Map<string, number>();
-  /** Only peers with something to wait for: an idle network of thousands costs nothing here. */
-  readonly #deadlines = new Map<PeerId, number>();
+  readonly #deadlines: Deadlines<PeerId>;
   #byDisco = new Map<DiscoKey, PeerId[]>();
   #local: readonly SockAddr[] = [];
   #nodeKey: NodeKey;
   #nextTicket = 1;
-  #timer: { readonly atMs: number; cancel(): void } | undefined;
   #closed = false;
 
   constructor(deps: MagicsockDeps) {
@@ -113,6 +111,8 @@ export class Magicsock implements AsyncDisposable {
     this.#random = deps.random ?? randomBytes;
     this.#box = new DiscoBox(deps.discoPrivate, this.#random);
     this.#nodeKey = deps.nodeKey;
+    const { clock, nowMs } = deps;
+    this.#deadlines = new Deadlines({ clock, nowMs: () => nowMs(), due: (ids) => this.#due(ids) });
   }
 
   get discoKey(): DiscoKey {
@@ -260,8 +260,7 @@ export class Magicsock implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    this.#deadlines.close();
     for (const id of [...this.#peers.keys()]) this.#drop(id);
   }
 
@@ -319,7 +318,7 @@ export class Magicsock implements AsyncDisposable {
     const context: PathContext = { nowMs, newTxId: () => toHex(this.#random(TX_ID_LENGTH)) };
     const [state, effects] = step(peer.machine.state, event, context);
     peer.machine.state = state;
-    this.#arm(id, wakeAt(state, nowMs));
+    this.#deadlines.set(id, wakeAt(state, nowMs));
     return effects;
   }
 
@@ -380,36 +379,18 @@ export class Magicsock implements AsyncDisposable {
     const before = peer.machine.state.current;
     peer.machine.state = state;
     if (state.current !== before) this.#setPath(peer, state.current, undefined);
-    this.#arm(peer.config.peer, state.checkAtMs);
+    this.#deadlines.set(peer.config.peer, state.checkAtMs);
   }
 
-  /** Only an earlier deadline moves the timer; a later one is found when it rings. */
-  #arm(id: PeerId, atMs: number | undefined): void {
-    if (atMs === undefined || this.#closed) {
-      this.#deadlines.delete(id);
-      return;
-    }
-    this.#deadlines.set(id, atMs);
-    const onGrid = Math.ceil(atMs / GRID_MS) * GRID_MS;
-    if (this.#timer !== undefined && this.#timer.atMs <= onGrid) return;
-    this.#timer?.cancel();
-    const cancel = this.#deps.clock.after(Math.max(1, onGrid - this.#deps.nowMs()), () => this.#ring());
-    this.#timer = { atMs: onGrid, cancel };
-  }
-
-  #ring(): void {
-    this.#timer = undefined;
-    const nowMs = this.#deps.nowMs();
-    const due: PeerId[] = [];
-    for (const [id, atMs] of this.#deadlines) if (atMs <= nowMs) due.push(id);
-    const activity = new Map(this.#deps.activity(due).map((words) => [words.peer, words]));
-    for (const id of due) {
+  #due(ids: readonly PeerId[]): void {
+    const activity = new Map(this.#deps.activity(ids).map((words) => [words.peer, words]));
+    for (const id of ids) {
       const peer = this.#peers.get(id);
       const words = activity.get(id) ?? { peer: id, lastTxAny: 0, lastRxAny: 0 };
-      if (peer?.machine.kind === 'plain') this.#setPlain(peer, plainTick(peer.machine.state, words, nowMs));
+      if (peer?.machine.kind === 'plain')
+        this.#setPlain(peer, plainTick(peer.machine.state, words, this.#deps.nowMs()));
       else this.#step(id, { type: 'tick', lastSendMs: words.lastTxAny });
     }
-    for (const [id, atMs] of this.#deadlines) this.#arm(id, atMs);
   }
 
   #count(name: string): void {

@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { formatSockAddr, parseSockAddr, type SockAddr } from '#shared/ip/address.ts';
 import { isUsable } from './candidate.ts';
-import { initialPath, isTrusted, step, wakeAt } from './path-machine.ts';
+import { isTrusted } from './path-draft.ts';
+import { initialPath, step, wakeAt } from './path-machine.ts';
 import { MAX_CANDIDATES, MAX_PINGS, type PathEffect, type PathEvent, type PathState } from './path-types.ts';
 
 const addr = (text: string): SockAddr => {

@@ -4,13 +4,10 @@ import { type DiscoKey, discoKeyFrom, keyBytes } from '../key/key.ts';
 
 /** `TS` and a speech balloon in UTF-8. */
 export const DISCO_MAGIC: Uint8Array = Uint8Array.of(0x54, 0x53, 0xf0, 0x9f, 0x92, 0xac);
-export const DISCO_NONCE_LENGTH = 24;
 const KEY_AT = 6;
 const NONCE_AT = 38;
 /** Below this a datagram with the magic is not disco; relays use the same bound. */
 export const DISCO_HEADER_LENGTH = 62;
-/** Poly1305 tag at the front of the box. */
-export const DISCO_TAG_LENGTH = 16;
 
 export interface DiscoEnvelope {
   readonly sender: DiscoKey;
