@@ -1,10 +1,20 @@
 /** Peer credentials of a unix socket, and reading a descriptor through the event loop. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { peerCredentials, readFd } from './linux.ts';
+import {
+  closeFd,
+  IFREQ_BYTES,
+  openUdp,
+  peerCredentials,
+  readFd,
+  SOCKADDR_IN_BYTES,
+  SOCKADDR_IN6_BYTES,
+  setInterfaceMtu,
+  UCRED_BYTES,
+} from './linux.ts';
 
 const onLinux = process.platform === 'linux';
 const fdOf = (socket: Socket): number => (socket as unknown as { _handle: { fd: number } })._handle.fd;
@@ -34,3 +44,40 @@ test.runIf(onLinux)('a descriptor that is none gives the name of the error', () 
   expect(peerCredentials(-1)).toBeUndefined();
   expect(readFd(-1, new Uint8Array(8))).toBe('EBADF');
 });
+
+// sizeof of a C program with <net/if.h>, <sys/socket.h> and <netinet/in.h> on x86-64; the generic ABI has no other.
+test.each([
+  { name: 'struct ifreq', ours: IFREQ_BYTES, theirs: 40 },
+  { name: 'struct ucred', ours: UCRED_BYTES, theirs: 12 },
+  { name: 'struct sockaddr_in', ours: SOCKADDR_IN_BYTES, theirs: 16 },
+  { name: 'struct sockaddr_in6', ours: SOCKADDR_IN6_BYTES, theirs: 28 },
+])('$name has the size that C gives it', ({ ours, theirs }) => {
+  expect(ours).toBe(theirs);
+});
+
+test.runIf(onLinux)('an interface that is not there has no MTU to set', () => {
+  expect(setInterfaceMtu('rhumb-none', 1_280)).toBe('ENODEV');
+});
+
+test.runIf(onLinux)('a port that is taken gives the name of the error, and nothing stays open', () => {
+  const options = { family: 4, port: 0, mark: undefined, bufferBytes: 65_536 } as const;
+  const first = openUdp(options);
+  if (!first.ok) throw new Error(first.code);
+  // The kernel picked the port; a second socket on it must be refused.
+  const port = boundPort(first.fd);
+  expect(openUdp({ ...options, port })).toEqual({ ok: false, step: 'bind', code: 'EADDRINUSE' });
+  closeFd(first.fd);
+  const again = openUdp({ ...options, port });
+  expect(again.ok).toBe(true);
+  if (again.ok) closeFd(again.fd);
+});
+
+/** From the kernel's table: the one line of /proc/net/udp whose inode is this descriptor's. */
+function boundPort(fd: number): number {
+  const inode = /socket:\[(\d+)\]/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1];
+  const line = readFileSync('/proc/self/net/udp', 'latin1')
+    .split('\n')
+    .map((one) => one.trim().split(/\s+/))
+    .find((fields) => fields[9] === inode);
+  return Number.parseInt(line?.[1]?.split(':')[1] ?? '', 16);
+}
