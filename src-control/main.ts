@@ -4,6 +4,9 @@ import { openLog } from '#shared/node/log.ts';
 import { runProgram } from './cli/program.ts';
 import { systemRandom } from './server/server.ts';
 
+// State, keys and the admin socket are nobody else's business, from the moment they are made.
+process.umask(0o077);
+
 const ending = new AbortController();
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => ending.abort());
 

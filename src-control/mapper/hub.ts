@@ -25,10 +25,10 @@ export interface HubDeps {
   readonly derpMap: DerpMap | undefined;
 }
 
-/** The next round comes this much later than the last one took, within these bounds: quiet networks hear at once. */
+/** The next round waits this many times what the last one took, within these bounds: a quiet network hears at once. */
 const WINDOW_MIN_MS = 20;
 const WINDOW_MAX_MS = 800;
-const WINDOW_PER_ROUND_MS = 4;
+const WINDOW_PER_ROUND_MS = 8;
 
 export class Hub {
   readonly #deps: HubDeps;

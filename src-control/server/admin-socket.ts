@@ -1,5 +1,5 @@
 /** The administrator's calls over a unix socket in the state directory: HTTP and JSON, for its owner only. */
-import { rmSync } from 'node:fs';
+import { chmodSync, rmSync } from 'node:fs';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -40,21 +40,16 @@ export async function listenAdmin(path: string, deps: AdminDeps, log: Log): Prom
   });
   // What a killed server left; the state directory's lock says that none is alive.
   rmSync(path, { force: true });
-  const mask = process.umask(0o177);
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', (cause) =>
-        reject(
-          new RhumbError('unavailable', `can't open the admin socket ${path}: ${cause.message}`, { cause }),
-        ),
-      );
-      server.listen(path, resolve);
-      // The file is made before listen() returns, so that the mask need not stay for others.
-      process.umask(mask);
-    });
-  } finally {
-    process.umask(mask);
-  }
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause) =>
+      reject(
+        new RhumbError('unavailable', `can't open the admin socket ${path}: ${cause.message}`, { cause }),
+      ),
+    );
+    server.listen(path, resolve);
+  });
+  // The program's umask keeps others out from the first moment; this holds under any umask.
+  chmodSync(path, 0o600);
   return server;
 }
 

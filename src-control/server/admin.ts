@@ -206,7 +206,7 @@ function nodeJson(deps: AdminDeps, view: NodeView): NodeJson {
     user: ownerJson(deps.network, record.userId),
     register_method: record.registerMethod,
     ephemeral: record.ephemeral,
-    online: view.isOnline,
+    online: view.isOnline && !isExpired(record, deps.clock.now()),
     expired: isExpired(record, deps.clock.now()),
     expiry: timeJson(record.expiry),
     last_seen: timeJson(record.lastSeen),

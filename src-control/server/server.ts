@@ -149,9 +149,14 @@ function readTls(files: NonNullable<Config['tls']>): { cert: string; key: string
 }
 
 async function closeSessions(sessions: ReadonlySet<ServerHttp2Session>, clock: Clock): Promise<void> {
-  for (const session of sessions) session.close();
-  if (sessions.size > 0) await clock.sleep(LINGER_MS);
-  for (const session of sessions) session.destroy();
+  const open = [...sessions];
+  const closed = open.map((session) => new Promise<void>((resolve) => session.once('close', resolve)));
+  for (const session of open) session.close();
+  const enough = new AbortController();
+  const linger = clock.sleep(LINGER_MS, enough.signal).catch(() => undefined);
+  await Promise.race([Promise.all(closed), linger]);
+  enough.abort();
+  for (const session of open) session.destroy();
 }
 
 async function closeServer(server: Server): Promise<void> {
