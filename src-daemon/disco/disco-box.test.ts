@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fromHex, toHex } from '#shared/bytes/hex.ts';
 import { publicOf } from '#shared/crypto/x25519.ts';
+import { encodeEnvelope } from '#shared/disco/envelope.ts';
 import type { DiscoMessage } from '#shared/disco/message.ts';
 import { discoKeyFrom, nodeKeyFrom, type PrivateKey, privateKeyFrom } from '#shared/key/key.ts';
 import { DiscoBox } from './disco-box.ts';
@@ -110,6 +111,15 @@ test('a stranger is dropped before any key agreement', () => {
   const receiver = new DiscoBox(discoB);
   expect(receiver.open(sealed, from, 0)).toEqual({ ok: false, why: 'unknown-sender' });
   expect(receiver.seal(keyA, ping(0))).toBeUndefined();
+});
+
+test('a peer whose key is of low order is neither spoken to nor believed', () => {
+  const zero = discoKeyFrom(new Uint8Array(32));
+  const receiver = new DiscoBox(discoB);
+  receiver.setPeers([zero]);
+  expect(receiver.seal(zero, ping(0))).toBeUndefined();
+  const forged = encodeEnvelope({ sender: zero, nonce: range(0, 24), box: new Uint8Array(60) });
+  expect(receiver.open(forged, from, 0)).toEqual({ ok: false, why: 'unopened' });
 });
 
 test('a peer that left the map is a stranger again', () => {

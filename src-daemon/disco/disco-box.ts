@@ -1,7 +1,7 @@
 /** Seals and opens disco datagrams: one key agreement per peer, none for strangers, a bound on what forgeries may cost. */
 import { BOX_NONCE_BYTES, type BoxShared, boxShared, openBox, sealBox } from '#shared/crypto/box.ts';
 import { randomBytes } from '#shared/crypto/random.ts';
-import { publicOf } from '#shared/crypto/x25519.ts';
+import { importPrivate, type X25519Private } from '#shared/crypto/x25519.ts';
 import { decodeEnvelope, encodeEnvelope } from '#shared/disco/envelope.ts';
 import { type DiscoMessage, decodeMessage, encodeMessage } from '#shared/disco/message.ts';
 import { formatSockAddr, type SockAddr } from '#shared/ip/address.ts';
@@ -31,14 +31,14 @@ interface Known {
 
 export class DiscoBox {
   readonly publicKey: DiscoKey;
-  readonly #privateKey: PrivateKey;
+  readonly #own: X25519Private;
   readonly #random: (length: number) => Uint8Array;
   #known = new Map<DiscoKey, Known>();
 
   constructor(privateKey: PrivateKey, random: (length: number) => Uint8Array = randomBytes) {
-    this.#privateKey = privateKey;
+    this.#own = importPrivate(privateKey);
     this.#random = random;
-    this.publicKey = discoKeyFrom(publicOf(privateKey));
+    this.publicKey = discoKeyFrom(this.#own.publicRaw);
   }
 
   /** The only senders whose datagrams are looked into. Keys that stay keep their shared secret. */
@@ -49,12 +49,14 @@ export class DiscoBox {
     this.#known = next;
   }
 
-  /** Undefined when the peer is not in the current map. */
+  /** Undefined when the peer is not in the current map, or its key is no good. */
   seal(to: DiscoKey, message: DiscoMessage): Uint8Array | undefined {
     const known = this.#known.get(to);
     if (known === undefined) return undefined;
     const nonce = this.#random(BOX_NONCE_BYTES);
-    const box = sealBox(this.#sharedWith(to, known), nonce, encodeMessage(message));
+    const shared = this.#sharedWith(to, known);
+    if (shared === undefined) return undefined;
+    const box = sealBox(shared, nonce, encodeMessage(message));
     return encodeEnvelope({ sender: this.publicKey, nonce, box });
   }
 
@@ -68,7 +70,8 @@ export class DiscoBox {
     const provenAt = known.proven.get(source);
     const isProven = provenAt !== undefined && nowMs - provenAt < PROVEN_MS;
     if (!isProven && !known.failures.has(nowMs)) return { ok: false, why: 'rate-limited' };
-    const payload = openBox(this.#sharedWith(envelope.sender, known), envelope.nonce, envelope.box);
+    const shared = this.#sharedWith(envelope.sender, known);
+    const payload = shared && openBox(shared, envelope.nonce, envelope.box);
     if (payload === undefined) {
       known.failures.take(nowMs);
       return { ok: false, why: 'unopened' };
@@ -79,8 +82,9 @@ export class DiscoBox {
     return { ok: true, sender: envelope.sender, message };
   }
 
-  #sharedWith(key: DiscoKey, known: Known): BoxShared {
-    known.shared ??= boxShared(this.#privateKey, keyBytes(key));
+  /** Undefined for a key of low order, with which nothing can be kept secret. */
+  #sharedWith(key: DiscoKey, known: Known): BoxShared | undefined {
+    known.shared ??= boxShared(this.#own, keyBytes(key));
     return known.shared;
   }
 }

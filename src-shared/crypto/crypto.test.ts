@@ -115,17 +115,27 @@ test.each([0, 1, 1_023, 1_024, 1_025, 4_077])(
   },
 );
 
+const sharedOf = (own: Uint8Array, peer: Uint8Array): Uint8Array =>
+  boxShared(importPrivate(own), publicOf(peer)) ?? utf8('low order');
+
+test('a box key is that of nat-traversal.md §10.3, and none for a key of low order', () => {
+  const range = (first: number): Uint8Array => Uint8Array.from({ length: 32 }, (_, i) => first + i);
+  const want = 'ec88f6e13b22bf9f04d480e0d8525c08ac7e2f48e212742bcbcafa104a74b08d';
+  expect(toHex(sharedOf(range(0x01), range(0x21)))).toBe(want);
+  expect(boxShared(importPrivate(range(1)), new Uint8Array(32))).toBeUndefined();
+});
+
 test('a box opens for its pair only, whatever the bytes', () => {
   const [a, b, c] = [generatePrivate(), generatePrivate(), generatePrivate()];
-  const ours = boxShared(a, publicOf(b));
-  const theirs = boxShared(b, publicOf(a));
+  const ours = sharedOf(a, b);
+  const theirs = sharedOf(b, a);
   expect(theirs).toEqual(ours);
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300 }), (message) => {
       const nonce = randomBytes(24);
       const sealed = sealBox(ours, nonce, message);
       expect(openBox(theirs, nonce, sealed)).toEqual(message);
-      expect(openBox(boxShared(c, publicOf(a)), nonce, sealed)).toBeUndefined();
+      expect(openBox(sharedOf(c, a), nonce, sealed)).toBeUndefined();
       expect(openBox(theirs, nonce, concat(sealed, Uint8Array.of(0)))).toBeUndefined();
       expect(openBox(theirs, nonce, message.subarray(0, 15))).toBeUndefined();
     }),
