@@ -1,5 +1,6 @@
 /** Builds the daemon's parts, wires them, and takes them apart again in the opposite order. */
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { basename, dirname, join } from 'node:path';
@@ -23,6 +24,7 @@ import type { PacketEngine } from './engine/types.ts';
 import { lockFile, type PeerCredentials, peerCredentials } from './ffi/linux.ts';
 import type { DaemonOptions } from './flags.ts';
 import { Health } from './health/health.ts';
+import { claimSocket } from './localapi/listen.ts';
 import { cachedUid, lookUpUid } from './localapi/operator.ts';
 import { LocalApiServer } from './localapi/server.ts';
 import { watchNetlink } from './netmon/netlink.ts';
@@ -42,8 +44,16 @@ export interface System {
 
 const recordPath = (options: DaemonOptions): string => join(options.stateDir, 'router.json');
 
-/** Undoes what a daemon that was killed left on the system; what it did, for people. */
-export async function cleanUp(options: DaemonOptions, { log }: System): Promise<readonly string[]> {
+/** What a daemon that was killed left on the system is undone; returns what that was, for people. */
+export async function cleanUp(options: DaemonOptions, system: System): Promise<readonly string[]> {
+  if (options.statePath === undefined || !existsSync(dirname(options.statePath)))
+    return await undoLeftovers(options, system);
+  // A daemon that runs keeps its routes.
+  await using _lock = await lockState(options.statePath, process.pid, lockFile);
+  return await undoLeftovers(options, system);
+}
+
+async function undoLeftovers(options: DaemonOptions, { log }: System): Promise<readonly string[]> {
   if (options.tun === undefined) return [];
   return await cleanup({ tunName: options.tun, recordPath: recordPath(options), log });
 }
@@ -65,8 +75,10 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
     newId: () => randomBytes(2).toString('hex'),
     nowMs: () => clock.now(),
   });
-  await cleanUp(options, system);
+  await claimSocket(options.socket);
   const engine = await startEngine(options, system, parts);
+  // Only now: while another daemon had the interface, this would have been its addresses and routes.
+  await undoLeftovers(options, system);
   const mapCache = openMapCache(options, system);
   const disco = await chooseDiscoKey(store, (await mapCache.read()) !== undefined, generatePrivate);
   const plane = openPlane(options, engine, disco, system, (error) => broken.reject(error));

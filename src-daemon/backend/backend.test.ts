@@ -363,3 +363,16 @@ test('counters come every two seconds while someone asks, and only then', async 
   const first = await watcher.next(new AbortController().signal);
   expect(first?.Engine).toMatchObject({ NumLive: 0, LiveDERPs: 0 });
 });
+
+test('a login that cannot reach its server says why at once', async () => {
+  const world = await fakeWorld();
+  await up(world, 'key');
+  world
+    .control()
+    .events.connection({ up: false, error: 'dial http://control.example:8080: connection refused' });
+  await world.settle();
+  const [warning] = world.backend.health.visible().filter(({ code }) => code === 'login-state');
+  expect(warning?.args?.['error']).toContain('connection refused');
+  await world.join();
+  expect(world.backend.health.isSet('login-state')).toBe(false);
+});

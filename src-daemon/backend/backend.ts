@@ -679,13 +679,14 @@ export class Backend implements AsyncDisposable {
     const { prefs } = this.#profile;
     const session = this.#session;
     this.health.report('wantrunning-false', !prefs.WantRunning);
-    const loginError = session?.loginError ?? '';
+    const error = session?.connectionError ?? '';
+    const isTrying = session?.login === 'under-way' && this.#map === undefined && error !== '';
+    const why = session === undefined || session.loginError === '' ? error : session.loginError;
     this.health.report(
       'login-state',
-      this.#state === 'NeedsLogin',
-      loginError === '' ? {} : { error: loginError },
+      this.#state === 'NeedsLogin' || isTrying,
+      why === '' ? {} : { error: why },
     );
-    const error = session?.connectionError ?? '';
     const outOfSync = prefs.WantRunning && session !== undefined && !session.up;
     this.health.report('not-in-map-poll', outOfSync, error === '' ? {} : { error });
     this.health.report('network-status', !this.#networkUp);

@@ -38,6 +38,10 @@ export class PeerIds {
     return this.#ids;
   }
 
+  all(): (readonly [NodeKey, PeerId])[] {
+    return [...this.#ids];
+  }
+
   find(key: NodeKey): PeerId | undefined {
     return this.#ids.get(key);
   }

@@ -53,6 +53,7 @@ function planePeer(node: UsablePeer, taken: Set<string>): PlanePeer {
     allowedIps,
     wireguardOnly: node.IsWireGuardOnly === true,
     homeRegion: homeRegion(node),
+    isOnline: node.Online === true,
   };
 }
 

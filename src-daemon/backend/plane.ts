@@ -11,6 +11,8 @@ export interface PlanePeer {
   readonly allowedIps: readonly string[];
   readonly wireguardOnly: boolean;
   readonly homeRegion: number | undefined;
+  /** As the server said last. */
+  readonly isOnline: boolean;
 }
 
 export interface PlaneConfig {

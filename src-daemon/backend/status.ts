@@ -81,7 +81,7 @@ function selfStatus(input: StatusInput, map: NetworkMap): PeerStatus {
   return {
     ...fromNode,
     PublicKey: input.nodeKey ?? map.nodeKey,
-    HostName: input.hostname,
+    HostName: map.self.Hostinfo?.Hostname ?? input.hostname,
     OS: input.os,
     Addrs: nonEmpty(input.endpoints),
     Online: input.online,

@@ -23,14 +23,13 @@ import type { NetworkSnapshot } from '../netmon/snapshot.ts';
 import type { Router } from '../router/linux.ts';
 import { PeerIds } from './peer-ids.ts';
 import type { DataPlane, PlaneConfig, PlaneEvents, PlanePeer, PlanePeerStatus } from './plane.ts';
+import { StaleSessions } from './stale-sessions.ts';
 
 /** What WireGuard over IPv6 fits into a 1360-byte datagram; peers probe for more later (data-plane.md §2.13). */
 export const TUNNEL_MTU = 1_280;
 
 /** Traffic in this time makes a peer count as active (localapi-and-daemon.md §2.3). */
 const ACTIVE_MS = 120_000;
-/** No peer sends with a session older than this (WireGuard paper §6.1: reject after 180 s). */
-const STALE_SESSION_MS = 180_000;
 
 export interface TunnelPlaneDeps {
   /** Started already. */
@@ -52,8 +51,7 @@ export class TunnelPlane implements DataPlane {
   readonly #log: Log;
   readonly #ids = new PeerIds();
   readonly #magicsock: Magicsock;
-  readonly #startedMs: number;
-  readonly #renewed = new Set<PeerId>();
+  readonly #stale = new StaleSessions();
   #tunnel: Tunnel | undefined;
   #events: PlaneEvents | undefined;
   #onInner: ((from: NodeKey, packet: Uint8Array) => void) | undefined;
@@ -62,12 +60,12 @@ export class TunnelPlane implements DataPlane {
     this.#deps = deps;
     this.#log = deps.log;
     const { engine, clock, log, discoPrivate } = deps;
-    this.#startedMs = engine.nowMs();
+    if (deps.isResumed) this.#stale.restarted(engine.nowMs());
     this.#magicsock = new Magicsock({
       sendUdp: (to, data) => void engine.inject([{ kind: 'udp', to, data }]),
       setPath: (peer, path) => {
         engine.apply([{ op: 'path-set', peer, path }]);
-        if (path.mode === 'direct') this.#renewSession(peer);
+        if (path.mode === 'direct') this.#pathFound(peer);
       },
       activity: (peers) => engine.peers(peers),
       met: (peer) => this.#tunnel?.reached(peer),
@@ -187,6 +185,7 @@ export class TunnelPlane implements DataPlane {
         wireguardOnly,
       })),
     );
+    for (const key of this.#stale.toGreet(peers, engine.nowMs())) this.#greet(ids.get(key) as PeerId);
     if (router === undefined) return;
     const warnings = await router.apply({
       addresses: config.addresses,
@@ -200,6 +199,13 @@ export class TunnelPlane implements DataPlane {
   async #takeDown(): Promise<void> {
     const { engine, router } = this.#deps;
     await router?.clear();
+    this.#stale.stopped(
+      this.#ids
+        .all()
+        .filter(([, id]) => this.#tunnel?.peerStatus(id)?.state === 'established')
+        .map(([key]) => key),
+      engine.nowMs(),
+    );
     this.#magicsock.setPeers([]);
     this.#tunnel?.setPeers([]);
     this.#ids.assign([]);
@@ -265,14 +271,14 @@ export class TunnelPlane implements DataPlane {
     }
   }
 
-  /**
-   * After a restart a peer may still send with a session that we have lost, and would notice only after 15 s. Its disco
-   * ping shows that it means us, so we start a new session at once.
-   */
-  #renewSession(peer: PeerId): void {
-    if (!this.#deps.isResumed || this.#renewed.has(peer)) return;
-    if (this.#deps.engine.nowMs() - this.#startedMs > STALE_SESSION_MS) return;
-    this.#renewed.add(peer);
+  /** The peer's disco ping shows that it means us, perhaps with a session that we have lost. */
+  #pathFound(peer: PeerId): void {
+    const key = this.#ids.keyOf(peer);
+    if (key !== undefined && this.#stale.take(key, this.#deps.engine.nowMs())) this.#greet(peer);
+  }
+
+  /** A handshake, unless there is a session already. */
+  #greet(peer: PeerId): void {
     if (this.#tunnel?.peerStatus(peer)?.state === 'none')
       this.#deps.engine.apply([{ op: 'send-keepalive', peer }]);
   }

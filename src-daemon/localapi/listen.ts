@@ -26,7 +26,8 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-async function removeStale(path: string): Promise<void> {
+/** Refuses while another process listens there; a file that a crash left is removed. */
+export async function claimSocket(path: string): Promise<void> {
   let info: Awaited<ReturnType<typeof lstat>>;
   try {
     info = await lstat(path);
@@ -53,7 +54,7 @@ export async function listenUnix(server: Server, path: string, mode: number): Pr
     throw new RhumbError('bad-argument', `socket path ${path} is too long: at most ${MAX_PATH_BYTES} bytes`);
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o755 });
-    await removeStale(path);
+    await claimSocket(path);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(path, () => {
