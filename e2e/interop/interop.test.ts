@@ -64,7 +64,7 @@ test('an official client joins our server and reaches our machine', { timeout: 1
 
   // Its own logout reaches us.
   await theirs.cli(['logout']);
-  await ours.forgets('theirs');
+  await ours.peer('theirs', (peer) => peer.Expired);
 });
 
 test('our daemon joins Headscale and reaches an official client', { timeout: 120_000 }, async ({

@@ -61,7 +61,7 @@ export class Daemon {
 
   static async start(host: Host, flags: readonly string[] = []): Promise<Daemon> {
     const daemon = new Daemon(host, flags);
-    mkdirSync(daemon.stateDir, { mode: 0o700 });
+    mkdirSync(daemon.stateDir, { recursive: true, mode: 0o700 });
     await daemon.run();
     return daemon;
   }
@@ -95,6 +95,11 @@ export class Daemon {
   cli(args: readonly string[], options: CliOptions = {}): Promise<ExecResult> {
     const { socket = this.socket, user, ...rest } = options;
     return this.host.exec([...as(user), CLI, '--socket', socket, ...args], rest);
+  }
+
+  /** A command that takes its time. */
+  spawnCli(...args: readonly string[]): LabProcess {
+    return this.host.spawn({ name: `rhumb ${args[0]}`, argv: [CLI, '--socket', this.socket, ...args] });
   }
 
   /** A second rhumbd on the same host, which is expected to refuse; ended when it does not. */

@@ -19,8 +19,8 @@ export interface Run {
 }
 
 const isRoot = process.getuid?.() === 0;
-/** Not below /run, which hosts have to themselves. Short, because the paths of unix sockets below it may have at most 107 bytes. */
-const BASE = isRoot ? '/var/lib/rhumb-lab' : join(tmpdir(), `rhumb-lab-${process.getuid?.() ?? 0}`);
+/** Where runs have their folders, by id. Not below /run, which hosts have to themselves. Short, because the paths of unix sockets below it may have at most 107 bytes. */
+export const RUNS = isRoot ? '/var/lib/rhumb-lab' : join(tmpdir(), `rhumb-lab-${process.getuid?.() ?? 0}`);
 const ID = /^[a-z0-9]{6}$/;
 const NAMED = /^rl([a-z0-9]{6})/;
 /** A killed process leaves the list of processes within a few of these. */
@@ -29,9 +29,9 @@ const KILL_ROUNDS = 40;
 /** Creates the folder with its owner already in it, so that another run's sweep never sees it without. */
 export function openRun(): Run {
   const id = Array.from(randomBytes(6), (byte) => (byte % 36).toString(36)).join('');
-  const folder = join(BASE, id);
-  mkdirSync(BASE, { recursive: true, mode: 0o755 });
-  const fresh = join(BASE, `.${id}`);
+  const folder = join(RUNS, id);
+  mkdirSync(RUNS, { recursive: true, mode: 0o755 });
+  const fresh = join(RUNS, `.${id}`);
   mkdirSync(fresh, { mode: 0o755 });
   writeFileSync(join(fresh, 'owner'), ownerText(process.pid) ?? `${process.pid}`);
   renameSync(fresh, folder);
@@ -43,9 +43,9 @@ export function endRun(id: string): void {
   killProcesses(id);
   for (const name of namespaces()) if (name.startsWith(`rl${id}-`)) ignoreGone(['netns', 'delete', name]);
   for (const name of links()) if (name.startsWith(`rl${id}`)) ignoreGone(['link', 'delete', name]);
-  rmSync(join(BASE, id), { recursive: true, force: true });
+  rmSync(join(RUNS, id), { recursive: true, force: true });
   try {
-    rmdirSync(BASE);
+    rmdirSync(RUNS);
   } catch {
     // Another run is there.
   }
@@ -56,7 +56,7 @@ export function leftOf(id: string): string[] {
   return [
     ...namespaces().filter((name) => name.startsWith(`rl${id}-`)),
     ...links().filter((name) => name.startsWith(`rl${id}`)),
-    ...foldersOf(BASE).filter((name) => name.includes(id)),
+    ...foldersOf(RUNS).filter((name) => name.includes(id)),
     ...processesWith(`${RUN_VARIABLE}=${id}`).map((pid) => `process ${pid}`),
   ];
 }
@@ -64,7 +64,7 @@ export function leftOf(id: string): string[] {
 /** Ends every run whose owner is dead and returns their ids; living runs are left alone. */
 export function sweep(): string[] {
   const found = new Set<string>();
-  for (const name of foldersOf(BASE)) found.add(name.replace(/^\./, ''));
+  for (const name of foldersOf(RUNS)) found.add(name.replace(/^\./, ''));
   for (const name of [...namespaces(), ...links()]) {
     const id = NAMED.exec(name)?.[1];
     if (id !== undefined) found.add(id);
@@ -72,7 +72,7 @@ export function sweep(): string[] {
   const stale = [...found].filter((id) => ID.test(id) && !ownerLives(id));
   for (const id of stale) {
     endRun(id);
-    rmSync(join(BASE, `.${id}`), { recursive: true, force: true });
+    rmSync(join(RUNS, `.${id}`), { recursive: true, force: true });
   }
   return stale;
 }
@@ -81,15 +81,17 @@ export function sweep(): string[] {
 function ownerText(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const startTicks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-    return `${pid} ${startTicks} ${readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()}`;
+    const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    // Dead, and only not yet waited for by its parent.
+    if (state === 'Z' || state === 'X') return undefined;
+    return `${pid} ${fields[18]} ${readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()}`;
   } catch {
     return undefined;
   }
 }
 
 function ownerLives(id: string): boolean {
-  for (const folder of [join(BASE, id), join(BASE, `.${id}`)]) {
+  for (const folder of [join(RUNS, id), join(RUNS, `.${id}`)]) {
     try {
       const text = readFileSync(join(folder, 'owner'), 'latin1');
       const pid = Number(text.split(' ')[0]);
