@@ -1,13 +1,10 @@
-/** The daemon's core: facts about prefs, login, network map and data plane in; state, configuration and messages out. */
+/** The daemon's core: wishes of users, events of the server and of the data plane in; state, configuration, messages out. */
 import type { Clock, Random } from '#shared/async/clock.ts';
-import { publicOf } from '#shared/crypto/x25519.ts';
 import { RhumbError, toRhumbError } from '#shared/errors.ts';
-import { type NodeKey, nodeKeyFrom, type PrivateKey } from '#shared/key/key.ts';
+import type { PrivateKey } from '#shared/key/key.ts';
 import type { PingResult, WhoIsResponse } from '#shared/localapi/misc.ts';
-import { INITIAL_MESSAGE_BITS, type Notify, Watch } from '#shared/localapi/notify.ts';
 import {
   applyPrefsEdit,
-  DEFAULT_CONTROL_URL,
   type Prefs,
   type PrefsEdit,
   type StartOptions,
@@ -29,26 +26,27 @@ import type {
 import type { Health } from '../health/health.ts';
 import type { MapCache } from '../store/map-cache.ts';
 import { AUTH_URL_LIFE_MS, isShowableUrl } from './auth-url.ts';
-import { Bus, type WatchActor, type Watcher } from './bus.ts';
-import { engineStatus, peerStates } from './engine-status.ts';
-import { isExpired, nextExpiryInMs } from './expiry.ts';
-import { blocksEverything, isOpenFilter } from './filter-kind.ts';
+import type { Bus, WatchActor, Watcher } from './bus.ts';
+import { controlEvents } from './control-events.ts';
+import { isExpired } from './expiry.ts';
+import { factsOf, isPaused } from './facts.ts';
 import { healthState } from './health-json.ts';
+import { reportHealth } from './health-rules.ts';
 import { afterLogin, afterMap } from './identity.ts';
+import { firstKnowledge, type Knowledge, nodeKeyOf, serverUrlOf } from './knowledge.ts';
 import { lockPublic } from './lock-key.ts';
 import { parseWhoIsAddr, whoIs } from './lookup.ts';
-import { netMapJson } from './netmap-json.ts';
 import { nextState } from './next-state.ts';
 import { Pinger, type PingTarget } from './ping.ts';
-import type { DataPlane, PlaneConfig } from './plane.ts';
-import { planeConfig } from './plane-config.ts';
+import type { DataPlane } from './plane.ts';
 import { PlaneKeeper } from './plane-keeper.ts';
+import { PlaneWish } from './plane-wish.ts';
 import { adjustEdit, checkPrefs } from './prefs-check.ts';
 import { type Profile, type Profiles, visiblePrefs } from './profiles.ts';
 import { Serial } from './serial.ts';
-import { answerServerPing } from './server-ping.ts';
-import { authCannotContinue, isMetByAuthKey, newSession, type Session } from './session.ts';
+import { isMetByAuthKey, type LoginGoal, newSession, type Session, startLogin } from './session.ts';
 import { assembleStatus, nodeIps } from './status.ts';
+import { WatchHub } from './watch-hub.ts';
 
 export interface ControlSetup {
   readonly serverUrl: string;
@@ -72,43 +70,30 @@ export interface BackendDeps {
   readonly openControl: (setup: ControlSetup, events: ControlEvents) => ControlClient;
   readonly hostinfo: (prefs: Prefs) => Hostinfo;
   readonly os: { readonly name: string; readonly hostname: string };
-  /** Made before the backend, because the store and the plane report to it too. */
+  /** `changed` is to be called with every change of what is visible. */
   readonly health: (changed: () => void) => Health;
   /** An unguessable id, for watch sessions. */
   readonly newSessionId: () => string;
 }
 
-const ENGINE_POLL_MS = 2_000;
 const WARMING_UP_MS = 5_000;
 const LOGOUT_TIMEOUT_MS = 10_000;
+/** From any state the last one is reached in fewer changes; more would be a loop. */
+const MAX_CHANGES = 4;
 
 export class Backend implements AsyncDisposable {
-  readonly bus: Bus;
   readonly health: Health;
   readonly #deps: BackendDeps;
   readonly #log: Log;
-  readonly #serial = new Serial();
-  readonly #keeper: PlaneKeeper;
-  readonly #pinger: Pinger;
   readonly #machineKey: PrivateKey;
-  #profile: Profile;
-  #session: Session | undefined;
-  #map: NetworkMap | undefined;
-  #mapIsCached = false;
-  #state: StateName = 'NoState';
-  /** Keeps the data plane empty until a good map comes: logged out, or the key was refused. */
-  #blocked = false;
-  #storeHealthy = true;
-  #networkUp = true;
+  readonly #know: Knowledge;
+  readonly #serial = new Serial();
+  readonly #hub: WatchHub;
+  readonly #keeper: PlaneKeeper;
+  readonly #wish: PlaneWish;
+  readonly #pinger: Pinger;
   /** Who asked for the sign-in page that is on its way. */
   #authActor: WatchActor | undefined;
-  /** What the map came to, so that an unchanged one isn't worked out again; an expiry drops it. */
-  #lastPlane: { readonly map: NetworkMap; readonly config: PlaneConfig } | undefined;
-  #expiryArmedFor: NetworkMap | undefined;
-  #cancelExpiry: (() => void) | undefined;
-  #cancelPoll: (() => void) | undefined;
-  /** By StableNodeID, as told last. */
-  #lastPeerStates = new Map<string, string>();
   #cancelWarmUp: (() => void) | undefined;
   #closed = false;
 
@@ -117,32 +102,42 @@ export class Backend implements AsyncDisposable {
   }
 
   private constructor(deps: BackendDeps, machineKey: PrivateKey, profile: Profile) {
+    const { clock, plane, log } = deps;
     this.#deps = deps;
-    this.#log = deps.log;
+    this.#log = log;
     this.#machineKey = machineKey;
-    this.#profile = profile;
-    this.bus = new Bus(deps.clock, () => this.#syncPoll());
+    this.#know = firstKnowledge(profile);
+    this.#hub = new WatchHub({
+      clock,
+      plane,
+      know: this.#know,
+      health: () => this.health,
+      status: () => this.status(true),
+      newSessionId: deps.newSessionId,
+      looked: () => this.#step(),
+    });
     this.health = deps.health(() => this.bus.send({ Health: healthState(this.health.visible()) }));
+    this.#wish = new PlaneWish(clock, () => this.#step());
     this.#keeper = new PlaneKeeper({
-      plane: deps.plane,
-      clock: deps.clock,
-      random: deps.random,
-      log: deps.log,
+      ...deps,
       settled: (error) => {
-        this.health.report('router-failed', error !== undefined, error === undefined ? {} : { error });
+        this.#reportTrouble('router-failed', error);
         this.#step();
       },
     });
-    this.#pinger = new Pinger(deps.plane, deps.clock, () =>
-      this.#map === undefined ? [] : nodeIps(this.#map.self),
+    this.#pinger = new Pinger(plane, clock, () =>
+      this.#know.map === undefined ? [] : nodeIps(this.#know.map.self),
     );
-    deps.plane.attach({
-      endpoints: (endpoints) => this.#session?.client.setEndpoints(endpoints),
+    plane.attach({
+      endpoints: (endpoints) => this.#know.session?.client.setEndpoints(endpoints),
       network: (up) => this.#networkIs(up),
-      linkChanged: () => this.#session?.client.retryNow(),
-      trouble: (what, error) =>
-        this.health.report(what, error !== undefined, error === undefined ? {} : { error }),
+      linkChanged: () => this.#know.session?.client.retryNow(),
+      trouble: (what, error) => this.#reportTrouble(what, error),
     });
+  }
+
+  get bus(): Bus {
+    return this.#hub.bus;
   }
 
   /** Resumes what the stored preferences say (§3.3); the last map is used until a newer one comes. */
@@ -156,39 +151,42 @@ export class Backend implements AsyncDisposable {
   // --- What clients ask ---
 
   get state(): StateName {
-    return this.#state;
+    return this.#know.state;
   }
 
   status(withPeers: boolean): Status {
+    const { version, plane, os, clock } = this.#deps;
+    const { state, session, map } = this.#know;
     return assembleStatus(
       {
-        version: this.#deps.version,
-        state: this.#state,
-        hasTun: this.#deps.plane.hasTun,
-        nodeKey: this.#nodeKey(),
-        authUrl: this.#session?.authUrl ?? '',
-        map: this.#map,
-        online: this.#session?.up === true,
-        hostname: this.#deps.os.hostname,
-        os: this.#deps.os.name,
-        endpoints: this.#deps.plane.endpoints().map(({ addr }) => addr),
+        version,
+        state,
+        hasTun: plane.hasTun,
+        nodeKey: nodeKeyOf(this.#know),
+        authUrl: session?.authUrl ?? '',
+        map,
+        online: session?.up === true,
+        hostname: os.hostname,
+        os: os.name,
+        endpoints: plane.endpoints().map(({ addr }) => addr),
         health: this.health
           .visible()
           .filter(({ code }) => code !== 'warming-up')
           .map(({ text }) => text),
-        nowMs: this.#deps.clock.now(),
-        peerOf: (key) => this.#deps.plane.peer(key),
+        nowMs: clock.now(),
+        peerOf: (key) => plane.peer(key),
       },
       withPeers,
     );
   }
 
   prefs(): Prefs {
-    return visiblePrefs(this.#profile);
+    return visiblePrefs(this.#know.profile);
   }
 
   currentProfile(): LoginProfile {
-    return this.#profile.login.NodeID === '' ? NO_PROFILE : this.#profile.login;
+    const { login } = this.#know.profile;
+    return login.NodeID === '' ? NO_PROFILE : login;
   }
 
   allProfiles(): readonly LoginProfile[] {
@@ -196,26 +194,25 @@ export class Backend implements AsyncDisposable {
   }
 
   derpMap(): DerpMap | undefined {
-    return this.#map?.derpMap;
+    return this.#know.map?.derpMap;
   }
 
   /** Undefined for an address that is nobody's; throws `bad-argument` for what is no address. */
   whoIs(addr: string): WhoIsResponse | undefined {
     const query = parseWhoIsAddr(addr);
     if (query === undefined) throw new RhumbError('bad-argument', "invalid 'addr' parameter");
-    return this.#map === undefined ? undefined : whoIs(this.#map, query);
+    return this.#know.map === undefined ? undefined : whoIs(this.#know.map, query);
   }
 
   ping(target: PingTarget, signal: AbortSignal): Promise<PingResult> {
-    if (this.#state !== 'Running' && this.#state !== 'Starting')
-      throw new RhumbError('unavailable', `can't ping while rhumb is ${this.#state}: run 'rhumb up' first`);
-    return this.#pinger.ping(this.#map, target, signal);
+    const { state, map } = this.#know;
+    if (state !== 'Running' && state !== 'Starting')
+      throw new RhumbError('unavailable', `can't ping while rhumb is ${state}: run 'rhumb up' first`);
+    return this.#pinger.ping(map, target, signal);
   }
 
   watch(mask: number, actor: WatchActor): Watcher {
-    const watcher = this.bus.add(mask, actor);
-    if ((mask & INITIAL_MESSAGE_BITS) !== 0) watcher.pushInitial(this.#initialMessage(mask));
-    return watcher;
+    return this.#hub.watch(mask, actor);
   }
 
   // --- What clients change ---
@@ -223,22 +220,18 @@ export class Backend implements AsyncDisposable {
   /** Throws `bad-argument` with what is wrong. */
   checkPrefs(wanted: Prefs): void {
     checkPrefs(wanted);
-    const taken = this.allProfiles().some(
-      ({ ID, Name }) =>
-        ID !== this.#profile.login.ID && wanted.ProfileName !== '' && Name === wanted.ProfileName,
-    );
-    if (taken)
-      throw new RhumbError(
-        'bad-argument',
-        `profile name ${JSON.stringify(wanted.ProfileName)} already in use`,
-      );
+    const name = wanted.ProfileName;
+    const own = this.#know.profile.login.ID;
+    if (name !== '' && this.allProfiles().some(({ ID, Name }) => ID !== own && Name === name))
+      throw new RhumbError('bad-argument', `profile name ${JSON.stringify(name)} already in use`);
   }
 
   /** Resolves when the edit is on disk and in force. An edit that changes nothing says nothing. */
   editPrefs(edit: PrefsEdit): Promise<Prefs> {
     return this.#serial.run(async () => {
-      const wanted = applyPrefsEdit(this.#profile.prefs, adjustEdit(edit));
-      if (wanted === this.#profile.prefs) return this.prefs();
+      const current = this.#know.profile.prefs;
+      const wanted = applyPrefsEdit(current, adjustEdit(edit));
+      if (wanted === current) return this.prefs();
       this.checkPrefs(wanted);
       await this.#setPrefs(wanted);
       this.#step();
@@ -249,12 +242,13 @@ export class Backend implements AsyncDisposable {
   /** `start` (§3.3): the only place where another login server takes effect. */
   startWith(options: StartOptions): Promise<void> {
     return this.#serial.run(async () => {
-      const wanted = options.UpdatePrefs ?? this.#profile.prefs;
+      const know = this.#know;
+      const wanted = options.UpdatePrefs ?? know.profile.prefs;
       this.checkPrefs(wanted);
       await this.#setPrefs({ ...wanted, Config: undefined });
-      if (this.#session !== undefined && this.#serverUrl() !== this.#session.serverUrl) this.#forgetMap();
+      if (know.session !== undefined && serverUrlOf(know) !== know.session.serverUrl) this.#forgetMap();
       await this.#endSession();
-      this.#state = 'NoState';
+      know.state = 'NoState';
       this.#startSession(options.AuthKey);
     });
   }
@@ -262,13 +256,14 @@ export class Backend implements AsyncDisposable {
   /** Returns at once; the sign-in address comes on the bus. */
   loginInteractive(actor: WatchActor): Promise<void> {
     return this.#serial.run(() => {
-      this.#authActor = actor;
-      const session = this.#session ?? this.#openSession();
+      const session = this.#know.session ?? this.#openSession();
       const now = this.#deps.clock.monotonic();
-      const age = now - session.authUrlAt;
-      if (isMetByAuthKey(session, now)) this.#authActor = undefined;
-      else if (session.authUrl !== '' && age < AUTH_URL_LIFE_MS) this.#showUrl(session);
-      else this.#login(session, { interactive: true });
+      const hasFreshUrl = session.authUrl !== '' && now - session.authUrlAt < AUTH_URL_LIFE_MS;
+      if (!isMetByAuthKey(session, now)) {
+        this.#authActor = actor;
+        if (hasFreshUrl) this.#showUrl(session);
+        else this.#login(session, { interactive: true });
+      }
       this.#step();
     });
   }
@@ -276,16 +271,17 @@ export class Backend implements AsyncDisposable {
   /** Forgets this machine's login (§3.8). Rejects when the server couldn't be told; the local part is done then too. */
   logout(signal: AbortSignal): Promise<void> {
     return this.#serial.run(async () => {
-      const session = this.#session;
-      this.#blocked = true;
-      this.#map = undefined;
-      await this.#setPrefs({ ...this.#profile.prefs, WantRunning: false, LoggedOut: true });
+      const know = this.#know;
+      know.blocked = true;
+      this.#forgetMap();
+      await this.#setPrefs({ ...know.profile.prefs, WantRunning: false, LoggedOut: true });
       this.#step();
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(LOGOUT_TIMEOUT_MS)]);
-      const failure = await this.#tellLogout(session, limit);
+      const failure = await this.#tellLogout(
+        AbortSignal.any([signal, AbortSignal.timeout(LOGOUT_TIMEOUT_MS)]),
+      );
       await this.#endSession();
       await this.#deps.mapCache.clear();
-      await this.#deps.profiles.remove(this.#profile.login.ID);
+      await this.#deps.profiles.remove(know.profile.login.ID);
       this.#adopt(this.#deps.profiles.fresh());
       this.#step();
       if (failure !== undefined) throw failure;
@@ -298,7 +294,7 @@ export class Backend implements AsyncDisposable {
   }
 
   switchProfile(id: string): Promise<void> {
-    if (id === this.#profile.login.ID) return Promise.resolve();
+    if (id === this.#know.profile.login.ID) return Promise.resolve();
     return this.#switchTo(() => {
       const profile = this.#deps.profiles.find(id);
       if (profile === undefined) throw new RhumbError('not-found', 'Profile not found');
@@ -309,17 +305,16 @@ export class Backend implements AsyncDisposable {
   async deleteProfile(id: string): Promise<void> {
     if (!this.allProfiles().some(({ ID }) => ID === id))
       throw new RhumbError('not-found', 'Profile not found');
-    if (id === this.#profile.login.ID) await this.newProfile();
+    if (id === this.#know.profile.login.ID) await this.newProfile();
     await this.#serial.run(() => this.#deps.profiles.remove(id));
   }
 
   /** Ends the session and takes the data plane away. What the user wants stays stored, so that a restart resumes. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    this.#cancelExpiry?.();
-    this.#cancelPoll?.();
     this.#cancelWarmUp?.();
-    this.bus.close();
+    this.#wish.close();
+    this.#hub.close();
     this.#keeper.want(undefined);
     await this.#keeper.close();
     await this.#serial.idle();
@@ -330,14 +325,12 @@ export class Backend implements AsyncDisposable {
 
   /** What the state store reports of each write. */
   storeReported(error: unknown): void {
-    const healthy = error === undefined;
-    this.health.report('state-store-health', !healthy, healthy ? {} : { error: toRhumbError(error).message });
-    if (healthy === this.#storeHealthy) return;
-    this.#storeHealthy = healthy;
+    this.#know.storeHealthy = error === undefined;
+    this.#reportTrouble('state-store-health', error === undefined ? undefined : toRhumbError(error).message);
     this.#step();
   }
 
-  /** Resolves when everything that was asked for has been done; for tests and shutdown. */
+  /** Resolves when everything that was asked for has been done; for tests. */
   async idle(): Promise<void> {
     await this.#serial.idle();
     await this.#keeper.idle();
@@ -346,69 +339,67 @@ export class Backend implements AsyncDisposable {
 
   // --- Session ---
 
-  #serverUrl(): string {
-    return this.#profile.prefs.ControlURL === '' ? DEFAULT_CONTROL_URL : this.#profile.prefs.ControlURL;
-  }
-
-  #nodeKey(): NodeKey | undefined {
-    const { nodeKey } = this.#profile.persist;
-    return nodeKey === undefined ? undefined : nodeKeyFrom(publicOf(nodeKey));
-  }
-
   /** Opens the session and logs in as far as that goes without the user. */
   #startSession(authKey: string): void {
-    const { prefs, persist } = this.#profile;
+    const { prefs, persist } = this.#know.profile;
     if (authKey !== '' || (persist.nodeKey !== undefined && !prefs.LoggedOut))
       this.#login(this.#openSession(), { interactive: false, authKey: authKey === '' ? undefined : authKey });
     this.#step();
   }
 
   #openSession(): Session {
-    const { persist, prefs } = this.#profile;
-    const serverUrl = this.#serverUrl();
+    const know = this.#know;
+    const { persist, prefs } = know.profile;
+    const serverUrl = serverUrlOf(know);
     let session: Session | undefined;
-    const client = this.#deps.openControl(
-      {
-        serverUrl,
-        identity: {
-          machineKey: this.#machineKey,
-          nodeKey: persist.nodeKey,
-          oldNodeKey: persist.oldNodeKey,
-          lockKey: lockPublic(persist.lockKey),
-        },
-        hostinfo: this.#deps.hostinfo(prefs),
-        initialMap: this.#map,
+    const events = controlEvents(this.#serial, this.#log, {
+      current: () => (session === know.session && !this.#closed ? session : undefined),
+      authUrl: (mine, url) => this.#authUrl(mine, url),
+      loginFailed: (mine, message) => {
+        mine.loginError = message;
+        this.bus.send({ ErrMessage: message });
+        this.#step();
       },
-      this.#eventsFor(() => session),
+      loginFinished: (mine, login) => this.#loginFinished(mine, login),
+      netmap: (map, change) => this.#netmap(map, change),
+      changed: () => this.#step(),
+      openUrl: (mine, url) => {
+        if (isShowableUrl(url, mine.serverUrl)) this.bus.send({ BrowseToURL: url });
+      },
+      pinger: this.#pinger,
+      map: () => know.map,
+    });
+    const { nodeKey, oldNodeKey } = persist;
+    const identity = {
+      machineKey: this.#machineKey,
+      nodeKey,
+      oldNodeKey,
+      lockKey: lockPublic(persist.lockKey),
+    };
+    const hostinfo = this.#deps.hostinfo(prefs);
+    session = newSession(
+      this.#deps.openControl({ serverUrl, identity, hostinfo, initialMap: know.map }, events),
+      serverUrl,
     );
-    session = newSession(client, serverUrl);
-    this.#session = session;
-    client.setEndpoints(this.#deps.plane.endpoints());
+    know.session = session;
+    session.client.setEndpoints(this.#deps.plane.endpoints());
     return session;
   }
 
   async #endSession(): Promise<void> {
-    const session = this.#session;
-    this.#session = undefined;
+    const { session } = this.#know;
+    this.#know.session = undefined;
     this.#authActor = undefined;
     await session?.client[Symbol.asyncDispose]();
   }
 
-  #login(
-    session: Session,
-    options: { readonly interactive: boolean; readonly authKey?: string | undefined },
-  ): void {
-    session.login = 'under-way';
-    session.loginAt = this.#deps.clock.monotonic();
-    session.authKey = options.authKey ?? '';
-    session.interactive = options.interactive;
-    session.loginError = '';
-    session.authUrl = '';
-    session.client.login(options);
+  #login(session: Session, goal: LoginGoal): void {
+    startLogin(session, goal, this.#deps.clock.monotonic());
   }
 
-  async #tellLogout(session: Session | undefined, signal: AbortSignal): Promise<RhumbError | undefined> {
-    if (session === undefined || this.#profile.persist.nodeKey === undefined) return undefined;
+  async #tellLogout(signal: AbortSignal): Promise<RhumbError | undefined> {
+    const { session, profile } = this.#know;
+    if (session === undefined || profile.persist.nodeKey === undefined) return undefined;
     try {
       await session.client.logout(signal);
       return undefined;
@@ -422,43 +413,6 @@ export class Backend implements AsyncDisposable {
     }
   }
 
-  /** Events run in turn with what users ask, and those of an ended session are dropped. */
-  #eventsFor(session: () => Session | undefined): ControlEvents {
-    const post = (handle: (session: Session) => Promise<void> | void): void => {
-      this.#serial
-        .run(async () => {
-          const mine = session();
-          if (mine !== undefined && mine === this.#session && !this.#closed) await handle(mine);
-        })
-        .catch((error: unknown) => this.#log('error', 'backend.event-failed', { error }));
-    };
-    return {
-      authUrl: (url) => post((mine) => this.#authUrl(mine, url)),
-      loginFailed: (message) =>
-        post((mine) => {
-          mine.loginError = message;
-          this.bus.send({ ErrMessage: message });
-          this.#step();
-        }),
-      loginFinished: (login) => post((mine) => this.#loginFinished(mine, login)),
-      netmap: (map, change) => post(() => this.#netmap(map, change)),
-      connection: (state) =>
-        post((mine) => {
-          mine.up = state.up;
-          mine.connectionError = state.error ?? '';
-          this.#step();
-        }),
-      ping: (request) => {
-        const client = session()?.client;
-        if (client !== undefined) answerServerPing(request, { client, pinger: this.#pinger, map: this.#map });
-      },
-      openUrl: (url) =>
-        post((mine) => {
-          if (isShowableUrl(url, mine.serverUrl)) this.bus.send({ BrowseToURL: url });
-        }),
-    };
-  }
-
   #authUrl(session: Session, url: string): void {
     if (!isShowableUrl(url, session.serverUrl)) {
       this.#log('warn', 'login.url-refused', { url });
@@ -470,7 +424,7 @@ export class Backend implements AsyncDisposable {
     // Nobody asked: the server doesn't take our key any more, so our peers won't either.
     if (!session.interactive) {
       session.login = 'under-way';
-      this.#blocked = true;
+      this.#know.blocked = true;
     }
     if (isNew || this.#authActor !== undefined) this.#showUrl(session);
     this.#step();
@@ -487,71 +441,57 @@ export class Backend implements AsyncDisposable {
   }
 
   async #loginFinished(session: Session, login: LoginFinished): Promise<void> {
-    const wasInteractive = session.interactive;
+    const how = { wasInteractive: session.interactive, serverUrl: session.serverUrl };
     session.login = 'done';
     session.loginAt = this.#deps.clock.monotonic();
     session.interactive = false;
     session.authUrl = '';
     session.loginError = '';
-    const profile = afterLogin(this.#profile, login, { wasInteractive, serverUrl: session.serverUrl });
-    await this.#saveProfile(profile);
+    await this.#saveProfile(afterLogin(this.#know.profile, login, how));
     this.bus.send({ LoginFinished: {} });
     this.#step();
   }
 
   async #netmap(map: NetworkMap, change: MapChange): Promise<void> {
-    const isNewSelf = this.#map?.self.StableID !== map.self.StableID;
-    this.#map = map;
-    this.#mapIsCached = false;
-    if (!isExpired(map.self, this.#deps.clock.now(), map.clockSkewMs)) this.#blocked = false;
+    const know = this.#know;
+    const isNewSelf = know.map?.self.StableID !== map.self.StableID;
+    know.map = map;
+    know.mapIsCached = false;
+    if (!isExpired(map.self, this.#deps.clock.now(), map.clockSkewMs)) know.blocked = false;
     this.#deps.mapCache.put(() => this.#deps.mapCodec.encode(map));
-    await this.#saveProfile(afterMap(this.#profile, map));
+    await this.#saveProfile(afterMap(know.profile, map));
     this.health.setServerMessages(map.displayMessages, map.health);
     if (isNewSelf) this.bus.resetProfiles();
-    this.#announceMap(map, change);
+    this.#hub.announceMap(map, change);
     this.#step();
-  }
-
-  #announceMap(map: NetworkMap, change: MapChange): void {
-    const full = change.kind === 'full';
-    const ids = full ? [...map.peers.keys()] : change.changed;
-    const changed = ids.map((id) => map.peers.get(id)).filter((node) => node !== undefined);
-    const removed = change.removed.map((id) => (Number.isSafeInteger(Number(id)) ? Number(id) : BigInt(id)));
-    this.bus.send({
-      ...((full || change.self) && { SelfChange: map.self }),
-      ...(changed.length > 0 && { PeersChanged: changed }),
-      ...(removed.length > 0 && { PeersRemoved: removed }),
-      ...((full || change.other) && { UserProfiles: userProfiles(map) }),
-      ...(this.bus.wants(Watch.InitialNetMap) && { NetMap: netMapJson(map, false) }),
-    });
   }
 
   // --- Profiles and preferences ---
 
   async #setPrefs(wanted: Prefs): Promise<void> {
-    const before = this.#profile.prefs;
-    await this.#saveProfile({ ...this.#profile, prefs: wanted });
-    const session = this.#session;
+    const before = this.#know.profile.prefs;
+    await this.#saveProfile({ ...this.#know.profile, prefs: wanted });
+    const { session, profile } = this.#know;
     session?.client.setHostinfo(this.#deps.hostinfo(wanted));
     if (before.WantRunning || !wanted.WantRunning) return;
     this.#warmUp();
-    if (this.#profile.persist.nodeKey === undefined || wanted.LoggedOut) return;
+    if (profile.persist.nodeKey === undefined || wanted.LoggedOut) return;
     if (session === undefined || session.login === 'none')
       this.#login(session ?? this.#openSession(), { interactive: false });
   }
 
   /** Stored first, then in force, then told: nobody hears of what a crash could take back. */
   async #saveProfile(profile: Profile): Promise<void> {
-    const before = this.#profile;
+    const before = this.#know.profile;
     if (profile === before) return;
     await this.#deps.profiles.save(profile);
-    this.#profile = profile;
+    this.#know.profile = profile;
     if (!samePrefs(visiblePrefs(before), visiblePrefs(profile))) this.bus.send({ Prefs: this.prefs() });
   }
 
   #adopt(profile: Profile): void {
-    this.#profile = profile;
-    this.#blocked = false;
+    this.#know.profile = profile;
+    this.#know.blocked = false;
     this.#forgetMap();
     this.bus.send({ Prefs: this.prefs() });
   }
@@ -562,7 +502,7 @@ export class Backend implements AsyncDisposable {
       await this.#endSession();
       await this.#deps.mapCache.clear();
       if (profile.persist.nodeKey !== undefined) await this.#deps.profiles.save(profile);
-      this.#state = 'NoState';
+      this.#know.state = 'NoState';
       this.bus.send({ State: State.NoState });
       this.#adopt(profile);
       this.#startSession('');
@@ -570,19 +510,20 @@ export class Backend implements AsyncDisposable {
   }
 
   #forgetMap(): void {
-    this.#map = undefined;
-    this.#mapIsCached = false;
+    this.#know.map = undefined;
+    this.#know.mapIsCached = false;
     this.health.setServerMessages(new Map(), []);
   }
 
   /** The map of an earlier run, when it is of this login. */
   async #loadCachedMap(): Promise<void> {
-    if (this.#profile.persist.nodeKey === undefined || this.#profile.prefs.LoggedOut) return;
+    const know = this.#know;
+    if (know.profile.persist.nodeKey === undefined || know.profile.prefs.LoggedOut) return;
     const text = await this.#deps.mapCache.read();
     const map = text === undefined ? undefined : this.#deps.mapCodec.decode(text);
-    if (map === undefined || map.nodeKey !== this.#nodeKey()) return;
-    this.#map = map;
-    this.#mapIsCached = true;
+    if (map === undefined || map.nodeKey !== nodeKeyOf(know)) return;
+    know.map = map;
+    know.mapIsCached = true;
     this.#log('info', 'map.from-cache', { peers: map.peers.size });
   }
 
@@ -591,111 +532,44 @@ export class Backend implements AsyncDisposable {
   /** Computes the state from the facts until it holds still, and brings everything in line with it. */
   #step(): void {
     if (this.#closed) return;
-    for (let changes = 0; changes < 4; changes++) {
-      this.#reportHealth();
-      const before = this.#state;
-      const after = nextState(before, this.#facts());
-      if (after === 'NeedsLogin' && before !== 'NeedsLogin') this.#blocked = true;
-      this.#state = after;
-      this.#keeper.want(this.#wantedPlane());
-      if (after === before) break;
-      this.#entered(before, after);
+    const know = this.#know;
+    for (let changes = 0; changes < MAX_CHANGES; changes++) {
+      const before = know.state;
+      know.state = nextState(before, this.#facts());
+      if (know.state === 'NeedsLogin' && before !== 'NeedsLogin') know.blocked = true;
+      reportHealth(this.health, know);
+      this.#keeper.want(this.#wish.for(know));
+      if (know.state === before) break;
+      this.#entered(before);
     }
-    this.#session?.client.setPaused(this.#isPaused());
-    this.#armExpiry();
-    this.#syncPoll();
+    know.session?.client.setPaused(isPaused(know));
+    this.#wish.watchExpiry(know.map);
+    this.#hub.sync();
   }
 
-  #facts(): Parameters<typeof nextState>[1] {
-    const { prefs, persist } = this.#profile;
-    const self = this.#map?.self;
-    return {
-      storeHealthy: this.#storeHealthy,
-      wantRunning: prefs.WantRunning,
-      loggedOut: prefs.LoggedOut,
-      hasNodeKey: persist.nodeKey !== undefined,
-      blocked: this.#blocked,
-      authCannotContinue: authCannotContinue(this.#session),
-      self:
-        self === undefined
-          ? undefined
-          : {
-              keyExpired:
-                this.#isKeyRefused() || isExpired(self, this.#deps.clock.now(), this.#map?.clockSkewMs ?? 0),
-              machineAuthorized: self.MachineAuthorized === true,
-            },
-      // Only a start depends on it, and looking at every peer costs something.
-      live:
-        this.#state === 'Starting' &&
-        this.#keeper.isApplied &&
-        (this.#session?.up === true || this.#hasLivePeer()),
-    };
-  }
-
-  /** The server wants a person to sign in again before it takes our key. */
-  #isKeyRefused(): boolean {
-    const session = this.#session;
-    return (
-      session !== undefined && session.login === 'under-way' && !session.interactive && session.authUrl !== ''
-    );
+  #facts(): ReturnType<typeof factsOf> {
+    return factsOf(this.#know, {
+      nowMs: this.#deps.clock.now(),
+      planeApplied: this.#keeper.isApplied,
+      hasLivePeer: () => this.#hasLivePeer(),
+    });
   }
 
   #hasLivePeer(): boolean {
-    for (const node of this.#map?.peers.values() ?? [])
-      if (node.Key !== undefined && this.#deps.plane.peer(node.Key)?.wireguard === 'established') return true;
+    for (const { Key } of this.#know.map?.peers.values() ?? [])
+      if (Key !== undefined && this.#deps.plane.peer(Key)?.wireguard === 'established') return true;
     return false;
   }
 
-  #isPaused(): boolean {
-    if (!this.#networkUp || this.#profile.prefs.Sync === false) return true;
-    return this.#state === 'Stopped' && this.#map !== undefined;
-  }
-
-  #wantedPlane(): PlaneConfig | undefined {
-    const { nodeKey } = this.#profile.persist;
-    const up = this.#state === 'Starting' || this.#state === 'Running' || this.#state === 'NeedsMachineAuth';
-    if (!up || this.#blocked || this.#map === undefined || nodeKey === undefined) return undefined;
-    const last = this.#lastPlane;
-    if (last !== undefined && last.map === this.#map && last.config.privateKey === nodeKey)
-      return last.config;
-    const full = planeConfig({ map: this.#map, privateKey: nodeKey, nowMs: this.#deps.clock.now() });
-    const config = blocksEverything(this.#map.filter) ? { ...full, peers: [], routes: [] } : full;
-    this.#lastPlane = { map: this.#map, config };
-    return config;
-  }
-
-  #entered(before: StateName, after: StateName): void {
-    this.#log('info', 'state.entered', { before, after });
-    if (after === 'Running') {
-      if (this.#session !== undefined) this.#session.authUrl = '';
+  #entered(before: StateName): void {
+    const { state, session } = this.#know;
+    this.#log('info', 'state.entered', { before, after: state });
+    if (state === 'Running') {
+      if (session !== undefined) session.authUrl = '';
       this.#cancelWarmUp?.();
       this.health.clear('warming-up');
     }
-    this.#reportHealth();
-    this.bus.send({ State: State[after] });
-  }
-
-  #reportHealth(): void {
-    const { prefs } = this.#profile;
-    const session = this.#session;
-    this.health.report('wantrunning-false', !prefs.WantRunning);
-    const error = session?.connectionError ?? '';
-    const isTrying = session?.login === 'under-way' && this.#map === undefined && error !== '';
-    const why = session === undefined || session.loginError === '' ? error : session.loginError;
-    this.health.report(
-      'login-state',
-      this.#state === 'NeedsLogin' || isTrying,
-      why === '' ? {} : { error: why },
-    );
-    const outOfSync = prefs.WantRunning && session !== undefined && !session.up;
-    this.health.report('not-in-map-poll', outOfSync, error === '' ? {} : { error });
-    this.health.report('network-status', !this.#networkUp);
-    const filter = this.#map?.filter;
-    this.health.report('packet-filter-blocks', blocksEverything(filter));
-    this.health.report(
-      'packet-filter-unenforced',
-      this.#map !== undefined && !blocksEverything(filter) && !isOpenFilter(filter),
-    );
+    this.bus.send({ State: State[state] });
   }
 
   #warmUp(): void {
@@ -704,89 +578,16 @@ export class Backend implements AsyncDisposable {
     this.#cancelWarmUp = this.#deps.clock.after(WARMING_UP_MS, () => this.health.clear('warming-up'));
   }
 
-  /** One timer for the next expiry that the map knows of, ours or a peer's. */
-  #armExpiry(): void {
-    const map = this.#map;
-    if (map === this.#expiryArmedFor) return;
-    this.#expiryArmedFor = map;
-    this.#cancelExpiry?.();
-    this.#cancelExpiry = undefined;
-    if (map === undefined) return;
-    const nodes = [map.self, ...map.peers.values()];
-    const wait = nextExpiryInMs(nodes, this.#deps.clock.now(), map.clockSkewMs);
-    if (wait === undefined) return;
-    this.#cancelExpiry = this.#deps.clock.after(wait, () => {
-      this.#lastPlane = undefined;
-      this.#expiryArmedFor = undefined;
-      this.#step();
-    });
-  }
-
-  // --- Data plane and watchers ---
+  // --- Surroundings ---
 
   #networkIs(up: boolean): void {
-    if (up === this.#networkUp) return;
-    this.#networkUp = up;
+    if (up === this.#know.networkUp) return;
+    this.#know.networkUp = up;
     this.#step();
-    if (up) this.#session?.client.retryNow();
+    if (up) this.#know.session?.client.retryNow();
   }
 
-  /** Looks at the peers every two seconds while someone asks for it, and while a start waits for the first live one. */
-  #syncPoll(): void {
-    const asked = this.bus.wants(Watch.EngineUpdates | Watch.PeerWireGuardState);
-    if (this.#closed || !(asked || this.#state === 'Starting')) {
-      this.#cancelPoll?.();
-      this.#cancelPoll = undefined;
-      return;
-    }
-    this.#cancelPoll ??= this.#deps.clock.after(ENGINE_POLL_MS, () => {
-      this.#cancelPoll = undefined;
-      this.#poll();
-      this.#syncPoll();
-    });
-  }
-
-  #poll(): void {
-    const { plane } = this.#deps;
-    if (this.bus.wants(Watch.EngineUpdates)) this.bus.send({ Engine: engineStatus(this.#map, plane) });
-    if (this.bus.wants(Watch.PeerWireGuardState) && this.#map !== undefined)
-      this.#announcePeerStates(this.#map);
-    if (this.#state === 'Starting') this.#step();
-  }
-
-  /** Only those that changed since the last look. */
-  #announcePeerStates(map: NetworkMap): void {
-    const all = peerStates(map, this.#deps.plane, this.#deps.clock.now());
-    const before = this.#lastPeerStates;
-    const changed = Object.entries(all).filter(
-      ([id, { PeerWireGuardState }]) => before.get(id) !== PeerWireGuardState,
-    );
-    this.#lastPeerStates = new Map(Object.entries(all).map(([id, state]) => [id, state.PeerWireGuardState]));
-    if (changed.length > 0) this.bus.send({ PeerState: Object.fromEntries(changed) });
-  }
-
-  #initialMessage(mask: number): Notify {
-    const has = (bit: number): boolean => (mask & bit) !== 0;
-    const map = this.#map;
-    const url = this.#session?.authUrl ?? '';
-    return {
-      SessionID: this.#deps.newSessionId(),
-      ...(has(Watch.InitialState) && { State: State[this.#state] }),
-      ...(has(Watch.InitialState) && this.#state === 'NeedsLogin' && url !== '' && { BrowseToURL: url }),
-      ...(has(Watch.InitialPrefs) && { Prefs: this.prefs() }),
-      ...(has(Watch.InitialNetMap) &&
-        map !== undefined && { SelfChange: map.self, NetMap: netMapJson(map, this.#mapIsCached) }),
-      ...(has(Watch.InitialDriveShares) && { DriveShares: [] }),
-      ...(has(Watch.InitialOutgoingFiles) && { OutgoingFiles: [] }),
-      ...(has(Watch.InitialHealthState) && { Health: healthState(this.health.visible()) }),
-      ...(has(Watch.InitialStatus) && { InitialStatus: this.status(true) }),
-      ...(has(Watch.PeerWireGuardState) &&
-        map !== undefined && { PeerState: peerStates(map, this.#deps.plane, this.#deps.clock.now()) }),
-    };
+  #reportTrouble(what: Parameters<Health['report']>[0], error: string | undefined): void {
+    this.health.report(what, error !== undefined, error === undefined ? {} : { error });
   }
 }
-
-const userProfiles = (map: NetworkMap): NonNullable<Notify['UserProfiles']> =>
-  Object.fromEntries(
-    [...map.users].map(([id, user]) => [id, { ...user, ProfilePicURL: user.ProfilePicURL ?? '' }]),
-  );

@@ -56,3 +56,16 @@ export const isMetByAuthKey = (session: Session, nowMs: number): boolean =>
   session.loginError === '' &&
   session.authUrl === '' &&
   (session.login === 'under-way' || (session.login === 'done' && nowMs - session.loginAt < SAME_LOGIN_MS));
+
+export type LoginGoal = Parameters<ControlClient['login']>[0];
+
+/** Begins a login; one under way is replaced. */
+export function startLogin(session: Session, goal: LoginGoal, nowMs: number): void {
+  session.login = 'under-way';
+  session.loginAt = nowMs;
+  session.authKey = goal.authKey ?? '';
+  session.interactive = goal.interactive;
+  session.loginError = '';
+  session.authUrl = '';
+  session.client.login(goal);
+}

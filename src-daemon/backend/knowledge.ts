@@ -1,0 +1,40 @@
+/** What the daemon knows: facts only; everything that follows from them is computed. Owned and changed by the backend alone. */
+import { publicOf } from '#shared/crypto/x25519.ts';
+import { type NodeKey, nodeKeyFrom } from '#shared/key/key.ts';
+import { DEFAULT_CONTROL_URL } from '#shared/localapi/prefs.ts';
+import type { StateName } from '#shared/localapi/status.ts';
+import type { NetworkMap } from '../control/types.ts';
+import type { Profile } from './profiles.ts';
+import type { Session } from './session.ts';
+
+export interface Knowledge {
+  profile: Profile;
+  session: Session | undefined;
+  map: NetworkMap | undefined;
+  /** The map is of an earlier run; the server hasn't confirmed it yet. */
+  mapIsCached: boolean;
+  state: StateName;
+  /** Keeps the data plane empty until a good map comes: logged out, or the key was refused. */
+  blocked: boolean;
+  storeHealthy: boolean;
+  networkUp: boolean;
+}
+
+export const firstKnowledge = (profile: Profile): Knowledge => ({
+  profile,
+  session: undefined,
+  map: undefined,
+  mapIsCached: false,
+  state: 'NoState',
+  blocked: false,
+  storeHealthy: true,
+  networkUp: true,
+});
+
+export const serverUrlOf = ({ profile }: Knowledge): string =>
+  profile.prefs.ControlURL === '' ? DEFAULT_CONTROL_URL : profile.prefs.ControlURL;
+
+export function nodeKeyOf({ profile }: Knowledge): NodeKey | undefined {
+  const { nodeKey } = profile.persist;
+  return nodeKey === undefined ? undefined : nodeKeyFrom(publicOf(nodeKey));
+}

@@ -1,0 +1,56 @@
+/** What the data plane shall be for what the daemon knows, worked out once per map, and again when a key expires. */
+import type { Clock } from '#shared/async/clock.ts';
+import type { NetworkMap } from '../control/types.ts';
+import { nextExpiryInMs } from './expiry.ts';
+import { blocksEverything } from './filter-kind.ts';
+import type { Knowledge } from './knowledge.ts';
+import type { PlaneConfig } from './plane.ts';
+import { planeConfig } from './plane-config.ts';
+
+export class PlaneWish {
+  readonly #clock: Clock;
+  readonly #expired: () => void;
+  #last: { readonly map: NetworkMap; readonly config: PlaneConfig } | undefined;
+  #armedFor: NetworkMap | undefined;
+  #cancelTimer: (() => void) | undefined;
+
+  /** `expired` is called when a key, ours or a peer's, may have expired by now. */
+  constructor(clock: Clock, expired: () => void) {
+    this.#clock = clock;
+    this.#expired = expired;
+  }
+
+  /** The same object as long as nothing changes; undefined = everything taken away. */
+  for({ state, blocked, map, profile }: Knowledge): PlaneConfig | undefined {
+    const privateKey = profile.persist.nodeKey;
+    const isUp = state === 'Starting' || state === 'Running' || state === 'NeedsMachineAuth';
+    if (!isUp || blocked || map === undefined || privateKey === undefined) return undefined;
+    const last = this.#last;
+    if (last !== undefined && last.map === map && last.config.privateKey === privateKey) return last.config;
+    const full = planeConfig({ map, privateKey, nowMs: this.#clock.now() });
+    const config = blocksEverything(map.filter) ? { ...full, peers: [], routes: [] } : full;
+    this.#last = { map, config };
+    return config;
+  }
+
+  /** One timer for the next expiry that this map knows of. */
+  watchExpiry(map: NetworkMap | undefined): void {
+    if (map === this.#armedFor) return;
+    this.#armedFor = map;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    if (map === undefined) return;
+    const wait = nextExpiryInMs([map.self, ...map.peers.values()], this.#clock.now(), map.clockSkewMs);
+    if (wait === undefined) return;
+    this.#cancelTimer = this.#clock.after(wait, () => {
+      this.#last = undefined;
+      this.#armedFor = undefined;
+      this.#expired();
+    });
+  }
+
+  close(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+  }
+}
