@@ -94,6 +94,7 @@ async function serveRegister(deps: InnerDeps, stream: ServerHttp2Stream, peer: T
   requireVersion(deps, request.Version);
   const { NodeKey } = request;
   if (NodeKey === undefined) throw new HttpFailure(400, 'malformed request: no NodeKey');
+  if (isGone(stream)) return;
   const gone = new AbortController();
   stream.once('close', () => gone.abort(new RhumbError('unavailable', 'the client went away')));
   const caller = { machineKey: peer.machineKey, remoteAddress: peer.remoteAddress };
@@ -109,13 +110,14 @@ async function serveMap(deps: InnerDeps, stream: ServerHttp2Stream, peer: Ts2021
   const isCompressed = request.Compress === 'zstd';
   const isReadOnly = request.ReadOnly === true;
   if (request.Stream === true && !isReadOnly) {
-    if (stream.destroyed) return;
+    if (isGone(stream)) return;
     stream.respond({ ':status': 200, 'content-type': 'application/octet-stream' });
     await deps.hub.open(
       {
         nodeId: view.record.id,
         nodeKey: view.record.nodeKey,
         discoKey: request.DiscoKey,
+        instance: facts.instance,
         capver: request.Version,
         isCompressed,
         wantsKeepAlive: request.KeepAlive === true,
@@ -148,8 +150,11 @@ function knownNode(deps: InnerDeps, key: NodeKey | undefined, peer: Ts2021Peer):
   return view;
 }
 
+/** Reset by the peer: Node calls such a stream closed some time before it destroys it, and refuses answers from then on. */
+const isGone = (stream: ServerHttp2Stream): boolean => stream.destroyed || stream.closed;
+
 function respond(stream: ServerHttp2Stream, status: number, body: string | Uint8Array, type: string): void {
-  if (stream.destroyed || stream.headersSent) return;
+  if (isGone(stream) || stream.headersSent) return;
   stream.respond({ ':status': status, 'content-type': type });
   stream.end(body);
 }
@@ -160,7 +165,7 @@ function answerFailure(
   headers: IncomingHttpHeaders,
   error: unknown,
 ): void {
-  if (stream.destroyed) return;
+  if (isGone(stream)) return;
   const [status, text] = statusOf(error);
   if (status >= 500 && status !== 501) deps.log('error', 'request.failed', { path: headers[':path'], error });
   if (stream.headersSent) stream.close(constants.NGHTTP2_INTERNAL_ERROR);
