@@ -86,8 +86,7 @@ export class Hub {
     const record = this.#deps.network.node(nodeId)?.record;
     if (record === undefined) return;
     this.#presence.remember(nodeId, facts);
-    if (this.#presence.isOwner(nodeId, facts.discoKey))
-      await applyMapFacts(this.#deps.network, record, facts);
+    if (this.#presence.isOwner(nodeId, facts)) await applyMapFacts(this.#deps.network, record, facts);
   }
 
   /** Ends every stream in order; clients come back to the next server. */

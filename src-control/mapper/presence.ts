@@ -1,6 +1,5 @@
 /** Who is online: the streams of each node, a grace period between them, and one identity on two machines. */
 import type { Clock } from '#shared/async/clock.ts';
-import type { DiscoKey } from '#shared/key/key.ts';
 import type { Log } from '#shared/log/log.ts';
 import { applyMapFacts, type MapFacts } from '../state/map-facts.ts';
 import type { Network } from '../state/network.ts';
@@ -14,15 +13,16 @@ export interface PresenceDeps {
 
 /** A machine that changes networks has this long to come back before its peers hear of it. */
 export const GRACE_MS = 10_000;
-/** Disco keys of earlier streams that are remembered per node. */
-const KEPT_DISCO_KEYS = 8;
+/** Daemons of earlier streams that are remembered per node. */
+const KEPT_INSTANCES = 8;
 /** Streams of one identity that is in use several times. */
 const MAX_CLONES = 4;
 
 interface Attendance {
   /** Oldest first; the last one owns the node. */
   sessions: MapSession[];
-  discoKeys: DiscoKey[];
+  /** Which daemons had a stream, the newest last. */
+  instances: string[];
   cancelGrace: (() => void) | undefined;
 }
 
@@ -39,22 +39,21 @@ export class Presence {
   }
 
   arrive(session: MapSession, observedIp: string | undefined): void {
-    const { nodeId, discoKey } = session.request;
+    const { nodeId } = session.request;
+    const instance = instanceOf(session.request);
     const node = this.#attendance(nodeId);
     node.cancelGrace?.();
     node.cancelGrace = undefined;
     const isClone =
-      isOldKey(node, discoKey) && node.sessions.some((one) => one.request.discoKey !== discoKey);
-    if (discoKey !== undefined)
-      node.discoKeys = [...node.discoKeys.filter((key) => key !== discoKey), discoKey].slice(
-        -KEPT_DISCO_KEYS,
-      );
+      isOld(node, instance) && node.sessions.some((one) => instanceOf(one.request) !== instance);
+    if (instance !== undefined)
+      node.instances = [...node.instances.filter((one) => one !== instance), instance].slice(-KEPT_INSTANCES);
     if (isClone) this.#warnOfClone(nodeId);
     const isCloned = this.#deps.network.node(nodeId)?.isCloned ?? false;
     const older = node.sessions;
     node.sessions = [...older, session];
     for (const [index, one] of older.entries())
-      if (!isCloned || one.request.discoKey === discoKey || index < older.length - MAX_CLONES + 1)
+      if (!isCloned || instanceOf(one.request) === instance || index < older.length - MAX_CLONES + 1)
         one.close('replaced');
     this.#saveLastSeen(nodeId);
     this.#deps.network.setLive(nodeId, { isOnline: true, observedIp });
@@ -72,21 +71,21 @@ export class Presence {
       else node.cancelGrace ??= this.#deps.clock.after(GRACE_MS, () => this.#goOffline(nodeId));
       return;
     }
-    if (node.sessions.every((one) => one.request.discoKey === owner.request.discoKey))
+    if (node.sessions.every((one) => instanceOf(one.request) === instanceOf(owner.request)))
       this.#deps.network.setLive(nodeId, { isCloned: false });
     if (wasOwner && !isShutdown) this.#promote(nodeId, owner);
   }
 
-  /** Whether what comes from a machine with this disco key counts as the node's. */
-  isOwner(nodeId: number, discoKey: DiscoKey | undefined): boolean {
+  /** Whether what a machine reports counts as the node's. */
+  isOwner(nodeId: number, facts: MapFacts): boolean {
     const owner = this.#nodes.get(nodeId)?.sessions.at(-1);
     const isCloned = this.#deps.network.node(nodeId)?.isCloned ?? false;
-    return !isCloned || owner === undefined || owner.request.discoKey === discoKey;
+    return !isCloned || owner === undefined || instanceOf(owner.request) === instanceOf(facts);
   }
 
   remember(nodeId: number, facts: MapFacts): void {
     for (const one of this.sessionsOf(nodeId))
-      if (one.request.discoKey === facts.discoKey) one.latest = { ...one.latest, ...facts };
+      if (instanceOf(one.request) === instanceOf(facts)) one.latest = { ...one.latest, ...facts };
   }
 
   forget(nodeId: number): void {
@@ -102,13 +101,13 @@ export class Presence {
   #attendance(nodeId: number): Attendance {
     const known = this.#nodes.get(nodeId);
     if (known !== undefined) return known;
-    const fresh: Attendance = { sessions: [], discoKeys: [], cancelGrace: undefined };
+    const fresh: Attendance = { sessions: [], instances: [], cancelGrace: undefined };
     this.#nodes.set(nodeId, fresh);
     return fresh;
   }
 
   /**
-   * A daemon makes a new disco key at each start and never takes up an old one. So when an earlier key comes back while
+   * A daemon is a new instance at each start and never an old one again. So when an earlier one comes back while
    * another has a stream, two daemons run with the same state file, and ending one's stream would only make it end the
    * other's: from here on both keep theirs, and both are told.
    */
@@ -150,5 +149,8 @@ export class Presence {
   }
 }
 
-const isOldKey = (node: Attendance, discoKey: DiscoKey | undefined): boolean =>
-  discoKey !== undefined && node.discoKeys.includes(discoKey) && node.discoKeys.at(-1) !== discoKey;
+const instanceOf = ({ instance, discoKey }: Pick<MapFacts, 'instance' | 'discoKey'>): string | undefined =>
+  instance ?? discoKey;
+
+const isOld = (node: Attendance, instance: string | undefined): boolean =>
+  instance !== undefined && node.instances.includes(instance) && node.instances.at(-1) !== instance;

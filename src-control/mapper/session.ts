@@ -21,6 +21,8 @@ export interface StreamRequest {
   readonly nodeId: number;
   readonly nodeKey: NodeKey;
   readonly discoKey: DiscoKey | undefined;
+  /** As in MapFacts. */
+  readonly instance?: string | undefined;
   readonly capver: number;
   readonly isCompressed: boolean;
   readonly wantsKeepAlive: boolean;

@@ -14,6 +14,8 @@ const MAX_ENDPOINTS = 64;
 
 export interface MapFacts {
   readonly discoKey: DiscoKey | undefined;
+  /** Tells one running daemon from another with the same keys; undefined = the disco key does. */
+  readonly instance?: string | undefined;
   /** Undefined = what is stored stays. */
   readonly hostinfo: Hostinfo | undefined;
   readonly endpoints:
@@ -26,11 +28,21 @@ export interface MapFacts {
 export function readMapFacts(request: MapRequest): MapFacts {
   return {
     discoKey: request.DiscoKey,
+    instance: instanceOf(request),
     hostinfo: request.Hostinfo === undefined ? undefined : cleanHostinfo(request.Hostinfo),
     endpoints:
       request.Endpoints === undefined ? undefined : cleanEndpoints(request.Endpoints, request.EndpointTypes),
     capver: request.Version,
   };
+}
+
+/**
+ * An official daemon makes a new disco key at each start, ours keeps it and makes a new log id, so the two together name a
+ * run, also when a machine's whole state was copied.
+ */
+function instanceOf({ DiscoKey: discoKey, Hostinfo: hostinfo }: MapRequest): string | undefined {
+  const logId = hostinfo?.BackendLogID;
+  return discoKey === undefined || logId === undefined ? undefined : `${discoKey} ${logId}`;
 }
 
 /** Drops what nobody can use: not an address and port, zones, link-local, multicast and unspecified addresses. */

@@ -33,6 +33,9 @@ export interface MapSessionOptions {
 
 const MAX_SLEEP_MS = 300_000;
 
+/** A stream that ends sooner was no success: two machines with one identity would else replace each other without pause. */
+const STEADY_MS = 30_000;
+
 /** Resolves when the server has forgotten this machine, else goes on until aborted. */
 export async function runMapSession(
   options: MapSessionOptions,
@@ -46,6 +49,7 @@ export async function runMapSession(
     } catch (error) {
       signal.throwIfAborted();
       const trouble = toRhumbError(error);
+      if (session.upForMs() >= STEADY_MS) options.retry.reset();
       options.onDown(trouble.message);
       unknown = refusalOf(trouble)?.status === 404 ? unknown + 1 : 0;
       if (unknown >= UNKNOWN_NODE_LIMIT) return 'unknown-node';
@@ -59,10 +63,16 @@ class MapSession {
   #state: StreamState = EMPTY_STREAM;
   #known: NetworkMap | undefined;
   #openedUrl = '';
+  #upAt: number | undefined;
 
   constructor(options: MapSessionOptions) {
     this.#options = options;
     this.#known = options.known;
+  }
+
+  /** How long the stream of now has had a map; 0 before it has one. */
+  upForMs(): number {
+    return this.#upAt === undefined ? 0 : this.#options.clock.monotonic() - this.#upAt;
   }
 
   runStream(signal: AbortSignal): Promise<never> {
@@ -70,6 +80,7 @@ class MapSession {
     // State is per stream: the server tells everything again.
     this.#state = EMPTY_STREAM;
     this.#openedUrl = '';
+    this.#upAt = undefined;
     const onMessage = (message: MapResponse, inner: AbortSignal): Promise<void> =>
       this.#message(message, inner);
     return runMapStream({ channel, clock, body: body(), onMessage }, signal);
@@ -88,7 +99,7 @@ class MapSession {
     const merged = mergeMap(this.#state, message, { nowMs: clock.now(), nodeKey, machineKey });
     this.#state = merged.state;
     if (first) {
-      this.#options.retry.reset();
+      this.#upAt = clock.monotonic();
       log('info', 'map.up', { peers: merged.map.peers.size });
       this.#publish(merged.map, compareMaps(this.#known, merged.map));
       this.#options.onUp();
