@@ -1,0 +1,91 @@
+/** From the network map to peers, routes and addresses. */
+import { expect, test } from 'vitest';
+import { privateKeyFrom } from '#shared/key/key.ts';
+import type { Node } from '#shared/wire/node.ts';
+import { fakeMap, fakeNode } from './fake-world.ts';
+import { homeRegion, hostPrefixes, planeConfig } from './plane-config.ts';
+
+const privateKey = privateKeyFrom(new Uint8Array(32).fill(7));
+const NOW = 1_700_000_000_000;
+const configOf = (peers: readonly Node[], skew = 0) =>
+  planeConfig({ map: fakeMap(fakeNode({ id: 1 }), peers, { clockSkewMs: skew }), privateKey, nowMs: NOW });
+
+test('a peer gets its own addresses as routes, and its endpoints', () => {
+  const config = configOf([fakeNode({ id: 2 })]);
+  expect(config.addresses).toEqual(['100.64.0.2/32', 'fd7a:115c:a1e0::2/128']);
+  expect(config.routes).toEqual(['100.64.0.3/32', 'fd7a:115c:a1e0::3/128']);
+  expect(config.peers[0]).toMatchObject({
+    endpoints: [{ ip: '192.0.2.3', port: 41_641 }],
+    allowedIps: ['100.64.0.3/32', 'fd7a:115c:a1e0::3/128'],
+  });
+});
+
+test.each<{ name: string; more: Partial<Node> }>([
+  { name: 'without a key', more: { Key: undefined } },
+  { name: 'marked expired', more: { Expired: true } },
+  { name: 'expired by the clock', more: { KeyExpiry: NOW - 1 } },
+  { name: 'without disco key and relay', more: { DiscoKey: undefined } },
+  { name: 'jailed', more: { IsJailed: true } },
+])('a peer $name is left out', ({ more }) => {
+  expect(configOf([fakeNode({ id: 2, more })]).peers).toEqual([]);
+});
+
+test('a wrong clock locks nobody out, and the server’s clock counts', () => {
+  const early = { KeyExpiry: 1_000 };
+  const map = fakeMap(fakeNode({ id: 1 }), [fakeNode({ id: 2, more: early })]);
+  expect(planeConfig({ map, privateKey, nowMs: 1_500_000_000_000 }).peers).toHaveLength(1);
+  const soon = fakeNode({ id: 2, more: { KeyExpiry: NOW + 60_000 } });
+  expect(configOf([soon]).peers).toHaveLength(1);
+  expect(configOf([soon], 120_000).peers).toHaveLength(0);
+});
+
+test('routes beyond the peer’s own addresses are not used', () => {
+  const peer = fakeNode({
+    id: 2,
+    more: { AllowedIPs: ['100.64.0.3/32', '10.0.0.0/8', '0.0.0.0/0', '100.64.0.9/32'] },
+  });
+  expect(configOf([peer]).routes).toEqual(['100.64.0.3/32']);
+});
+
+test('no peer gets our address, and the first of two gets theirs', () => {
+  const thief = fakeNode({ id: 5, more: { Addresses: ['100.64.0.2/32', '100.64.0.3/32', '100.64.0.6/32'] } });
+  const config = configOf([thief, fakeNode({ id: 2 })]);
+  const [first, second] = config.peers;
+  expect(first?.allowedIps).toEqual(['100.64.0.3/32', 'fd7a:115c:a1e0::3/128']);
+  expect(second?.allowedIps).toEqual(['100.64.0.6/32']);
+});
+
+test('our own key as a peer, and one key twice, make one peer less', () => {
+  const self = fakeNode({ id: 1 });
+  const same = fakeNode({ id: 3, ...(self.Key !== undefined && { key: self.Key }) });
+  const two = fakeNode({ id: 4 });
+  const twin = fakeNode({ id: 5, ...(two.Key !== undefined && { key: two.Key }) });
+  expect(configOf([same, twin, two]).peers.map(({ nodeKey }) => nodeKey)).toEqual([two.Key]);
+});
+
+test('addresses outside the network’s ranges, subnets and nonsense are no addresses of ours', () => {
+  expect(
+    hostPrefixes([
+      '100.64.0.1/32',
+      '100.64.0.0/24',
+      '8.8.8.8/32',
+      'x',
+      'FD7A:115C:A1E0::1/128',
+      '100.115.92.1/32',
+    ]),
+  ).toEqual(['100.64.0.1/32', 'fd7a:115c:a1e0::1/128']);
+});
+
+test('the home relay in both its forms', () => {
+  expect(homeRegion(fakeNode({ id: 2, more: { HomeDERP: 7 } }))).toBe(7);
+  expect(homeRegion(fakeNode({ id: 2, more: { DERP: '127.3.3.40:12' } }))).toBe(12);
+  expect(homeRegion(fakeNode({ id: 2, more: { DERP: '127.3.3.40:0' } }))).toBeUndefined();
+});
+
+test('ten thousand peers take well under a second', () => {
+  const peers = Array.from({ length: 10_000 }, (_, i) => {
+    const [a, b] = [(i >> 8) & 63, i & 255];
+    return fakeNode({ id: i + 10, more: { Addresses: [`100.${64 + a}.${b}.${(i >> 4) & 255}/32`] } });
+  });
+  expect(configOf(peers).peers.length).toBeGreaterThan(0);
+});
