@@ -8,15 +8,39 @@ export class TooLarge extends Error {
   override name = 'TooLarge';
 }
 
-export async function readBody(stream: Readable, limit: number): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-    size += chunk.length;
-    if (size > limit) throw new TooLarge(`the body is larger than ${limit} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+/** Leaves the stream whole when it gives up, so that the refusal can still be answered on it. */
+export function readBody(stream: Readable, limit: number): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    const stop = (): void => {
+      stream.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose);
+    };
+    const onData = (chunk: Uint8Array): void => {
+      size += chunk.length;
+      if (size <= limit) {
+        chunks.push(chunk);
+        return;
+      }
+      stop();
+      stream.resume();
+      reject(new TooLarge(`the body is larger than ${limit} bytes`));
+    };
+    const onEnd = (): void => {
+      stop();
+      resolve(Buffer.concat(chunks));
+    };
+    const onError = (error: Error): void => {
+      stop();
+      reject(error);
+    };
+    const onClose = (): void => onError(new RhumbError('unavailable', 'the body ended before it was whole'));
+    if (stream.destroyed) {
+      onClose();
+      return;
+    }
+    stream.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose);
+  });
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true });

@@ -17,8 +17,9 @@ import { type RegisterDeps, register } from '../auth/register.ts';
 import type { Hub } from '../mapper/hub.ts';
 import { readMapFacts, usableObserved } from '../state/map-facts.ts';
 import type { NodeView } from '../state/network.ts';
-import { parseBody, readBody, TooLarge } from './body.ts';
+import { parseBody, TooLarge } from './body.ts';
 import { http2Sink } from './http2-sink.ts';
+import { Intake } from './intake.ts';
 
 export interface InnerDeps {
   readonly register: RegisterDeps;
@@ -31,6 +32,8 @@ export interface InnerDeps {
 }
 
 const MAX_BODY = 1 << 20;
+/** A session that carries nothing for so long is ended; its client dials anew when it has something to say. */
+const IDLE_MS = 300_000;
 /** Shown to users; clients cut it at 200 bytes. */
 const NOT_FOUND = 'node not found: sign in again';
 
@@ -43,12 +46,30 @@ class HttpFailure extends Error {
   }
 }
 
+/** Where a request comes from: who, as the handshake proved it, and what else the same session is sending. */
+interface Origin {
+  readonly peer: Ts2021Peer;
+  readonly intake: Intake;
+}
+
 /** Serves one HTTP/2 session until it ends. */
 export function serveSession(deps: InnerDeps, session: ServerHttp2Session, peer: Ts2021Peer): void {
+  const { clock } = deps.register;
+  const origin = { peer, intake: new Intake(clock) };
+  const endWhenIdle = (): (() => void) => clock.after(IDLE_MS, () => session.close());
+  let cancelIdle = endWhenIdle();
+  let open = 0;
+  session.once('close', () => cancelIdle());
   session.on('stream', (stream, headers) => {
+    cancelIdle();
+    open += 1;
+    stream.once('close', () => {
+      open -= 1;
+      if (open === 0 && !session.destroyed) cancelIdle = endWhenIdle();
+    });
     // A client that resets its stream is no event; 'close' follows and does what there is to do.
     stream.on('error', () => undefined);
-    serveStream(deps, stream, headers, peer).catch((error: unknown) =>
+    serveStream(deps, stream, headers, origin).catch((error: unknown) =>
       answerFailure(deps, stream, headers, error),
     );
   });
@@ -58,21 +79,22 @@ async function serveStream(
   deps: InnerDeps,
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
-  peer: Ts2021Peer,
+  origin: Origin,
 ): Promise<void> {
   const path = (headers[':path'] ?? '').split('?', 1)[0] ?? '';
   const isPost = headers[':method'] === 'POST';
-  if (path === '/machine/register' && isPost) return serveRegister(deps, stream, peer);
-  if (path === '/machine/map' && isPost) return serveMap(deps, stream, peer);
+  if (path === '/machine/register' && isPost) return serveRegister(deps, stream, origin);
+  if (path === '/machine/map' && isPost) return serveMap(deps, stream, origin);
   stream.resume();
   if (path === '/machine/register' || path === '/machine/map') throw new HttpFailure(405, 'use POST');
   if (path.startsWith('/machine/')) throw new HttpFailure(501, 'this server does not offer that');
   throw new HttpFailure(404, 'no such path');
 }
 
-async function parsed<T>(stream: ServerHttp2Stream, schema: z.ZodType<T>): Promise<T> {
-  const body = parseBody(await readBody(stream, MAX_BODY));
-  const result = schema.safeParse(body);
+async function parsed<T>(stream: ServerHttp2Stream, intake: Intake, schema: z.ZodType<T>): Promise<T> {
+  const body = await intake.read(stream, MAX_BODY);
+  if (body === undefined) throw new HttpFailure(503, 'too many requests at once');
+  const result = schema.safeParse(parseBody(body));
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw new HttpFailure(
@@ -89,8 +111,12 @@ function requireVersion(deps: InnerDeps, version: number): void {
     );
 }
 
-async function serveRegister(deps: InnerDeps, stream: ServerHttp2Stream, peer: Ts2021Peer): Promise<void> {
-  const request: RegisterRequest = await parsed(stream, registerRequest);
+async function serveRegister(
+  deps: InnerDeps,
+  stream: ServerHttp2Stream,
+  { peer, intake }: Origin,
+): Promise<void> {
+  const request: RegisterRequest = await parsed(stream, intake, registerRequest);
   requireVersion(deps, request.Version);
   const { NodeKey } = request;
   if (NodeKey === undefined) throw new HttpFailure(400, 'malformed request: no NodeKey');
@@ -102,8 +128,8 @@ async function serveRegister(deps: InnerDeps, stream: ServerHttp2Stream, peer: T
   respond(stream, 200, stringifyJson(answer), 'application/json');
 }
 
-async function serveMap(deps: InnerDeps, stream: ServerHttp2Stream, peer: Ts2021Peer): Promise<void> {
-  const request: MapRequest = await parsed(stream, mapRequest);
+async function serveMap(deps: InnerDeps, stream: ServerHttp2Stream, { peer, intake }: Origin): Promise<void> {
+  const request: MapRequest = await parsed(stream, intake, mapRequest);
   requireVersion(deps, request.Version);
   const view = knownNode(deps, request.NodeKey, peer);
   const facts = readMapFacts(request);

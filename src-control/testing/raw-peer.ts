@@ -122,6 +122,12 @@ export class RawPeer implements Disposable {
     return found === undefined ? undefined : Buffer.from(found.payload).readUInt32BE(0);
   }
 
+  /** The body that the server sent on a stream so far. */
+  textOf(stream: number): string {
+    const parts = this.#frames().filter((one) => one.type === FrameType.Data && one.stream === stream);
+    return Buffer.from(concat(...parts.map((one) => one.payload))).toString();
+  }
+
   /** Resolves when the server has ended or reset a stream. */
   async over(stream: number): Promise<void> {
     await this.#until(() =>
