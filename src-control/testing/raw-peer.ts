@@ -76,6 +76,7 @@ export class RawPeer implements Disposable {
     const machine = importPrivate(generatePrivate());
     const initiator = initiate({ machine, controlPublic: keyBytes(key), version: CAPVER });
     const socket = connect(Number(url.port), url.hostname);
+    socket.setNoDelay(true);
     socket.on('error', () => undefined);
     const hello = Buffer.from(initiator.message).toString('base64');
     socket.write(
