@@ -13,7 +13,10 @@ const tool = (path: string): string => join(root, 'node_modules', path);
 
 const steps: readonly Step[] = [
   { name: 'types', argv: [tool('typescript/bin/tsc'), '-p', '.'] },
-  { name: 'format and lint', argv: [tool('@biomejs/biome/bin/biome'), 'ci', '--error-on-warnings', '.'] },
+  {
+    name: 'format and lint',
+    argv: [tool('@biomejs/biome/bin/biome'), 'ci', '--error-on-warnings', '--colors=off', '.'],
+  },
   { name: 'unused code', argv: [tool('knip/bin/knip.js'), '--no-progress'] },
   {
     name: 'the tree: layers, headers, licences',
@@ -21,10 +24,13 @@ const steps: readonly Step[] = [
   },
 ];
 
+/** What failed is read in logs as often as on a terminal. */
+const env = { ...process.env, NO_COLOR: '1' };
+
 /** Runs a step under our own Node; resolves to what it said when it failed. */
 function run({ argv }: Step): Promise<string | undefined> {
   const { promise, resolve } = Promise.withResolvers<string | undefined>();
-  const child = spawn(process.execPath, argv, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, argv, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
