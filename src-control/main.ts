@@ -7,6 +7,12 @@ import { systemRandom } from './server/server.ts';
 // State, keys and the admin socket are nobody else's business, from the moment they are made.
 process.umask(0o077);
 
+// A reader that has seen enough (`| head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
 const ending = new AbortController();
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => ending.abort());
 
