@@ -21,3 +21,8 @@ test('indents as asked and leaves out undefined', () => {
 test('bad text is a SyntaxError', () => {
   expect(() => parseJson('{')).toThrow(SyntaxError);
 });
+
+test('digits without end stay a number: only 64-bit integers are worth a bigint', () => {
+  const value = parseJson(`[${'9'.repeat(300)}, 18446744073709551615]`) as unknown[];
+  expect(value).toEqual([1e300, 18446744073709551615n]);
+});
