@@ -15,26 +15,17 @@ import { type LoginProfile, NO_PROFILE } from '#shared/localapi/user.ts';
 import type { Log } from '#shared/log/log.ts';
 import type { Hostinfo } from '#shared/wire/hostinfo.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
-import type {
-  ControlClient,
-  ControlEvents,
-  ControlIdentity,
-  LoginFinished,
-  MapChange,
-  NetworkMap,
-} from '../control/types.ts';
+import type { ControlClient, ControlEvents, MapChange, NetworkMap } from '../control/types.ts';
 import type { Health } from '../health/health.ts';
 import type { MapCache } from '../store/map-cache.ts';
-import { AUTH_URL_LIFE_MS, isShowableUrl } from './auth-url.ts';
 import type { Bus, WatchActor, Watcher } from './bus.ts';
-import { controlEvents } from './control-events.ts';
 import { isExpired } from './expiry.ts';
 import { factsOf, isPaused } from './facts.ts';
 import { healthState } from './health-json.ts';
 import { reportHealth } from './health-rules.ts';
-import { afterLogin, afterMap } from './identity.ts';
+import { afterMap } from './identity.ts';
 import { firstKnowledge, type Knowledge, nodeKeyOf, serverUrlOf } from './knowledge.ts';
-import { lockPublic } from './lock-key.ts';
+import { type ControlSetup, Login } from './login.ts';
 import { parseWhoIsAddr, whoIs } from './lookup.ts';
 import { nextState } from './next-state.ts';
 import { Pinger, type PingTarget } from './ping.ts';
@@ -44,16 +35,8 @@ import { PlaneWish } from './plane-wish.ts';
 import { adjustEdit, checkPrefs } from './prefs-check.ts';
 import { type Profile, type Profiles, visiblePrefs } from './profiles.ts';
 import { Serial } from './serial.ts';
-import { isMetByAuthKey, type LoginGoal, newSession, type Session, startLogin } from './session.ts';
 import { assembleStatus, nodeIps } from './status.ts';
 import { WatchHub } from './watch-hub.ts';
-
-export interface ControlSetup {
-  readonly serverUrl: string;
-  readonly identity: ControlIdentity;
-  readonly hostinfo: Hostinfo;
-  readonly initialMap: NetworkMap | undefined;
-}
 
 export interface BackendDeps {
   readonly clock: Clock;
@@ -85,15 +68,13 @@ export class Backend implements AsyncDisposable {
   readonly health: Health;
   readonly #deps: BackendDeps;
   readonly #log: Log;
-  readonly #machineKey: PrivateKey;
   readonly #know: Knowledge;
   readonly #serial = new Serial();
   readonly #hub: WatchHub;
   readonly #keeper: PlaneKeeper;
   readonly #wish: PlaneWish;
   readonly #pinger: Pinger;
-  /** Who asked for the sign-in page that is on its way. */
-  #authActor: WatchActor | undefined;
+  readonly #login: Login;
   #cancelWarmUp: (() => void) | undefined;
   #closed = false;
 
@@ -105,7 +86,6 @@ export class Backend implements AsyncDisposable {
     const { clock, plane, log } = deps;
     this.#deps = deps;
     this.#log = log;
-    this.#machineKey = machineKey;
     this.#know = firstKnowledge(profile);
     this.#hub = new WatchHub({
       clock,
@@ -128,6 +108,17 @@ export class Backend implements AsyncDisposable {
     this.#pinger = new Pinger(plane, clock, () =>
       this.#know.map === undefined ? [] : nodeIps(this.#know.map.self),
     );
+    this.#login = new Login({
+      ...deps,
+      know: this.#know,
+      machineKey,
+      serial: this.#serial,
+      bus: this.bus,
+      pinger: this.#pinger,
+      changed: () => this.#step(),
+      saveProfile: (next) => this.#saveProfile(next),
+      netmap: (map, change) => this.#netmap(map, change),
+    });
     plane.attach({
       endpoints: (endpoints) => this.#know.session?.client.setEndpoints(endpoints),
       network: (up) => this.#networkIs(up),
@@ -144,7 +135,8 @@ export class Backend implements AsyncDisposable {
   async start(): Promise<void> {
     await this.#serial.run(async () => {
       await this.#loadCachedMap();
-      this.#startSession('');
+      this.#login.resume('');
+      this.#step();
     });
   }
 
@@ -247,23 +239,17 @@ export class Backend implements AsyncDisposable {
       this.checkPrefs(wanted);
       await this.#setPrefs({ ...wanted, Config: undefined });
       if (know.session !== undefined && serverUrlOf(know) !== know.session.serverUrl) this.#forgetMap();
-      await this.#endSession();
+      await this.#login.end();
       know.state = 'NoState';
-      this.#startSession(options.AuthKey);
+      this.#login.resume(options.AuthKey);
+      this.#step();
     });
   }
 
   /** Returns at once; the sign-in address comes on the bus. */
   loginInteractive(actor: WatchActor): Promise<void> {
     return this.#serial.run(() => {
-      const session = this.#know.session ?? this.#openSession();
-      const now = this.#deps.clock.monotonic();
-      const hasFreshUrl = session.authUrl !== '' && now - session.authUrlAt < AUTH_URL_LIFE_MS;
-      if (!isMetByAuthKey(session, now)) {
-        this.#authActor = actor;
-        if (hasFreshUrl) this.#showUrl(session);
-        else this.#login(session, { interactive: true });
-      }
+      this.#login.interactive(actor);
       this.#step();
     });
   }
@@ -276,10 +262,9 @@ export class Backend implements AsyncDisposable {
       this.#forgetMap();
       await this.#setPrefs({ ...know.profile.prefs, WantRunning: false, LoggedOut: true });
       this.#step();
-      const failure = await this.#tellLogout(
-        AbortSignal.any([signal, AbortSignal.timeout(LOGOUT_TIMEOUT_MS)]),
-      );
-      await this.#endSession();
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(LOGOUT_TIMEOUT_MS)]);
+      const failure = await this.#login.tellLogout(limit);
+      await this.#login.end();
       await this.#deps.mapCache.clear();
       await this.#deps.profiles.remove(know.profile.login.ID);
       this.#adopt(this.#deps.profiles.fresh());
@@ -318,7 +303,7 @@ export class Backend implements AsyncDisposable {
     this.#keeper.want(undefined);
     await this.#keeper.close();
     await this.#serial.idle();
-    await this.#endSession();
+    await this.#login.end();
     this.health.close();
     await this.#deps.mapCache.flush();
   }
@@ -337,120 +322,7 @@ export class Backend implements AsyncDisposable {
     await this.#serial.idle();
   }
 
-  // --- Session ---
-
-  /** Opens the session and logs in as far as that goes without the user. */
-  #startSession(authKey: string): void {
-    const { prefs, persist } = this.#know.profile;
-    if (authKey !== '' || (persist.nodeKey !== undefined && !prefs.LoggedOut))
-      this.#login(this.#openSession(), { interactive: false, authKey: authKey === '' ? undefined : authKey });
-    this.#step();
-  }
-
-  #openSession(): Session {
-    const know = this.#know;
-    const { persist, prefs } = know.profile;
-    const serverUrl = serverUrlOf(know);
-    let session: Session | undefined;
-    const events = controlEvents(this.#serial, this.#log, {
-      current: () => (session === know.session && !this.#closed ? session : undefined),
-      authUrl: (mine, url) => this.#authUrl(mine, url),
-      loginFailed: (mine, message) => {
-        mine.loginError = message;
-        this.bus.send({ ErrMessage: message });
-        this.#step();
-      },
-      loginFinished: (mine, login) => this.#loginFinished(mine, login),
-      netmap: (map, change) => this.#netmap(map, change),
-      changed: () => this.#step(),
-      openUrl: (mine, url) => {
-        if (isShowableUrl(url, mine.serverUrl)) this.bus.send({ BrowseToURL: url });
-      },
-      pinger: this.#pinger,
-      map: () => know.map,
-    });
-    const { nodeKey, oldNodeKey } = persist;
-    const identity = {
-      machineKey: this.#machineKey,
-      nodeKey,
-      oldNodeKey,
-      lockKey: lockPublic(persist.lockKey),
-    };
-    const hostinfo = this.#deps.hostinfo(prefs);
-    session = newSession(
-      this.#deps.openControl({ serverUrl, identity, hostinfo, initialMap: know.map }, events),
-      serverUrl,
-    );
-    know.session = session;
-    session.client.setEndpoints(this.#deps.plane.endpoints());
-    return session;
-  }
-
-  async #endSession(): Promise<void> {
-    const { session } = this.#know;
-    this.#know.session = undefined;
-    this.#authActor = undefined;
-    await session?.client[Symbol.asyncDispose]();
-  }
-
-  #login(session: Session, goal: LoginGoal): void {
-    startLogin(session, goal, this.#deps.clock.monotonic());
-  }
-
-  async #tellLogout(signal: AbortSignal): Promise<RhumbError | undefined> {
-    const { session, profile } = this.#know;
-    if (session === undefined || profile.persist.nodeKey === undefined) return undefined;
-    try {
-      await session.client.logout(signal);
-      return undefined;
-    } catch (error) {
-      this.#log('warn', 'logout.server-not-told', { error });
-      return new RhumbError(
-        'unavailable',
-        `logged out on this machine, but the coordination server couldn't be told: ${toRhumbError(error).message}`,
-        { cause: error },
-      );
-    }
-  }
-
-  #authUrl(session: Session, url: string): void {
-    if (!isShowableUrl(url, session.serverUrl)) {
-      this.#log('warn', 'login.url-refused', { url });
-      return;
-    }
-    const isNew = session.authUrl !== url;
-    session.authUrl = url;
-    session.authUrlAt = this.#deps.clock.monotonic();
-    // Nobody asked: the server doesn't take our key any more, so our peers won't either.
-    if (!session.interactive) {
-      session.login = 'under-way';
-      this.#know.blocked = true;
-    }
-    if (isNew || this.#authActor !== undefined) this.#showUrl(session);
-    this.#step();
-  }
-
-  /** To every watcher of the user who asked, or to all when nobody did. */
-  #showUrl(session: Session): void {
-    const actor = this.#authActor;
-    this.#authActor = undefined;
-    this.bus.send(
-      { BrowseToURL: session.authUrl },
-      (watcher) => actor === undefined || watcher.uid === actor.uid,
-    );
-  }
-
-  async #loginFinished(session: Session, login: LoginFinished): Promise<void> {
-    const how = { wasInteractive: session.interactive, serverUrl: session.serverUrl };
-    session.login = 'done';
-    session.loginAt = this.#deps.clock.monotonic();
-    session.interactive = false;
-    session.authUrl = '';
-    session.loginError = '';
-    await this.#saveProfile(afterLogin(this.#know.profile, login, how));
-    this.bus.send({ LoginFinished: {} });
-    this.#step();
-  }
+  // --- The network map ---
 
   async #netmap(map: NetworkMap, change: MapChange): Promise<void> {
     const know = this.#know;
@@ -475,9 +347,7 @@ export class Backend implements AsyncDisposable {
     session?.client.setHostinfo(this.#deps.hostinfo(wanted));
     if (before.WantRunning || !wanted.WantRunning) return;
     this.#warmUp();
-    if (profile.persist.nodeKey === undefined || wanted.LoggedOut) return;
-    if (session === undefined || session.login === 'none')
-      this.#login(session ?? this.#openSession(), { interactive: false });
+    if (profile.persist.nodeKey !== undefined && !wanted.LoggedOut) this.#login.ensure();
   }
 
   /** Stored first, then in force, then told: nobody hears of what a crash could take back. */
@@ -499,13 +369,14 @@ export class Backend implements AsyncDisposable {
   #switchTo(pick: () => Profile): Promise<void> {
     return this.#serial.run(async () => {
       const profile = pick();
-      await this.#endSession();
+      await this.#login.end();
       await this.#deps.mapCache.clear();
       if (profile.persist.nodeKey !== undefined) await this.#deps.profiles.save(profile);
       this.#know.state = 'NoState';
       this.bus.send({ State: State.NoState });
       this.#adopt(profile);
-      this.#startSession('');
+      this.#login.resume('');
+      this.#step();
     });
   }
 

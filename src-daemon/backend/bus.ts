@@ -2,7 +2,6 @@
 import type { Clock } from '#shared/async/clock.ts';
 import { BoundedQueue } from '#shared/async/queue.ts';
 import { type Notify, Watch } from '#shared/localapi/notify.ts';
-import type { Node } from '#shared/wire/node.ts';
 import { foldActions } from './health-json.ts';
 
 /** A reader that falls this far behind is dropped, never waited for. */
@@ -184,9 +183,3 @@ export class Bus {
     for (const watcher of [...this.#watchers]) this.remove(watcher);
   }
 }
-
-/** Peers that changed as the message that tells it. */
-export const peersMessage = (changed: readonly Node[], removed: readonly (number | bigint)[]): Notify => ({
-  ...(changed.length > 0 && { PeersChanged: changed }),
-  ...(removed.length > 0 && { PeersRemoved: removed }),
-});

@@ -17,9 +17,10 @@ import { Health } from '../health/health.ts';
 import type { MapCache } from '../store/map-cache.ts';
 import { memoryStore, type StateStore } from '../store/state-store.ts';
 import { FakeClock, settle } from '../testing/fake-clock.ts';
-import { Backend, type ControlSetup } from './backend.ts';
+import { Backend } from './backend.ts';
 import { hostinfoOf } from './hostinfo.ts';
 import { newLockPrivate } from './lock-key.ts';
+import type { ControlSetup } from './login.ts';
 import type { DataPlane, PlaneConfig, PlaneEvents, PlanePeerStatus } from './plane.ts';
 import { Profiles } from './profiles.ts';
 

@@ -23,6 +23,7 @@ import type { NetworkSnapshot } from '../netmon/snapshot.ts';
 import type { Router } from '../router/linux.ts';
 import { PeerIds } from './peer-ids.ts';
 import type { DataPlane, PlaneConfig, PlaneEvents, PlanePeer, PlanePeerStatus } from './plane.ts';
+import { SocketRepair } from './socket-repair.ts';
 import { StaleSessions } from './stale-sessions.ts';
 
 /** What WireGuard over IPv6 fits into a 1360-byte datagram; peers probe for more later (data-plane.md §2.13). */
@@ -52,6 +53,7 @@ export class TunnelPlane implements DataPlane {
   readonly #ids = new PeerIds();
   readonly #magicsock: Magicsock;
   readonly #stale = new StaleSessions();
+  readonly #repair: SocketRepair;
   #tunnel: Tunnel | undefined;
   #events: PlaneEvents | undefined;
   #onInner: ((from: NodeKey, packet: Uint8Array) => void) | undefined;
@@ -60,6 +62,12 @@ export class TunnelPlane implements DataPlane {
     this.#deps = deps;
     this.#log = deps.log;
     const { engine, clock, log, discoPrivate } = deps;
+    const { port } = engine; // dead sockets have none
+    this.#repair = new SocketRepair({
+      ...deps,
+      bind: () => engine.apply([{ op: 'bind', port }]),
+      trouble: (error) => this.#events?.trouble('no-udp4-bind', error),
+    });
     if (deps.isResumed) this.#stale.restarted(engine.nowMs());
     this.#magicsock = new Magicsock({
       sendUdp: (to, data) => void engine.inject([{ kind: 'udp', to, data }]),
@@ -162,6 +170,7 @@ export class TunnelPlane implements DataPlane {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#repair.close();
     await this.#takeDown();
     await this.#magicsock[Symbol.asyncDispose]();
     this.#tunnel?.close();
@@ -251,8 +260,12 @@ export class TunnelPlane implements DataPlane {
         return;
       }
       case 'device':
-        this.#events?.trouble(record.what === 'tun-gone' ? 'tun-device' : 'no-udp4-bind', record.detail);
-        if (record.what === 'tun-gone') this.#deps.deviceLost(record.detail);
+        if (record.what === 'socket-dead') {
+          this.#repair.dead(record.detail);
+          return;
+        }
+        this.#events?.trouble('tun-device', record.detail);
+        this.#deps.deviceLost(record.detail);
         return;
       case 'unknown-destination':
         this.#log('debug', 'packet.no-peer', { ip: record.ip });
