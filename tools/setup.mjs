@@ -105,9 +105,11 @@ function npmDidTheSame() {
   }
 }
 
-/** Runs a command; its output is shown only when it fails. */
+/** Runs a command, which ends when we are killed, lest two write the same files; its output is shown only when it fails. */
 function run(command, args, options = {}) {
-  const result = spawnSync(command, args, {
+  const mortal = inPath('setpriv') ? ['setpriv', '--pdeathsig', 'KILL', '--'] : [];
+  const [program, ...words] = [...mortal, command, ...args];
+  const result = spawnSync(program, words, {
     cwd: root,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],

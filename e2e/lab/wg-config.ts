@@ -22,7 +22,6 @@ export const wgConfig = z.strictObject({
     )
     .max(64),
 });
-export type WgConfig = z.infer<typeof wgConfig>;
 
 /** One line of JSON a second from the program, with one entry for each peer, in the order of the configuration. */
 export const wgReport = z.object({
