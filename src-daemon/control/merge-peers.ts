@@ -98,6 +98,7 @@ export function applyPatch(node: Node, change: PeerChange): Node {
   for (const [name, value] of Object.entries(members))
     if (PATCHABLE.has(name) && value !== undefined && value !== null) present[name] = value;
   if (DERPRegion !== undefined && DERPRegion !== 0) present['HomeDERP'] = DERPRegion;
+  if (change.KeyExpiry === null) present['KeyExpiry'] = undefined;
   return { ...node, ...present };
 }
 

@@ -165,6 +165,26 @@ describe('disco keys', () => {
   });
 });
 
+describe('the end of a peer’s key in a patch', () => {
+  const KeyExpiry = '2026-01-01T00:00:00Z';
+  const ends = (patch: object): number | undefined => {
+    const before = started({ Peers: [wire(1, 'x', { KeyExpiry })] });
+    return apply(before, { PeersChangedPatch: [{ NodeID: 1, ...patch }] }).map.peers.get('1')?.KeyExpiry;
+  };
+  test.each([
+    { name: 'the zero time means never', patch: { KeyExpiry: '0001-01-01T00:00:00Z' }, want: undefined },
+    { name: 'absence leaves it', patch: { Online: true }, want: Date.parse(KeyExpiry) },
+    { name: 'null leaves it', patch: { KeyExpiry: null }, want: Date.parse(KeyExpiry) },
+    {
+      name: 'a time sets it',
+      patch: { KeyExpiry: '2027-01-01T00:00:00Z' },
+      want: Date.parse('2027-01-01T00:00:00Z'),
+    },
+  ])('$name', ({ patch, want }) => {
+    expect(ends(patch)).toBe(want);
+  });
+});
+
 describe('node upgrade', () => {
   const a = ['100.64.0.1/32', 'fd7a::1/128', '10.0.0.0/8', '0.0.0.0/0'];
   test.each([

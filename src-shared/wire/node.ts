@@ -1,7 +1,7 @@
 /** Node, PeerChange, UserProfile: one machine as others see it (control-protocol.md §4.7 to §4.9.2). */
 import { z } from 'zod';
 import { hostinfo } from './hostinfo.ts';
-import { discoKey, int64, list, machineKey, maybe, nodeKey, text, time } from './scalars.ts';
+import { discoKey, int64, list, machineKey, maybe, nodeKey, patchTime, text, time } from './scalars.ts';
 
 const capMap = maybe(z.record(z.string().max(1_024), z.array(z.unknown()).nullable()));
 
@@ -55,7 +55,8 @@ export const peerChange = z.looseObject({
   DiscoKey: discoKey,
   Online: maybe(z.boolean()),
   LastSeen: time,
-  KeyExpiry: time,
+  /** Null = from now on never. */
+  KeyExpiry: patchTime,
 });
 export type PeerChange = z.infer<typeof peerChange>;
 

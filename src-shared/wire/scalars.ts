@@ -51,20 +51,26 @@ export const maybe = <T extends z.ZodType>(schema: T) =>
 /** A list that may be null or absent (undefined then); `[]` stays `[]`. */
 export const list = <T extends z.ZodType>(schema: T, max = 65_536) => maybe(z.array(schema).max(max));
 
-/** RFC 3339 text to ms since 1970; Go's zero time, null and absence give undefined. */
-export const time = z
-  .string()
-  .max(64)
-  .nullish()
-  .transform((raw, context): number | undefined => {
-    if (raw === undefined || raw === null || raw === '') return undefined;
-    const ms = Date.parse(raw);
-    if (Number.isNaN(ms)) {
-      context.addIssue({ code: 'custom', message: 'malformed time' });
-      return z.NEVER;
-    }
-    return ms <= -62_135_596_800_000 ? undefined : ms;
-  });
+/** RFC 3339 text to ms since 1970; null and absence give undefined, Go's zero time gives `zero`. */
+const timeWith = <Z extends null | undefined>(zero: Z) =>
+  z
+    .string()
+    .max(64)
+    .nullish()
+    .transform((raw, context): number | Z | undefined => {
+      if (raw === undefined || raw === null || raw === '') return undefined;
+      const ms = Date.parse(raw);
+      if (Number.isNaN(ms)) {
+        context.addIssue({ code: 'custom', message: 'malformed time' });
+        return z.NEVER;
+      }
+      return ms <= -62_135_596_800_000 ? zero : ms;
+    });
+
+/** A time that is unset in either way gives undefined. */
+export const time = timeWith(undefined);
+/** For patches, where the zero time (null here) clears what was set and absence leaves it. */
+export const patchTime = timeWith(null);
 
 export const formatTime = (ms: number | undefined): string =>
   ms === undefined ? ZERO_TIME : new Date(ms).toISOString();
