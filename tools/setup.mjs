@@ -239,13 +239,21 @@ function withLock(work) {
 function ownerIsGone(lock) {
   try {
     const pid = Number(readFileSync(lock, 'utf8'));
-    // An empty file is a lock being written, unless it stays so.
-    if (!Number.isInteger(pid) || pid <= 0) return Date.now() - statSync(lock).mtimeMs > 5_000;
+    const ageMs = Date.now() - statSync(lock).mtimeMs;
+    // An empty file is a lock being written, unless it stays so; no set-up takes longer than we wait.
+    if (!Number.isInteger(pid) || pid <= 0) return ageMs > 5_000;
+    if (ageMs > LOCK_WAIT_MS) return true;
     process.kill(pid, 0);
-    return false;
+    return isZombie(pid);
   } catch (error) {
     return error.code === 'ESRCH';
   }
+}
+
+/** Killed, and only not yet waited for by its parent. */
+function isZombie(pid) {
+  const stat = `/proc/${pid}/stat`;
+  return existsSync(stat) && readFileSync(stat, 'latin1').split(') ').at(-1).startsWith('Z');
 }
 
 function setUp() {
