@@ -116,7 +116,9 @@ export async function openMemoryStore(nowMs: number): Promise<Store> {
 /** Made under another name and renamed when whole, so that an empty or half database never counts as ours. */
 async function create(path: string, nowMs: number): Promise<void> {
   const draft = `${path}.new`;
-  for (const name of [draft, `${draft}-wal`, `${draft}-shm`]) rmSync(name, { force: true });
+  // Also the journal of a database that was removed: SQLite would replay it into the new one.
+  for (const name of [draft, `${draft}-wal`, `${draft}-shm`, `${path}-wal`, `${path}-shm`])
+    rmSync(name, { force: true });
   closeSync(openSync(draft, 'wx', 0o600));
   const db = kysely(openDatabase(draft));
   try {

@@ -52,6 +52,19 @@ describe('the file', () => {
     await (await openSqliteStore(dir, 0))[Symbol.asyncDispose]();
   });
 
+  test('made anew takes over nothing from the journal that a removed one left', async () => {
+    const path = join(dir, DATABASE_FILE);
+    const store = await openSqliteStore(dir, 0);
+    await store.commit([{ put: 'user', value: sampleUser }]);
+    // What a killed server leaves: its last commits are in the journal only.
+    const journal = readFileSync(`${path}-wal`);
+    await store[Symbol.asyncDispose]();
+    rmSync(path);
+    writeFileSync(`${path}-wal`, journal);
+    await using next = await openSqliteStore(dir, 0);
+    expect((await next.load()).users).toEqual([]);
+  });
+
   test.each([
     [
       'cut in half',
