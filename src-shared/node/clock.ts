@@ -6,6 +6,9 @@ import type { Clock } from '../async/clock.ts';
 /** Milliseconds between hrtime (stops in suspend on Linux) and the uptime that counts it, refreshed now and then. */
 const REFRESH_MS = 1_000;
 
+/** Node takes a longer delay for 1 ms. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 const hrMs = (): number => Number(process.hrtime.bigint() / 1_000n) / 1_000;
 
 /** /proc/uptime is CLOCK_BOOTTIME with 10 ms steps; elsewhere hrtime alone must do. */
@@ -46,7 +49,15 @@ export function systemClock(): Clock {
       }
     },
     after: (ms, fn) => {
-      const timer = setTimeout(fn, ms);
+      let timer: NodeJS.Timeout | undefined;
+      const wait = (left: number): void => {
+        const part = Math.min(left, MAX_TIMER_MS);
+        timer = setTimeout(() => {
+          if (left > part) wait(left - part);
+          else fn();
+        }, part);
+      };
+      wait(ms);
       return () => clearTimeout(timer);
     },
   };
