@@ -7,7 +7,7 @@ import type { PendingMachine } from '../auth/pending.ts';
 import { approve, type RegisterDeps } from '../auth/register.ts';
 import { mintAdminCode, mintAuthKey } from '../auth/secrets.ts';
 import { isExpired, type Network, type NodeView } from '../state/network.ts';
-import { logOut, removeNode, renameNode } from '../state/nodes.ts';
+import { expireNode, removeNode, renameNode } from '../state/nodes.ts';
 import { addAdminCode, addAuthKey, createUser, expireAuthKey } from '../state/users.ts';
 import type { AuthKeyRecord, UserRecord } from '../store/records.ts';
 import type {
@@ -69,8 +69,7 @@ const handlers: Handlers = {
   'nodes.approve': approveMachine,
   'nodes.expire': async (deps, { node }) => {
     const { record } = findNode(deps.network, node);
-    // As a logout, but an ephemeral machine stays until its time is over.
-    await logOut(deps.network, { ...record, ephemeral: false }, deps.clock.now());
+    await expireNode(deps.network, record, deps.clock.now());
     return nodeJson(deps, findNode(deps.network, String(record.id)));
   },
   'nodes.delete': async (deps, { node }) => {

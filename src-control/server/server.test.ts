@@ -280,6 +280,20 @@ describe('state', () => {
     expect((await (await next.stream()).next())?.Node?.ID).toBe(2);
   });
 
+  test('an administrator who ends the key of an ephemeral machine leaves it ephemeral', async () => {
+    await using server = await loopback();
+    const key = await server.admin.call('preauthkeys.create', {
+      user: 'alice',
+      reusable: false,
+      ephemeral: true,
+      expirationMs: 0,
+    });
+    await using machine = await TestMachine.connect(server.url);
+    await machine.register({ authKey: key.key ?? '' });
+    const ended = await server.admin.call('nodes.expire', { node: '1' });
+    expect(ended).toMatchObject({ ephemeral: true, expired: true });
+  });
+
   test('logging out ends the key; an ephemeral machine goes altogether', async () => {
     await using server = await loopback();
     const made = await server.admin.call('preauthkeys.create', {

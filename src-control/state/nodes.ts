@@ -114,10 +114,15 @@ export async function shortenExpiry(network: Network, record: NodeRecord, expiry
   if (record.expiry === undefined || expiry < record.expiry) await setExpiry(network, record, expiry);
 }
 
-/** Logout: the key ends now, never further in the past; an ephemeral machine goes altogether. */
+/** The key ends now, never further in the past. */
+export async function expireNode(network: Network, record: NodeRecord, nowMs: number): Promise<void> {
+  if (!isExpired(record, nowMs)) await setExpiry(network, record, nowMs);
+}
+
+/** Logout: the key ends; an ephemeral machine goes altogether. */
 export async function logOut(network: Network, record: NodeRecord, nowMs: number): Promise<void> {
   if (record.ephemeral) await removeNode(network, record);
-  else if (!isExpired(record, nowMs)) await setExpiry(network, record, nowMs);
+  else await expireNode(network, record, nowMs);
 }
 
 export async function renameNode(network: Network, record: NodeRecord, name: string): Promise<NodeRecord> {
