@@ -33,6 +33,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   'src-shared/noise': { may: ['src-shared', 'src-shared/bytes', 'src-shared/key', 'src-shared/ip'] },
   'src-shared/disco': { may: ['src-shared', 'src-shared/bytes', 'src-shared/key', 'src-shared/ip'] },
   'src-shared/localapi': { may: ['src-shared', 'src-shared/wire', 'src-shared/key', 'src-shared/ip', 'zod'] },
+  'src-shared/testing': { may: ['src-shared', 'src-shared/async'] },
   'src-shared/crypto': {
     may: [
       ...PURE,
@@ -154,7 +155,9 @@ const TEST_ONLY = ['vitest', 'fast-check', 'node', 'zod', 'tslocal'];
 const isForTests = (file: string): boolean => /\.test\.tsx?$|-suite\.ts$|\/testing\//.test(file);
 
 const mayInTests = (owner: string, to: string): boolean =>
-  TEST_ONLY.includes(to) || (to.endsWith('/testing') && to.split('/')[0] === owner.split('/')[0]);
+  TEST_ONLY.includes(to) ||
+  to === 'src-shared/testing' ||
+  (to.endsWith('/testing') && to.split('/')[0] === owner.split('/')[0]);
 
 /** Only at the beginning of a line or after a brace, or as a call: prose and test titles say "from" too. */
 const IMPORT =

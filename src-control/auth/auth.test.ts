@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseMachineKey, parseNodeKey } from '#shared/key/key.ts';
 import { silent } from '#shared/log/log.ts';
+import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { hostinfo } from '#shared/wire/hostinfo.ts';
 import { registerRequest } from '#shared/wire/register.ts';
 import { Network } from '../state/network.ts';
@@ -9,7 +10,6 @@ import { setExpiry } from '../state/nodes.ts';
 import { addAuthKey, expireAuthKey } from '../state/users.ts';
 import { openMemoryStore } from '../store/sqlite.ts';
 import { sampleNode, sampleUser } from '../store/store-suite.ts';
-import { fakeClock } from '../testing/fake-clock.ts';
 import { decide } from './decide.ts';
 import { PENDING_MS, PendingMachines } from './pending.ts';
 import { approve, type RegisterDeps, register, type ValidRegister } from './register.ts';
@@ -46,7 +46,7 @@ const request = (over: object = {}): ValidRegister => {
 };
 
 async function setup(options: { node?: object; keyLifetimeMs?: number } = {}) {
-  const clock = fakeClock();
+  const clock = new FakeClock();
   const network = await Network.open({
     store: await openMemoryStore(0),
     clock,
@@ -336,7 +336,7 @@ describe('machines that wait', () => {
 
   test('their number is bounded, per address first', () => {
     let ids = 0;
-    const pending = new PendingMachines(fakeClock(), () => String(ids++));
+    const pending = new PendingMachines(new FakeClock(), () => String(ids++));
     const open = (n: number, remoteAddress: string) =>
       pending.open({
         machineKey,

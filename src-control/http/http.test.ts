@@ -4,7 +4,7 @@ import http from 'node:http';
 import net from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseMachineKey } from '#shared/key/key.ts';
-import { fakeClock } from '../testing/fake-clock.ts';
+import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { type Loopback, loopback } from '../testing/loopback.ts';
 import { TestMachine } from '../testing/machine.ts';
 import { RateLimit } from './rate-limit.ts';
@@ -125,7 +125,7 @@ describe('the sign-in page', () => {
 });
 
 test('a rate limit lets a burst through, then one at a time', async () => {
-  const clock = fakeClock();
+  const clock = new FakeClock();
   const limit = new RateLimit(clock, 2, 1_000);
   expect([limit.take('a'), limit.take('a'), limit.take('a'), limit.take('b')]).toEqual([
     true,

@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { generatePrivate, publicOf } from '#shared/crypto/x25519.ts';
 import { nodeKeyFrom } from '#shared/key/key.ts';
+import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { ZERO_TIME } from '#shared/wire/scalars.ts';
-import { fakeClock } from '../testing/fake-clock.ts';
 import { loopback } from '../testing/loopback.ts';
 import { TestMachine } from '../testing/machine.ts';
 import { dataFrame, headersFrame, RawPeer, resetFrame } from '../testing/raw-peer.ts';
@@ -46,7 +46,7 @@ describe('a peer that resets its request', () => {
 
 describe('a peer that holds on to what it has', () => {
   test('keeps no body open for long', async () => {
-    const clock = fakeClock();
+    const clock = new FakeClock();
     await using server = await loopback({ clock });
     using peer = await RawPeer.connect(server.url);
     peer.send(headersFrame(1, '/machine/register'), dataFrame(1, '{', false));
@@ -71,7 +71,7 @@ describe('a peer that holds on to what it has', () => {
   });
 
   test('loses a session that carries nothing, also after resets', async () => {
-    const clock = fakeClock();
+    const clock = new FakeClock();
     await using server = await loopback({ clock });
     using peer = await RawPeer.connect(server.url);
     peer.send(headersFrame(1, '/machine/register'));
@@ -89,7 +89,7 @@ describe('a peer that holds on to what it has', () => {
   });
 
   test('keeps a session on which a sign-in waits', async () => {
-    const clock = fakeClock();
+    const clock = new FakeClock();
     await using server = await loopback({ clock });
     await using machine = await TestMachine.connect(server.url);
     const { AuthURL = '' } = await machine.register();

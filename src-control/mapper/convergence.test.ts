@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseDiscoKey, parseNodeKey } from '#shared/key/key.ts';
 import { silent } from '#shared/log/log.ts';
+import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { type MapResponse, mapResponse } from '#shared/wire/map.ts';
 import type { Node } from '#shared/wire/node.ts';
 import { openPolicy, type Policy } from '../policy/policy.ts';
@@ -13,7 +14,6 @@ import { Network } from '../state/network.ts';
 import { removeNode, renameNode, setExpiry } from '../state/nodes.ts';
 import { openMemoryStore } from '../store/sqlite.ts';
 import { sampleNode, sampleUser } from '../store/store-suite.ts';
-import { fakeClock } from '#shared/testing/fake-clock.ts';
 import { FakeSink } from '../testing/fake-sink.ts';
 import { Hub } from './hub.ts';
 
@@ -85,7 +85,7 @@ const operation = fc.record({
 type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never;
 
 async function scenario(operations: readonly Operation[]): Promise<void> {
-  const clock = fakeClock();
+  const clock = new FakeClock();
   const hidden = new Set<number>();
   const policy: Policy = { ...openPolicy, sees: (_viewer, peer) => !hidden.has(peer.id) };
   const network = await Network.open({

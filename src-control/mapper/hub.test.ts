@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseDiscoKey } from '#shared/key/key.ts';
 import { silent } from '#shared/log/log.ts';
+import { FakeClock } from '#shared/testing/fake-clock.ts';
 import type { MapResponse } from '#shared/wire/map.ts';
 import { openPolicy, type Policy } from '../policy/policy.ts';
 import { nodeChange, What } from '../state/changes.ts';
@@ -10,7 +11,6 @@ import { Network } from '../state/network.ts';
 import { removeNode, renameNode, setExpiry } from '../state/nodes.ts';
 import { openMemoryStore } from '../store/sqlite.ts';
 import { sampleNode, sampleUser } from '../store/store-suite.ts';
-import { fakeClock } from '../testing/fake-clock.ts';
 import { FakeSink } from '../testing/fake-sink.ts';
 import { Hub } from './hub.ts';
 import { GRACE_MS } from './presence.ts';
@@ -19,7 +19,7 @@ import { STALLED_MS } from './session.ts';
 const SETTLED_MS = 1_000;
 
 async function setup(nodeCount: number, policy: Policy = openPolicy) {
-  const clock = fakeClock();
+  const clock = new FakeClock();
   const network = await Network.open({
     store: await openMemoryStore(0),
     clock,

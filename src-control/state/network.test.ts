@@ -1,10 +1,10 @@
 /** The network in memory and its store: ids, indexes, changes, and what happens when the disk refuses. */
 import { describe, expect, test } from 'vitest';
 import { silent } from '#shared/log/log.ts';
+import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { openMemoryStore } from '../store/sqlite.ts';
 import type { Store } from '../store/store.ts';
 import { sampleNode, sampleUser } from '../store/store-suite.ts';
-import { type FakeClock, fakeClock } from '../testing/fake-clock.ts';
 import { type Change, nodeChange, What } from './changes.ts';
 import { watchEphemeral } from './ephemeral.ts';
 import { watchExpiry } from './expiry.ts';
@@ -20,7 +20,7 @@ interface Setup {
 }
 
 async function setup(): Promise<Setup> {
-  const clock = fakeClock();
+  const clock = new FakeClock();
   const inner = await openMemoryStore(0);
   const disk = { isFull: false, commits: 0 };
   const store: Store = {

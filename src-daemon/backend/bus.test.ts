@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { type Notify, Watch } from '#shared/localapi/notify.ts';
 import { NO_USER } from '#shared/localapi/user.ts';
-import { FakeClock } from '../testing/fake-clock.ts';
+import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { Bus, FELL_BEHIND, select, type Watcher } from './bus.ts';
 import { fakeNode } from './fake-world.ts';
 import { healthState } from './health-json.ts';

@@ -4,6 +4,7 @@ import { RhumbError } from '#shared/errors.ts';
 import { discoKeyFrom, machineKeyFrom, type NodeKey, nodeKeyFrom, type PrivateKey } from '#shared/key/key.ts';
 import type { Notify } from '#shared/localapi/notify.ts';
 import { silent } from '#shared/log/log.ts';
+import { FakeClock, settle } from '#shared/testing/fake-clock.ts';
 import { type Node, node } from '#shared/wire/node.ts';
 import type {
   ControlClient,
@@ -16,7 +17,6 @@ import type {
 import { Health } from '../health/health.ts';
 import type { MapCache } from '../store/map-cache.ts';
 import { memoryStore, type StateStore } from '../store/state-store.ts';
-import { FakeClock, settle } from '../testing/fake-clock.ts';
 import { Backend } from './backend.ts';
 import { hostinfoOf } from './hostinfo.ts';
 import { newLockPrivate } from './lock-key.ts';

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { privateKeyFrom } from '#shared/key/key.ts';
 import { silent } from '#shared/log/log.ts';
-import { FakeClock, settle } from '../testing/fake-clock.ts';
+import { FakeClock, settle } from '#shared/testing/fake-clock.ts';
 import type { PlaneConfig } from './plane.ts';
 import { PlaneKeeper } from './plane-keeper.ts';
 

@@ -1,6 +1,6 @@
 /** Binding dead sockets again. */
 import { expect, test } from 'vitest';
-import { FakeClock } from '../testing/fake-clock.ts';
+import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { SocketRepair } from './socket-repair.ts';
 
 test('a dead socket is bound again, later each time, and is well when it holds', async () => {

@@ -1,7 +1,7 @@
 /** RHUMB_ENGINE, and what it says when it asks for what is not there. */
 import { expect, test } from 'vitest';
 import { silent } from '#shared/log/log.ts';
-import { FakeClock } from '../testing/fake-clock.ts';
+import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { pickEngine } from './pick.ts';
 
 const options = () => ({ clock: new FakeClock(), random: () => 0.5, log: silent });

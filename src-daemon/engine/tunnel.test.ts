@@ -1,7 +1,7 @@
 /** Two whole nodes over a simulated wire: handshake, data, rekey, loss, restart, roaming, load (data-plane.md §1). */
 import { describe, expect, test } from 'vitest';
 import { importPrivate } from '#shared/crypto/x25519.ts';
-import { FakeClock } from '../testing/fake-clock.ts';
+import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { ipPacket } from '../testing/packets.ts';
 import { type TunnelHost, testKey, tunnelHost } from '../testing/tunnel-host.ts';
 import { SimulatedWire, seeded, type WireDatagram } from '../testing/wire.ts';

@@ -1,6 +1,6 @@
 /** Warnings: delays, dependencies, and telling only what changed. */
 import { expect, test } from 'vitest';
-import { FakeClock } from '../testing/fake-clock.ts';
+import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { Health } from './health.ts';
 import { warnings } from './warnings.ts';
 

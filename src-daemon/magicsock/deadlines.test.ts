@@ -1,6 +1,6 @@
 /** Deadlines on one timer under a fake clock. */
 import { expect, test } from 'vitest';
-import { FakeClock } from '../testing/fake-clock.ts';
+import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { Deadlines } from './deadlines.ts';
 
 function setUp() {

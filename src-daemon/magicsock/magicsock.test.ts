@@ -5,8 +5,8 @@ import { looksLikeDisco } from '#shared/disco/envelope.ts';
 import { formatSockAddr, type SockAddr } from '#shared/ip/address.ts';
 import { type DiscoKey, type NodeKey, nodeKeyFrom } from '#shared/key/key.ts';
 import { silent } from '#shared/log/log.ts';
+import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { DiscoBox } from '../disco/disco-box.ts';
-import { FakeClock } from '../testing/fake-clock.ts';
 import { type EnginePath, Magicsock, type PeerConfig } from './magicsock.ts';
 
 const PORT = 41_641;

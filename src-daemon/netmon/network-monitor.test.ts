@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { RhumbError } from '#shared/errors.ts';
 import { silent } from '#shared/log/log.ts';
-import { FakeClock } from '../testing/fake-clock.ts';
+import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { type NetworkChange, NetworkMonitor } from './network-monitor.ts';
 import type { NetworkSnapshot } from './snapshot.ts';
 

@@ -3,10 +3,10 @@ import { importPrivate } from '#shared/crypto/x25519.ts';
 import type { PrivateKey } from '#shared/key/key.ts';
 import { privateKeyFrom } from '#shared/key/key.ts';
 import { silent } from '#shared/log/log.ts';
+import type { FakeClock } from '#shared/testing/fake-clock.ts';
 import { createPortableEngine, type PortableOptions } from '../engine/portable.ts';
 import { Tunnel, type TunnelPeer } from '../engine/tunnel.ts';
 import type { EngineRecord, MemoryTun, PacketEngine } from '../engine/types.ts';
-import type { FakeClock } from './fake-clock.ts';
 import { type SimulatedWire, seeded, type WireHost } from './wire.ts';
 
 export type MakeEngine = (options: PortableOptions) => PacketEngine;

@@ -1,6 +1,6 @@
 /** The simulated wire keeps the contract of a network: late, lost, doubled, to whoever has the address now. */
 import { expect, test } from 'vitest';
-import { FakeClock } from './fake-clock.ts';
+import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { SimulatedWire, seeded } from './wire.ts';
 
 const wire = (seed = 1) => {

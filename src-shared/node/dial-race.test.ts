@@ -1,6 +1,6 @@
 /** The race between plain HTTP and TLS, under a clock moved by hand. */
 import { expect, test } from 'vitest';
-import { FakeClock } from '../../src-daemon/testing/fake-clock.ts';
+import { FakeClock } from '../testing/fake-clock.ts';
 import { type DialRace, raceDial, type Via } from './dial-race.ts';
 
 interface Try {

@@ -2,9 +2,9 @@
 import { expect, test } from 'vitest';
 import { RhumbError } from '#shared/errors.ts';
 import { silent } from '#shared/log/log.ts';
+import { FakeClock } from '#shared/testing/fake-clock.ts';
 import type { EngineOp } from '../../engine/types.ts';
 import { engineRig, FAR, FAR_INNER, INNER, LOCAL_INDEX, PEER } from '../engine-rig.ts';
-import { FakeClock } from '../fake-clock.ts';
 import { ipPacket } from '../packets.ts';
 import type { MakeEngine } from '../tunnel-host.ts';
 import { SimulatedWire, seeded } from '../wire.ts';

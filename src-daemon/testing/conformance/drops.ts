@@ -2,9 +2,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { fromHex } from '#shared/bytes/hex.ts';
+import { settle } from '#shared/testing/fake-clock.ts';
 import { macKeysOf, stampMacs } from '../../wireguard/macs.ts';
 import { dataPacket, type EngineRig, engineRig, FAR_INNER, INNER, OWN_KEY, PEER } from '../engine-rig.ts';
-import { settle } from '../fake-clock.ts';
 import { ipPacket } from '../packets.ts';
 import type { MakeEngine } from '../tunnel-host.ts';
 

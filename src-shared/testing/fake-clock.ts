@@ -1,5 +1,5 @@
 /** A clock that stands still until a test moves it; timers run in order and promises settle between them. */
-import type { Clock } from '#shared/async/clock.ts';
+import type { Clock } from '../async/clock.ts';
 
 interface Timer {
   readonly at: number;
