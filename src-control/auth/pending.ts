@@ -1,10 +1,13 @@
 /** Machines that wait for approval: in memory only, bounded, each for a quarter of an hour (control-protocol.md §10.2). */
 import type { Clock } from '#shared/async/clock.ts';
+import { toHex } from '#shared/bytes/hex.ts';
+import { RhumbError } from '#shared/errors.ts';
+import { parseIp, unmap } from '#shared/ip/address.ts';
 import type { MachineKey, NodeKey } from '#shared/key/key.ts';
 import type { Hostinfo } from '#shared/wire/hostinfo.ts';
 
 const MAX_PENDING = 1_024;
-/** From one address; beyond it that address's own oldest goes, so that nobody can push others out. */
+/** From one address; beyond it only that address's own make room, so that nobody can push others out. */
 const MAX_PER_ADDRESS = 64;
 export const PENDING_MS = 15 * 60_000;
 
@@ -26,6 +29,7 @@ export type Verdict =
 
 interface Entry {
   readonly machine: PendingMachine;
+  readonly network: string;
   readonly cancelTimer: () => void;
   readonly waiters: Set<(verdict: Verdict | undefined) => void>;
   verdict: Verdict | undefined;
@@ -42,7 +46,10 @@ export class PendingMachines {
     this.#mintId = mintId;
   }
 
-  /** The same machine that asks again with the same key gets the same id, so that an open page stays valid. */
+  /**
+   * The same machine that asks again with the same key gets the same id, so that an open page stays valid. Throws
+   * `unavailable` when too many machines wait behind its address.
+   */
   open(facts: Omit<PendingMachine, 'id' | 'createdAt'>): PendingMachine {
     for (const { machine, verdict } of this.#entries.values())
       if (
@@ -51,10 +58,11 @@ export class PendingMachines {
         machine.nodeKey === facts.nodeKey
       )
         return machine;
-    this.#makeRoom(facts.remoteAddress);
+    const network = networkOf(facts.remoteAddress);
+    this.#makeRoom(network);
     const machine = { ...facts, id: this.#mintId(), createdAt: this.#clock.now() };
     const cancelTimer = this.#clock.after(PENDING_MS, () => this.#drop(machine.id));
-    this.#entries.set(machine.id, { machine, cancelTimer, waiters: new Set(), verdict: undefined });
+    this.#entries.set(machine.id, { machine, network, cancelTimer, waiters: new Set(), verdict: undefined });
     return machine;
   }
 
@@ -105,12 +113,33 @@ export class PendingMachines {
     for (const id of [...this.#entries.keys()]) this.#drop(id);
   }
 
-  #makeRoom(address: string | undefined): void {
-    const ofAddress = [...this.#entries.values()].filter((one) => one.machine.remoteAddress === address);
-    if (ofAddress.length >= MAX_PER_ADDRESS && ofAddress[0] !== undefined)
-      this.#drop(ofAddress[0].machine.id);
-    const [oldest] = this.#entries.keys();
-    if (this.#entries.size >= MAX_PENDING && oldest !== undefined) this.#drop(oldest);
+  #makeRoom(network: string): void {
+    const own = this.#of(network);
+    if (own.length >= MAX_PER_ADDRESS) {
+      // One that waits would come back at once, and push out the next one that waits.
+      const idle = own.find((one) => one.waiters.size === 0);
+      if (idle === undefined)
+        throw new RhumbError('unavailable', 'too many machines behind this address wait for approval');
+      this.#drop(idle.machine.id);
+    } else if (this.#entries.size >= MAX_PENDING) {
+      const [oldest] = this.#of(this.#largestNetwork());
+      if (oldest !== undefined) this.#drop(oldest.machine.id);
+    }
+  }
+
+  #of(network: string): readonly Entry[] {
+    return [...this.#entries.values()].filter((one) => one.network === network);
+  }
+
+  #largestNetwork(): string {
+    const counts = new Map<string, number>();
+    let largest = '';
+    for (const { network } of this.#entries.values()) {
+      const count = (counts.get(network) ?? 0) + 1;
+      counts.set(network, count);
+      if (count > (counts.get(largest) ?? 0)) largest = network;
+    }
+    return largest;
   }
 
   #drop(id: string): void {
@@ -121,4 +150,11 @@ export class PendingMachines {
     for (const wake of entry.waiters) wake(entry.verdict);
     entry.waiters.clear();
   }
+}
+
+/** Where a stranger has one address to choose from: an IPv4 address, or the /64 that every IPv6 host has to itself. */
+function networkOf(address: string | undefined): string {
+  const ip = parseIp(address ?? '');
+  if (ip === undefined) return address ?? '';
+  return toHex(unmap(ip).subarray(0, 8));
 }
