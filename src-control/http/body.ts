@@ -14,7 +14,8 @@ export function readBody(stream: Readable, limit: number): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
     let size = 0;
     const stop = (): void => {
-      stream.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose);
+      stream.off('data', onData).off('end', onEnd).off('error', onError);
+      stream.off('aborted', onClose).off('close', onClose);
     };
     const onData = (chunk: Uint8Array): void => {
       size += chunk.length;
@@ -39,7 +40,9 @@ export function readBody(stream: Readable, limit: number): Promise<Uint8Array> {
       onClose();
       return;
     }
-    stream.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose);
+    stream.on('data', onData).on('end', onEnd).on('error', onError);
+    // A reset is told as 'aborted' at once, while 'close' waits for what was written before.
+    stream.on('aborted', onClose).on('close', onClose);
   });
 }
 

@@ -20,12 +20,19 @@ export class Intake {
   async read(stream: ServerHttp2Stream, limit: number): Promise<Uint8Array | undefined> {
     if (this.#underWay >= MAX_AT_ONCE) return undefined;
     this.#underWay += 1;
+    let isHeld = true;
+    const release = (): void => {
+      if (isHeld) this.#underWay -= 1;
+      isHeld = false;
+    };
+    // At once: the client's next request may be in the same packet as its reset, before any promise is settled.
+    stream.once('aborted', release);
     const cancel = this.#clock.after(BODY_MS, () => stream.close(constants.NGHTTP2_CANCEL));
     try {
       return await readBody(stream, limit);
     } finally {
       cancel();
-      this.#underWay -= 1;
+      release();
     }
   }
 }
