@@ -1,5 +1,5 @@
 /** Listening on a unix socket: a stale file is replaced, a live one is left alone (localapi-and-daemon.md §1.2). */
-import { chmod, lstat, mkdir, unlink } from 'node:fs/promises';
+import { chmod, constants, lstat, mkdir, open, unlink } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import { RhumbError } from '#shared/errors.ts';
@@ -48,6 +48,31 @@ export async function claimSocket(path: string): Promise<void> {
   await unlink(path);
 }
 
+/** fcntl.h: names a file without opening it. Node's constants lack it. */
+const O_PATH = 0o10000000;
+
+/**
+ * chmod(2) follows links, so whoever owns the folder could swap the socket for one and have any file of root's opened to
+ * everyone. On Linux the file is therefore held first, looked at, and changed through what is held.
+ */
+async function chmodSocket(path: string, mode: number): Promise<void> {
+  if (process.platform !== 'linux') {
+    await chmod(path, mode);
+    return;
+  }
+  const held = await open(path, O_PATH | constants.O_NOFOLLOW);
+  try {
+    if (!(await held.stat()).isSocket())
+      throw new RhumbError(
+        'conflict',
+        `listen on ${path}: another program put a file there; choose a folder that only root can write with --socket`,
+      );
+    await chmod(`/proc/self/fd/${held.fd}`, mode);
+  } finally {
+    await held.close();
+  }
+}
+
 /** `mode` 0666 only where every connection's credentials are checked. */
 export async function listenUnix(server: Server, path: string, mode: number): Promise<void> {
   if (Buffer.byteLength(path) > MAX_PATH_BYTES)
@@ -62,7 +87,7 @@ export async function listenUnix(server: Server, path: string, mode: number): Pr
         resolve();
       });
     });
-    await chmod(path, mode);
+    await chmodSocket(path, mode);
   } catch (error) {
     if (error instanceof RhumbError) throw error;
     const code = codeOf(error);

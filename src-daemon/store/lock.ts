@@ -1,5 +1,5 @@
 /** One daemon per state file: a lock that the kernel drops with the process, however it ends. */
-import { type FileHandle, open } from 'node:fs/promises';
+import { constants, type FileHandle, open } from 'node:fs/promises';
 import { RhumbError } from '#shared/errors.ts';
 
 /** flock(LOCK_EX | LOCK_NB): true when the lock is ours, false when another open file holds it. */
@@ -11,7 +11,7 @@ export type TryLock = (fd: number) => boolean;
  */
 export async function lockState(statePath: string, pid: number, tryLock: TryLock): Promise<AsyncDisposable> {
   const path = `${statePath}.lock`;
-  const file = await open(path, 'a+', 0o600);
+  const file = await openLock(path);
   try {
     if (!tryLock(file.fd)) throw new RhumbError('conflict', await inUse(file, statePath));
     await file.truncate(0);
@@ -21,6 +21,18 @@ export async function lockState(statePath: string, pid: number, tryLock: TryLock
     throw error;
   }
   return { [Symbol.asyncDispose]: () => file.close() };
+}
+
+/** Never through a link: in a folder that others can write it could lead to any file, which would be emptied. */
+async function openLock(path: string): Promise<FileHandle> {
+  const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW } = constants;
+  try {
+    return await open(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ELOOP')
+      throw new RhumbError('conflict', `state lock ${path} is a symbolic link: remove it`, { cause: error });
+    throw error;
+  }
 }
 
 async function inUse(file: FileHandle, statePath: string): Promise<string> {
