@@ -49,6 +49,30 @@ test('a taken label gets the next number and keeps to 63 bytes', () => {
   expect(uniqueLabel('x'.repeat(63), (label) => taken.has(label))).toBe(`${'x'.repeat(61)}-1`);
 });
 
+test('ten thousand machines of one name cost few looks each, and get the numbers in order', () => {
+  const taken = new Set<string>();
+  let looks = 0;
+  for (let n = 0; n < 10_000; n++)
+    taken.add(
+      uniqueLabel('web', (label) => {
+        looks += 1;
+        return taken.has(label);
+      }),
+    );
+  expect(taken.size).toBe(10_000);
+  expect(taken.has('web-9999')).toBe(true);
+  expect(looks).toBeLessThan(10_000 * 30);
+});
+
+test('with gaps among the numbers the label is a free one all the same', () => {
+  fc.assert(
+    fc.property(fc.uniqueArray(fc.integer({ min: 1, max: 40 })), (numbers) => {
+      const taken = new Set(['web', ...numbers.map((n) => `web-${n}`)]);
+      return !taken.has(uniqueLabel('web', (label) => taken.has(label)));
+    }),
+  );
+});
+
 test.each(['', '-a', 'a-', 'A', 'a.b', 'a_b', 'x'.repeat(64)])('refuses %j as a machine name', (text) =>
   expect(() => parseLabel(text)).toThrow(/machine name/),
 );
