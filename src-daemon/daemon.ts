@@ -1,9 +1,7 @@
 /** Builds the daemon's parts, wires them, and takes them apart again in the opposite order. */
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { readdir, rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
-import { basename, dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import type { Clock, Random } from '#shared/async/clock.ts';
 import { generatePrivate } from '#shared/crypto/x25519.ts';
 import { RhumbError } from '#shared/errors.ts';
@@ -24,13 +22,14 @@ import type { PacketEngine } from './engine/types.ts';
 import { lockFile, type PeerCredentials, peerCredentials } from './ffi/linux.ts';
 import type { DaemonOptions } from './flags.ts';
 import { Health } from './health/health.ts';
+import { mapCachePath, routerRecordPath, sweepTemporary, undoLeftovers } from './leftovers.ts';
 import { claimSocket } from './localapi/listen.ts';
 import { cachedUid, lookUpUid } from './localapi/operator.ts';
 import { LocalApiServer } from './localapi/server.ts';
 import { watchNetlink } from './netmon/netlink.ts';
 import { NetworkMonitor } from './netmon/network-monitor.ts';
 import { readSnapshot } from './netmon/snapshot.ts';
-import { cleanup, LinuxRouter } from './router/linux.ts';
+import { LinuxRouter } from './router/linux.ts';
 import { chooseDiscoKey, type DiscoKeyChoice } from './store/disco-key.ts';
 import { lockState } from './store/lock.ts';
 import { FileMapCache, type MapCache } from './store/map-cache.ts';
@@ -40,22 +39,6 @@ export interface System {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-}
-
-const recordPath = (options: DaemonOptions): string => join(options.stateDir, 'router.json');
-
-/** What a daemon that was killed left on the system is undone; returns what that was, for people. */
-export async function cleanUp(options: DaemonOptions, system: System): Promise<readonly string[]> {
-  if (options.statePath === undefined || !existsSync(dirname(options.statePath)))
-    return await undoLeftovers(options, system);
-  // A daemon that runs keeps its routes.
-  await using _lock = await lockState(options.statePath, process.pid, lockFile);
-  return await undoLeftovers(options, system);
-}
-
-async function undoLeftovers(options: DaemonOptions, { log }: System): Promise<readonly string[]> {
-  if (options.tun === undefined) return [];
-  return await cleanup({ tunName: options.tun, recordPath: recordPath(options), log });
 }
 
 /** Runs until the signal fires, then undoes everything. Rejects with what to tell the user. */
@@ -77,8 +60,7 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
   });
   await claimSocket(options.socket);
   const engine = await startEngine(options, system, parts);
-  // Only now: while another daemon had the interface, this would have been its addresses and routes.
-  await undoLeftovers(options, system);
+  await undoLeftovers(options, log);
   const mapCache = openMapCache(options, system);
   const disco = await chooseDiscoKey(store, (await mapCache.read()) !== undefined, generatePrivate);
   const plane = openPlane(options, engine, disco, system, (error) => broken.reject(error));
@@ -139,19 +121,15 @@ async function openStore(
   if (options.statePath === undefined) return memoryStore();
   await makeStateDir(dirname(options.statePath));
   parts.use(await lockState(options.statePath, process.pid, lockFile));
-  await sweepTemporary(options.statePath);
+  const { statePath, stateDir, tun } = options;
+  await sweepTemporary([
+    statePath,
+    mapCachePath(statePath),
+    ...(tun === undefined ? [] : [routerRecordPath(stateDir, tun)]),
+  ]);
   const store = await FileStore.open(options.statePath, report);
   parts.defer(() => store.flush().catch(() => undefined)); // reported to health already
   return store;
-}
-
-/** Files that a crash left between writing and renaming. */
-async function sweepTemporary(statePath: string): Promise<void> {
-  const folder = dirname(statePath);
-  const stem = basename(statePath).replace(/\.state$/, '');
-  for (const name of await readdir(folder))
-    if (name.startsWith(`.${stem}`) && /\.[0-9a-f]{12}\.tmp$/.test(name))
-      await rm(join(folder, name), { force: true });
 }
 
 async function startEngine(
@@ -179,11 +157,7 @@ async function startEngine(
 
 function openMapCache({ statePath }: DaemonOptions, { clock, log }: System): MapCache {
   if (statePath === undefined) return noMapCache;
-  return new FileMapCache(
-    statePath.replace(/(\.state)?$/, '.map.json'),
-    clock,
-    log.child({ mod: 'map-cache' }),
-  );
+  return new FileMapCache(mapCachePath(statePath), clock, log.child({ mod: 'map-cache' }));
 }
 
 function openPlane(
@@ -198,7 +172,11 @@ function openPlane(
   const router =
     tunName === undefined
       ? undefined
-      : new LinuxRouter({ tunName, recordPath: recordPath(options), log: log.child({ mod: 'router' }) });
+      : new LinuxRouter({
+          tunName,
+          recordPath: routerRecordPath(options.stateDir, options.tun ?? tunName),
+          log: log.child({ mod: 'router' }),
+        });
   return new TunnelPlane({
     ...system,
     engine,

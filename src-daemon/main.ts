@@ -3,8 +3,9 @@ import { toRhumbError } from '#shared/errors.ts';
 import { systemClock } from '#shared/node/clock.ts';
 import { openLog } from '#shared/node/log.ts';
 import { longVersion } from '#shared/version.ts';
-import { cleanUp, runDaemon } from './daemon.ts';
+import { runDaemon } from './daemon.ts';
 import { parseFlags } from './flags.ts';
+import { cleanUp } from './leftovers.ts';
 
 /** After this the kernel takes back what we couldn't: the device, its addresses and its routes go with the process. */
 const END_WITHIN_MS = 3_000;
@@ -48,7 +49,7 @@ switch (flags.kind) {
     process.on('unhandledRejection', bug);
     try {
       if (flags.kind === 'run') await runDaemon(flags.options, system, ending.signal);
-      else for (const line of await cleanUp(flags.options, system)) say(`removed: ${line}`);
+      else for (const line of await cleanUp(flags.options, log)) say(`removed: ${line}`);
       // Whatever still hangs on a socket or a timer has nothing to add.
       process.exit(0);
     } catch (error) {

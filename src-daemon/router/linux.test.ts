@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { RhumbError } from '#shared/errors.ts';
 import { silent } from '#shared/log/log.ts';
 import type { IpResult, IpTool } from './ip-tool.ts';
 import { cleanup, LinuxRouter } from './linux.ts';
@@ -98,7 +99,9 @@ const setUp = (hasIpv6 = true) => {
   const recordPath = join(folder, 'router.json');
   const common = { tunName: 'rhumb0', recordPath, log: silent, ip: ip.run } as const;
   const router = new LinuxRouter({ ...common, hasIpv6: async () => hasIpv6 });
-  return { ip, router, recordPath, clean: () => cleanup(common) };
+  const free = { [Symbol.dispose]: () => undefined };
+  const clean = (hold = (): Disposable => free) => cleanup({ ...common, hold });
+  return { ip, router, recordPath, clean };
 };
 
 describe('applying', () => {
@@ -234,6 +237,30 @@ describe('taking back', () => {
     expect([...ip.addresses, ...ip.routes.keys(), ip.mtu, ip.isUp]).toEqual([1_500, false]);
     expect(existsSync(recordPath)).toBe(false);
     expect(await clean()).toEqual([]);
+  });
+
+  test('what another process holds is left alone', async () => {
+    const { ip, router, recordPath, clean } = setUp();
+    await router.apply(config);
+    const before = [...ip.routes.keys()];
+    const held = (): never => {
+      throw new RhumbError('conflict', 'another program uses it');
+    };
+    await expect(clean(held)).rejects.toThrow('another program uses it');
+    expect([...ip.routes.keys()]).toEqual(before);
+    expect(existsSync(recordPath)).toBe(true);
+  });
+
+  test('a record of another interface is not acted upon', async () => {
+    const { ip, router, recordPath, clean } = setUp();
+    await router.apply(config);
+    const record = readFileSync(recordPath, 'utf8');
+    writeFileSync(recordPath, record.replace('rhumb0', 'rhumb1'));
+    expect(await clean()).toEqual([
+      'ip route del 100.64.0.2/32 dev rhumb0 proto 82',
+      'ip route del fd7a:115c:a1e0::2/128 dev rhumb0 proto 82',
+    ]);
+    expect([...ip.addresses]).toEqual(config.addresses);
   });
 
   test('a record cut in half still lets our routes be found by their mark', async () => {

@@ -103,25 +103,29 @@ export class LinuxRouter implements Router {
   }
 }
 
-/** Undoes what a crashed daemon left, if anything. Returns what was done, for people. */
+/**
+ * Undoes what a crashed daemon left on an interface, if there is one and `hold` lets us have it: what another process
+ * holds is in use, by a daemon with another state perhaps. Returns what was done, for people.
+ */
 export async function cleanup(options: {
   readonly tunName: string;
   readonly recordPath: string;
   readonly log: Log;
   readonly ip?: IpTool;
+  /** Takes the interface for as long as the work lasts; throws when it is another's. */
+  readonly hold: (tunName: string) => Disposable;
 }): Promise<readonly string[]> {
-  checkName(options.tunName);
-  const ip = options.ip ?? systemIp;
-  const record = await readRecord(options.recordPath);
-  const done: string[] = [];
-  const names = new Set([options.tunName, ...(record === undefined ? [] : [record.tunName])]);
-  for (const tunName of names) {
-    const own = record?.tunName === tunName ? record : undefined;
-    const undone = await undo(ip, own ?? { tunName, addresses: [], before: undefined }, options.log);
-    done.push(...undone.map((command) => `ip ${command}`));
+  const { tunName, recordPath, log, hold, ip = systemIp } = options;
+  checkName(tunName);
+  const record = await readRecord(recordPath);
+  let done: readonly string[] = [];
+  if ((await readInterface(ip, tunName)) !== undefined) {
+    using _held = hold(tunName);
+    const own = record?.tunName === tunName ? record : { tunName, addresses: [], before: undefined };
+    done = await undo(ip, own, log);
   }
-  await removeRecord(options.recordPath);
-  return done;
+  await removeRecord(recordPath);
+  return done.map((command) => `ip ${command}`);
 }
 
 function checkName(tunName: string): void {

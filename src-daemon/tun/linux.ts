@@ -36,12 +36,19 @@ export function openLinuxTun(options: { readonly name: string; readonly mtu: num
   return tunOn(opened.fd, opened.name);
 }
 
+/** Takes an existing TUN as it is, so that nobody else uses it meanwhile. Errors say what to do. */
+export function holdLinuxTun(name: string): Disposable {
+  const opened = openTun(name);
+  if (!opened.ok) throw refusal(name, opened);
+  return { [Symbol.dispose]: () => closeFd(opened.fd) };
+}
+
 function refusal(name: string, failed: Extract<TunOpen, { ok: false }>): RhumbError {
   const { step, code } = failed;
   if (code === 'EACCES' || code === 'EPERM')
     return new RhumbError(
       'not-allowed',
-      `create the interface ${name}: permission denied; run rhumbd as root or give it CAP_NET_ADMIN`,
+      `open the interface ${name}: permission denied; run rhumbd as root or give it CAP_NET_ADMIN`,
     );
   if (step === 'open' && code === 'ENOENT')
     return new RhumbError(
@@ -56,12 +63,12 @@ function refusal(name: string, failed: Extract<TunOpen, { ok: false }>): RhumbEr
   if (step === 'attach' && code === 'EBUSY')
     return new RhumbError(
       'conflict',
-      `create the interface ${name}: another program uses it; stop that program or choose another name with --tun`,
+      `open the interface ${name}: another program uses it; stop that program or choose another name with --tun`,
     );
   if (step === 'attach' && code === 'EINVAL')
     return new RhumbError(
       'conflict',
-      `create the interface ${name}: an interface of another kind has that name; choose another with --tun`,
+      `open the interface ${name}: an interface of another kind has that name; choose another with --tun`,
     );
   return new RhumbError('unavailable', `${step} the TUN device ${name}: ${code}`);
 }

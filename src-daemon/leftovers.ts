@@ -1,0 +1,48 @@
+/** What a daemon that was killed may have left, on the system and beside its state, and how it goes. */
+import { existsSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { Log } from '#shared/log/log.ts';
+import { lockFile } from './ffi/linux.ts';
+import type { DaemonOptions } from './flags.ts';
+import { cleanup } from './router/linux.ts';
+import { lockState } from './store/lock.ts';
+import { holdLinuxTun } from './tun/linux.ts';
+
+/** One per interface: daemons with different state files may share the folder. */
+export const routerRecordPath = (stateDir: string, tunName: string): string =>
+  join(stateDir, `router.${tunName}.json`);
+
+export const mapCachePath = (statePath: string): string => statePath.replace(/(\.state)?$/, '.map.json');
+
+/** For `--cleanup`: refuses while a daemon runs, with this state or with any other. Returns what was undone, for people. */
+export async function cleanUp(options: DaemonOptions, log: Log): Promise<readonly string[]> {
+  if (options.statePath === undefined || !existsSync(dirname(options.statePath)))
+    return await undo(options, log, holdLinuxTun);
+  await using _lock = await lockState(options.statePath, process.pid, lockFile);
+  return await undo(options, log, holdLinuxTun);
+}
+
+/** At start, when the interface is ours already: while another daemon had it, this would have been its routes. */
+export async function undoLeftovers(options: DaemonOptions, log: Log): Promise<void> {
+  await undo(options, log, () => ({ [Symbol.dispose]: () => undefined }));
+}
+
+async function undo(
+  { tun, stateDir }: DaemonOptions,
+  log: Log,
+  hold: (tunName: string) => Disposable,
+): Promise<readonly string[]> {
+  if (tun === undefined) return [];
+  return await cleanup({ tunName: tun, recordPath: routerRecordPath(stateDir, tun), log, hold });
+}
+
+/** Removes what a crash left between writing these files and renaming them; another daemon's are left alone. */
+export async function sweepTemporary(paths: readonly string[]): Promise<void> {
+  for (const folder of new Set(paths.map(dirname))) {
+    const stems = paths.filter((path) => dirname(path) === folder).map((path) => `.${basename(path)}.`);
+    for (const name of await readdir(folder))
+      if (stems.some((stem) => name.startsWith(stem) && /^[0-9a-f]{12}\.tmp$/.test(name.slice(stem.length))))
+        await rm(join(folder, name), { force: true });
+  }
+}
