@@ -223,3 +223,39 @@ test('ten thousand idle peers have no deadline', () => {
   expect(a.wakeAt()).toBeUndefined();
   expect(a.due(at(1e9))).toEqual([]);
 });
+
+describe('a peer that is taken away and comes back', () => {
+  const again = (one: WireGuardCore, byte: number, ms: number): void => {
+    one.setPeers([], at(ms));
+    one.setPeers([peer(byte)], at(ms));
+  };
+
+  test('does not take an old initiation again', () => {
+    const { a, b } = pair();
+    const captured = sentIn(a.need(PEER, false, at(0)));
+    expect(kinds(b.receive(captured, source, at(1)))).toContain('install');
+    again(b, 1, 2);
+    expect(b.receive(captured, source, at(30))).toEqual([]);
+    expect(b.counters.dropReplayed).toBe(1);
+  });
+
+  test('is called with a later time than before, though the clock was set back', () => {
+    const { a, b } = pair();
+    b.receive(sentIn(a.need(PEER, false, at(0))), source, at(1));
+    again(a, 2, 2);
+    const early = { nowMs: at(6_000).nowMs, wallMs: at(0).wallMs - 3_600_000 };
+    const second = sentIn(a.need(PEER, false, early));
+    expect(kinds(b.receive(second, source, at(6_001)))).toContain('install');
+  });
+
+  test('under another number has started anew, and may call with the clock it has', () => {
+    const { a, b } = pair();
+    b.receive(sentIn(a.need(PEER, false, at(0))), source, at(1));
+    b.setPeers([{ ...peer(1), peer: PEER + 1 }], at(2));
+    const restarted = core(1);
+    restarted.setPeers([peer(2)], at(3));
+    const early = { nowMs: at(100).nowMs, wallMs: at(0).wallMs - 3_600_000 };
+    const first = sentIn(restarted.need(PEER, false, early));
+    expect(kinds(b.receive(first, source, at(101)))).toContain('install');
+  });
+});

@@ -106,6 +106,8 @@ export interface CoreCounters {
   dropCookie: number;
 }
 
+/** Peers taken away whose timestamps are remembered: more than come and go in a day. */
+const MAX_GONE = 16_384;
 /** A peer counts as active for this long after its last packet (data-plane.md §1.10). */
 const ACTIVE_MS = 45_000;
 
@@ -153,6 +155,8 @@ export class WireGuardCore {
   readonly #indices = new Map<number, number>();
   #indexSweepAt = 64;
   readonly #watched = new Set<Entry>();
+  /** Timestamps of peers that were taken away: `rhumb down` must open no door to replays, nor forget what we sent. */
+  readonly #gone = new Map<string, Pick<Entry, 'lastTai' | 'greatestTimestamp'>>();
   #own: X25519Private;
   /** Latest timestamp of earlier runs, and the latest of all. */
   #floor: Tai | undefined;
@@ -184,7 +188,13 @@ export class WireGuardCore {
   /** The whole list: what is missing goes, what is new comes, what is the same keeps its sessions. */
   setPeers(peers: readonly CorePeer[], at: Moment): CoreEffect[] {
     const keep = new Set(peers.map((wanted) => wanted.peer));
-    for (const entry of this.#peers.values()) if (!keep.has(entry.peer)) this.#remove(entry);
+    const leaving = [...this.#peers.values()].filter((entry) => !keep.has(entry.peer));
+    const stays = leaving.length === 0 ? new Set() : new Set(peers.map(({ publicKey }) => toHex(publicKey)));
+    for (const entry of leaving) {
+      this.#remove(entry);
+      // Another number for the same key: the peer has started anew, and its clock may have been set back meanwhile.
+      if (stays.has(toHex(entry.publicKey))) this.#remember(entry, undefined);
+    }
     for (const wanted of peers) this.#configure(wanted, at);
     return this.#take();
   }
@@ -195,6 +205,7 @@ export class WireGuardCore {
     if (compare(own.publicRaw, this.#own.publicRaw) === 0) return [];
     this.#own = own;
     this.#floor = undefined;
+    for (const times of this.#gone.values()) times.lastTai = undefined;
     for (const entry of this.#peers.values()) {
       entry.remote = undefined;
       this.#dropPending(entry);
@@ -321,6 +332,9 @@ export class WireGuardCore {
         'bad-argument',
         `peer ${wanted.peer} has a public key of ${wanted.publicKey.length} bytes`,
       );
+    const key = toHex(wanted.publicKey);
+    const before = this.#gone.get(key);
+    this.#gone.delete(key);
     const entry: Entry = {
       peer: wanted.peer,
       publicKey: copyOf(wanted.publicKey),
@@ -328,8 +342,8 @@ export class WireGuardCore {
       presharedKey: copyOfOptional(wanted.presharedKey),
       remote: undefined,
       pending: undefined,
-      lastTai: undefined,
-      greatestTimestamp: undefined,
+      lastTai: before?.lastTai,
+      greatestTimestamp: before?.greatestTimestamp,
       lastAcceptedAt: undefined,
       lastSent: undefined,
       cookie: undefined,
@@ -340,7 +354,7 @@ export class WireGuardCore {
       lastHandshakeAt: undefined,
     };
     this.#peers.set(entry.peer, entry);
-    this.#byKey.set(toHex(entry.publicKey), entry);
+    this.#byKey.set(key, entry);
     this.#setPersistent(entry, wanted.persistentKeepaliveMs ?? 0, at);
   }
 
@@ -360,6 +374,16 @@ export class WireGuardCore {
     }
     entry.presharedKey?.fill(0);
     entry.remote?.shared.fill(0);
+    this.#remember(entry, entry.greatestTimestamp);
+  }
+
+  #remember({ publicKey, lastTai }: Entry, greatestTimestamp: Uint8Array | undefined): void {
+    const key = toHex(publicKey);
+    this.#gone.delete(key);
+    if (lastTai === undefined && greatestTimestamp === undefined) return;
+    this.#gone.set(key, { lastTai, greatestTimestamp });
+    const oldest = this.#gone.keys().next();
+    if (this.#gone.size > MAX_GONE && !oldest.done) this.#gone.delete(oldest.value);
   }
 
   #step(entry: Entry, event: TimerEvent, at: Moment): void {
