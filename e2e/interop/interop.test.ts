@@ -2,27 +2,13 @@
 import { expect, test } from 'vitest';
 import { Daemon } from '../lab/daemon.ts';
 import { Lab } from '../lab/lab.ts';
-import { networkWith } from '../lab/network.ts';
+import { privateNetwork } from '../lab/network.ts';
 import { until } from '../lab/wait.ts';
 import { Headscale } from './headscale.ts';
 import { Official } from './official.ts';
 import { whyNoInterop } from './programs.ts';
 
 const PINGS = 5;
-
-/** An official client isn't up before it has tried a relay; this one is named and never answers. */
-const DEAD_RELAY = {
-  Regions: {
-    900: {
-      RegionID: 900,
-      RegionCode: 'none',
-      RegionName: 'None',
-      Nodes: [
-        { Name: '900a', RegionID: 900, HostName: '127.0.0.1', IPv4: '127.0.0.1', STUNPort: -1, DERPPort: 9 },
-      ],
-    },
-  },
-};
 
 /** Both ways over both families, then the direct path as both sides see it. */
 async function reachEachOther(ours: Daemon, theirs: Official): Promise<void> {
@@ -54,7 +40,7 @@ test('an official client joins our server and reaches our machine', { timeout: 1
   if (reason !== undefined) skip(reason);
   await using lab = await Lab.open();
   onTestFailed(() => console.error(lab.report()));
-  const { control, lan, machines } = await networkWith(lab, { derpMap: DEAD_RELAY }, ['ours']);
+  const { control, lan, machines } = await privateNetwork(lab, 'ours');
   const theirs = await Official.start(await lab.addHost('theirs', { on: [lan] }));
   await theirs.join(control.url, await control.authKey());
   const [ours] = machines;

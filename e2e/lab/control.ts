@@ -1,5 +1,5 @@
 /** A coordination server (rhumb-control) in a host of the lab, and its command line. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -31,28 +31,23 @@ export interface AuthKeyOptions {
   readonly expiration?: string;
 }
 
-/** What goes into the server's configuration file beside what the lab says. */
-export type Settings = Readonly<Record<string, unknown>>;
-
 export class Control {
   readonly host: Host;
   readonly stateDir: string;
   readonly url: string;
   readonly #address: string;
-  readonly #settings: Settings;
   #process: LabProcess | undefined;
 
-  private constructor(host: Host, port: number, settings: Settings) {
+  private constructor(host: Host, port: number) {
     this.host = host;
     this.#address = `${host.v4}:${port}`;
-    this.#settings = settings;
     this.stateDir = join(host.folder, 'control');
     this.url = `http://${this.#address}`;
   }
 
   /** Serves on the first address of the host, with one user called `lab`. */
-  static async start(host: Host, settings: Settings = {}): Promise<Control> {
-    const control = new Control(host, host.netns === undefined ? await freePort(host.v4) : PORT, settings);
+  static async start(host: Host): Promise<Control> {
+    const control = new Control(host, host.netns === undefined ? await freePort(host.v4) : PORT);
     mkdirSync(control.stateDir, { mode: 0o700 });
     await control.serve();
     await control.cli('users', 'create', 'lab');
@@ -60,10 +55,8 @@ export class Control {
   }
 
   async serve(): Promise<void> {
-    const listen = ['--listen', this.#address, '--server-url', this.url];
-    const file = join(this.host.folder, 'rhumb-control.json');
-    writeFileSync(file, JSON.stringify({ baseDomain: 'lab.rhumb.net', ...this.#settings }));
-    const argv = [BIN, 'serve', '--config', file, '--state-dir', this.stateDir, ...listen];
+    const flags = ['--listen', this.#address, '--server-url', this.url, '--base-domain', 'lab.rhumb.net'];
+    const argv = [BIN, 'serve', '--state-dir', this.stateDir, ...flags];
     const child = this.host.spawn({ name: 'rhumb-control', argv });
     this.#process = child;
     await until(`${this.url} to answer`, async () => !child.running || (await this.answers()));

@@ -1,5 +1,5 @@
 /** A private network in a lab: a coordination server and machines that have joined it, all on one switch. */
-import { Control, type Settings } from './control.ts';
+import { Control } from './control.ts';
 import { Daemon } from './daemon.ts';
 import type { Lab, Switch } from './lab.ts';
 import { clock, must, until } from './wait.ts';
@@ -14,13 +14,8 @@ export interface Network {
 }
 
 export async function privateNetwork(lab: Lab, ...names: readonly string[]): Promise<Network> {
-  return await networkWith(lab, {}, names);
-}
-
-/** The same with settings for the server's configuration file. */
-export async function networkWith(lab: Lab, settings: Settings, names: readonly string[]): Promise<Network> {
   const lan = await lab.addSwitch('lan');
-  const control = await Control.start(await lab.addHost('control', { on: [lan] }), settings);
+  const control = await Control.start(await lab.addHost('control', { on: [lan] }));
   const authKey = await control.authKey({ reusable: true });
   const add = async (name: string): Promise<Daemon> => {
     const machine = await Daemon.start(await lab.addHost(name, { on: [lan] }));
