@@ -1,0 +1,202 @@
+/** The real data plane: two machines on a simulated wire, with engines, handshakes and path choice as in the daemon. */
+import { expect, test } from 'vitest';
+import { publicOf } from '#shared/crypto/x25519.ts';
+import { parseSockAddr, type SockAddr } from '#shared/ip/address.ts';
+import { type NodeKey, nodeKeyFrom } from '#shared/key/key.ts';
+import { silent } from '#shared/log/log.ts';
+import { FakeClock } from '#shared/testing/fake-clock.ts';
+import { createPortableEngine } from '../engine/portable.ts';
+import type { MemoryTun } from '../engine/types.ts';
+import type { Router } from '../router/linux.ts';
+import type { RouterConfig } from '../router/plan.ts';
+import { testKey } from '../testing/tunnel-host.ts';
+import { SimulatedWire, seeded } from '../testing/wire.ts';
+import { decodeInner, encodeEchoRequest, encodeTsmpPing } from './inner-packets.ts';
+import type { PlaneConfig, PlanePeer } from './plane.ts';
+import { TunnelPlane } from './tunnel-plane.ts';
+
+class FakeRouter implements Router {
+  config: RouterConfig | undefined;
+  async apply(config: RouterConfig): Promise<readonly []> {
+    this.config = config;
+    return [];
+  }
+  async clear(): Promise<void> {
+    this.config = undefined;
+  }
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+interface Machine {
+  readonly n: number;
+  readonly plane: TunnelPlane;
+  readonly router: FakeRouter;
+  readonly received: Uint8Array[];
+  readonly inner: { readonly from: NodeKey; readonly packet: Uint8Array }[];
+  readonly key: NodeKey;
+  readonly ip: string;
+  send(packet: Uint8Array): void;
+  /** Ends it without a word to anyone. */
+  kill(): Promise<void>;
+  configWith(...peers: readonly Machine[]): PlaneConfig;
+}
+
+async function machine(
+  clock: FakeClock,
+  wire: SimulatedWire,
+  n: number,
+  options: { readonly disco?: number; readonly isResumed?: boolean } = {},
+): Promise<Machine> {
+  const received: Uint8Array[] = [];
+  const tun: MemoryTun = { receive: (packet) => received.push(packet.slice()), send: undefined };
+  const engine = createPortableEngine({ clock, random: seeded(n), log: silent });
+  const host = wire.host({ v4: `192.0.2.${n}` });
+  await engine.start({ tun: { kind: 'memory', tun }, mtu: 1_280, port: 41_641, sockets: host.sockets });
+  const router = new FakeRouter();
+  const plane = new TunnelPlane({
+    engine,
+    router,
+    clock,
+    random: seeded(n + 50),
+    log: silent,
+    discoPrivate: testKey(options.disco ?? 100 + n),
+    isResumed: options.isResumed ?? false,
+    deviceLost: () => undefined,
+  });
+  plane.networkIs(
+    {
+      addresses: [{ interfaceName: 'eth0', ip: `192.0.2.${n}`, bits: 24, isLoopback: false }],
+      defaultRoutes: [],
+    },
+    false,
+  );
+  const inner: Machine['inner'] = [];
+  plane.onInner((from, packet) => inner.push({ from, packet }));
+  const ip = `100.64.0.${n}`;
+  const key = nodeKeyFrom(publicOf(testKey(n)));
+  return {
+    n,
+    plane,
+    router,
+    received,
+    inner,
+    key,
+    ip,
+    send: (packet) => tun.send?.(packet),
+    kill: () => engine.destroy(),
+    configWith: (...peers) => ({
+      privateKey: testKey(n),
+      addresses: [`${ip}/32`],
+      peers: peers.map(asPeer),
+      routes: peers.map((peer) => `${peer.ip}/32`),
+    }),
+  };
+}
+
+const asPeer = (other: Machine): PlanePeer => ({
+  nodeKey: other.key,
+  discoKey: other.plane.discoKey,
+  endpoints: other.plane.endpoints().map(({ addr }) => parseSockAddr(addr) as SockAddr),
+  allowedIps: [`${other.ip}/32`],
+  wireguardOnly: false,
+  homeRegion: undefined,
+  isOnline: true,
+});
+
+const echo = (from: Machine, to: Machine, sequence: number): Uint8Array =>
+  encodeEchoRequest({ from: from.ip, to: to.ip, ident: 1, sequence });
+
+async function pair(): Promise<{ clock: FakeClock; wire: SimulatedWire; a: Machine; b: Machine }> {
+  const clock = new FakeClock();
+  const wire = new SimulatedWire(clock, seeded(9));
+  const [a, b] = [await machine(clock, wire, 1), await machine(clock, wire, 2)];
+  await a.plane.configure(a.configWith(b));
+  await b.plane.configure(b.configWith(a));
+  return { clock, wire, a, b };
+}
+
+test('the first packet finds its path and arrives', async () => {
+  const { clock, a, b } = await pair();
+  expect(a.router.config?.routes).toEqual(['100.64.0.2/32']);
+  a.send(echo(a, b, 1));
+  await clock.advance(500);
+  expect(b.received).toHaveLength(1);
+  expect(a.plane.peer(b.key)).toMatchObject({
+    wireguard: 'established',
+    direct: '192.0.2.2:41641',
+    active: true,
+  });
+  expect(a.plane.traffic()).toMatchObject([{ path: 'direct_ipv4' }]);
+});
+
+test('a TSMP ping goes up to us and not to the host', async () => {
+  const { clock, a, b } = await pair();
+  a.plane.send(b.key, encodeTsmpPing(a.ip, b.ip, new Uint8Array(8)));
+  await clock.advance(500);
+  expect(b.received).toEqual([]);
+  expect(b.inner.map(({ from, packet }) => [from, decodeInner(packet)?.kind])).toEqual([
+    [a.key, 'tsmp-ping'],
+  ]);
+});
+
+test('a disco ping tells path and latency', async () => {
+  const { clock, a, b } = await pair();
+  const pong = a.plane.discoPing(b.key, new AbortController().signal);
+  await clock.advance(500);
+  expect((await pong).endpoint).toEqual({ ip: '192.0.2.2', port: 41_641 });
+  await expect(a.plane.discoPing(a.key, new AbortController().signal)).rejects.toThrow('no tunnel');
+});
+
+test('taken away and put back, the tunnel carries the very next packet of the other side', async () => {
+  const { clock, a, b } = await pair();
+  a.send(echo(a, b, 1));
+  await clock.advance(500);
+  await b.plane.configure(undefined);
+  expect(b.router.config).toBeUndefined();
+  expect(b.plane.peer(a.key)).toBeUndefined();
+  await clock.advance(2_000);
+  await b.plane.configure(b.configWith(a));
+  await clock.advance(200);
+  const before = b.received.length;
+  a.send(echo(a, b, 2)); // with the session that b has lost, if nobody renewed it
+  await clock.advance(200);
+  expect(b.received).toHaveLength(before + 1);
+});
+
+test('a machine killed and started with its map and disco key is reached at once', async () => {
+  const { clock, wire, a, b } = await pair();
+  a.send(echo(a, b, 1));
+  await clock.advance(500);
+  await b.kill();
+  const again = await machine(clock, wire, 2, { isResumed: true });
+  await again.plane.configure(again.configWith(a));
+  await clock.advance(200);
+  a.send(echo(a, again, 2));
+  await clock.advance(200);
+  expect(again.received).toHaveLength(1);
+});
+
+test('a peer with another disco key has started anew: our session of it ends', async () => {
+  const { clock, wire, a, b } = await pair();
+  a.send(echo(a, b, 1));
+  await clock.advance(500);
+  await b.kill();
+  const again = await machine(clock, wire, 2, { disco: 222 });
+  await again.plane.configure(again.configWith(a));
+  await a.plane.configure(a.configWith(again));
+  expect(a.plane.peer(b.key)?.wireguard).not.toBe('established');
+  a.send(echo(a, again, 2));
+  await clock.advance(500);
+  expect(again.received).toHaveLength(1);
+});
+
+test('disposing takes everything away and leaves no timer', async () => {
+  const { clock, a, b } = await pair();
+  a.send(echo(a, b, 1));
+  await clock.advance(500);
+  await a.plane[Symbol.asyncDispose]();
+  await b.plane[Symbol.asyncDispose]();
+  await Promise.all([a.kill(), b.kill()]);
+  expect(a.router.config).toBeUndefined();
+  expect(clock.pending).toBe(0);
+});
