@@ -35,7 +35,6 @@ const PROGRAMS = {
   ip: 'iproute2',
   tc: 'iproute2',
   nft: 'nftables',
-  iptables: 'iptables',
   ping: 'iputils-ping',
   tcpdump: 'tcpdump',
   iperf3: 'iperf3',
@@ -44,6 +43,8 @@ const PROGRAMS = {
   setpriv: 'util-linux',
   mount: 'mount',
   curl: 'curl',
+  ps: 'procps',
+  sysctl: 'procps',
 };
 /** After a failed apt run, how long until the next one is worth its time. */
 const APT_RETRY_MS = 3_600_000;
