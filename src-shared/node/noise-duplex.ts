@@ -16,6 +16,9 @@ export interface NoiseDuplexOptions {
   readonly expectEarly: boolean;
 }
 
+/** A peer that keeps its side open after we have ended ours has this long; HTTP/2 would wait for it for ever. */
+const LINGER_MS = 5_000;
+
 const damaged = (): RhumbError =>
   new RhumbError('protocol', 'the control connection was damaged on the way: a record did not decrypt');
 
@@ -41,6 +44,8 @@ export function noiseDuplex(options: NoiseDuplexOptions): Duplex {
     writev: (chunks, done) => write(concat(...chunks.map(({ chunk }) => chunk as Buffer)), done),
     final: (done) => {
       socket.end(() => done());
+      const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+      socket.once('close', () => clearTimeout(timer));
     },
     destroy: (error, done) => {
       socket.destroy();
