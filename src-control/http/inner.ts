@@ -56,7 +56,7 @@ interface Origin {
 export function serveSession(deps: InnerDeps, session: ServerHttp2Session, peer: Ts2021Peer): void {
   const { clock } = deps.register;
   const origin = { peer, intake: new Intake(clock) };
-  const endWhenIdle = (): (() => void) => clock.after(IDLE_MS, () => session.close());
+  const endWhenIdle = (): (() => void) => clock.after(IDLE_MS, () => session.destroy());
   let cancelIdle = endWhenIdle();
   let open = 0;
   session.once('close', () => cancelIdle());

@@ -6,6 +6,7 @@ import { discoKeyFrom, nodeKeyFrom } from '#shared/key/key.ts';
 import type { MapResponse } from '#shared/wire/map.ts';
 import { type Loopback, loopback, scratchDir } from '../testing/loopback.ts';
 import { TestMachine } from '../testing/machine.ts';
+import { pingFrame, RawPeer } from '../testing/raw-peer.ts';
 
 const LOGOUT = '1970-01-01T00:02:03Z';
 
@@ -311,6 +312,17 @@ describe('state', () => {
     await stream.until((message) => message.PeersRemoved?.includes(2) === true);
     expect(await stays.register({ expiry: LOGOUT })).toMatchObject({ NodeKeyExpired: true });
     expect(await server.admin.call('nodes.list', {})).toMatchObject([{ name: 'stays', expired: true }]);
+  });
+
+  test('a server stops also when clients read nothing any more', async () => {
+    const server = await loopback();
+    using quiet = await RawPeer.connect(server.url);
+    quiet.pause();
+    using full = await RawPeer.connect(server.url);
+    full.pause();
+    // More answers than the kernel keeps for a client that does not read them.
+    for (let n = 0; n < 500; n++) full.send(...Array.from({ length: 200 }, pingFrame));
+    await server[Symbol.asyncDispose]();
   });
 
   test('a stream ends in order when the server stops', async () => {

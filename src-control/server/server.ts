@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { ServerHttp2Session } from 'node:http2';
+import type { Duplex } from 'node:stream';
 import type { Clock, Random } from '#shared/async/clock.ts';
 import { generatePrivate, importPrivate, type X25519Private } from '#shared/crypto/x25519.ts';
 import { RhumbError } from '#shared/errors.ts';
@@ -80,8 +81,8 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     magicDns: config.magicDns,
     derpMap: config.derpMap,
   });
-  const sessions = new Set<ServerHttp2Session>();
-  stack.defer(() => closeSessions(sessions, clock));
+  const channels = new Map<ServerHttp2Session, Duplex>();
+  stack.defer(() => closeChannels(channels, clock));
   stack.defer(() => hub.close());
   stack.defer(watchExpiry(network, clock, log.child({ mod: 'expiry' })));
   stack.defer(watchEphemeral(network, clock, log.child({ mod: 'ephemeral' }), config.ephemeralTimeoutMs));
@@ -103,8 +104,8 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
         controlKey,
         log: inner.log,
         onSession: (session, peer) => {
-          sessions.add(session);
-          session.once('close', () => sessions.delete(session));
+          channels.set(session, socket);
+          session.once('close', () => channels.delete(session));
           serveSession(inner, session, peer);
         },
       }),
@@ -148,15 +149,16 @@ function readTls(files: NonNullable<Config['tls']>): { cert: string; key: string
   }
 }
 
-async function closeSessions(sessions: ReadonlySet<ServerHttp2Session>, clock: Clock): Promise<void> {
-  const open = [...sessions];
-  const closed = open.map((session) => new Promise<void>((resolve) => session.once('close', resolve)));
-  for (const session of open) session.close();
+async function closeChannels(channels: ReadonlyMap<ServerHttp2Session, Duplex>, clock: Clock): Promise<void> {
+  const sessions = [...channels.keys()];
+  const closed = sessions.map((session) => new Promise<void>((resolve) => session.once('close', resolve)));
+  for (const session of sessions) session.close();
   const enough = new AbortController();
   const linger = clock.sleep(LINGER_MS, enough.signal).catch(() => undefined);
   await Promise.race([Promise.all(closed), linger]);
   enough.abort();
-  for (const session of open) session.destroy();
+  // Not the sessions: one that was told to close waits for its peer, which may never do its part.
+  for (const socket of channels.values()) socket.destroy();
 }
 
 async function closeServer(server: Server): Promise<void> {

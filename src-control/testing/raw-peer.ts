@@ -53,6 +53,8 @@ export const dataFrame = (stream: number, body: string, isLast: boolean): Uint8A
 export const resetFrame = (stream: number, code: number): Uint8Array =>
   frame(FrameType.Reset, 0, stream, Uint8Array.of(0, 0, 0, code));
 
+export const pingFrame = (): Uint8Array => frame(FrameType.Ping, 0, 0, new Uint8Array(8));
+
 export class RawPeer implements Disposable {
   /** Resolves when the server has ended the connection. */
   readonly closed: Promise<unknown>;
@@ -110,10 +112,15 @@ export class RawPeer implements Disposable {
     if (sealed !== undefined) this.#socket.write(sealed);
   }
 
+  /** Reads nothing from now on, and does not notice how the connection ends. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
   /** Resolves when the server has dealt with everything sent so far: it answers pings in order. */
   async settled(): Promise<void> {
     const before = this.#pingAnswers();
-    this.send(frame(FrameType.Ping, 0, 0, new Uint8Array(8)));
+    this.send(pingFrame());
     await this.#until(() => this.#pingAnswers() > before);
   }
 
