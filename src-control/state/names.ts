@@ -29,7 +29,7 @@ export const labelFor = (hostname: string): string => sanitizeLabel(trimCommonSu
  */
 export function uniqueLabel(base: string, isTaken: (label: string) => boolean): string {
   if (!isTaken(base)) return base;
-  const numbered = (n: number): string => base.slice(0, MAX_LABEL - `-${n}`.length) + `-${n}`;
+  const numbered = (n: number): string => `${base.slice(0, MAX_LABEL - `-${n}`.length)}-${n}`;
   let free = 1;
   while (isTaken(numbered(free))) free *= 2;
   let taken = free >> 1;
