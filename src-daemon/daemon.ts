@@ -31,6 +31,7 @@ import { NetworkMonitor } from './netmon/network-monitor.ts';
 import { readSnapshot } from './netmon/snapshot.ts';
 import { LinuxRouter } from './router/linux.ts';
 import { chooseDiscoKey, type DiscoKeyChoice } from './store/disco-key.ts';
+import { type HandshakeTime, openHandshakeTime } from './store/handshake-time.ts';
 import { lockState } from './store/lock.ts';
 import { FileMapCache, type MapCache } from './store/map-cache.ts';
 import { FileStore, makeStateDir, memoryStore, type StateStore } from './store/state-store.ts';
@@ -63,7 +64,10 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
   await undoLeftovers(options, log);
   const mapCache = openMapCache(options, system);
   const disco = await chooseDiscoKey(store, (await mapCache.read()) !== undefined, generatePrivate);
-  const plane = openPlane(options, engine, disco, system, (error) => broken.reject(error));
+  const handshakeTime = openHandshakeTime(store, clock.now());
+  const plane = openPlane(options, engine, { ...disco, handshakeTime }, system, (error) =>
+    broken.reject(error),
+  );
   parts.use(plane);
 
   backend = await Backend.open({
@@ -163,7 +167,7 @@ function openMapCache({ statePath }: DaemonOptions, { clock, log }: System): Map
 function openPlane(
   options: DaemonOptions,
   engine: PacketEngine,
-  disco: DiscoKeyChoice,
+  kept: DiscoKeyChoice & { readonly handshakeTime: HandshakeTime },
   system: System,
   lost: (error: RhumbError) => void,
 ): TunnelPlane {
@@ -181,8 +185,9 @@ function openPlane(
     ...system,
     engine,
     router,
-    discoPrivate: disco.key,
-    isResumed: disco.isKept,
+    discoPrivate: kept.key,
+    isResumed: kept.isKept,
+    handshakeTime: kept.handshakeTime,
     // Nothing can be saved then: the service manager starts everything anew.
     deviceLost: (detail) => lost(new RhumbError('unavailable', `the tunnel device is gone: ${detail}`)),
   });

@@ -9,6 +9,8 @@ import { createPortableEngine } from '../engine/portable.ts';
 import type { MemoryTun } from '../engine/types.ts';
 import type { Router } from '../router/linux.ts';
 import type { RouterConfig } from '../router/plan.ts';
+import { openHandshakeTime } from '../store/handshake-time.ts';
+import { memoryStore } from '../store/state-store.ts';
 import { testKey } from '../testing/tunnel-host.ts';
 import { SimulatedWire, seeded } from '../testing/wire.ts';
 import { decodeInner, encodeEchoRequest, encodeTsmpPing } from './inner-packets.ts';
@@ -61,6 +63,7 @@ async function machine(
     log: silent,
     discoPrivate: testKey(options.disco ?? 100 + n),
     isResumed: options.isResumed ?? false,
+    handshakeTime: openHandshakeTime(memoryStore(), clock.now()),
     deviceLost: () => undefined,
   });
   plane.networkIs(

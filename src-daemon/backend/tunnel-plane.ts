@@ -21,6 +21,7 @@ import type { PeerTraffic } from '../metrics/traffic.ts';
 import { hasNetwork, localAddresses } from '../netmon/local-addresses.ts';
 import type { NetworkSnapshot } from '../netmon/snapshot.ts';
 import type { Router } from '../router/linux.ts';
+import type { HandshakeTime } from '../store/handshake-time.ts';
 import { PeerIds } from './peer-ids.ts';
 import type { DataPlane, PlaneConfig, PlaneEvents, PlanePeer, PlanePeerStatus } from './plane.ts';
 import { SocketRepair } from './socket-repair.ts';
@@ -43,6 +44,7 @@ export interface TunnelPlaneDeps {
   readonly discoPrivate: PrivateKey;
   /** The disco key is that of an earlier run, so peers can't tell that we started anew. */
   readonly isResumed: boolean;
+  readonly handshakeTime: HandshakeTime;
   /** The TUN device can't be used any more. */
   readonly deviceLost: (detail: string) => void;
 }
@@ -226,10 +228,12 @@ export class TunnelPlane implements DataPlane {
       this.#tunnel.setPrivateKey(privateKey);
       return this.#tunnel;
     }
-    const { engine, clock, random, log } = this.#deps;
+    const { engine, clock, random, log, handshakeTime } = this.#deps;
     this.#tunnel = new Tunnel({
       engine,
       privateKey,
+      timestampFloorMs: handshakeTime.floorMs,
+      onTimestamp: (ceilingMs) => handshakeTime.sent(ceilingMs),
       clock,
       random,
       log: log.child({ mod: 'wireguard' }),

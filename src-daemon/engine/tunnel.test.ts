@@ -348,7 +348,8 @@ describe('trouble', () => {
     await using net = await pair();
     net.a.send(toB(1));
     await net.clock.advance(100);
-    const floor = net.a.tunnel.timestampCeilingMs;
+    const timestampFloorMs = net.a.timestampMs;
+    expect(timestampFloorMs).toBeDefined();
     await net.a[Symbol.asyncDispose]();
     net.clock.stepWall(-3_600_000);
     await using fresh = await tunnelHost({
@@ -357,7 +358,7 @@ describe('trouble', () => {
       address: A.ip,
       key: A.key,
       peers: [peerOf(B)],
-      ...(floor === undefined ? {} : { timestampFloorMs: floor }),
+      timestampFloorMs,
     });
     fresh.engine.apply([
       { op: 'path-set', peer: 7, path: { mode: 'direct', direct: { ip: B.ip, port: PORT } } },

@@ -30,8 +30,10 @@ export interface TunnelOptions {
   readonly log: Log;
   /** Every record that is not a matter of handshakes; also `peer-active`. Borrowed for the call. */
   readonly onRecord: (record: EngineRecord) => void;
-  /** What `timestampCeilingMs` said in an earlier run with this private key. */
+  /** What `onTimestamp` was told last in an earlier run with this private key. */
   readonly timestampFloorMs?: number | undefined;
+  /** Told before a handshake leaves that names a later time (wall clock ms) than all before; to be kept over restarts. */
+  readonly onTimestamp?: ((ceilingMs: number) => void) | undefined;
 }
 
 /** Ticks are at least this far apart, so that a thousand peers share them. */
@@ -43,6 +45,8 @@ export class Tunnel implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #onRecord: (record: EngineRecord) => void;
+  readonly #onTimestamp: ((ceilingMs: number) => void) | undefined;
+  #toldCeilingMs: number | undefined;
   #peers = new Map<PeerId, TunnelPeer>();
   #cancelTick: (() => void) | undefined;
   #tickAt = Number.POSITIVE_INFINITY;
@@ -54,6 +58,7 @@ export class Tunnel implements AsyncDisposable {
     this.#clock = options.clock;
     this.#log = options.log;
     this.#onRecord = options.onRecord;
+    this.#onTimestamp = options.onTimestamp;
     this.#core = new WireGuardCore(options);
     this.#engine.apply([{ op: 'set-identity', publicKey: this.#core.publicKey }]);
     this.#engine.onRecords((batch) => {
@@ -64,11 +69,6 @@ export class Tunnel implements AsyncDisposable {
 
   get publicKey(): Uint8Array {
     return this.#core.publicKey;
-  }
-
-  /** To be handed in as `timestampFloorMs` after a restart, in case the wall clock goes back meanwhile. */
-  get timestampCeilingMs(): number | undefined {
-    return this.#core.timestampCeilingMs;
   }
 
   /** The whole list; what did not change keeps its sessions. */
@@ -163,6 +163,7 @@ export class Tunnel implements AsyncDisposable {
   }
 
   #carryOut(effects: readonly CoreEffect[]): void {
+    this.#tellTimestamp();
     for (const effect of effects) {
       switch (effect.do) {
         case 'send':
@@ -200,6 +201,13 @@ export class Tunnel implements AsyncDisposable {
           effect satisfies never;
       }
     }
+  }
+
+  #tellTimestamp(): void {
+    const ceilingMs = this.#core.timestampCeilingMs;
+    if (ceilingMs === undefined || ceilingMs === this.#toldCeilingMs) return;
+    this.#toldCeilingMs = ceilingMs;
+    this.#onTimestamp?.(ceilingMs);
   }
 
   #plan(): void {

@@ -21,6 +21,8 @@ export interface TunnelHost extends AsyncDisposable {
   readonly received: Uint8Array[];
   /** Records that were no matter of handshakes. */
   readonly records: EngineRecord[];
+  /** The latest time that its handshakes have named. */
+  readonly timestampMs: number | undefined;
   /** A packet from this host into its tunnel. */
   send(packet: Uint8Array): void;
   stat(name: string): number;
@@ -39,12 +41,13 @@ export async function tunnelHost(options: {
   readonly mtu?: number;
   readonly peers?: readonly TunnelPeer[];
   readonly underLoadHandshakes?: number;
-  readonly timestampFloorMs?: number;
+  readonly timestampFloorMs?: number | undefined;
   readonly makeEngine?: MakeEngine;
 }): Promise<TunnelHost> {
   const { clock, wire, address, address6, key } = options;
   const received: Uint8Array[] = [];
   const records: EngineRecord[] = [];
+  let timestampMs: number | undefined;
   const tun: MemoryTun = { receive: (packet) => received.push(packet), send: undefined };
   const wireHost = wire.host(address6 === undefined ? { v4: address } : { v4: address, v6: address6 });
   const make = options.makeEngine ?? createPortableEngine;
@@ -58,6 +61,9 @@ export async function tunnelHost(options: {
     log: silent,
     onRecord: (record) => records.push(record),
     timestampFloorMs: options.timestampFloorMs,
+    onTimestamp: (ceilingMs) => {
+      timestampMs = ceilingMs;
+    },
   });
   await engine.start({
     tun: { kind: 'memory', tun },
@@ -75,6 +81,9 @@ export async function tunnelHost(options: {
     privateKey,
     received,
     records,
+    get timestampMs() {
+      return timestampMs;
+    },
     send: (packet) => tun.send?.(packet),
     stat: (name) => Number(tunnel.stats()[name] ?? 0n),
     [Symbol.asyncDispose]: async () => {
