@@ -1,6 +1,6 @@
 /** From the network map to peers, routes and addresses. */
 import { expect, test } from 'vitest';
-import { privateKeyFrom } from '#shared/key/key.ts';
+import { nodeKeyFrom, privateKeyFrom } from '#shared/key/key.ts';
 import type { Node } from '#shared/wire/node.ts';
 import { fakeMap, fakeNode } from './fake-world.ts';
 import { homeRegion, hostPrefixes, planeConfig } from './plane-config.ts';
@@ -82,10 +82,22 @@ test('the home relay in both its forms', () => {
   expect(homeRegion(fakeNode({ id: 2, more: { DERP: '127.3.3.40:0' } }))).toBeUndefined();
 });
 
-test('ten thousand peers take well under a second', () => {
+test('ten thousand peers each get their address', () => {
   const peers = Array.from({ length: 10_000 }, (_, i) => {
     const [a, b] = [(i >> 8) & 63, i & 255];
-    return fakeNode({ id: i + 10, more: { Addresses: [`100.${64 + a}.${b}.${(i >> 4) & 255}/32`] } });
+    const key = nodeKeyFrom(new Uint8Array(32).fill(1).with(0, a).with(1, b));
+    return fakeNode({ id: i + 10, key, more: { Addresses: [`100.${64 + a}.${b}.${(i >> 4) & 255}/32`] } });
   });
-  expect(configOf(peers).peers.length).toBeGreaterThan(0);
+  const config = configOf(peers);
+  expect(config.peers).toHaveLength(10_000);
+  expect(new Set(config.routes).size).toBe(config.routes.length);
+});
+
+test('without an address of our own there is no peer either: nothing could tell what is meant for us', () => {
+  const map = fakeMap(fakeNode({ id: 1, more: { Addresses: ['192.0.2.1/32'] } }), [fakeNode({ id: 2 })]);
+  expect(planeConfig({ map, privateKey, nowMs: NOW })).toMatchObject({
+    addresses: [],
+    peers: [],
+    routes: [],
+  });
 });

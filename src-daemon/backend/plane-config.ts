@@ -21,7 +21,8 @@ export function planeConfig({ map, privateKey, nowMs }: PlaneInput): PlaneConfig
   const taken = new Set(own);
   const seen = new Set<NodeKey>();
   const peers: PlanePeer[] = [];
-  for (const node of inOrder(map.peers)) {
+  // Without an address of ours the engine could not tell what of a peer's packets is meant for this machine.
+  for (const node of own.length === 0 ? [] : inOrder(map.peers)) {
     // Two nodes with one key, or our own key, would make two machines of one tunnel: the first (lowest id) has it.
     if (!isUsable(node, nowMs, map.clockSkewMs) || node.Key === map.nodeKey || seen.has(node.Key)) continue;
     seen.add(node.Key);
