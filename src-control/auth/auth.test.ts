@@ -290,6 +290,19 @@ describe('auth keys', () => {
   });
 });
 
+test('a machine that asks again while it is being written is answered when it is on disk', async () => {
+  const { deps, caller, key } = await setup();
+  const { text } = await key();
+  const answered: string[] = [];
+  const first = register(deps, request({ Auth: { AuthKey: text } }), caller, NEVER);
+  const again = register(deps, request({ Auth: { AuthKey: text } }), caller, NEVER);
+  await Promise.all([
+    first.then(() => answered.push('first')),
+    again.then((answer) => answered.push(`again ${answer.MachineAuthorized}`)),
+  ]);
+  expect(answered).toEqual(['first', 'again true']);
+});
+
 describe('machines that wait', () => {
   test('get an address, and an answer when they are approved, all of them once', async () => {
     const { deps, caller } = await setup();

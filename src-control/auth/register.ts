@@ -76,6 +76,8 @@ export async function register(
       return answerWith({ isExpired: true });
     case 'refresh':
       if (decision.shortenTo !== undefined) await shortenExpiry(network, decision.node, decision.shortenTo);
+      // The machine may have been let in a moment ago, by a request that still waits for the disk.
+      await network.settled();
       return welcome(deps, decision.node);
     case 'followup':
       return followUp(deps, request, caller, decision.pendingId, signal);

@@ -166,6 +166,11 @@ export class Network implements AsyncDisposable {
     );
   }
 
+  /** Resolves when what memory knows by now is on disk; what rests on it may be acknowledged then. */
+  async settled(): Promise<void> {
+    if (!this.#committer.isIdle) await this.save({ writes: [] });
+  }
+
   /** What only this process knows; told to the streams, never written. */
   setLive(id: number, live: Partial<Pick<NodeView, 'isOnline' | 'observedIp' | 'isCloned'>>): void {
     const view = this.#nodes.get(id);
