@@ -30,6 +30,10 @@ async function run(lab: Lab): Promise<Record<string, number>> {
 
   // A daemon killed and started while the server is away comes back from its disk alone.
   await gamma.process.kill();
+  const cleaned = await gamma.tryDaemon(['--cleanup']);
+  must(cleaned.code === 0, `rhumbd --cleanup after a kill: ${cleaned.stderr}`);
+  const { stdout: left } = await gamma.host.exec(['ip', '-o', 'address']);
+  must(!left.includes('rhumb0') && !left.includes('100.64.'), `left after a kill and a clean-up: ${left}`);
   const began = clock.monotonic();
   await gamma.run();
   await reachEachOther(gamma, alpha);

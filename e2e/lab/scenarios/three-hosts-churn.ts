@@ -17,13 +17,13 @@ async function run(lab: Lab): Promise<Record<string, number>> {
   await using steady = traffic(alpha.host, (await beta.addresses())[0]);
   await steady.more(2);
 
-  const joined = await timed(async () => {
+  const joinMs = await timed(async () => {
     const gamma = await add('gamma');
     await reachEachOther(alpha, gamma);
     await reachEachOther(gamma, beta);
   });
 
-  const renamed = await timed(async () => {
+  const renameMs = await timed(async () => {
     await control.cli('nodes', 'rename', await control.idOf('gamma'), 'delta');
     await alpha.peer('delta');
     await beta.peer('delta');
@@ -32,7 +32,7 @@ async function run(lab: Lab): Promise<Record<string, number>> {
 
   // Expired: still a peer, but nobody may talk with it.
   const [delta] = bothAddresses(await alpha.peer('delta'));
-  const expired = await timed(async () => {
+  const expireMs = await timed(async () => {
     await control.cli('nodes', 'expire', await control.idOf('delta'));
     await alpha.peer('delta', (peer) => peer.Expired);
   });
@@ -45,13 +45,13 @@ async function run(lab: Lab): Promise<Record<string, number>> {
   const guest = await Daemon.start(await lab.addHost('guest', { on: [lan] }));
   await guest.join({ server: control.url, authKey: await control.authKey({ ephemeral: true }) });
   await reachEachOther(alpha, guest);
-  const left = await timed(async () => {
+  const leaveMs = await timed(async () => {
     await guest.cli(['logout']);
     await alpha.forgets('guest');
     await beta.forgets('guest');
   });
 
-  const deleted = await timed(async () => {
+  const deleteMs = await timed(async () => {
     await control.cli('nodes', 'delete', await control.idOf('delta'), '--force');
     await alpha.forgets('delta');
     await beta.forgets('delta');
@@ -65,7 +65,7 @@ async function run(lab: Lab): Promise<Record<string, number>> {
   await reachEachOther(alpha, beta);
 
   await steady.more(3);
-  return { joined, renamed, expired, left, deleted };
+  return { joinMs, renameMs, expireMs, leaveMs, deleteMs };
 }
 
 async function timed(work: () => Promise<void>): Promise<number> {
