@@ -3,9 +3,7 @@ import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { ChaCha20Poly1305 } from '@stablelib/chacha20poly1305';
 import { XChaCha20Poly1305 } from '@stablelib/xchacha20poly1305';
 
-export const AEAD_KEY_BYTES = 32;
 export const AEAD_NONCE_BYTES = 12;
-export const XNONCE_BYTES = 24;
 export const TAG_BYTES = 16;
 
 // A node:crypto cipher costs about 15 µs to set up; below this size the JavaScript one is done before that (measured).

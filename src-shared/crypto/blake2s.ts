@@ -2,8 +2,6 @@
 import { createHash, hash } from 'node:crypto';
 import { BLAKE2s } from '@stablelib/blake2s';
 
-export const BLAKE2S_BYTES = 32;
-
 /** BLAKE2s-256 of the concatenation of `parts`. */
 export function blake2s(...parts: readonly Uint8Array[]): Uint8Array {
   if (parts.length === 1) return new Uint8Array(hash('blake2s256', parts[0] as Uint8Array, 'buffer'));
