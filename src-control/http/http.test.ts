@@ -102,6 +102,20 @@ describe('the sign-in page', () => {
     await machine[Symbol.asyncDispose]();
   });
 
+  test('a form of our own is taken behind a proxy that does not hand on the host name', async () => {
+    await using behind = await loopback({ config: { serverUrl: 'https://vpn.example' } });
+    const direct = `http://${behind.server.address}`;
+    await using machine = await TestMachine.connect(direct);
+    const { AuthURL = '' } = await machine.register({ hostname: 'proxied' });
+    const url = direct + new URL(AuthURL).pathname;
+    const page = await fetch(url);
+    const cookie = (page.headers.getSetCookie()[0] ?? '').split(';', 1)[0] ?? '';
+    const csrf = /name="csrf" value="([^"]+)"/.exec(await page.text())?.[1] ?? '';
+    const { code } = await behind.admin.call('admin-code.create', { user: 'alice', expirationMs: 60_000 });
+    const answer = await form(url, { csrf, code }, { cookie, origin: 'https://vpn.example' });
+    expect(answer.status).toBe(200);
+  });
+
   test('guessing is cut off for the request, and the code still works elsewhere', async () => {
     const { machine, url, csrf, cookie } = await pending('guessed');
     const statuses = [];

@@ -81,7 +81,9 @@ export function signInRoutes(deps: RegisterDeps): Hono<OuterEnv> {
     const machine = deps.pending.get(id);
     if (machine === undefined) return c.html(endPage('Nothing to approve', OVER), 404, PAGE_HEADERS);
     const fields = new URLSearchParams(await c.req.text());
-    const isOurs = comesFromUs(c) && sameText(fields.get('csrf'), tokenFor(getCookie(c, COOKIE) ?? '', id));
+    const isOurs =
+      comesFromUs(c, deps.serverUrl) &&
+      sameText(fields.get('csrf'), tokenFor(getCookie(c, COOKIE) ?? '', id));
     if (!isOurs) return form(c, machine, STALE);
     if (!failuresByAddress.allows(c.env.remoteAddress) || !failuresByRequest.allows(id)) return tooMany(c);
     const code = findCode(deps, fields.get('code'));
@@ -127,11 +129,15 @@ function findCode(deps: RegisterDeps, text: unknown): AdminCodeRecord | undefine
 }
 
 /** Browsers say where a form came from; one from elsewhere is refused even with a good token. */
-function comesFromUs(c: Ctx): boolean {
+function comesFromUs(c: Ctx, serverUrl: string): boolean {
   const site = c.req.header('sec-fetch-site');
   const origin = c.req.header('origin');
   const isOurSite = site === undefined || site === 'same-origin';
-  const isOurOrigin = origin === undefined || origin.replace(/^https?:\/\//, '') === c.req.header('host');
+  // A proxy may put its own idea of the host name in place of the browser's.
+  const isOurOrigin =
+    origin === undefined ||
+    origin === serverUrl ||
+    origin.replace(/^https?:\/\//, '') === c.req.header('host');
   return isOurSite && isOurOrigin;
 }
 
