@@ -15,8 +15,6 @@ test('after a stop those that had a session are greeted once', () => {
   stale.stopped([key(1)], 1_000);
   expect(stale.toGreet([peer(1, false), peer(2)], 2_000)).toEqual([key(1)]);
   expect(stale.toGreet([peer(1), peer(2)], 3_000)).toEqual([]);
-  expect(stale.take(key(1), 3_000)).toBe(false);
-  expect(stale.take(key(2), 3_000)).toBe(false);
 });
 
 test('after 180 seconds every session has ended by itself', () => {
@@ -24,10 +22,10 @@ test('after 180 seconds every session has ended by itself', () => {
   stale.stopped([key(1)], 0);
   expect(stale.toGreet([peer(1)], 180_001)).toEqual([]);
   stale.restarted(0);
-  expect(stale.take(key(1), 180_001)).toBe(false);
+  expect(stale.toGreet([peer(1)], 180_001)).toEqual([]);
 });
 
-test('after a restart those online are greeted, but no crowd; the others when they show up', () => {
+test('after a restart those online are greeted, but no crowd', () => {
   const stale = new StaleSessions();
   stale.restarted(0);
   const many = Array.from({ length: 1_000 }, (_, i) => peer(i + 1));
@@ -35,8 +33,6 @@ test('after a restart those online are greeted, but no crowd; the others when th
   expect(greeted).toHaveLength(256);
   expect(greeted).not.toContain(key(2_000));
   expect(stale.toGreet(many, 2)).toEqual([]);
-  expect(stale.take(key(2_000), 3)).toBe(true);
-  expect(stale.take(key(2_000), 4)).toBe(false);
 });
 
 test('two stops in a row remember both', () => {

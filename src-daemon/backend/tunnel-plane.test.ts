@@ -179,6 +179,20 @@ test('a machine killed and started with its map and disco key is reached at once
   expect(again.received).toHaveLength(1);
 });
 
+test('a machine that restarted and does not know who is online is reached with its peer’s next heartbeat', async () => {
+  const { clock, wire, a, b } = await pair();
+  a.send(echo(a, b, 1));
+  await clock.advance(500);
+  await b.kill();
+  const again = await machine(clock, wire, 2, { isResumed: true });
+  const config = again.configWith(a);
+  await again.plane.configure({ ...config, peers: config.peers.map((p) => ({ ...p, isOnline: false })) });
+  await clock.advance(3_500);
+  a.send(echo(a, again, 2));
+  await clock.advance(200);
+  expect(again.received).toHaveLength(1);
+});
+
 test('a peer with another disco key has started anew: our session of it ends', async () => {
   const { clock, wire, a, b } = await pair();
   a.send(echo(a, b, 1));

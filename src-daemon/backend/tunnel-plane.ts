@@ -73,10 +73,7 @@ export class TunnelPlane implements DataPlane {
     if (deps.isResumed) this.#stale.restarted(engine.nowMs());
     this.#magicsock = new Magicsock({
       sendUdp: (to, data) => void engine.inject([{ kind: 'udp', to, data }]),
-      setPath: (peer, path) => {
-        engine.apply([{ op: 'path-set', peer, path }]);
-        if (path.mode === 'direct') this.#pathFound(peer);
-      },
+      setPath: (peer, path) => engine.apply([{ op: 'path-set', peer, path }]),
       activity: (peers) => engine.peers(peers),
       met: (peer) => this.#tunnel?.reached(peer),
       nowMs: () => engine.nowMs(),
@@ -286,12 +283,6 @@ export class TunnelPlane implements DataPlane {
       default:
         record satisfies never;
     }
-  }
-
-  /** The peer's disco ping shows that it means us, perhaps with a session that we have lost. */
-  #pathFound(peer: PeerId): void {
-    const key = this.#ids.keyOf(peer);
-    if (key !== undefined && this.#stale.take(key, this.#deps.engine.nowMs())) this.#greet(peer);
   }
 
   /** A handshake, unless there is a session already. */
