@@ -1,5 +1,7 @@
 /** The daemon's core from the first start to logout, with everything around it faked. */
 import { expect, test } from 'vitest';
+import { generatePrivate, publicOf } from '#shared/crypto/x25519.ts';
+import { nodeKeyFrom } from '#shared/key/key.ts';
 import { Watch } from '#shared/localapi/notify.ts';
 import { newPrefs } from '#shared/localapi/prefs.ts';
 import { State } from '#shared/localapi/status.ts';
@@ -375,4 +377,62 @@ test('a login that cannot reach its server says why at once', async () => {
   expect(warning?.args?.['error']).toContain('connection refused');
   await world.join();
   expect(world.backend.health.isSet('login-state')).toBe(false);
+});
+
+test('a key that could not be stored at once is not lost with the next write', async () => {
+  const inner = memoryStore();
+  let full = false;
+  const update: typeof inner.update = (values) =>
+    full ? Promise.reject(new Error('no space left on device')) : inner.update(values);
+  const store = {
+    ...inner,
+    update,
+    set: (key: string, value: Uint8Array) => update(new Map([[key, value]])),
+  };
+  const world = await fakeWorld({ store });
+  await up(world, 'rhkey-auth-x');
+  full = true;
+  const key = generatePrivate();
+  const map = fakeMap(fakeNode({ id: 1, key: nodeKeyFrom(publicOf(key)) }), []);
+  const { events } = world.control();
+  events.loginFinished({
+    nodeKey: key,
+    oldNodeKey: undefined,
+    user: undefined,
+    login: undefined,
+    machineAuthorized: true,
+  });
+  events.connection({ up: true });
+  await world.settle();
+  full = false;
+  events.netmap(map, FULL);
+  await world.settle();
+  expect(world.plane.config?.privateKey).toEqual(key);
+  const again = await fakeWorld({ store });
+  expect(again.backend.status(false).HaveNodeKey).toBe(true);
+});
+
+test('what could not be stored is stored when there is room again', async () => {
+  const inner = memoryStore();
+  const disk = { isFull: false };
+  const update: typeof inner.update = async (values) => {
+    const failure = disk.isFull ? new Error('no space left on device') : undefined;
+    if (failure === undefined) await inner.update(values);
+    world.backend.storeReported(failure);
+    if (failure !== undefined) throw failure;
+  };
+  const store = { ...inner, update, set: inner.set };
+  const world: World = await fakeWorld({ store });
+  await up(world, 'rhkey-auth-x');
+  disk.isFull = true;
+  await world.join();
+  expect(world.seen.some(({ LoginFinished }) => LoginFinished !== undefined)).toBe(false);
+  expect(world.backend.health.isSet('state-store-health')).toBe(true);
+  await world.clock.advance(30_000);
+  disk.isFull = false;
+  await world.clock.advance(30_000);
+  await world.settle();
+  expect(world.backend.health.isSet('state-store-health')).toBe(false);
+  const again = await fakeWorld({ store: inner });
+  expect(again.backend.status(false).HaveNodeKey).toBe(true);
 });

@@ -61,6 +61,8 @@ export interface BackendDeps {
 
 const WARMING_UP_MS = 5_000;
 const LOGOUT_TIMEOUT_MS = 10_000;
+/** A full disk may have room again. */
+const STORE_RETRY_MS = 30_000;
 /** From any state the last one is reached in fewer changes; more would be a loop. */
 const MAX_CHANGES = 4;
 
@@ -76,6 +78,7 @@ export class Backend implements AsyncDisposable {
   readonly #pinger: Pinger;
   readonly #login: Login;
   #cancelWarmUp: (() => void) | undefined;
+  #cancelStore: (() => void) | undefined;
   #closed = false;
 
   static async open(deps: BackendDeps): Promise<Backend> {
@@ -116,7 +119,7 @@ export class Backend implements AsyncDisposable {
       bus: this.bus,
       pinger: this.#pinger,
       changed: () => this.#step(),
-      saveProfile: (next) => this.#saveProfile(next),
+      accept: (next) => this.#accept(next),
       netmap: (map, change) => this.#netmap(map, change),
     });
     plane.attach({
@@ -298,6 +301,7 @@ export class Backend implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     this.#cancelWarmUp?.();
+    this.#cancelStore?.();
     this.#wish.close();
     this.#hub.close();
     this.#keeper.want(undefined);
@@ -312,7 +316,19 @@ export class Backend implements AsyncDisposable {
   storeReported(error: unknown): void {
     this.#know.storeHealthy = error === undefined;
     this.#reportTrouble('state-store-health', error === undefined ? undefined : toRhumbError(error).message);
+    this.#cancelStore?.();
+    this.#cancelStore =
+      error === undefined || this.#closed
+        ? undefined
+        : this.#deps.clock.after(STORE_RETRY_MS, () => void this.#storeAgain());
     this.#step();
+  }
+
+  /** The store reports how it went, and so a next attempt follows. */
+  async #storeAgain(): Promise<void> {
+    const { profile } = this.#know;
+    if (profile.persist.nodeKey !== undefined)
+      await this.#serial.run(() => this.#deps.profiles.save(this.#know.profile)).catch(() => undefined);
   }
 
   /** Resolves when everything that was asked for has been done; for tests. */
@@ -331,7 +347,7 @@ export class Backend implements AsyncDisposable {
     know.mapIsCached = false;
     if (!isExpired(map.self, this.#deps.clock.now(), map.clockSkewMs)) know.blocked = false;
     this.#deps.mapCache.put(() => this.#deps.mapCodec.encode(map));
-    await this.#saveProfile(afterMap(know.profile, map));
+    await this.#accept(afterMap(know.profile, map));
     this.health.setServerMessages(map.displayMessages, map.health);
     if (isNewSelf) this.bus.resetProfiles();
     this.#hub.announceMap(map, change);
@@ -357,6 +373,21 @@ export class Backend implements AsyncDisposable {
     await this.#deps.profiles.save(profile);
     this.#know.profile = profile;
     if (!samePrefs(visiblePrefs(before), visiblePrefs(profile))) this.bus.send({ Prefs: this.prefs() });
+  }
+
+  /**
+   * What the server said of us holds whether or not the disk takes it: losing a key that it knows would need another login.
+   * False while it is not stored; the next write carries it.
+   */
+  async #accept(profile: Profile): Promise<boolean> {
+    try {
+      await this.#saveProfile(profile);
+      return true;
+    } catch (error) {
+      this.#know.profile = profile;
+      this.#log('warn', 'profile.not-stored', { error: toRhumbError(error).message });
+      return false;
+    }
   }
 
   #adopt(profile: Profile): void {

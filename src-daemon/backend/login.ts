@@ -45,7 +45,8 @@ export interface LoginDeps {
   readonly hostinfo: (prefs: Prefs) => Hostinfo;
   /** Something that the state follows from may have changed. */
   readonly changed: () => void;
-  readonly saveProfile: (profile: Profile) => Promise<void>;
+  /** Puts a profile in force; false when it could not be stored yet. */
+  readonly accept: (profile: Profile) => Promise<boolean>;
   readonly netmap: (map: NetworkMap, change: MapChange) => Promise<void>;
 }
 
@@ -185,8 +186,9 @@ export class Login {
     session.interactive = false;
     session.authUrl = '';
     session.loginError = '';
-    await this.#deps.saveProfile(afterLogin(this.#know.profile, login, how));
-    this.#deps.bus.send({ LoginFinished: {} });
+    const isStored = await this.#deps.accept(afterLogin(this.#know.profile, login, how));
+    // Not before a crash can no longer take it back; the state says that storing is what fails.
+    if (isStored) this.#deps.bus.send({ LoginFinished: {} });
     this.#deps.changed();
   }
 }
