@@ -9,6 +9,7 @@ const MAX_SERVICES = 256;
 const MAX_TAGS = 64;
 const MAX_HOST_KEYS = 16;
 const MAX_JSON = 64 * 1_024;
+const MAX_REGION = 65_535;
 
 const TEXTS = [
   'IPNVersion',
@@ -109,7 +110,9 @@ function cleanNetInfo(raw: NonNullable<Hostinfo['NetInfo']>): NonNullable<Hostin
   const clean: Record<string, unknown> = {};
   for (const key of NET_FLAGS) if (raw[key] !== undefined) clean[key] = raw[key];
   for (const key of ['LinkType', 'FirewallMode'] as const) if (raw[key] !== undefined) clean[key] = raw[key];
-  if (raw.PreferredDERP !== undefined) clean['PreferredDERP'] = raw.PreferredDERP;
+  // Peers get it as a region and, in the old form, as a port: one they can't read costs them the whole map.
+  const home = raw.PreferredDERP ?? -1;
+  if (home >= 0 && home <= MAX_REGION) clean['PreferredDERP'] = home;
   if (raw.DERPLatency !== undefined) clean['DERPLatency'] = raw.DERPLatency;
   return clean as NonNullable<Hostinfo['NetInfo']>;
 }
