@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Log } from '#shared/log/log.ts';
-import { lockFile } from './ffi/linux.ts';
+import { lockFile } from './ffi/fd.ts';
 import type { DaemonOptions } from './flags.ts';
 import { cleanup } from './router/linux.ts';
 import { lockState } from './store/lock.ts';

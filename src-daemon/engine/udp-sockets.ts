@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { RhumbError } from '#shared/errors.ts';
 import type { SockAddr } from '#shared/ip/address.ts';
 import type { Log } from '#shared/log/log.ts';
-import { openUdp } from '../ffi/linux.ts';
+import { openUdp } from '../ffi/sockets.ts';
 import type { SocketFactory, UdpSocket } from './types.ts';
 
 /** What tailscaled and wireguard-go ask for; without CAP_NET_ADMIN the kernel gives what its limits allow. */

@@ -1,6 +1,6 @@
 /** Follows the kernel's network events on Linux and says which of them are worth a look. */
 import { RhumbError } from '#shared/errors.ts';
-import { closeFd, readFd, watchReadable } from '../ffi/linux.ts';
+import { closeFd, readFd, watchReadable } from '../ffi/fd.ts';
 import { openRouteEvents } from '../ffi/netlink.ts';
 
 /** linux/rtnetlink.h */

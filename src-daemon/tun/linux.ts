@@ -1,14 +1,7 @@
 /** The Linux TUN device: opened by name, read whenever the event loop finds it readable, gone with its descriptor. */
 import { RhumbError } from '#shared/errors.ts';
-import {
-  closeFd,
-  openTun,
-  readFd,
-  setInterfaceMtu,
-  type TunOpen,
-  watchReadable,
-  writeFd,
-} from '../ffi/linux.ts';
+import { closeFd, readFd, watchReadable, writeFd } from '../ffi/fd.ts';
+import { openTun, setInterfaceMtu, type TunOpen } from '../ffi/tun-device.ts';
 import { TUN_TAILROOM, type Tun, type TunHandler } from './tun.ts';
 
 /** Packets taken per turn of the event loop, so that a flood from the host does not starve everything else. */

@@ -4,17 +4,9 @@ import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import {
-  closeFd,
-  IFREQ_BYTES,
-  openUdp,
-  peerCredentials,
-  readFd,
-  SOCKADDR_IN_BYTES,
-  SOCKADDR_IN6_BYTES,
-  setInterfaceMtu,
-  UCRED_BYTES,
-} from './linux.ts';
+import { closeFd, readFd } from './fd.ts';
+import { openUdp, peerCredentials, SOCKADDR_IN_BYTES, SOCKADDR_IN6_BYTES, UCRED_BYTES } from './sockets.ts';
+import { IFREQ_BYTES, setInterfaceMtu } from './tun-device.ts';
 
 const onLinux = process.platform === 'linux';
 const fdOf = (socket: Socket): number => (socket as unknown as { _handle: { fd: number } })._handle.fd;

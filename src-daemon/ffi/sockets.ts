@@ -1,0 +1,101 @@
+/** Sockets: who is at the other end, and UDP with options that Node cannot set (unix(7), socket(7), ipv6(7)). */
+import {
+  AF_INET,
+  AF_INET6,
+  errnoName,
+  isLittleEndian,
+  libc,
+  O_CLOEXEC,
+  O_NONBLOCK,
+  SOCK_DGRAM,
+  SOL_SOCKET,
+} from './libc.ts';
+
+/** asm-generic/socket.h, netinet/in.h */
+const SO_SNDBUF = 7;
+const SO_RCVBUF = 8;
+const SO_PEERCRED = 17;
+const SO_SNDBUFFORCE = 32;
+const SO_RCVBUFFORCE = 33;
+const SO_MARK = 36;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
+export const SOCKADDR_IN_BYTES = 16;
+export const SOCKADDR_IN6_BYTES = 28;
+/** struct ucred: pid, uid, gid. */
+export const UCRED_BYTES = 12;
+
+export interface PeerCredentials {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Who is at the other end of a connected unix socket (unix(7), SO_PEERCRED); undefined when the kernel won't say. */
+export function peerCredentials(fd: number): PeerCredentials | undefined {
+  const value = new Uint8Array(UCRED_BYTES);
+  const length = new Uint8Array(Uint32Array.of(UCRED_BYTES).buffer);
+  if (libc().getsockopt(fd, SOL_SOCKET, SO_PEERCRED, value, length) < 0) return undefined;
+  const view = new DataView(value.buffer);
+  const little = isLittleEndian();
+  return { pid: view.getInt32(0, little), uid: view.getUint32(4, little), gid: view.getUint32(8, little) };
+}
+
+/** What `openUdp` made: a bound descriptor that the caller owns, and what the system would not grant. */
+export type UdpOpen =
+  | {
+      readonly ok: true;
+      readonly fd: number;
+      /** Name of the error, when the mark could not be set (it takes CAP_NET_ADMIN). */
+      readonly unmarked: string | undefined;
+      /** Name of the error, when buffers beyond net.core.{r,w}mem_max were refused (that takes CAP_NET_ADMIN too). */
+      readonly smallBuffers: string | undefined;
+    }
+  | { readonly ok: false; readonly step: 'socket' | 'bind'; readonly code: string };
+
+/** A non-blocking UDP socket of one family on all addresses, with options that Node cannot set (socket(7), ipv6(7)). */
+export function openUdp(options: {
+  readonly family: 4 | 6;
+  readonly port: number;
+  readonly mark: number | undefined;
+  readonly bufferBytes: number;
+}): UdpOpen {
+  const { family, port, mark, bufferBytes } = options;
+  const c = libc();
+  const fd = c.socket(family === 4 ? AF_INET : AF_INET6, SOCK_DGRAM | O_NONBLOCK | O_CLOEXEC, 0);
+  if (fd < 0) return { ok: false, step: 'socket', code: errnoName() };
+  if (family === 6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  const unmarked = mark === undefined ? undefined : setOption(fd, SOL_SOCKET, SO_MARK, mark);
+  const smallBuffers = enlarge(fd, bufferBytes);
+  const address = anyAddress(family, port);
+  if (c.bind(fd, address, address.length) < 0) {
+    const code = errnoName();
+    c.close(fd);
+    return { ok: false, step: 'bind', code };
+  }
+  return { ok: true, fd, unmarked, smallBuffers };
+}
+
+function setOption(fd: number, level: number, name: number, value: number): string | undefined {
+  const bytes = new Uint8Array(Uint32Array.of(value).buffer);
+  return libc().setsockopt(fd, level, name, bytes, bytes.length) < 0 ? errnoName() : undefined;
+}
+
+function enlarge(fd: number, bytes: number): string | undefined {
+  const refused =
+    setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, bytes) ?? setOption(fd, SOL_SOCKET, SO_SNDBUFFORCE, bytes);
+  if (refused === undefined) return undefined;
+  // Within the limits, then.
+  setOption(fd, SOL_SOCKET, SO_RCVBUF, bytes);
+  setOption(fd, SOL_SOCKET, SO_SNDBUF, bytes);
+  return refused;
+}
+
+/** struct sockaddr_in or sockaddr_in6: family in the machine's order, port in the network's, the rest zero. */
+function anyAddress(family: 4 | 6, port: number): Uint8Array {
+  const address = new Uint8Array(family === 4 ? SOCKADDR_IN_BYTES : SOCKADDR_IN6_BYTES);
+  const view = new DataView(address.buffer);
+  view.setUint16(0, family === 4 ? AF_INET : AF_INET6, isLittleEndian());
+  view.setUint16(2, port);
+  return address;
+}
