@@ -27,3 +27,14 @@ test('a long wait can be cancelled at any time', () => {
   cancel();
   expect(vi.getTimerCount()).toBe(0);
 });
+
+test('a long wait is over soon after a sleep that lasted longer', () => {
+  vi.useFakeTimers();
+  const fired = vi.fn();
+  let asleepMs = 0;
+  systemClock(() => performance.now() + asleepMs).after(DAY_MS, fired);
+  vi.advanceTimersByTime(3_600_000);
+  asleepMs = 2 * DAY_MS;
+  vi.advanceTimersByTime(600_000);
+  expect(fired).toHaveBeenCalledOnce();
+});

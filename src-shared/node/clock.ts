@@ -6,8 +6,11 @@ import type { Clock } from '../async/clock.ts';
 /** Milliseconds between hrtime (stops in suspend on Linux) and the uptime that counts it, refreshed now and then. */
 const REFRESH_MS = 1_000;
 
-/** Node takes a longer delay for 1 ms. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+/**
+ * A timer stands still in suspend, so a long wait looks at the clock this often: a key that expires in an hour must not be
+ * good for a night more. Node also takes a delay beyond 2^31 ms for 1 ms.
+ */
+const LOOK_MS = 600_000;
 
 const hrMs = (): number => Number(process.hrtime.bigint() / 1_000n) / 1_000;
 
@@ -18,7 +21,8 @@ function bootMs(): number | undefined {
   return Number.isFinite(seconds) ? seconds * 1_000 : undefined;
 }
 
-export function systemClock(): Clock {
+/** `boot` is a clock that counts suspend; undefined where there is none. */
+export function systemClock(boot: () => number | undefined = bootMs): Clock {
   let asleepMs = 0;
   let base: number | undefined;
   let checkedAt = Number.NEGATIVE_INFINITY;
@@ -26,11 +30,11 @@ export function systemClock(): Clock {
     const hr = hrMs();
     if (hr - checkedAt >= REFRESH_MS) {
       checkedAt = hr;
-      const boot = bootMs();
-      if (boot !== undefined) {
-        base ??= boot - hr;
+      const now = boot();
+      if (now !== undefined) {
+        base ??= now - hr;
         // Below a second the difference is only the 10 ms grain of /proc/uptime.
-        const grown = boot - hr - base;
+        const grown = now - hr - base;
         if (grown > asleepMs + 1_000) asleepMs = grown;
       }
     }
@@ -49,13 +53,21 @@ export function systemClock(): Clock {
       }
     },
     after: (ms, fn) => {
+      if (ms <= LOOK_MS) {
+        const short = setTimeout(fn, ms);
+        return () => clearTimeout(short);
+      }
+      const endAt = monotonic() + ms;
       let timer: NodeJS.Timeout | undefined;
       const wait = (left: number): void => {
-        const part = Math.min(left, MAX_TIMER_MS);
-        timer = setTimeout(() => {
-          if (left > part) wait(left - part);
-          else fn();
-        }, part);
+        timer = setTimeout(
+          () => {
+            const rest = endAt - monotonic();
+            if (rest > 0) wait(rest);
+            else fn();
+          },
+          Math.min(left, LOOK_MS),
+        );
       };
       wait(ms);
       return () => clearTimeout(timer);
