@@ -1,10 +1,9 @@
 /** Machines that wait for approval: in memory only, bounded, each for a quarter of an hour (control-protocol.md §10.2). */
 import type { Clock } from '#shared/async/clock.ts';
-import { toHex } from '#shared/bytes/hex.ts';
 import { RhumbError } from '#shared/errors.ts';
-import { parseIp, unmap } from '#shared/ip/address.ts';
 import type { MachineKey, NodeKey } from '#shared/key/key.ts';
 import type { Hostinfo } from '#shared/wire/hostinfo.ts';
+import { networkOf } from './network-of.ts';
 
 const MAX_PENDING = 1_024;
 /** From one address; beyond it only that address's own make room, so that nobody can push others out. */
@@ -150,11 +149,4 @@ export class PendingMachines {
     for (const wake of entry.waiters) wake(entry.verdict);
     entry.waiters.clear();
   }
-}
-
-/** Where a stranger has one address to choose from: an IPv4 address, or the /64 that every IPv6 host has to itself. */
-function networkOf(address: string | undefined): string {
-  const ip = parseIp(address ?? '');
-  if (ip === undefined) return address ?? '';
-  return toHex(unmap(ip).subarray(0, 8));
 }

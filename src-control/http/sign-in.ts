@@ -4,6 +4,7 @@ import { type Context, Hono } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
 import { RhumbError } from '#shared/errors.ts';
 import { shortKey } from '#shared/key/key.ts';
+import { networkOf } from '../auth/network-of.ts';
 import type { PendingMachine } from '../auth/pending.ts';
 import { approve, type RegisterDeps } from '../auth/register.ts';
 import { hashAdminCode, sameHash } from '../auth/secrets.ts';
@@ -65,7 +66,7 @@ export function signInRoutes(deps: RegisterDeps): Hono<OuterEnv> {
   };
 
   app.get('/register/:id', (c) => {
-    if (!pages.take(c.env.remoteAddress)) return tooMany(c);
+    if (!pages.take(networkOf(c.env.remoteAddress))) return tooMany(c);
     const id = c.req.param('id');
     const machine = deps.pending.get(id);
     if (machine !== undefined) return form(c, machine);
@@ -77,7 +78,7 @@ export function signInRoutes(deps: RegisterDeps): Hono<OuterEnv> {
 
   app.post('/register/:id', async (c) => {
     const id = c.req.param('id');
-    if (!pages.take(c.env.remoteAddress)) return tooMany(c);
+    if (!pages.take(networkOf(c.env.remoteAddress))) return tooMany(c);
     const machine = deps.pending.get(id);
     if (machine === undefined) return c.html(endPage('Nothing to approve', OVER), 404, PAGE_HEADERS);
     const fields = new URLSearchParams(await c.req.text());
@@ -85,10 +86,11 @@ export function signInRoutes(deps: RegisterDeps): Hono<OuterEnv> {
       comesFromUs(c, deps.serverUrl) &&
       sameText(fields.get('csrf'), tokenFor(getCookie(c, COOKIE) ?? '', id));
     if (!isOurs) return form(c, machine, STALE);
-    if (!failuresByAddress.allows(c.env.remoteAddress) || !failuresByRequest.allows(id)) return tooMany(c);
+    if (!failuresByAddress.allows(networkOf(c.env.remoteAddress)) || !failuresByRequest.allows(id))
+      return tooMany(c);
     const code = findCode(deps, fields.get('code'));
     if (code === undefined) {
-      failuresByAddress.take(c.env.remoteAddress);
+      failuresByAddress.take(networkOf(c.env.remoteAddress));
       failuresByRequest.take(id);
       deps.log('warn', 'sign-in.wrong-code', {
         from: c.env.remoteAddress,
