@@ -436,3 +436,16 @@ test('what could not be stored is stored when there is room again', async () => 
   const again = await fakeWorld({ store: inner });
   expect(again.backend.status(false).HaveNodeKey).toBe(true);
 });
+
+test('another login server leaves no map of the network before, not even for the next start', async () => {
+  const world = await fakeWorld();
+  await up(world, 'rhkey-auth-x');
+  await world.join([fakeNode({ id: 2 })]);
+  expect(world.mapCache.content).toBeDefined();
+  await world.backend.startWith({
+    UpdatePrefs: { ...newPrefs(), ControlURL: 'http://other.example', WantRunning: true },
+    AuthKey: '',
+  });
+  await world.settle();
+  expect(world.mapCache.content).toBeUndefined();
+});

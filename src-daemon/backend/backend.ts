@@ -241,8 +241,10 @@ export class Backend implements AsyncDisposable {
       const wanted = options.UpdatePrefs ?? know.profile.prefs;
       this.checkPrefs(wanted);
       await this.#setPrefs({ ...wanted, Config: undefined });
-      if (know.session !== undefined && serverUrlOf(know) !== know.session.serverUrl) this.#forgetMap();
+      const isElsewhere = know.session !== undefined && serverUrlOf(know) !== know.session.serverUrl;
+      if (isElsewhere) this.#forgetMap();
       await this.#login.end();
+      if (isElsewhere) await this.#deps.mapCache.clear();
       know.state = 'NoState';
       this.#login.resume(options.AuthKey);
       this.#step();
