@@ -108,7 +108,7 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
     socketPath: options.socket,
     daemonUid: process.getuid?.() ?? 0,
     credentialsOf,
-    uidOf: cachedUid(lookUpUid),
+    uidOf: cachedUid(lookUpUid, clock),
   });
   parts.use(api);
   await backend.start();

@@ -1,6 +1,7 @@
 /** The numeric id of the user that Prefs.OperatorUser names. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import type { Clock } from '#shared/async/clock.ts';
 
 const run = promisify(execFile);
 const LOOKUP_TIMEOUT_MS = 3_000;
@@ -22,12 +23,24 @@ export const lookUpUid: UidOf = async (user) => {
   }
 };
 
-/** Remembers the answer for one name; another name asks again. */
-export function cachedUid(lookUp: UidOf): UidOf {
-  let last: { readonly user: string; readonly uid: Promise<number | undefined> } | undefined;
+/** The user may be made later; asking costs a process, and everyone on the machine can make us ask. */
+const ASK_AGAIN_MS = 10_000;
+
+/** Remembers the answer for one name; another name asks again, and so does one that nobody had, after a while. */
+export function cachedUid(lookUp: UidOf, clock: Pick<Clock, 'monotonic'>): UidOf {
+  let last:
+    | { readonly user: string; readonly uid: Promise<number | undefined>; askAgainAt: number }
+    | undefined;
   return (user) => {
     if (user === '') return Promise.resolve(undefined);
-    if (last?.user !== user) last = { user, uid: lookUp(user) };
+    if (last === undefined || last.user !== user || clock.monotonic() >= last.askAgainAt) {
+      const asked = { user, uid: lookUp(user), askAgainAt: Number.POSITIVE_INFINITY };
+      last = asked;
+      asked.uid = asked.uid.then((uid) => {
+        if (uid === undefined) asked.askAgainAt = clock.monotonic() + ASK_AGAIN_MS;
+        return uid;
+      });
+    }
     return last.uid;
   };
 }
