@@ -127,6 +127,10 @@ describe('nodes', () => {
   test('that wait are listed and approved; without a server none can wait', async () => {
     const dir = freshDir();
     const at = ['--state-dir', dir];
+    expect((await run('nodes', 'list', ...at)).err).toMatch(
+      /there is no state in .* begin with users create/,
+    );
+    await json('users', 'create', 'alice', ...at);
     expect((await run('nodes', 'approve', 'x', ...at)).err).toMatch(/start rhumb-control serve/);
     await using server = await loopback({ stateDir: dir });
     await using machine = await TestMachine.connect(server.url);

@@ -16,10 +16,12 @@ import { keysTable, nodesTable, pendingTable, usersTable } from './print.ts';
 
 type Act = (admin: Admin, globals: Globals) => Promise<void>;
 
-/** Runs one command against the state. */
-async function against(io: Io, command: Command, act: Act): Promise<void> {
+/** Runs one command against a state that is there. */
+const against = (io: Io, command: Command, act: Act): Promise<void> => run(io, command, act, 'refuse');
+
+async function run(io: Io, command: Command, act: Act, missing: 'refuse' | 'begin'): Promise<void> {
   const globals = readGlobals(command);
-  await using admin = await openAdmin(configFor(globals), io);
+  await using admin = await openAdmin(configFor(globals), io, missing);
   await act(admin, globals);
 }
 
@@ -31,14 +33,19 @@ export function usersCommand(io: Io): Command {
     .argument('<name>')
     .option('--display-name <text>', 'how the user is shown')
     .action(async (name: string, options: { displayName?: string }) =>
-      against(io, create, async (admin, { format }) => {
-        const { displayName } = options;
-        const user = await admin.call('users.create', {
-          name,
-          ...(displayName === undefined ? {} : { displayName }),
-        });
-        show(io, format, user, () => `user ${user.name} created (id ${user.id})`);
-      }),
+      run(
+        io,
+        create,
+        async (admin, { format }) => {
+          const { displayName } = options;
+          const user = await admin.call('users.create', {
+            name,
+            ...(displayName === undefined ? {} : { displayName }),
+          });
+          show(io, format, user, () => `user ${user.name} created (id ${user.id})`);
+        },
+        'begin',
+      ),
     );
   const list = leaf('list', 'show all users')
     .alias('ls')

@@ -54,15 +54,22 @@ export function show(io: Io, format: OutputFormat, answer: unknown, asText: () =
   io.out(format === 'json' ? JSON.stringify(answer, null, 2) : asText());
 }
 
-/** The running server when there is one, else the state itself. */
-export async function openAdmin(config: Config, io: Io): Promise<Admin> {
+/** The running server when there is one, else the state itself, which must be there unless the command may begin one. */
+export async function openAdmin(config: Config, io: Io, missing: 'refuse' | 'begin'): Promise<Admin> {
   const running = await connectAdmin(adminSocketPath(config.stateDir));
-  return running ?? openDirectly(config, io);
+  if (running !== undefined) return running;
+  const isNew = !existsSync(join(config.stateDir, DATABASE_FILE));
+  if (isNew && missing === 'refuse')
+    throw new RhumbError(
+      'not-found',
+      `there is no state in ${config.stateDir}: name the server's --state-dir, or begin with users create`,
+    );
+  if (!existsSync(config.stateDir))
+    io.err(`note: ${config.stateDir} is new; a server must use the same --state-dir to see this`);
+  return openDirectly(config, io);
 }
 
 async function openDirectly(config: Config, io: Io): Promise<Admin> {
-  if (!existsSync(join(config.stateDir, DATABASE_FILE)) && !existsSync(config.stateDir))
-    io.err(`note: ${config.stateDir} is new; a server must use the same --state-dir to see this`);
   const store = await openSqliteStore(config.stateDir, io.clock.now()).catch(explainLock);
   const network = await Network.open({ store, clock: io.clock, log: silent, defer: setImmediate });
   const deps = { network, clock: io.clock, baseDomain: config.baseDomain, register: undefined };
