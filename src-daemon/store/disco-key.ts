@@ -11,7 +11,8 @@ export interface DiscoKeyChoice {
 
 /**
  * Peers learn our disco key from the coordination server only. While that is away they would not answer a new one, and
- * two machines that restart without it would never meet again. A damaged entry costs no more than that.
+ * two machines that restart without it would never meet again. A damaged entry costs no more than that, and neither does a
+ * full disk, on which a machine that has its identity must start.
  */
 export async function chooseDiscoKey(
   store: StateStore,
@@ -21,7 +22,7 @@ export async function chooseDiscoKey(
   const kept = hasEarlierMap ? read(store) : undefined;
   if (kept !== undefined) return { key: kept, isKept: true };
   const key = newPrivateKey();
-  await store.set(KEY, new TextEncoder().encode(formatPrivate(key)));
+  await store.set(KEY, new TextEncoder().encode(formatPrivate(key))).catch(() => undefined); // the store reports it
   return { key, isKept: false };
 }
 

@@ -139,3 +139,9 @@ test('the disco key is new at each start, but that of the map that is used', asy
   await store.set('_discokey', bytes('garbage'));
   expect((await chooseDiscoKey(store, true, generatePrivate)).isKept).toBe(false);
 });
+
+test('a disco key that can not be stored is used all the same: only a restart without the server would miss it', async () => {
+  const store = { ...memoryStore(), set: () => Promise.reject(new Error('no space left on device')) };
+  const key = generatePrivate();
+  expect(await chooseDiscoKey(store, false, () => key)).toEqual({ key, isKept: false });
+});
