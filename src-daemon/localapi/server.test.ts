@@ -1,12 +1,14 @@
 /** The local API over a real unix socket, before a backend whose surroundings are faked. */
+
+import { once } from 'node:events';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
-import { createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { Client } from 'tslocal';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { newPrefs } from '#shared/localapi/prefs.ts';
 import { silent } from '#shared/log/log.ts';
 import { parseJson, stringifyJson } from '#shared/wire/json.ts';
@@ -225,6 +227,41 @@ test('who may change: root and the operator; who may look: everyone', async () =
   setup.as = USER;
   expect((await setup.call('PATCH', 'prefs', { body: '{}' })).status).toBe(200);
   expect((await setup.call('GET', 'profiles/current')).status).toBe(200);
+});
+
+test('a user who keeps many connections open is refused more; root and other users are not', async () => {
+  const server = await setUp();
+  const { path } = server;
+  const connected = async (): Promise<{ readonly socket: Socket; readonly isKept: boolean }> => {
+    const socket = connect(path);
+    socket.on('error', () => undefined);
+    await once(socket, 'connect');
+    const isKept = new Promise<boolean>((resolve) => {
+      socket.once('close', () => resolve(false));
+      socket.once('data', () => resolve(true));
+    });
+    socket.write('GET /localapi/v0/watch-ipn-bus?mask=0 HTTP/1.1\r\nHost: local-tailscaled.sock\r\n\r\n');
+    return { socket, isKept: await isKept };
+  };
+  server.as = USER;
+  const mine = [];
+  for (let i = 0; i < 65; i++) mine.push(await connected());
+  expect(mine.map(({ isKept }) => isKept)).toEqual([...Array(64).fill(true), false]);
+  const others = [];
+  for (const as of [ROOT, { ...USER, uid: 1_001 }]) {
+    server.as = as;
+    others.push(await connected());
+  }
+  expect(others.map(({ isKept }) => isKept)).toEqual([true, true]);
+  server.as = USER;
+  const first = mine[0]?.socket;
+  first?.destroy();
+  await vi.waitFor(async () => {
+    const again = await connected();
+    mine.push(again);
+    expect(again.isKept).toBe(true);
+  });
+  for (const { socket } of [...mine, ...others]) socket.destroy();
 });
 
 test('credentials are those at accept: a connection keeps what it was', async () => {

@@ -29,12 +29,19 @@ const SOCKET_MODE = 0o666;
 const KEEP_ALIVE_MS = 75_000;
 const HEADERS_TIMEOUT_MS = 10_000;
 const MAX_HEADER_BYTES = 16 * 1_024;
+/**
+ * Connections of one user, root aside. Everyone on the machine may connect, and one that never reads holds a whole network
+ * map in our memory.
+ */
+const MAX_PER_USER = 64;
 
 export class LocalApiServer implements AsyncDisposable {
   readonly #options: ServerOptions;
   readonly #server: Server;
   /** Taken at accept, never again: the process behind a socket may hand it on. */
   readonly #credentials = new WeakMap<Socket, PeerCredentials>();
+  /** Connections of each user. */
+  readonly #open = new Map<number | undefined, number>();
   readonly #ending = new AbortController();
 
   static async listen(options: ServerOptions): Promise<LocalApiServer> {
@@ -62,6 +69,7 @@ export class LocalApiServer implements AsyncDisposable {
     this.#server.on('connection', (socket: Socket) => {
       const credentials = options.credentialsOf(socket);
       if (credentials !== undefined) this.#credentials.set(socket, credentials);
+      if (credentials?.uid !== 0) this.#count(socket, credentials?.uid);
     });
     this.#server.on('connect', (_request, socket) => socket.end('HTTP/1.1 405 Method Not Allowed\r\n\r\n'));
     this.#server.on('upgrade', (_request, socket) => socket.end('HTTP/1.1 404 Not Found\r\n\r\n'));
@@ -75,6 +83,22 @@ export class LocalApiServer implements AsyncDisposable {
     });
     this.#server.closeAllConnections();
     await closed;
+  }
+
+  /** Users without credentials share one count. */
+  #count(socket: Socket, uid: number | undefined): void {
+    const count = this.#open.get(uid) ?? 0;
+    if (count >= MAX_PER_USER) {
+      this.#options.log('debug', 'localapi.too-many', { uid });
+      socket.destroy();
+      return;
+    }
+    this.#open.set(uid, count + 1);
+    socket.once('close', () => {
+      const left = (this.#open.get(uid) ?? 1) - 1;
+      if (left > 0) this.#open.set(uid, left);
+      else this.#open.delete(uid);
+    });
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
