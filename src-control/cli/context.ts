@@ -1,5 +1,5 @@
 /** What every command needs: its configuration, a hand on the state, and one way to print. */
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { z } from 'zod';
@@ -58,21 +58,29 @@ export function show(io: Io, format: OutputFormat, answer: unknown, asText: () =
 export async function openAdmin(config: Config, io: Io, missing: 'refuse' | 'begin'): Promise<Admin> {
   const running = await connectAdmin(adminSocketPath(config.stateDir));
   if (running !== undefined) return running;
-  const isNew = !existsSync(join(config.stateDir, DATABASE_FILE));
-  if (isNew && missing === 'refuse')
+  if (missing === 'refuse' && isMissing(join(config.stateDir, DATABASE_FILE)))
     throw new RhumbError(
       'not-found',
       `there is no state in ${config.stateDir}: name the server's --state-dir, or begin with users create`,
     );
-  if (!existsSync(config.stateDir))
+  if (isMissing(config.stateDir))
     io.err(`note: ${config.stateDir} is new; a server must use the same --state-dir to see this`);
-  return openDirectly(config, io);
+  return openDirectly(config, io.clock);
 }
 
-async function openDirectly(config: Config, io: Io): Promise<Admin> {
-  const store = await openSqliteStore(config.stateDir, io.clock.now()).catch(explainLock);
-  const network = await Network.open({ store, clock: io.clock, log: silent, defer: setImmediate });
-  const deps = { network, clock: io.clock, baseDomain: config.baseDomain, register: undefined };
+/** What may not be looked at is there, and opening it says what is wrong. */
+const isMissing = (path: string): boolean => {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) === undefined;
+  } catch {
+    return false;
+  }
+};
+
+async function openDirectly(config: Config, clock: Clock): Promise<Admin> {
+  const store = await openSqliteStore(config.stateDir, clock.now()).catch(explainLock);
+  const network = await Network.open({ store, clock, log: silent, defer: setImmediate });
+  const deps = { network, clock, baseDomain: config.baseDomain, register: undefined };
   return {
     call: (call, arg) => carryOut(deps, call, arg),
     [Symbol.asyncDispose]: () => network[Symbol.asyncDispose](),
