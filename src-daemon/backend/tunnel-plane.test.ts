@@ -19,7 +19,11 @@ import { TunnelPlane } from './tunnel-plane.ts';
 
 class FakeRouter implements Router {
   config: RouterConfig | undefined;
+  applied = 0;
+  failure: string | undefined;
   async apply(config: RouterConfig): Promise<readonly []> {
+    if (this.failure !== undefined) throw new Error(this.failure);
+    this.applied++;
     this.config = config;
     return [];
   }
@@ -191,6 +195,23 @@ test('a machine that restarted and does not know who is online is reached with i
   a.send(echo(a, again, 2));
   await clock.advance(200);
   expect(again.received).toHaveLength(1);
+});
+
+test('a change that concerns no address and no route leaves the interface alone, until it was taken away', async () => {
+  const { a, b } = await pair();
+  const config = a.configWith(b);
+  const applied = a.router.applied;
+  await a.plane.configure({ ...config, peers: config.peers.map((p) => ({ ...p, isOnline: false })) });
+  expect(a.router.applied).toBe(applied);
+  a.router.failure = 'busy';
+  const more = { ...config, routes: [...config.routes, '100.64.0.77/32'] };
+  await expect(a.plane.configure(more)).rejects.toThrow('busy');
+  a.router.failure = undefined;
+  await a.plane.configure(config);
+  expect(a.router.applied).toBe(applied + 1);
+  await a.plane.configure(undefined);
+  await a.plane.configure(config);
+  expect(a.router.applied).toBe(applied + 2);
 });
 
 test('a peer with another disco key has started anew: our session of it ends', async () => {

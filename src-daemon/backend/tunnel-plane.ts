@@ -57,6 +57,8 @@ export class TunnelPlane implements DataPlane {
   readonly #stale = new StaleSessions();
   readonly #repair: SocketRepair;
   #tunnel: Tunnel | undefined;
+  /** Addresses and routes in force, as text; undefined when that is not known. */
+  #routed: string | undefined;
   #events: PlaneEvents | undefined;
   #onInner: ((from: NodeKey, packet: Uint8Array) => void) | undefined;
 
@@ -163,6 +165,8 @@ export class TunnelPlane implements DataPlane {
     const addresses = localAddresses(snapshot.addresses, { tunName });
     const changed = this.#magicsock.setLocalEndpoints(addresses.map((ip) => ({ ip, port: engine.port })));
     if (!changed && defaultRouteChanged) this.#magicsock.networkChanged();
+    // Whatever changed the network may have touched our routes too.
+    this.#routed = undefined;
     this.#events?.network(hasNetwork(snapshot.addresses, tunName));
     if (changed) this.#events?.endpoints(this.endpoints());
     if (changed || defaultRouteChanged) this.#events?.linkChanged();
@@ -194,18 +198,24 @@ export class TunnelPlane implements DataPlane {
       })),
     );
     for (const key of this.#stale.toGreet(peers, engine.nowMs())) this.#greet(ids.get(key) as PeerId);
-    if (router === undefined) return;
-    const warnings = await router.apply({
-      addresses: config.addresses,
-      routes: config.routes,
-      mtu: TUNNEL_MTU,
-    });
+    if (router !== undefined) await this.#route(router, config);
+  }
+
+  /** Most maps tell only who is online: those must not start three programs each to look at the interface. */
+  async #route(router: Router, { addresses, routes }: PlaneConfig): Promise<void> {
+    const wanted = JSON.stringify([addresses, routes]);
+    if (wanted === this.#routed) return;
+    this.#routed = undefined;
+    const warnings = await router.apply({ addresses, routes, mtu: TUNNEL_MTU });
+    // A route that another program had may be free the next time.
+    if (!warnings.some(({ kind }) => kind === 'route-taken')) this.#routed = wanted;
     for (const { kind, text } of warnings) this.#log('warn', 'router.warning', { kind, text });
   }
 
   /** Routes first, so that nothing is sent into a tunnel that has gone. */
   async #takeDown(): Promise<void> {
     const { engine, router } = this.#deps;
+    this.#routed = undefined;
     await router?.clear();
     this.#stale.stopped(
       this.#ids
