@@ -5,7 +5,8 @@ import { systemClock } from '#shared/node/clock.ts';
 import { createPortableEngine } from '../src-daemon/engine/portable.ts';
 import { Tunnel } from '../src-daemon/engine/tunnel.ts';
 import type { MemoryTun, PacketEngine, SocketFactory } from '../src-daemon/engine/types.ts';
-import { type CoreEffect, WireGuardCore } from '../src-daemon/wireguard/core.ts';
+import { WireGuardCore } from '../src-daemon/wireguard/core.ts';
+import type { CoreEffect } from '../src-daemon/wireguard/core-types.ts';
 import type { Benchmark, Measured } from './benchmark.ts';
 
 const WARM_UP = 200;

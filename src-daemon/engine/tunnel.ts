@@ -8,7 +8,8 @@ import { toHex } from '#shared/bytes/hex.ts';
 import { RhumbError } from '#shared/errors.ts';
 import type { PrivateKey } from '#shared/key/key.ts';
 import type { Log } from '#shared/log/log.ts';
-import { type CoreEffect, type HandshakeStatus, type Moment, WireGuardCore } from '../wireguard/core.ts';
+import { WireGuardCore } from '../wireguard/core.ts';
+import type { CoreEffect, HandshakeStatus, Moment } from '../wireguard/core-types.ts';
 import type { EngineOp, EngineRecord, EngineStats, PacketEngine, PeerId, Route } from './types.ts';
 
 export interface TunnelPeer {

@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { importPrivate } from '#shared/crypto/x25519.ts';
 import { privateKeyFrom } from '#shared/key/key.ts';
-import { type CoreEffect, type CorePeer, type NewKeypair, WireGuardCore } from './core.ts';
+import { WireGuardCore } from './core.ts';
+import type { CoreEffect, CorePeer, NewKeypair } from './core-types.ts';
 
 const at = (nowMs: number) => ({ nowMs: 1_000_000 + nowMs, wallMs: 1_700_000_000_000 + nowMs });
 const key = (byte: number) => privateKeyFrom(new Uint8Array(32).fill(byte));

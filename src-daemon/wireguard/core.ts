@@ -5,7 +5,6 @@
 import type { Random } from '#shared/async/clock.ts';
 import { compare, copyOf } from '#shared/bytes/bytes.ts';
 import { toHex } from '#shared/bytes/hex.ts';
-import { randomBytes } from '#shared/crypto/random.ts';
 import {
   dh,
   generatePrivate,
@@ -22,6 +21,16 @@ import {
   KEEPALIVE_TIMEOUT_MS,
   REJECT_AFTER_MS,
 } from './constants.ts';
+import type {
+  CoreCounters,
+  CoreEffect,
+  CorePeer,
+  CorePeerId,
+  HandshakeStatus,
+  Moment,
+} from './core-types.ts';
+import { GonePeers } from './gone-peers.ts';
+import { IndexPool } from './index-pool.ts';
 import { type MacKeys, macKeysOf, openCookie, stampMacs } from './macs.ts';
 import { decodeCookieReply, decodeInitiation, decodeResponse, MessageType, messageType } from './messages.ts';
 import {
@@ -46,68 +55,6 @@ import {
   type Timers,
 } from './timers.ts';
 
-export type CorePeerId = number;
-
-export interface CorePeer {
-  readonly peer: CorePeerId;
-  readonly publicKey: Uint8Array;
-  readonly presharedKey?: Uint8Array | undefined;
-  readonly persistentKeepaliveMs?: number | undefined;
-}
-
-/** The engine's clock and the wall clock at one instant. */
-export interface Moment {
-  readonly nowMs: number;
-  readonly wallMs: number;
-}
-
-export interface NewKeypair extends SessionKeys {
-  readonly peer: CorePeerId;
-  readonly role: 'initiator' | 'responder';
-  readonly localIndex: number;
-  readonly createdMs: number;
-}
-
-export type CoreEffect =
-  /** A handshake message; `answering` is where the message it answers came from, when that was UDP. */
-  | {
-      readonly do: 'send';
-      readonly peer: CorePeerId;
-      readonly data: Uint8Array;
-      readonly answering: SockAddr | undefined;
-    }
-  /** An authentic handshake message came from this address. */
-  | { readonly do: 'heard'; readonly peer: CorePeerId; readonly from: SockAddr }
-  | { readonly do: 'install'; readonly keypair: NewKeypair }
-  | { readonly do: 'pending-add' | 'pending-del'; readonly peer: CorePeerId; readonly index: number }
-  | {
-      readonly do: 'keepalive' | 'erase' | 'expire-send' | 'drop-staged';
-      readonly peer: CorePeerId;
-    };
-
-export interface HandshakeStatus {
-  /** Wall clock ms of the last completed handshake. */
-  readonly lastHandshakeAt: number | undefined;
-  readonly state: 'none' | 'handshake' | 'established' | 'expired';
-}
-
-/** Why handshake messages were dropped, and how many were sent and accepted. */
-export interface CoreCounters {
-  initiationsSent: number;
-  initiationsAccepted: number;
-  responsesAccepted: number;
-  cookiesAccepted: number;
-  dropMalformed: number;
-  dropNotAuthentic: number;
-  dropUnknownPeer: number;
-  dropReplayed: number;
-  dropFlood: number;
-  dropNotPending: number;
-  dropCookie: number;
-}
-
-/** Peers taken away whose timestamps are remembered: more than come and go in a day. */
-const MAX_GONE = 16_384;
 /** A peer counts as active for this long after its last packet (data-plane.md §1.10). */
 const ACTIVE_MS = 45_000;
 
@@ -151,12 +98,9 @@ export class WireGuardCore {
   readonly #byKey = new Map<string, Entry>();
   /** Index of each message we sent that may still be answered. */
   readonly #pending = new Map<number, Entry>();
-  /** Indices given out, and when the keypair under them is certainly dead. */
-  readonly #indices = new Map<number, number>();
-  #indexSweepAt = 64;
+  readonly #indices = new IndexPool();
   readonly #watched = new Set<Entry>();
-  /** Timestamps of peers that were taken away: `rhumb down` must open no door to replays, nor forget what we sent. */
-  readonly #gone = new Map<string, Pick<Entry, 'lastTai' | 'greatestTimestamp'>>();
+  readonly #gone = new GonePeers();
   #own: X25519Private;
   /** Latest timestamp of earlier runs, and the latest of all. */
   #floor: Tai | undefined;
@@ -192,8 +136,9 @@ export class WireGuardCore {
     const stays = leaving.length === 0 ? new Set() : new Set(peers.map(({ publicKey }) => toHex(publicKey)));
     for (const entry of leaving) {
       this.#remove(entry);
+      const key = toHex(entry.publicKey);
       // Another number for the same key: the peer has started anew, and its clock may have been set back meanwhile.
-      if (stays.has(toHex(entry.publicKey))) this.#remember(entry, undefined);
+      if (stays.has(key)) this.#gone.add(key, { lastTai: entry.lastTai, greatestTimestamp: undefined });
     }
     for (const wanted of peers) this.#configure(wanted, at);
     return this.#take();
@@ -205,7 +150,7 @@ export class WireGuardCore {
     if (compare(own.publicRaw, this.#own.publicRaw) === 0) return [];
     this.#own = own;
     this.#floor = undefined;
-    for (const times of this.#gone.values()) times.lastTai = undefined;
+    this.#gone.forgetSent();
     for (const entry of this.#peers.values()) {
       entry.remote = undefined;
       this.#dropPending(entry);
@@ -333,8 +278,7 @@ export class WireGuardCore {
         `peer ${wanted.peer} has a public key of ${wanted.publicKey.length} bytes`,
       );
     const key = toHex(wanted.publicKey);
-    const before = this.#gone.get(key);
-    this.#gone.delete(key);
+    const before = this.#gone.take(key);
     const entry: Entry = {
       peer: wanted.peer,
       publicKey: copyOf(wanted.publicKey),
@@ -369,21 +313,12 @@ export class WireGuardCore {
     this.#watched.delete(entry);
     if (entry.pending !== undefined) {
       this.#pending.delete(entry.pending.localIndex);
-      this.#indices.delete(entry.pending.localIndex);
+      this.#indices.free(entry.pending.localIndex);
       wipePending(entry.pending);
     }
     entry.presharedKey?.fill(0);
     entry.remote?.shared.fill(0);
-    this.#remember(entry, entry.greatestTimestamp);
-  }
-
-  #remember({ publicKey, lastTai }: Entry, greatestTimestamp: Uint8Array | undefined): void {
-    const key = toHex(publicKey);
-    this.#gone.delete(key);
-    if (lastTai === undefined && greatestTimestamp === undefined) return;
-    this.#gone.set(key, { lastTai, greatestTimestamp });
-    const oldest = this.#gone.keys().next();
-    if (this.#gone.size > MAX_GONE && !oldest.done) this.#gone.delete(oldest.value);
+    this.#gone.add(key, { lastTai: entry.lastTai, greatestTimestamp: entry.greatestTimestamp });
   }
 
   #step(entry: Entry, event: TimerEvent, at: Moment): void {
@@ -437,7 +372,7 @@ export class WireGuardCore {
 
   #initiate(entry: Entry, at: Moment): void {
     const remote = this.#remoteOf(entry);
-    const localIndex = this.#newIndex(at);
+    const localIndex = this.#indices.take(at.nowMs);
     const tai = nextTai(entry.lastTai ?? this.#floor, at.wallMs);
     const made =
       remote === undefined
@@ -449,7 +384,7 @@ export class WireGuardCore {
           });
     this.#dropPending(entry);
     if (made === undefined) {
-      this.#indices.delete(localIndex);
+      this.#indices.free(localIndex);
     } else {
       entry.lastTai = tai;
       if (this.#highest === undefined || taiCeilingMs(tai) > taiCeilingMs(this.#highest)) this.#highest = tai;
@@ -509,14 +444,14 @@ export class WireGuardCore {
       this.counters.dropFlood++;
       return;
     }
-    const localIndex = this.#newIndex(at);
+    const localIndex = this.#indices.take(at.nowMs);
     const made = respond(authentic, remote, {
       ephemeral: importPrivate(generatePrivate()),
       localIndex,
       presharedKey: entry.presharedKey,
     });
     if (made === undefined) {
-      this.#indices.delete(localIndex);
+      this.#indices.free(localIndex);
       this.counters.dropNotAuthentic++;
       return;
     }
@@ -585,7 +520,7 @@ export class WireGuardCore {
     at: Moment,
   ): void {
     entry.keysSince = at.nowMs;
-    this.#indices.set(keys.localIndex, at.nowMs + REJECT_AFTER_MS);
+    this.#indices.keepUntil(keys.localIndex, at.nowMs + REJECT_AFTER_MS);
     this.#effects.push({ do: 'install', keypair: { ...keys, peer: entry.peer, createdMs: at.nowMs } });
   }
 
@@ -593,25 +528,10 @@ export class WireGuardCore {
     if (entry.pending === undefined) return;
     const index = entry.pending.localIndex;
     this.#pending.delete(index);
-    this.#indices.delete(index);
+    this.#indices.free(index);
     wipePending(entry.pending);
     entry.pending = undefined;
     this.#effects.push({ do: 'pending-del', peer: entry.peer, index });
-  }
-
-  /** Random, unique among all that may still be used, and never 0. */
-  #newIndex(at: Moment): number {
-    if (this.#indices.size >= this.#indexSweepAt) {
-      for (const [index, deadAt] of this.#indices) if (deadAt <= at.nowMs) this.#indices.delete(index);
-      this.#indexSweepAt = Math.max(64, 2 * this.#indices.size);
-    }
-    while (true) {
-      const [a = 0, b = 0, c = 0, d = 0] = randomBytes(4);
-      const index = ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
-      if (index === 0 || this.#indices.has(index)) continue;
-      this.#indices.set(index, Number.POSITIVE_INFINITY);
-      return index;
-    }
   }
 }
 
