@@ -511,6 +511,22 @@ test('sleeps when asked, but not for ever, and corrects for the clock of the ser
   expect(Math.round((seen.maps[2]?.map.clockSkewMs ?? 0) / 60_000)).toBe(60);
 });
 
+test('a wrong clock costs no new map with each keepalive', async () => {
+  const server = await serve();
+  const seen = await online(server);
+  const tell = (skewMs: number): void =>
+    server.streams[0]?.send({
+      KeepAlive: true,
+      ControlTime: new Date(seen.clock.now() + skewMs).toISOString(),
+    });
+  tell(3_600_000);
+  await seen.until(() => seen.maps.length === 2);
+  for (const jitter of [40, -700, 1_500]) tell(3_600_000 + jitter);
+  tell(7_200_000);
+  await seen.until(() => seen.maps.some(({ map }) => map.clockSkewMs > 7_000_000));
+  expect(seen.maps).toHaveLength(3);
+});
+
 test('a network change cuts the wait short', async () => {
   const server = await serve();
   server.onRegister = () =>

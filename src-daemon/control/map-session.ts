@@ -123,7 +123,7 @@ class MapSession {
 
   #clockOnly(message: MapResponse): void {
     const map = this.#state.map;
-    const clockSkewMs = skewOf(message.ControlTime, this.#options.clock.now());
+    const clockSkewMs = skewOf(message.ControlTime, this.#options.clock.now(), map);
     if (map === undefined || clockSkewMs === undefined || clockSkewMs === map.clockSkewMs) return;
     const next = { ...map, clockSkewMs };
     this.#state = { ...this.#state, map: next };

@@ -335,6 +335,19 @@ describe('the rest of the map', () => {
     expect(merged.map.clockSkewMs).toBe(want);
     expect(apply(merged.state, {}).map.clockSkewMs).toBe(want);
   });
+
+  test.each([
+    { first: 3_600_000, next: 3_600_900, want: 3_600_000 },
+    { first: 3_600_000, next: 3_606_000, want: 3_606_000 },
+    { first: 60_500, next: 59_600, want: 60_500 },
+    { first: 3_600_000, next: 0, want: 0 },
+    { first: 3_000, next: -3_000, want: 0 },
+  ])('a skew of $first ms that becomes $next ms counts as $want', ({ first, next, want }) => {
+    const before = apply(started(), { ControlTime: new Date(NOW + first).toISOString() });
+    const after = apply(before.state, { ControlTime: new Date(NOW + next).toISOString() });
+    expect(after.map.clockSkewMs).toBe(want);
+    expect(after.change !== undefined).toBe(want !== before.map.clockSkewMs);
+  });
 });
 
 test('a new stream is compared with the map of the one before', () => {

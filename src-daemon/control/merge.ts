@@ -41,6 +41,7 @@ export const EMPTY_STREAM: StreamState = {
 
 /** Not worth correcting below this. */
 const MIN_SKEW_MS = 60_000;
+const SKEW_NOISE_MS = 5_000;
 
 /** For messages that are no keepalives. Throws when the first one of a stream lacks this machine's own node. */
 export function mergeMap(state: StreamState, message: MapResponse, context: MergeContext): Merged {
@@ -67,7 +68,7 @@ export function mergeMap(state: StreamState, message: MapResponse, context: Merg
     collectServices: message.CollectServices ?? before?.collectServices,
     health: message.Health ?? before?.health ?? [],
     displayMessages: mergeMessages(before?.displayMessages ?? new Map(), message),
-    clockSkewMs: skewOf(message.ControlTime, context.nowMs) ?? before?.clockSkewMs ?? 0,
+    clockSkewMs: skewOf(message.ControlTime, context.nowMs, before) ?? before?.clockSkewMs ?? 0,
   };
   const selfChanged = received !== undefined && !sameValue(received, before?.self);
   const other = before === undefined || differs(before, map);
@@ -88,10 +89,19 @@ export function compareMaps(before: NetworkMap | undefined, after: NetworkMap): 
   return { kind: 'full', self: !sameValue(after.self, before?.self), changed, removed, other: true };
 }
 
-/** Server clock minus ours where it matters; also carried by keepalives. Undefined when the message has no time. */
-export function skewOf(controlTime: number | undefined, nowMs: number): number | undefined {
+/**
+ * Server clock minus ours where it matters; also carried by keepalives. Undefined when the message has no time. What differs
+ * from `before` by no more than a message may take on its way is no news: each would else be a new map, with all it costs.
+ */
+export function skewOf(
+  controlTime: number | undefined,
+  nowMs: number,
+  before: Pick<NetworkMap, 'clockSkewMs'> | undefined,
+): number | undefined {
   if (controlTime === undefined) return undefined;
   const skew = controlTime - nowMs;
+  const known = before?.clockSkewMs ?? 0;
+  if (known !== 0 && Math.abs(skew - known) <= SKEW_NOISE_MS) return known;
   return Math.abs(skew) > MIN_SKEW_MS ? skew : 0;
 }
 
