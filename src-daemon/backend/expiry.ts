@@ -7,8 +7,6 @@ const CLOCK_EPOCH_MS = 1_673_373_066_000;
 /** Looked at again this long after the moment itself. */
 const RECHECK_AFTER_MS = 10_000;
 const MIN_TIMER_MS = 30_000;
-/** The longest that a timer of Node can wait. */
-const MAX_TIMER_MS = 2_147_483_647;
 
 export function isExpired(node: Node, nowMs: number, skewMs: number): boolean {
   if (node.Expired === true) return true;
@@ -25,5 +23,5 @@ export function nextExpiryInMs(nodes: Iterable<Node>, nowMs: number, skewMs: num
     if (at !== undefined && at > now && (soonest === undefined || at < soonest)) soonest = at;
   if (soonest === undefined) return undefined;
   const wait = soonest - now + RECHECK_AFTER_MS;
-  return Math.min(MAX_TIMER_MS, skewMs === 0 ? wait : Math.max(MIN_TIMER_MS, wait));
+  return skewMs === 0 ? wait : Math.max(MIN_TIMER_MS, wait);
 }
