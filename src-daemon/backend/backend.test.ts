@@ -1,6 +1,7 @@
 /** The daemon's core from the first start to logout, with everything around it faked. */
 import { expect, test } from 'vitest';
 import { generatePrivate, publicOf } from '#shared/crypto/x25519.ts';
+import { RhumbError } from '#shared/errors.ts';
 import { nodeKeyFrom } from '#shared/key/key.ts';
 import { Watch } from '#shared/localapi/notify.ts';
 import { newPrefs } from '#shared/localapi/prefs.ts';
@@ -269,6 +270,40 @@ test('logout without the server forgets the profile all the same and says what f
   world.control().logoutError = 'connection refused';
   await expect(world.backend.logout(new AbortController().signal)).rejects.toThrow('connection refused');
   expect(world.backend.status(false).HaveNodeKey).toBe(false);
+});
+
+test('a logout that cannot be stored changes nothing, now or after a restart', async () => {
+  const inner = memoryStore();
+  const disk = { isFull: false };
+  // Like the file's: what a write could not bring to the disk goes there with the next one.
+  const update: typeof inner.update = async (values) => {
+    await inner.update(values);
+    if (disk.isFull) throw new RhumbError('unavailable', 'write state file: no space left on device');
+  };
+  const store = { ...inner, update };
+  const world = await fakeWorld({ store });
+  await up(world, 'key');
+  await world.join([fakeNode({ id: 2 })]);
+  const control = world.control();
+  world.seen.length = 0;
+  disk.isFull = true;
+  await expect(world.backend.logout(new AbortController().signal)).rejects.toThrow(
+    /still logged in.*no space left on device.*log out again/,
+  );
+  await world.settle();
+  expect(control.logouts).toBe(0);
+  expect(control.disposed).toBe(false);
+  expect(world.backend.state).toBe('Running');
+  expect(world.plane.config?.peers).toHaveLength(1);
+  expect(world.backend.prefs()).toMatchObject({ WantRunning: true, LoggedOut: false });
+  expect(world.mapCache.content).toBeDefined();
+  expect(world.seen).toEqual([]);
+  disk.isFull = false;
+  const again = await fakeWorld({ store });
+  expect(again.backend.prefs()).toMatchObject({ WantRunning: true, LoggedOut: false });
+  await world.backend.logout(new AbortController().signal);
+  expect(control.logouts).toBe(1);
+  expect(world.backend.state).toBe('NeedsLogin');
 });
 
 test('the machine key outlives a logout', async () => {

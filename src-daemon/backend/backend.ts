@@ -259,13 +259,20 @@ export class Backend implements AsyncDisposable {
     });
   }
 
-  /** Forgets this machine's login (§3.8). Rejects when the server couldn't be told; the local part is done then too. */
+  /**
+   * Forgets this machine's login (§3.8). Rejects when the server couldn't be told; the local part is done then too. When the
+   * wish can't be stored nothing has happened: a restart would take a logout back that was already in force.
+   */
   logout(signal: AbortSignal): Promise<void> {
     return this.#serial.run(async () => {
       const know = this.#know;
+      await this.#setPrefs({ ...know.profile.prefs, WantRunning: false, LoggedOut: true }).catch(
+        (error: unknown) => {
+          throw stillLoggedIn(error);
+        },
+      );
       know.blocked = true;
       this.#forgetMap();
-      await this.#setPrefs({ ...know.profile.prefs, WantRunning: false, LoggedOut: true });
       this.#step();
       const limit = AbortSignal.any([signal, AbortSignal.timeout(LOGOUT_TIMEOUT_MS)]);
       const failure = await this.#login.tellLogout(limit);
@@ -359,8 +366,15 @@ export class Backend implements AsyncDisposable {
   // --- Profiles and preferences ---
 
   async #setPrefs(wanted: Prefs): Promise<void> {
-    const before = this.#know.profile.prefs;
-    await this.#saveProfile({ ...this.#know.profile, prefs: wanted });
+    const old = this.#know.profile;
+    const before = old.prefs;
+    try {
+      await this.#saveProfile({ ...old, prefs: wanted });
+    } catch (error) {
+      // The store keeps what it could not write for its next write, and that must not bring a refused wish into force.
+      await this.#deps.profiles.save(old).catch(() => undefined); // it reports that itself
+      throw error;
+    }
     const { session, profile } = this.#know;
     session?.client.setHostinfo(this.#deps.hostinfo(wanted));
     if (before.WantRunning || !wanted.WantRunning) return;
@@ -494,4 +508,13 @@ export class Backend implements AsyncDisposable {
   #reportTrouble(what: Parameters<Health['report']>[0], error: string | undefined): void {
     this.health.report(what, error !== undefined, error === undefined ? {} : { error });
   }
+}
+
+function stillLoggedIn(error: unknown): RhumbError {
+  const { code, message } = toRhumbError(error);
+  return new RhumbError(
+    code,
+    `this machine is still logged in, because that could not be stored: ${message}; make the state folder writable or free some space, then log out again`,
+    { cause: error },
+  );
 }
