@@ -7,6 +7,8 @@ import { foldActions } from './health-json.ts';
 /** A reader that falls this far behind is dropped, never waited for. */
 const QUEUE_LIMIT = 128;
 const BORING_INTERVAL_MS = 3_000;
+/** A reader that fell behind has this long to take what is left for it. */
+const LAST_MESSAGES_MS = 10_000;
 
 export const FELL_BEHIND = 'IPN bus consumer fell behind; closing watch';
 
@@ -55,11 +57,18 @@ export class Watcher {
   #boring: Notify | undefined;
   #lastBoringAt = Number.NEGATIVE_INFINITY;
   #cancelTimer: (() => void) | undefined;
+  readonly #overdue = new AbortController();
+  #cancelOverdue: (() => void) | undefined;
 
   constructor(mask: number, actor: WatchActor, clock: Clock) {
     this.mask = mask;
     this.actor = actor;
     this.#clock = clock;
+  }
+
+  /** Aborts some seconds after the reader fell behind, unless the watch was removed until then. */
+  get overdue(): AbortSignal {
+    return this.#overdue.signal;
   }
 
   /** The first message of a watch: not selected, because the mask's initial bits already chose its fields. */
@@ -90,6 +99,8 @@ export class Watcher {
   close(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
+    this.#cancelOverdue?.();
+    this.#cancelOverdue = undefined;
     this.#queue.close();
   }
 
@@ -134,6 +145,7 @@ export class Watcher {
     if (this.#queue.push(message)) return;
     this.#fellBehind = true;
     this.close();
+    this.#cancelOverdue = this.#clock.after(LAST_MESSAGES_MS, () => this.#overdue.abort());
   }
 }
 

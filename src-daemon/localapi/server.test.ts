@@ -444,6 +444,31 @@ test.each([
   await stream.ended;
 });
 
+test('a watcher that never reads is cut off some seconds after it fell behind', async () => {
+  const setup = await setUp();
+  const { bus } = setup.world.backend;
+  const socket = connect(setup.path);
+  const closed = once(socket, 'close');
+  socket.write('GET /localapi/v0/watch-ipn-bus?mask=0 HTTP/1.1\r\nHost: local-tailscaled.sock\r\n\r\n');
+  await once(socket, 'readable'); // the header has come; nothing is read
+  const fill = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i++) {
+      bus.send({ ErrMessage: 'x'.repeat(100_000) });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  await fill(100);
+  await setup.world.clock.advance(3_600_000);
+  expect(bus.size).toBe(2); // behind, but within what is kept
+  await fill(100);
+  await setup.world.clock.advance(9_000);
+  expect(bus.size).toBe(2);
+  await setup.world.clock.advance(2_000);
+  await until(() => bus.size === 1);
+  socket.resume();
+  await closed;
+});
+
 test('the end of the daemon ends every watch and removes the socket', async () => {
   const setup = await setUp();
   const stream = watch(setup, '0');

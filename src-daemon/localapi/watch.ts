@@ -5,27 +5,36 @@ import { stringifyJson } from '#shared/wire/json.ts';
 import type { Call } from './call.ts';
 import { sendText } from './reply.ts';
 
-/** Waits until the socket has taken what was written, or is gone. */
-function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
-  if (!response.writableNeedDrain || signal.aborted) return Promise.resolve();
+/** Waits for an event of the reply, or until the signal aborts. */
+function until(event: 'drain' | 'finish', response: ServerResponse, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {
     const done = (): void => {
-      response.off('drain', done);
+      response.off(event, done);
       signal.removeEventListener('abort', done);
       resolve();
     };
-    response.once('drain', done);
+    response.once(event, done);
     signal.addEventListener('abort', done, { once: true });
   });
 }
 
-export async function watchBus({ backend, actor, query, response, signal, version }: Call): Promise<void> {
+export async function watchBus({
+  backend,
+  actor,
+  query,
+  request,
+  response,
+  signal,
+  version,
+}: Call): Promise<void> {
   const mask = parseWatchMask(query.get('mask') ?? undefined);
   if (typeof mask === 'string') {
     sendText(response, mask, 400);
     return;
   }
   const watcher = backend.watch(mask, { uid: actor.uid });
+  const over = AbortSignal.any([signal, watcher.overdue]);
   const write = (message: Notify): void => {
     response.write(`${stringifyJson(encodeNotify({ Version: version, ...message }))}\n`);
   };
@@ -34,15 +43,18 @@ export async function watchBus({ backend, actor, query, response, signal, versio
     // With mask 0 nothing may come for hours, and the client waits for the header.
     response.flushHeaders();
     for (;;) {
-      const message = await watcher.next(signal);
+      const message = await watcher.next(over);
       if (message === undefined) break;
       write(message);
-      await drained(response, signal);
+      if (response.writableNeedDrain) await until('drain', response, over);
     }
     response.end();
+    if (!response.writableFinished) await until('finish', response, over);
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (!over.aborted) throw error;
   } finally {
     backend.bus.remove(watcher);
+    // Who doesn't read doesn't take an end either, and would keep what is queued for it in our memory.
+    if (watcher.overdue.aborted) request.socket.destroy();
   }
 }
