@@ -184,9 +184,27 @@ test('after a restart without the server the stored map keeps peers reachable', 
     wireguard: 'established',
     active: true,
   });
-  await second.clock.advance(2_100);
+  second.plane.events?.peerUp();
   await second.settle();
   expect(second.backend.state).toBe('Running');
+});
+
+test('a start without the server and without a live peer lets the daemon sleep', async () => {
+  const store = memoryStore();
+  const mapCache = new MemoryMapCache();
+  const first = await fakeWorld({ store, mapCache });
+  await up(first, 'key');
+  await first.join([fakeNode({ id: 2 })]);
+  const second = await fakeWorld({ store, mapCache, isUnwatched: true });
+  await second.backend.start();
+  await second.settle();
+  await second.clock.advance(600_000); // warnings that come late have come
+  expect(second.backend.state).toBe('Starting');
+  expect(second.clock.pending).toBe(0);
+  const watcher = second.backend.watch(Watch.EngineUpdates, { uid: 0 });
+  expect(second.clock.pending).toBe(1);
+  second.backend.bus.remove(watcher);
+  expect(second.clock.pending).toBe(0);
 });
 
 test('the cached map of another login is not used', async () => {

@@ -97,7 +97,6 @@ export class Backend implements AsyncDisposable {
       health: () => this.health,
       status: () => this.status(true),
       newSessionId: deps.newSessionId,
-      looked: () => this.#step(),
     });
     this.health = deps.health(() => this.bus.send({ Health: healthState(this.health.visible()) }));
     this.#wish = new PlaneWish(clock, () => this.#step());
@@ -126,6 +125,10 @@ export class Backend implements AsyncDisposable {
       endpoints: (endpoints) => this.#know.session?.client.setEndpoints(endpoints),
       network: (up) => this.#networkIs(up),
       linkChanged: () => this.#know.session?.client.retryNow(),
+      // Handshakes are renewed every two minutes with each peer; only a start waits for one.
+      peerUp: () => {
+        if (this.#know.state === 'Starting') this.#step();
+      },
       trouble: (what, error) => this.#reportTrouble(what, error),
     });
   }
@@ -462,7 +465,6 @@ export class Backend implements AsyncDisposable {
     }
     know.session?.client.setPaused(isPaused(know));
     this.#wish.watchExpiry(know.map);
-    this.#hub.sync();
   }
 
   #facts(): ReturnType<typeof factsOf> {

@@ -210,6 +210,8 @@ export interface WorldOptions {
   readonly store?: StateStore;
   readonly mapCache?: MemoryMapCache;
   readonly clock?: FakeClock;
+  /** Nobody watches, so nothing is `seen`. */
+  readonly isUnwatched?: boolean;
 }
 
 export async function fakeWorld(options: WorldOptions = {}): Promise<World> {
@@ -271,6 +273,7 @@ export async function fakeWorld(options: WorldOptions = {}): Promise<World> {
   });
   const seen: Notify[] = [];
   const watcher = backend.bus.add(0x7fff_ffff & ~(256 | 8_192 | 65_536), { uid: 0 });
+  if (options.isUnwatched === true) backend.bus.remove(watcher);
   const drain = (async (): Promise<void> => {
     for (;;) {
       const message = await watcher.next(new AbortController().signal);

@@ -44,6 +44,8 @@ export interface PlaneEvents {
   network(up: boolean): void;
   /** The network under us has changed (address, route, wake from sleep). */
   linkChanged(): void;
+  /** A handshake with some peer has just been completed. */
+  peerUp(): void;
   /** The device or a socket is gone for good; undefined when it works again. */
   trouble(what: 'tun-device' | 'no-udp4-bind' | 'router-failed', error: string | undefined): void;
 }

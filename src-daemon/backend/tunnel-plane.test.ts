@@ -136,6 +136,22 @@ test('the first packet finds its path and arrives', async () => {
   expect(a.plane.traffic()).toMatchObject([{ path: 'direct_ipv4' }]);
 });
 
+test('both sides hear when a tunnel comes up', async () => {
+  const { clock, a, b } = await pair();
+  const told: string[] = [];
+  for (const { plane, n } of [a, b])
+    plane.attach({
+      endpoints: () => undefined,
+      network: () => undefined,
+      linkChanged: () => undefined,
+      peerUp: () => told.push(`${n} ${plane.peer(n === 1 ? b.key : a.key)?.wireguard}`),
+      trouble: () => undefined,
+    });
+  a.send(echo(a, b, 1));
+  await clock.advance(500);
+  expect(told).toEqual(expect.arrayContaining(['1 established', '2 established']));
+});
+
 test('a TSMP ping goes up to us and not to the host', async () => {
   const { clock, a, b } = await pair();
   a.plane.send(b.key, encodeTsmpPing(a.ip, b.ip, new Uint8Array(8)));

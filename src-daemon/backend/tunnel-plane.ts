@@ -245,6 +245,7 @@ export class TunnelPlane implements DataPlane {
       random,
       log: log.child({ mod: 'wireguard' }),
       onRecord: (record) => this.#record(record),
+      onEstablished: () => this.#events?.peerUp(),
     });
     return this.#tunnel;
   }

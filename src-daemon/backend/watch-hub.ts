@@ -19,8 +19,6 @@ export interface WatchHubDeps {
   readonly health: () => Health;
   readonly status: () => Status;
   readonly newSessionId: () => string;
-  /** Called with each look at the peers while a start waits for the first live one. */
-  readonly looked: () => void;
 }
 
 const LOOK_MS = 2_000;
@@ -58,10 +56,10 @@ export class WatchHub {
     });
   }
 
-  /** Looks at the peers every two seconds while someone asks for it, or while a start waits for the first live one. */
+  /** Looks at the peers every two seconds while someone asks for it. */
   sync(): void {
     const asked = this.bus.wants(Watch.EngineUpdates | Watch.PeerWireGuardState);
-    if (this.#closed || !(asked || this.#deps.know.state === 'Starting')) {
+    if (this.#closed || !asked) {
       this.#cancelLook?.();
       this.#cancelLook = undefined;
       return;
@@ -80,11 +78,10 @@ export class WatchHub {
   }
 
   #look(): void {
-    const { plane, know, looked } = this.#deps;
+    const { plane, know } = this.#deps;
     if (this.bus.wants(Watch.EngineUpdates)) this.bus.send({ Engine: engineStatus(know.map, plane) });
     if (this.bus.wants(Watch.PeerWireGuardState) && know.map !== undefined)
       this.#announcePeerStates(know.map);
-    if (know.state === 'Starting') looked();
   }
 
   /** Only those that changed since the last look. */

@@ -31,6 +31,8 @@ export interface TunnelOptions {
   readonly log: Log;
   /** Every record that is not a matter of handshakes; also `peer-active`. Borrowed for the call. */
   readonly onRecord: (record: EngineRecord) => void;
+  /** Called when a handshake with this peer has just been completed, the first or a later one. */
+  readonly onEstablished?: ((peer: PeerId) => void) | undefined;
   /** What `onTimestamp` was told last in an earlier run with this private key. */
   readonly timestampFloorMs?: number | undefined;
   /** Told before a handshake leaves that names a later time (wall clock ms) than all before; to be kept over restarts. */
@@ -46,6 +48,7 @@ export class Tunnel implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #onRecord: (record: EngineRecord) => void;
+  readonly #onEstablished: ((peer: PeerId) => void) | undefined;
   readonly #onTimestamp: ((ceilingMs: number) => void) | undefined;
   #toldCeilingMs: number | undefined;
   #peers = new Map<PeerId, TunnelPeer>();
@@ -59,6 +62,7 @@ export class Tunnel implements AsyncDisposable {
     this.#clock = options.clock;
     this.#log = options.log;
     this.#onRecord = options.onRecord;
+    this.#onEstablished = options.onEstablished;
     this.#onTimestamp = options.onTimestamp;
     this.#core = new WireGuardCore(options);
     this.#engine.apply([{ op: 'set-identity', publicKey: this.#core.publicKey }]);
@@ -153,6 +157,7 @@ export class Tunnel implements AsyncDisposable {
         return;
       case 'key-confirmed':
         this.#carryOut(this.#core.confirmed(record.peer, this.#moment()));
+        this.#onEstablished?.(record.peer);
         return;
       case 'peer-active':
         this.#core.active(record.peer, this.#moment());
@@ -180,6 +185,8 @@ export class Tunnel implements AsyncDisposable {
           this.#log('debug', 'handshake.keys', { peer: effect.keypair.peer, role: effect.keypair.role });
           effect.keypair.sendKey.fill(0);
           effect.keypair.receiveKey.fill(0);
+          // The responder's keys count only when the first packet under them has come.
+          if (effect.keypair.role === 'initiator') this.#onEstablished?.(effect.keypair.peer);
           break;
         case 'pending-add':
         case 'pending-del':
