@@ -69,6 +69,24 @@ test('only profiles that have logged in are listed, and one machine at one serve
   expect(store.get(first.login.Key)).toBeUndefined();
 });
 
+test('a removal that could not be stored can be tried again', async () => {
+  const store = memoryStore();
+  let isFull = false;
+  const update: StateStore['update'] = async (changes) => {
+    if (isFull) throw new Error('no space left');
+    await store.update(changes);
+  };
+  const profiles = open({ ...store, get: (key) => store.get(key), update });
+  const saved = loggedIn(profiles.fresh(), 'n1', 'alice');
+  await profiles.save(saved);
+  isFull = true;
+  await expect(profiles.remove(saved.login.ID)).rejects.toThrow('no space left');
+  isFull = false;
+  await profiles.remove(saved.login.ID);
+  expect(store.get(saved.login.Key)).toBeUndefined();
+  expect(open(store).all()).toEqual([]);
+});
+
 test('removing the current profile leaves none current', async () => {
   const store = memoryStore();
   const profiles = open(store);

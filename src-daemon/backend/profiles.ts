@@ -169,7 +169,6 @@ export class Profiles {
     const login = this.#list[id];
     if (login === undefined) return;
     const { [id]: _, ...list } = this.#list;
-    this.#list = list;
     const current = this.#from.store.get(CURRENT);
     const isCurrent = current !== undefined && new TextDecoder().decode(current) === login.Key;
     await this.#from.store.update(
@@ -179,6 +178,8 @@ export class Profiles {
         ...(isCurrent ? [[CURRENT, undefined] as const] : []),
       ]),
     );
+    // Only now: a removal that fails must be there to be tried again.
+    this.#list = list;
   }
 
   #freeId(): string {
