@@ -64,6 +64,15 @@ test.each([
   expect(() => new MapMessageDecoder().decode(payload)).toThrow(want);
 });
 
+test('a large message in single bytes is read', () => {
+  const reader = new MapFrameReader();
+  const payload = new Uint8Array(300_000).fill(7);
+  const head = new Uint8Array(Uint32Array.of(payload.length).buffer);
+  const complete: Uint8Array[] = [];
+  for (const byte of [...head, ...payload]) complete.push(...reader.feed(Uint8Array.of(byte)));
+  expect(complete).toEqual([payload]);
+});
+
 test('a small frame that unpacks to far too much is refused', () => {
   const bomb = zstdCompressSync(Buffer.alloc(257 * 1_024 * 1_024));
   expect(bomb.length).toBeLessThan(100_000);

@@ -1,6 +1,6 @@
 /** Cuts the body of a map stream into messages and unpacks them (control-protocol.md §5.1). */
 import { zstdDecompressSync } from 'node:zlib';
-import { concat, equal } from '#shared/bytes/bytes.ts';
+import { equal } from '#shared/bytes/bytes.ts';
 import { RhumbError } from '#shared/errors.ts';
 import { parseJson } from '#shared/wire/json.ts';
 import { type MapResponse, mapResponse } from '#shared/wire/map.ts';
@@ -10,39 +10,52 @@ const MAX_FRAME_BYTES = 64 * 1_024 * 1_024;
 const MAX_MESSAGE_BYTES = 256 * 1_024 * 1_024;
 const LENGTH_BYTES = 4;
 
-/** `[length, 4 bytes little-endian][payload]`, repeated; DATA frame borders mean nothing. Memory follows what arrived. */
-export class MapFrameReader {
-  #parts: Uint8Array[] = [];
-  #have = 0;
-  #want: number | undefined;
+/** What stays allocated between messages; a whole map must not hold its memory all day. */
+const KEEP_BYTES = 64 * 1_024;
 
-  /** The payloads that are complete now; throws when a length is impossible. */
+/**
+ * `[length, 4 bytes little-endian][payload]`, repeated; DATA frame borders mean nothing. Memory is at most twice what
+ * arrived of one message, however small the pieces.
+ */
+export class MapFrameReader {
+  #buffer = new Uint8Array(0);
+  #have = 0;
+
+  /** Copies of the payloads that are complete now; throws when a length is impossible. */
   feed(chunk: Uint8Array): Uint8Array[] {
+    this.#append(chunk);
     const complete: Uint8Array[] = [];
-    if (chunk.length > 0) this.#parts.push(chunk);
-    this.#have += chunk.length;
-    while (true) {
-      if (this.#want === undefined) {
-        if (this.#have < LENGTH_BYTES) return complete;
-        const head = this.#take(LENGTH_BYTES);
-        this.#want = new DataView(head.buffer, head.byteOffset).getUint32(0, true);
-        if (this.#want === 0 || this.#want > MAX_FRAME_BYTES)
-          throw new RhumbError('protocol', `the control server sent a map message of ${this.#want} bytes`);
-      }
-      if (this.#have < this.#want) return complete;
-      complete.push(this.#take(this.#want));
-      this.#want = undefined;
+    const view = new DataView(this.#buffer.buffer);
+    let at = 0;
+    while (this.#have - at >= LENGTH_BYTES) {
+      const size = view.getUint32(at, true);
+      if (size === 0 || size > MAX_FRAME_BYTES)
+        throw new RhumbError('protocol', `the control server sent a map message of ${size} bytes`);
+      const from = at + LENGTH_BYTES;
+      if (this.#have - from < size) break;
+      complete.push(this.#buffer.slice(from, from + size));
+      at = from + size;
     }
+    if (at > 0) this.#drop(at);
+    return complete;
   }
 
-  /** Joins only when a payload is complete, so that each byte is copied once however many chunks it came in. */
-  #take(length: number): Uint8Array {
-    const first = this.#parts[0];
-    const all = this.#parts.length === 1 && first !== undefined ? first : concat(...this.#parts);
-    const rest = all.subarray(length);
-    this.#parts = rest.length > 0 ? [rest] : [];
+  #append(chunk: Uint8Array): void {
+    const needed = this.#have + chunk.length;
+    if (needed > this.#buffer.length) {
+      const grown = new Uint8Array(Math.max(needed, 2 * this.#buffer.length));
+      grown.set(this.#buffer.subarray(0, this.#have));
+      this.#buffer = grown;
+    }
+    this.#buffer.set(chunk, this.#have);
+    this.#have = needed;
+  }
+
+  #drop(count: number): void {
+    const rest = this.#buffer.subarray(count, this.#have);
     this.#have = rest.length;
-    return all.subarray(0, length);
+    if (rest.length <= KEEP_BYTES && this.#buffer.length > KEEP_BYTES) this.#buffer = rest.slice();
+    else this.#buffer.set(rest);
   }
 }
 
