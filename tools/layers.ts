@@ -16,10 +16,13 @@ const PURE = [
   'src-shared/wire',
   'src-shared/noise',
   'src-shared/disco',
+  'src-shared/derp',
+  'src-shared/stun',
   'src-shared/localapi',
   'src-shared',
 ];
 const SHARED = [...PURE, 'src-shared/crypto', 'src-shared/node', 'node'];
+const NET = ['src-shared/portmap', 'src-shared/netcheck'];
 const LEVEL1 = [...SHARED, 'src-daemon/ffi', 'src-daemon/store', 'src-daemon/metrics', 'src-daemon/health'];
 
 export const rules: Readonly<Record<string, Rule>> = {
@@ -32,6 +35,8 @@ export const rules: Readonly<Record<string, Rule>> = {
   'src-shared/wire': { may: ['src-shared', 'src-shared/bytes', 'src-shared/key', 'src-shared/ip', 'zod'] },
   'src-shared/noise': { may: ['src-shared', 'src-shared/bytes', 'src-shared/key', 'src-shared/ip'] },
   'src-shared/disco': { may: ['src-shared', 'src-shared/bytes', 'src-shared/key', 'src-shared/ip'] },
+  'src-shared/derp': { may: ['src-shared', 'src-shared/bytes', 'src-shared/key', 'src-shared/ip'] },
+  'src-shared/stun': { may: ['src-shared', 'src-shared/bytes', 'src-shared/ip'] },
   'src-shared/localapi': { may: ['src-shared', 'src-shared/wire', 'src-shared/key', 'src-shared/ip', 'zod'] },
   'src-shared/testing': { may: ['src-shared', 'src-shared/async'] },
   'src-shared/crypto': {
@@ -45,6 +50,9 @@ export const rules: Readonly<Record<string, Rule>> = {
     ],
   },
   'src-shared/node': { may: [...PURE, 'src-shared/crypto', 'node', 'pino'] },
+  // Used by the daemon for itself and by `rhumb netcheck` in its own process.
+  'src-shared/portmap': { may: [...PURE, 'src-shared/crypto', 'src-shared/node', 'node', 'fast-xml-parser'] },
+  'src-shared/netcheck': { may: [...PURE, 'src-shared/crypto', 'src-shared/node', 'node'] },
 
   'src-daemon/ffi': { may: [...SHARED, 'koffi'] },
   'src-daemon/store': { may: [...SHARED, 'zod'] },
@@ -55,6 +63,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   'src-daemon/disco': { may: LEVEL1 },
   'src-daemon/netmon': { may: LEVEL1 },
   'src-daemon/control': { may: [...LEVEL1, 'zod'] },
+  'src-daemon/derp': { may: LEVEL1 },
   'src-daemon/tun': { may: LEVEL1 },
   'src-daemon/router': { may: [...LEVEL1, 'zod'] },
 
@@ -62,6 +71,7 @@ export const rules: Readonly<Record<string, Rule>> = {
     may: [...LEVEL1, '@stablelib/chacha20poly1305', 'src-daemon/wireguard', 'src-daemon/tun'],
   },
   'src-daemon/magicsock': { may: [...LEVEL1, 'src-daemon/disco', 'src-daemon/netmon'] },
+  'src-daemon/underlay': { may: [...LEVEL1, ...NET, 'src-daemon/derp', 'src-daemon/netmon'] },
 
   'src-daemon/backend': {
     may: [
@@ -70,6 +80,7 @@ export const rules: Readonly<Record<string, Rule>> = {
       'src-daemon/control',
       'src-daemon/engine',
       'src-daemon/magicsock',
+      'src-daemon/underlay',
       'src-daemon/router',
       'src-daemon/netmon',
       'src-daemon/testing',
@@ -77,7 +88,15 @@ export const rules: Readonly<Record<string, Rule>> = {
   },
   'src-daemon/localapi': { may: [...LEVEL1, 'zod', 'src-daemon/backend'] },
   'src-daemon/testing': {
-    may: [...LEVEL1, 'vitest', 'fast-check', 'src-daemon/engine', 'src-daemon/wireguard', 'src-daemon/tun'],
+    may: [
+      ...LEVEL1,
+      'vitest',
+      'fast-check',
+      'src-daemon/engine',
+      'src-daemon/wireguard',
+      'src-daemon/tun',
+      'src-daemon/magicsock',
+    ],
   },
   'src-daemon': {
     may: [
@@ -91,10 +110,17 @@ export const rules: Readonly<Record<string, Rule>> = {
       'src-daemon/router',
       'src-daemon/engine',
       'src-daemon/magicsock',
+      'src-daemon/underlay',
+      'src-daemon/derp',
       'src-daemon/backend',
       'src-daemon/localapi',
     ],
   },
+
+  // The relay is a program of its own and a part of the coordination server: the one door between two programs.
+  'src-relay/core': { may: SHARED },
+  'src-relay/front': { may: [...SHARED, 'zod', 'ws', 'acme-client', 'src-relay/core'] },
+  'src-relay': { may: [...SHARED, 'commander', 'zod', 'src-relay/core', 'src-relay/front'] },
 
   'src-control/store': { may: [...SHARED, 'kysely', 'zod'] },
   'src-control/state': { may: [...SHARED, 'src-control/store'] },
@@ -116,10 +142,12 @@ export const rules: Readonly<Record<string, Rule>> = {
       'src-control/web',
     ],
   },
+  'src-control/relay': { may: [...SHARED, 'zod', 'src-control/store', 'src-control/state', 'src-relay/front'] },
   'src-control/server': {
     may: [
       ...SHARED,
       'zod',
+      'src-control/relay',
       'src-control/store',
       'src-control/state',
       'src-control/policy',
@@ -144,7 +172,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   'src-control': { may: [...SHARED, 'src-control/cli', 'src-control/server'] },
 
   'src-cli/print': { may: [...SHARED, 'qrcode'] },
-  'src-cli/commands': { may: [...SHARED, 'commander', 'zod', 'qrcode', 'src-cli/print'] },
+  'src-cli/commands': { may: [...SHARED, ...NET, 'commander', 'zod', 'qrcode', 'src-cli/print'] },
   'src-cli': { may: [...SHARED, 'commander', 'src-cli/commands', 'src-cli/print'] },
 };
 

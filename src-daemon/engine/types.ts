@@ -10,6 +10,9 @@ import type { SockAddr } from '#shared/ip/address.ts';
 /** Chosen by the caller, 1..2^20. */
 export type PeerId = number;
 
+/** 0 is the socket that everything uses; others are made by `socket-open`, numbers chosen by the caller. */
+export type SocketId = number;
+
 /** Valid only during the callback that handed it over; copy what you keep. */
 export type BorrowedBytes = Uint8Array;
 
@@ -74,6 +77,8 @@ export type PathMode = 'direct' | 'direct+relay' | 'relay' | 'none';
 export interface PeerPath {
   readonly mode: PathMode;
   readonly direct?: SockAddr | undefined;
+  /** The socket from which `direct` is reached; absent = 0. */
+  readonly via?: SocketId | undefined;
   readonly relayRegion?: number | undefined;
   /** Engine clock ms after which `direct` counts as `direct+relay`; undefined = no end. */
   readonly validUntilMs?: number | undefined;
@@ -118,14 +123,31 @@ export type EngineOp =
    * other destinations are dropped. Packets from the host to service addresses go to TypeScript instead of a peer.
    */
   | { readonly op: 'local-ips'; readonly own: readonly string[]; readonly service: readonly string[] }
-  | { readonly op: 'bind'; readonly port: number; readonly mark?: number | undefined };
+  | { readonly op: 'bind'; readonly port: number; readonly mark?: number | undefined }
+  /**
+   * One more socket of one family on a port of the system's choice, for NATs that give each destination its own port
+   * (nat-traversal.md §11.4). Opens in the background; a failure is a `path-error` without peer. At most 512.
+   */
+  | { readonly op: 'socket-open'; readonly socket: SocketId; readonly family: 4 | 6 }
+  /** Paths via it lose their direct address. Unknown numbers are ignored. */
+  | { readonly op: 'socket-close'; readonly socket: SocketId };
 
 /** Why the engine wants a handshake (data-plane.md §4.4, type 32). */
 export type HandshakeReason = 'no-key' | 'age-120' | 'age-165' | 'counter' | 'keepalive-without-key';
 
 export type EngineRecord =
-  | { readonly type: 'disco'; readonly from: SockAddr; readonly data: BorrowedBytes }
-  | { readonly type: 'stun'; readonly from: SockAddr; readonly data: BorrowedBytes }
+  | {
+      readonly type: 'disco';
+      readonly from: SockAddr;
+      readonly via?: SocketId | undefined;
+      readonly data: BorrowedBytes;
+    }
+  | {
+      readonly type: 'stun';
+      readonly from: SockAddr;
+      readonly via?: SocketId | undefined;
+      readonly data: BorrowedBytes;
+    }
   /** WireGuard types 1 to 3, after mac1 (and mac2 and the limiter when under load). `from` is undefined over a relay. */
   | {
       readonly type: 'handshake';
@@ -147,7 +169,12 @@ export type EngineRecord =
   | { readonly type: 'key-confirmed'; readonly peer: PeerId; readonly localIndex: number }
   | { readonly type: 'peer-active'; readonly peer: PeerId }
   /** Authenticated packet from an address that is not the peer's path; for WireGuard-only peers the path has moved. */
-  | { readonly type: 'new-address'; readonly peer: PeerId; readonly from: SockAddr }
+  | {
+      readonly type: 'new-address';
+      readonly peer: PeerId;
+      readonly from: SockAddr;
+      readonly via?: SocketId | undefined;
+    }
   | { readonly type: 'need-path'; readonly peer: PeerId }
   | { readonly type: 'path-error'; readonly peer: PeerId | undefined; readonly code: string }
   | { readonly type: 'device'; readonly what: 'tun-gone' | 'socket-dead'; readonly detail: string }
@@ -155,7 +182,12 @@ export type EngineRecord =
 
 export type InjectPacket =
   /** Raw datagram from our own port: disco, STUN, handshake messages. */
-  | { readonly kind: 'udp'; readonly to: SockAddr; readonly data: Uint8Array }
+  | {
+      readonly kind: 'udp';
+      readonly to: SockAddr;
+      readonly via?: SocketId | undefined;
+      readonly data: Uint8Array;
+    }
   /**
    * A handshake message to wherever the peer's path leads, and to the address whose message it answers. Without any
    * path the newest one waits for `path-set`. Counts as an authentic packet sent in the activity words.
