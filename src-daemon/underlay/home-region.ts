@@ -1,0 +1,48 @@
+/** Which relay region becomes our home after a network check (nat-traversal.md §1.12, "home choice rules"). Pure. */
+import type { DerpMap } from '#shared/wire/map.ts';
+
+export interface HomeFacts {
+  readonly map: DerpMap | undefined;
+  /** 0 = none yet. */
+  readonly current: number;
+  /** Preferred region of the last check; 0 = it found none. */
+  readonly preferred: number;
+  /** Peers learn of a new home only from the server: without it a move would make us unreachable by relay. */
+  readonly isControlUp: boolean;
+  /** In [0, 1), the same for the life of the process: machines that can't measure spread over the regions. */
+  readonly seed: number;
+  /** Homes of our peers: where no check succeeds, the region that most of them use is the likeliest to work. */
+  readonly peerHomes: readonly number[];
+}
+
+/** 0 = no region at all. */
+export function nextHome(facts: HomeFacts): number {
+  const { map, current, preferred, isControlUp } = facts;
+  const regions = homeRegions(map);
+  const isKnown = (region: number): boolean => regions.includes(region);
+  // A home that left the map is no home, whatever the server's state: staying would leave us without any relay.
+  const kept = isKnown(current) ? current : 0;
+  if (kept !== 0 && !isControlUp) return kept;
+  if (isKnown(preferred)) return preferred;
+  return kept !== 0 ? kept : guess(regions, facts);
+}
+
+/** Regions that may be a home, in numeric order. */
+export function homeRegions(map: DerpMap | undefined): number[] {
+  return Object.values(map?.Regions ?? {})
+    .filter((region) => region !== null)
+    .filter(({ NoMeasureNoHome, Nodes }) => NoMeasureNoHome !== true && hasRelay(Nodes ?? []))
+    .map(({ RegionID }) => RegionID)
+    .sort((a, b) => a - b);
+}
+
+const hasRelay = (nodes: readonly { readonly STUNOnly?: boolean | undefined }[]): boolean =>
+  nodes.some(({ STUNOnly }) => STUNOnly !== true);
+
+function guess(regions: readonly number[], { peerHomes, seed }: HomeFacts): number {
+  const votes = new Map<number, number>();
+  for (const home of peerHomes)
+    if (regions.includes(home)) votes.set(home, (votes.get(home) ?? 0) + 1);
+  const [best] = [...votes].sort(([a, aVotes], [b, bVotes]) => bVotes - aVotes || a - b);
+  return best?.[0] ?? regions[Math.floor(seed * regions.length)] ?? 0;
+}
