@@ -218,8 +218,9 @@ function hostinfoMaker(
 ): Parameters<typeof Backend.open>[0]['hostinfo'] {
   // Servers want one; nothing of ours is logged anywhere under it.
   const logId = randomBytes(32).toString('hex');
-  return (prefs) =>
-    hostinfoOf({ version: longVersion(), logId, facts, prefs, userspace: options.tun === undefined });
+  const userspace = options.tun === undefined;
+  return (prefs, netInfo) =>
+    hostinfoOf({ version: longVersion(), logId, facts, prefs, userspace, netInfo });
 }
 
 /** Node keeps the descriptor of a socket in a field without a type. */

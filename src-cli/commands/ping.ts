@@ -76,13 +76,27 @@ async function pingUntilDone(context: Context, ip: string, flags: FlagValues): P
       if (kind !== 'disco' || (result.Endpoint !== '' && flags.bool('until-direct'))) return;
       await context.clock.sleep(PAUSE_MS, context.signal);
     }
-    if (isLast) return finish(pongs, flags);
+    if (isLast) return await finish(context, ip, pongs, flags);
   }
 }
 
-function finish(pongs: number, flags: FlagValues): void {
+async function finish(context: Context, ip: string, pongs: number, flags: FlagValues): Promise<void> {
   if (pongs === 0) throw new RhumbError('timeout', 'no reply');
-  if (flags.bool('until-direct')) throw new RhumbError('timeout', 'direct connection not established');
+  if (flags.bool('until-direct'))
+    throw new RhumbError(
+      'timeout',
+      `direct connection not established${await whyRelayed(context, ip, flags.number('timeout'))}`,
+    );
+}
+
+/** In the daemon's words; empty where it is one that doesn't tell. */
+async function whyRelayed(context: Context, ip: string, timeoutMs: number): Promise<string> {
+  const status = await withTimeout(context, timeoutMs, (signal) =>
+    context.api.status({ peers: true }, signal),
+  );
+  const peer = Object.values(status?.Peer ?? {}).find(({ TailscaleIPs }) => TailscaleIPs?.includes(ip));
+  const why = peer?.RhumbPath?.Why ?? '';
+  return why === '' ? '' : `: ${why}`;
 }
 
 /** Prints a result; true when it ends the command. */

@@ -175,6 +175,22 @@ describe('status rows', () => {
     expect(activity({ ...peer, ...known }, NOW)).toBe(want);
   });
 
+  test('a path has an age, and a relayed one a reason', () => {
+    const path = {
+      Kind: 'relay',
+      Addr: '',
+      Relay: 'fra',
+      Since: NOW - 61_900,
+      LatencySeconds: 0.01,
+      Why: 'x',
+    };
+    const peer = { ...NO_PEER, Active: true, Online: true, Relay: 'fra', TxBytes: 1 };
+    const told = (more: object): string => activity({ ...peer, RhumbPath: { ...path, ...more } }, NOW);
+    expect(told({})).toBe('active; relay "fra", tx 1 rx 0, for 1m1s: x');
+    expect(told({ Why: '' })).toBe('active; relay "fra", tx 1 rx 0, for 1m1s');
+    expect(told({ Since: undefined, Why: '' })).toBe('active; relay "fra", tx 1 rx 0');
+  });
+
   test('peers are in order of name, host name, address, key', () => {
     const named = (DNSName: string, HostName: string, ip: string): PeerStatus => ({
       ...NO_PEER,

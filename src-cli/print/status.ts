@@ -2,6 +2,7 @@
 import { compare } from '#shared/bytes/bytes.ts';
 import { parseIp, to16 } from '#shared/ip/address.ts';
 import type { PeerStatus, Status } from '#shared/localapi/status.ts';
+import { formatDuration } from './duration.ts';
 import { displayName, lastSeen, ownerLogin } from './names.ts';
 import { elastic } from './table.ts';
 
@@ -99,7 +100,7 @@ const isSome = (count: number | bigint): boolean => String(count) !== '0';
 export function activity(peer: PeerStatus, now: number): string {
   const hasTraffic = isSome(peer.TxBytes) || isSome(peer.RxBytes);
   const traffic = hasTraffic ? `, tx ${peer.TxBytes} rx ${peer.RxBytes}` : '';
-  return `${peer.Active ? active(peer, now) : inactive(peer, hasTraffic, now)}${traffic}`;
+  return `${peer.Active ? active(peer, now) : inactive(peer, hasTraffic, now)}${traffic}${pathStory(peer, now)}`;
 }
 
 const offline = (peer: PeerStatus, now: number): string =>
@@ -114,6 +115,16 @@ function via(peer: PeerStatus): string {
   if (peer.CurAddr !== '') return `direct ${peer.CurAddr}`;
   if (peer.PeerRelay !== '') return `peer-relay ${peer.PeerRelay}`;
   return peer.Relay === '' ? '' : `relay ${JSON.stringify(peer.Relay)}`;
+}
+
+/** The age of the path and why it is no direct one; only rhumbd tells. */
+function pathStory({ RhumbPath: path }: PeerStatus, now: number): string {
+  if (path === undefined) return '';
+  const age =
+    path.Since === undefined
+      ? ''
+      : `, for ${formatDuration(Math.max(0, Math.floor((now - path.Since) / 1_000)) * 1_000)}`;
+  return `${age}${path.Why === '' ? '' : `: ${path.Why}`}`;
 }
 
 function inactive(peer: PeerStatus, hasTraffic: boolean, now: number): string {

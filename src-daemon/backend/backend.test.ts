@@ -6,9 +6,11 @@ import { nodeKeyFrom } from '#shared/key/key.ts';
 import { Watch } from '#shared/localapi/notify.ts';
 import { newPrefs } from '#shared/localapi/prefs.ts';
 import { State } from '#shared/localapi/status.ts';
+import type { NetInfo } from '#shared/wire/hostinfo.ts';
+import type { NetworkMap } from '../control/types.ts';
 import { memoryStore } from '../store/state-store.ts';
 import { FELL_BEHIND } from './bus.ts';
-import { FULL, fakeMap, fakeNode, fakeWorld, MemoryMapCache, type World } from './fake-world.ts';
+import { direct, FULL, fakeMap, fakeNode, fakeWorld, MemoryMapCache, type World } from './fake-world.ts';
 
 const HOUR = 3_600_000;
 const CONTROL_URL = 'http://control.example:8080';
@@ -180,7 +182,7 @@ test('after a restart without the server the stored map keeps peers reachable', 
     lastWriteMs: 1,
     rxBytes: 1,
     txBytes: 1,
-    direct: '192.0.2.3:41641',
+    path: direct('192.0.2.3:41641'),
     wireguard: 'established',
     active: true,
   });
@@ -501,4 +503,74 @@ test('another login server leaves no map of the network before, not even for the
   });
   await world.settle();
   expect(world.mapCache.content).toBeUndefined();
+});
+
+test('what the network check found goes to the server, and again when a session begins', async () => {
+  const world = await fakeWorld();
+  await world.backend.start();
+  await up(world, 'key');
+  await world.join();
+  const before = world.control().hostinfo?.NetInfo;
+  expect(before?.PreferredDERP).toBeUndefined();
+  const info = { ...world.control().setup.hostinfo.NetInfo, PreferredDERP: 4 } as NetInfo;
+  world.plane.events?.netInfo(info);
+  expect(world.control().hostinfo?.NetInfo?.PreferredDERP).toBe(4);
+  await world.backend.newProfile();
+  await up(world, 'key');
+  expect(world.control().setup.hostinfo.NetInfo?.PreferredDERP).toBe(4);
+});
+
+test('the status tells how packets reach an active peer and why not directly', async () => {
+  const world = await fakeWorld();
+  await world.backend.start();
+  await up(world, 'key');
+  const peer = fakeNode({ id: 2, name: 'there', more: { HomeDERP: 7 } });
+  await world.join([peer], {
+    derpMap: { Regions: { '7': { RegionID: 7, RegionCode: 'fra', RegionName: 'Frankfurt', Nodes: [] } } },
+  } as Partial<NetworkMap>);
+  if (peer.Key === undefined) throw new Error('the peer has a key');
+  const path = {
+    kind: 'relay',
+    addr: undefined,
+    region: 7,
+    sinceMs: 5,
+    latencyMs: 20,
+    why: 'because',
+  } as const;
+  const live = {
+    lastHandshakeMs: 1,
+    lastWriteMs: 1,
+    rxBytes: 1,
+    txBytes: 1,
+    wireguard: 'established',
+  } as const;
+  world.plane.live.set(peer.Key, { ...live, path, active: true });
+  const told = world.backend.status(true).Peer?.[peer.Key];
+  expect(told).toMatchObject({ CurAddr: '', Relay: 'fra' });
+  expect(told?.RhumbPath).toEqual({
+    Kind: 'relay',
+    Addr: '',
+    Relay: 'fra',
+    Since: 5,
+    LatencySeconds: 0.02,
+    Why: 'because',
+  });
+  world.plane.live.set(peer.Key, { ...live, path, active: false });
+  expect(world.backend.status(true).Peer?.[peer.Key]?.RhumbPath).toBeUndefined();
+});
+
+test('a relay connection is as good a sign of life as the server', async () => {
+  const store = memoryStore();
+  const mapCache = new MemoryMapCache();
+  const first = await fakeWorld({ store, mapCache });
+  await first.backend.start();
+  await up(first, 'key');
+  await first.join([fakeNode({ id: 2 })]);
+  const second = await fakeWorld({ store, mapCache });
+  await second.backend.start();
+  await second.settle();
+  expect(second.backend.state).toBe('Starting');
+  second.plane.events?.relays({ home: 7, connected: [7], failing: [] });
+  await second.settle();
+  expect(second.backend.state).toBe('Running');
 });

@@ -13,7 +13,7 @@ import {
 import { State, type StateName, type Status } from '#shared/localapi/status.ts';
 import { type LoginProfile, NO_PROFILE } from '#shared/localapi/user.ts';
 import type { Log } from '#shared/log/log.ts';
-import type { Hostinfo } from '#shared/wire/hostinfo.ts';
+import type { Hostinfo, NetInfo } from '#shared/wire/hostinfo.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
 import type { ControlClient, ControlEvents, MapChange, NetworkMap } from '../control/types.ts';
 import type { Health } from '../health/health.ts';
@@ -51,7 +51,7 @@ export interface BackendDeps {
   };
   readonly plane: DataPlane;
   readonly openControl: (setup: ControlSetup, events: ControlEvents) => ControlClient;
-  readonly hostinfo: (prefs: Prefs) => Hostinfo;
+  readonly hostinfo: (prefs: Prefs, netInfo: NetInfo | undefined) => Hostinfo;
   readonly os: { readonly name: string; readonly hostname: string };
   /** `changed` is to be called with every change of what is visible. */
   readonly health: (changed: () => void) => Health;
@@ -124,6 +124,11 @@ export class Backend implements AsyncDisposable {
     plane.attach({
       endpoints: (endpoints) => this.#know.session?.client.setEndpoints(endpoints),
       network: (up) => this.#networkIs(up),
+      netInfo: (info) => this.#netInfoIs(info),
+      relays: (relays) => {
+        this.#know.relays = relays;
+        this.#step();
+      },
       linkChanged: () => this.#know.session?.client.retryNow(),
       // Handshakes are renewed every two minutes with each peer; only a start waits for one.
       peerUp: () => {
@@ -172,6 +177,7 @@ export class Backend implements AsyncDisposable {
           .filter(({ code }) => code !== 'warming-up')
           .map(({ text }) => text),
         nowMs: clock.now(),
+        home: this.#know.relays.home,
         peerOf: (key) => plane.peer(key),
       },
       withPeers,
@@ -379,7 +385,7 @@ export class Backend implements AsyncDisposable {
       throw error;
     }
     const { session, profile } = this.#know;
-    session?.client.setHostinfo(this.#deps.hostinfo(wanted));
+    session?.client.setHostinfo(this.#deps.hostinfo(wanted, this.#know.netInfo));
     if (before.WantRunning || !wanted.WantRunning) return;
     this.#warmUp();
     if (profile.persist.nodeKey !== undefined && !wanted.LoggedOut) this.#login.ensure();
@@ -464,6 +470,7 @@ export class Backend implements AsyncDisposable {
       this.#entered(before);
     }
     know.session?.client.setPaused(isPaused(know));
+    this.#deps.plane.setControlUp(know.session?.up === true);
     this.#wish.watchExpiry(know.map);
   }
 
@@ -505,6 +512,12 @@ export class Backend implements AsyncDisposable {
     this.#know.networkUp = up;
     this.#step();
     if (up) this.#know.session?.client.retryNow();
+  }
+
+  #netInfoIs(info: NetInfo): void {
+    const know = this.#know;
+    know.netInfo = info;
+    know.session?.client.setHostinfo(this.#deps.hostinfo(know.profile.prefs, info));
   }
 
   #reportTrouble(what: Parameters<Health['report']>[0], error: string | undefined): void {

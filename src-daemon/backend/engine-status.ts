@@ -5,7 +5,10 @@ import type { DataPlane } from './plane.ts';
 
 type PeerFacts = Pick<DataPlane, 'peer'>;
 
-export function engineStatus(map: NetworkMap | undefined, plane: PeerFacts): EngineStatus {
+export function engineStatus(
+  map: NetworkMap | undefined,
+  plane: PeerFacts & Pick<DataPlane, 'relays'>,
+): EngineStatus {
   const live: Record<string, NonNullable<EngineStatus['LivePeers']>[string]> = {};
   let received = 0;
   let sent = 0;
@@ -22,7 +25,13 @@ export function engineStatus(map: NetworkMap | undefined, plane: PeerFacts): Eng
       LastHandshake: peer.lastHandshakeMs > 0 ? peer.lastHandshakeMs : undefined,
     };
   }
-  return { RBytes: received, WBytes: sent, NumLive: Object.keys(live).length, LiveDERPs: 0, LivePeers: live };
+  return {
+    RBytes: received,
+    WBytes: sent,
+    NumLive: Object.keys(live).length,
+    LiveDERPs: plane.relays().connected.length,
+    LivePeers: live,
+  };
 }
 
 export function peerStates(map: NetworkMap, plane: PeerFacts, nowMs: number): Record<string, PeerState> {

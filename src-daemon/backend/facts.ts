@@ -31,7 +31,10 @@ export function factsOf(know: Knowledge, around: Surroundings): Facts {
             keyExpired: isKeyRefused(know) || isExpired(map.self, around.nowMs, map.clockSkewMs),
             machineAuthorized: map.self.MachineAuthorized === true,
           },
-    live: know.state === 'Starting' && around.planeApplied && (session?.up === true || around.hasLivePeer()),
+    live:
+      know.state === 'Starting' &&
+      around.planeApplied &&
+      (session?.up === true || know.relays.connected.length > 0 || around.hasLivePeer()),
   };
 }
 

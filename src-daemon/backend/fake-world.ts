@@ -5,6 +5,7 @@ import { discoKeyFrom, machineKeyFrom, type NodeKey, nodeKeyFrom, type PrivateKe
 import type { Notify } from '#shared/localapi/notify.ts';
 import { silent } from '#shared/log/log.ts';
 import { FakeClock, settle } from '#shared/testing/fake-clock.ts';
+import type { Hostinfo } from '#shared/wire/hostinfo.ts';
 import { type Node, node } from '#shared/wire/node.ts';
 import type {
   ControlClient,
@@ -21,7 +22,7 @@ import { Backend } from './backend.ts';
 import { hostinfoOf } from './hostinfo.ts';
 import { newLockPrivate } from './lock-key.ts';
 import type { ControlSetup } from './login.ts';
-import type { DataPlane, PlaneConfig, PlaneEvents, PlanePeerStatus } from './plane.ts';
+import type { DataPlane, PlaneConfig, PlaneEvents, PlanePeerStatus, RelayStatus } from './plane.ts';
 import { Profiles } from './profiles.ts';
 
 export class FakeControl implements ControlClient {
@@ -45,7 +46,10 @@ export class FakeControl implements ControlClient {
     this.logouts++;
     if (this.logoutError !== undefined) throw new RhumbError('unavailable', this.logoutError);
   }
-  setHostinfo(): void {}
+  hostinfo: Hostinfo | undefined;
+  setHostinfo(hostinfo: Hostinfo): void {
+    this.hostinfo = hostinfo;
+  }
   setEndpoints(endpoints: readonly ControlEndpoint[]): void {
     this.endpoints = endpoints;
   }
@@ -96,6 +100,13 @@ export class FakePlane implements DataPlane {
     readonly latencyMs: number;
   }> {
     return { endpoint: { ip: '192.0.2.7', port: 41_641 }, latencyMs: 12 };
+  }
+  controlUp = false;
+  setControlUp(isUp: boolean): void {
+    this.controlUp = isUp;
+  }
+  relays(): RelayStatus {
+    return { home: 0, connected: [], failing: [] };
   }
   stats(): Readonly<Record<string, bigint>> {
     return {};
@@ -248,8 +259,9 @@ export async function fakeWorld(options: WorldOptions = {}): Promise<World> {
       controls.push(control);
       return control;
     },
-    hostinfo: (prefs) =>
+    hostinfo: (prefs, netInfo) =>
       hostinfoOf({
+        netInfo,
         version: '1.2.3',
         logId: '0'.repeat(64),
         prefs,
@@ -310,3 +322,13 @@ export async function fakeWorld(options: WorldOptions = {}): Promise<World> {
   };
   return { backend, plane, clock, store, mapCache, controls, seen, control, settle: settleAll, join };
 }
+
+/** A direct path for a live peer. */
+export const direct = (addr: string): PlanePeerStatus['path'] => ({
+  kind: 'direct',
+  addr,
+  region: undefined,
+  sinceMs: 1,
+  latencyMs: 1,
+  why: undefined,
+});

@@ -1,6 +1,6 @@
 /** What this machine tells about itself (control-protocol.md §4.3): facts of the system and the user's preferences. */
 import type { Prefs } from '#shared/localapi/prefs.ts';
-import type { Hostinfo } from '#shared/wire/hostinfo.ts';
+import type { Hostinfo, NetInfo } from '#shared/wire/hostinfo.ts';
 import type { OsFacts } from './os-facts.ts';
 
 export interface HostinfoInput {
@@ -10,9 +10,11 @@ export interface HostinfoInput {
   readonly facts: OsFacts;
   readonly prefs: Prefs;
   readonly userspace: boolean;
+  /** Of the last network check; undefined before the first. */
+  readonly netInfo: NetInfo | undefined;
 }
 
-export function hostinfoOf({ version, logId, facts, prefs, userspace }: HostinfoInput): Hostinfo {
+export function hostinfoOf({ version, logId, facts, prefs, userspace, netInfo }: HostinfoInput): Hostinfo {
   const tags = prefs.AdvertiseTags ?? [];
   return {
     IPNVersion: version,
@@ -33,7 +35,7 @@ export function hostinfoOf({ version, logId, facts, prefs, userspace }: Hostinfo
     RoutableIPs: undefined,
     RequestTags: tags.length > 0 ? [...tags] : undefined,
     Services: undefined,
-    NetInfo: {
+    NetInfo: netInfo ?? {
       MappingVariesByDestIP: undefined,
       WorkingIPv6: undefined,
       OSHasIPv6: facts.hasIpv6,

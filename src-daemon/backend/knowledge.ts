@@ -3,7 +3,9 @@ import { publicOf } from '#shared/crypto/x25519.ts';
 import { type NodeKey, nodeKeyFrom } from '#shared/key/key.ts';
 import { DEFAULT_CONTROL_URL } from '#shared/localapi/prefs.ts';
 import type { StateName } from '#shared/localapi/status.ts';
+import type { NetInfo } from '#shared/wire/hostinfo.ts';
 import type { NetworkMap } from '../control/types.ts';
+import type { RelayStatus } from './plane.ts';
 import type { Profile } from './profiles.ts';
 import type { Session } from './session.ts';
 
@@ -18,6 +20,8 @@ export interface Knowledge {
   blocked: boolean;
   storeHealthy: boolean;
   networkUp: boolean;
+  netInfo: NetInfo | undefined;
+  relays: RelayStatus;
 }
 
 export const firstKnowledge = (profile: Profile): Knowledge => ({
@@ -29,6 +33,8 @@ export const firstKnowledge = (profile: Profile): Knowledge => ({
   blocked: false,
   storeHealthy: true,
   networkUp: true,
+  netInfo: undefined,
+  relays: { home: 0, connected: [], failing: [] },
 });
 
 export const serverUrlOf = ({ profile }: Knowledge): string =>

@@ -61,7 +61,10 @@ export class Pinger {
       return { ...base, Err: `the key of ${baseName(node)} has expired: its owner must log in again` };
     const own = nodeIps(map.self).find((mine) => mine.includes(':') === ip.includes(':'));
     if (node.Key === undefined || own === undefined) return { ...base, Err: 'unknown peer' };
-    return { ...base, ...(await this.#run({ own, ip, node, key: node.Key, kind: target.kind }, signal)) };
+    const regionCode = (region: number): string =>
+      map.derpMap?.Regions?.[String(region)]?.RegionCode ?? String(region);
+    const resolved = { own, ip, node, key: node.Key, kind: target.kind, regionCode };
+    return { ...base, ...(await this.#run(resolved, signal)) };
   }
 
   async #run(to: Resolved, signal: AbortSignal): Promise<Partial<PingResult>> {
@@ -69,7 +72,9 @@ export class Pinger {
     switch (to.kind) {
       case 'disco': {
         const pong = await this.#plane.discoPing(to.key, signal);
-        return { ...named, LatencySeconds: pong.latencyMs / 1_000, Endpoint: formatSockAddr(pong.endpoint) };
+        const took = { ...named, LatencySeconds: pong.latencyMs / 1_000 };
+        if (pong.endpoint !== undefined) return { ...took, Endpoint: formatSockAddr(pong.endpoint) };
+        return { ...took, DERPRegionID: pong.region, DERPRegionCode: to.regionCode(pong.region) };
       }
       case 'ICMP': {
         const [ident, sequence] = [randomInt(1, 65_536), randomInt(0, 65_536)];
@@ -148,6 +153,7 @@ interface Resolved {
   readonly node: Node;
   readonly key: NodeKey;
   readonly kind: PingKind;
+  regionCode(region: number): string;
 }
 
 /** The first label of the DNS name, else the host name. */

@@ -28,7 +28,8 @@ export function planeConfig({ map, privateKey, nowMs }: PlaneInput): PlaneConfig
     seen.add(node.Key);
     peers.push(planePeer(node, taken));
   }
-  return { privateKey, addresses: own, peers, routes: peers.flatMap((peer) => peer.allowedIps).sort() };
+  const routes = peers.flatMap((peer) => peer.allowedIps).sort();
+  return { privateKey, addresses: own, peers, routes, derpMap: map.derpMap };
 }
 
 /** A peer without a disco key and without a home relay can't be reached by any means of ours (control-protocol.md §8). */

@@ -11,6 +11,7 @@ const config = (name: string): PlaneConfig => ({
   addresses: [name],
   peers: [],
   routes: [],
+  derpMap: undefined,
 });
 
 function setUp() {

@@ -1,6 +1,8 @@
 /** The data plane as the backend sees it: one wanted configuration in, facts about peers out. */
 import type { SockAddr } from '#shared/ip/address.ts';
 import type { DiscoKey, NodeKey, PrivateKey } from '#shared/key/key.ts';
+import type { NetInfo } from '#shared/wire/hostinfo.ts';
+import type { DerpMap } from '#shared/wire/map.ts';
 import type { ControlEndpoint } from '../control/types.ts';
 
 export interface PlanePeer {
@@ -22,6 +24,30 @@ export interface PlaneConfig {
   readonly peers: readonly PlanePeer[];
   /** What the kernel sends into the tunnel. */
   readonly routes: readonly string[];
+  readonly derpMap: DerpMap | undefined;
+}
+
+/** How packets reach a peer now. */
+export interface PlanePath {
+  readonly kind: 'none' | 'direct' | 'relay';
+  /** `ip:port` of a direct path. */
+  readonly addr: string | undefined;
+  /** Region of a relayed path. */
+  readonly region: number | undefined;
+  /** Wall clock ms; 0 = there never was another. */
+  readonly sinceMs: number;
+  readonly latencyMs: number | undefined;
+  /** Why there is no direct path, in words. */
+  readonly why: string | undefined;
+}
+
+/** What the relays are to us, for status and warnings. */
+export interface RelayStatus {
+  /** 0 = none. */
+  readonly home: number;
+  readonly connected: readonly number[];
+  /** Regions that we should be connected to and are not, with the reason. */
+  readonly failing: readonly { readonly region: number; readonly error: string }[];
 }
 
 /** Times are wall clock ms; 0 = never. */
@@ -30,8 +56,7 @@ export interface PlanePeerStatus {
   readonly lastWriteMs: number;
   readonly rxBytes: number;
   readonly txBytes: number;
-  /** `ip:port` of the direct path in use. */
-  readonly direct: string | undefined;
+  readonly path: PlanePath;
   readonly wireguard: 'none' | 'handshake' | 'established' | 'expired';
   /** Sent or received in the last two minutes. */
   readonly active: boolean;
@@ -42,6 +67,10 @@ export interface PlaneEvents {
   endpoints(endpoints: readonly ControlEndpoint[]): void;
   /** Whether a network interface besides loopback and the tunnel is up. */
   network(up: boolean): void;
+  /** What we know of the network under us, for the server. */
+  netInfo(info: NetInfo): void;
+  /** The home or the state of a relay connection changed. */
+  relays(status: RelayStatus): void;
   /** The network under us has changed (address, route, wake from sleep). */
   linkChanged(): void;
   /** A handshake with some peer has just been completed. */
@@ -49,6 +78,11 @@ export interface PlaneEvents {
   /** The device or a socket is gone for good; undefined when it works again. */
   trouble(what: 'tun-device' | 'no-udp4-bind' | 'router-failed', error: string | undefined): void;
 }
+
+export type DiscoPong = { readonly latencyMs: number } & (
+  | { readonly endpoint: SockAddr; readonly region?: undefined }
+  | { readonly endpoint?: undefined; readonly region: number }
+);
 
 export interface DataPlane extends AsyncDisposable {
   readonly discoKey: DiscoKey;
@@ -64,10 +98,11 @@ export interface DataPlane extends AsyncDisposable {
   send(key: NodeKey, packet: Uint8Array): void;
   /** Replies to our own pings: TSMP, and ICMP echo replies with our ident. */
   onInner(handle: (from: NodeKey, packet: Uint8Array) => void): void;
-  discoPing(
-    key: NodeKey,
-    signal: AbortSignal,
-  ): Promise<{ readonly endpoint: SockAddr; readonly latencyMs: number }>;
+  /** Answers with the address or the relay region through which the answer came. */
+  discoPing(key: NodeKey, signal: AbortSignal): Promise<DiscoPong>;
+  /** Peers learn of a new home relay only while the server can be told. */
+  setControlUp(isUp: boolean): void;
+  relays(): RelayStatus;
   /** Counters of the engine by name. */
   stats(): Readonly<Record<string, bigint>>;
   /** What was announced last. */

@@ -31,6 +31,8 @@ export interface StatusInput {
   readonly endpoints: readonly string[];
   readonly health: readonly string[];
   readonly nowMs: number;
+  /** Region of our home relay; 0 = none. */
+  readonly home: number;
   readonly peerOf: (key: NodeKey) => PlanePeerStatus | undefined;
 }
 
@@ -84,6 +86,7 @@ function selfStatus(input: StatusInput, map: NetworkMap): PeerStatus {
     HostName: map.self.Hostinfo?.Hostname ?? input.hostname,
     OS: input.os,
     Addrs: nonEmpty(input.endpoints),
+    Relay: regionCode(map, input.home),
     Online: input.online,
     LastSeen: undefined,
     InNetworkMap: true,
@@ -105,7 +108,8 @@ function peerStatus(node: Node, map: NetworkMap, input: StatusInput): PeerStatus
   if (live === undefined) return { ...base, TaildropTarget: TaildropTarget.NoPeerAPI };
   return {
     ...base,
-    CurAddr: live.active ? (live.direct ?? '') : '',
+    CurAddr: live.active ? (live.path.addr ?? '') : '',
+    RhumbPath: pathStatus(live, map),
     RxBytes: live.rxBytes,
     TxBytes: live.txBytes,
     LastWrite: sometime(live.lastWriteMs),
@@ -114,6 +118,21 @@ function peerStatus(node: Node, map: NetworkMap, input: StatusInput): PeerStatus
     TaildropTarget: TaildropTarget.NoPeerAPI,
     InMagicSock: true,
     InEngine: live.wireguard !== 'none',
+  };
+}
+
+const regionCode = (map: NetworkMap, region: number | undefined): string =>
+  map.derpMap?.Regions?.[String(region)]?.RegionCode ?? '';
+
+function pathStatus({ path, active }: PlanePeerStatus, map: NetworkMap): PeerStatus['RhumbPath'] {
+  if (!active) return undefined;
+  return {
+    Kind: path.kind,
+    Addr: path.addr ?? '',
+    Relay: regionCode(map, path.region),
+    Since: sometime(path.sinceMs),
+    LatencySeconds: path.latencyMs === undefined ? 0 : path.latencyMs / 1_000,
+    Why: path.why ?? '',
   };
 }
 
@@ -137,7 +156,7 @@ function nodeStatus(node: Node, map: NetworkMap, nowMs: number): PeerStatus {
     Tags: node.Tags !== undefined && node.Tags.length > 0 ? node.Tags : undefined,
     PrimaryRoutes:
       node.PrimaryRoutes !== undefined && node.PrimaryRoutes.length > 0 ? node.PrimaryRoutes : undefined,
-    Relay: region === undefined ? '' : (map.derpMap?.Regions?.[String(region)]?.RegionCode ?? ''),
+    Relay: regionCode(map, region),
     Created: node.Created,
     LastSeen: node.Online === true ? undefined : node.LastSeen,
     Online: node.Online === true,

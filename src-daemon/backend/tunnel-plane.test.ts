@@ -96,6 +96,7 @@ async function machine(
       addresses: [`${ip}/32`],
       peers: peers.map(asPeer),
       routes: peers.map((peer) => `${peer.ip}/32`),
+      derpMap: undefined,
     }),
   };
 }
@@ -130,7 +131,7 @@ test('the first packet finds its path and arrives', async () => {
   expect(b.received).toHaveLength(1);
   expect(a.plane.peer(b.key)).toMatchObject({
     wireguard: 'established',
-    direct: '192.0.2.2:41641',
+    path: { kind: 'direct', addr: '192.0.2.2:41641' },
     active: true,
   });
   expect(a.plane.traffic()).toMatchObject([{ path: 'direct_ipv4' }]);
@@ -143,6 +144,8 @@ test('both sides hear when a tunnel comes up', async () => {
     plane.attach({
       endpoints: () => undefined,
       network: () => undefined,
+      netInfo: () => undefined,
+      relays: () => undefined,
       linkChanged: () => undefined,
       peerUp: () => told.push(`${n} ${plane.peer(n === 1 ? b.key : a.key)?.wireguard}`),
       trouble: () => undefined,

@@ -23,7 +23,14 @@ import type { NetworkSnapshot } from '../netmon/snapshot.ts';
 import type { Router } from '../router/linux.ts';
 import type { HandshakeTime } from '../store/handshake-time.ts';
 import { PeerIds } from './peer-ids.ts';
-import type { DataPlane, PlaneConfig, PlaneEvents, PlanePeer, PlanePeerStatus } from './plane.ts';
+import type {
+  DataPlane,
+  PlaneConfig,
+  PlaneEvents,
+  PlanePeer,
+  PlanePeerStatus,
+  RelayStatus,
+} from './plane.ts';
 import { SocketRepair } from './socket-repair.ts';
 import { StaleSessions } from './stale-sessions.ts';
 
@@ -119,7 +126,14 @@ export class TunnelPlane implements DataPlane {
       lastWriteMs: this.#wall(activity?.lastTxAny ?? 0),
       rxBytes: activity?.rxBytes ?? 0,
       txBytes: activity?.txBytes ?? 0,
-      direct: path.kind === 'direct' ? formatSockAddr(path.addr) : undefined,
+      path: {
+        kind: path.kind,
+        addr: path.kind === 'direct' ? formatSockAddr(path.addr) : undefined,
+        region: undefined,
+        sinceMs: 0,
+        latencyMs: path.kind === 'direct' ? path.latencyMs : undefined,
+        why: undefined,
+      },
       wireguard: status?.state ?? 'none',
       active: activity !== undefined && this.#isActive(activity),
     };
@@ -134,6 +148,12 @@ export class TunnelPlane implements DataPlane {
     const id = this.#ids.find(key);
     if (id === undefined) throw new RhumbError('not-found', `no tunnel to ${shortKey(key)}`);
     return await this.#magicsock.ping(id, signal);
+  }
+
+  setControlUp(): void {}
+
+  relays(): RelayStatus {
+    return { home: 0, connected: [], failing: [] };
   }
 
   stats(): Readonly<Record<string, bigint>> {

@@ -14,7 +14,7 @@ import { visiblePrefs } from './profiles.ts';
 
 export interface WatchHubDeps {
   readonly clock: Clock;
-  readonly plane: Pick<DataPlane, 'peer'>;
+  readonly plane: Pick<DataPlane, 'peer' | 'relays'>;
   readonly know: Readonly<Knowledge>;
   readonly health: () => Health;
   readonly status: () => Status;

@@ -60,6 +60,18 @@ export const location = z.object({
   Priority: int,
 });
 
+/** Only from rhumbd: how packets reach an active peer, since when, and why not directly. */
+const rhumbPath = z.object({
+  /** `direct`, `relay` or `none`. */
+  Kind: str,
+  Addr: str,
+  /** Code of the region in use, which need not be the peer's home. */
+  Relay: str,
+  Since: time,
+  LatencySeconds: float,
+  Why: str,
+});
+
 const peerStatusShape = z.object({
   /** StableNodeID. */
   ID: str,
@@ -106,6 +118,7 @@ const peerStatusShape = z.object({
   Expired: bool,
   KeyExpiry: time,
   Location: maybe(location),
+  RhumbPath: maybe(rhumbPath),
 });
 export type PeerStatus = Frozen<z.infer<typeof peerStatusShape>>;
 export const peerStatus: z.ZodType<PeerStatus> = peerStatusShape;
@@ -156,6 +169,7 @@ const emitPeer: Fields<PeerStatus> = {
   Location: orOmit((value) =>
     Object.fromEntries(Object.entries(value).filter(([, item]) => omitEmpty(item) !== undefined)),
   ),
+  RhumbPath: orOmit((value) => ({ ...value, Since: goTime(value.Since) })),
 };
 export const encodePeerStatus = (value: PeerStatus): Record<string, unknown> => encodeFields(emitPeer, value);
 

@@ -20,6 +20,8 @@ export const netInfo = z.looseObject({
   FirewallMode: maybe(text),
 });
 
+export type NetInfo = z.infer<typeof netInfo>;
+
 export const service = z.looseObject({
   Proto: text,
   Port: z.number().int().min(0).max(65_535),
