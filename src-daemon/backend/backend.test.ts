@@ -513,7 +513,7 @@ test('what the network check found goes to the server, and again when a session 
   const before = world.control().hostinfo?.NetInfo;
   expect(before?.PreferredDERP).toBeUndefined();
   const info = { ...world.control().setup.hostinfo.NetInfo, PreferredDERP: 4 } as NetInfo;
-  world.plane.events?.netInfo(info);
+  world.plane.events?.netInfo(info, false);
   expect(world.control().hostinfo?.NetInfo?.PreferredDERP).toBe(4);
   await world.backend.newProfile();
   await up(world, 'key');
@@ -527,7 +527,7 @@ test('the status tells how packets reach an active peer and why not directly', a
   const peer = fakeNode({ id: 2, name: 'there', more: { HomeDERP: 7 } });
   await world.join([peer], {
     derpMap: { Regions: { '7': { RegionID: 7, RegionCode: 'fra', RegionName: 'Frankfurt', Nodes: [] } } },
-  } as Partial<NetworkMap>);
+  } as unknown as Partial<NetworkMap>);
   if (peer.Key === undefined) throw new Error('the peer has a key');
   const path = {
     kind: 'relay',
@@ -573,4 +573,36 @@ test('a relay connection is as good a sign of life as the server', async () => {
   second.plane.events?.relays({ home: 7, connected: [7], failing: [] });
   await second.settle();
   expect(second.backend.state).toBe('Running');
+});
+
+test('relay trouble and a captive portal are told when they last', async () => {
+  const world = await fakeWorld();
+  await world.backend.start();
+  await up(world, 'key');
+  await world.join([], {
+    derpMap: {
+      Regions: {
+        '7': {
+          RegionID: 7,
+          RegionCode: 'fra',
+          RegionName: 'Frankfurt',
+          Nodes: [{ Name: '7a', RegionID: 7, HostName: 'relay.example' }],
+        },
+      },
+    },
+  } as unknown as Partial<NetworkMap>);
+  const codes = (): string[] => world.backend.health.visible().map(({ code }) => code);
+  await world.clock.advance(10_000);
+  expect(codes()).toEqual(['no-derp-home']);
+  world.plane.events?.relays({ home: 7, connected: [], failing: [{ region: 7, error: 'refused' }] });
+  await world.clock.advance(10_000);
+  const [trouble] = world.backend.health.visible();
+  expect(trouble?.code).toBe('no-derp-connection');
+  expect(trouble?.text).toContain('Frankfurt is broken: refused');
+  world.plane.events?.netInfo({} as NetInfo, true);
+  await world.clock.advance(5_000);
+  expect(codes()).toEqual(['captive-portal-detected']);
+  world.plane.events?.netInfo({} as NetInfo, false);
+  world.plane.events?.relays({ home: 7, connected: [7], failing: [] });
+  expect(codes()).toEqual([]);
 });

@@ -124,7 +124,7 @@ export class Backend implements AsyncDisposable {
     plane.attach({
       endpoints: (endpoints) => this.#know.session?.client.setEndpoints(endpoints),
       network: (up) => this.#networkIs(up),
-      netInfo: (info) => this.#netInfoIs(info),
+      netInfo: (info, isCaptive) => this.#netInfoIs(info, isCaptive),
       relays: (relays) => {
         this.#know.relays = relays;
         this.#step();
@@ -514,8 +514,12 @@ export class Backend implements AsyncDisposable {
     if (up) this.#know.session?.client.retryNow();
   }
 
-  #netInfoIs(info: NetInfo): void {
+  #netInfoIs(info: NetInfo, isCaptive: boolean): void {
     const know = this.#know;
+    if (isCaptive !== know.isCaptive) {
+      know.isCaptive = isCaptive;
+      this.#step();
+    }
     know.netInfo = info;
     know.session?.client.setHostinfo(this.#deps.hostinfo(know.profile.prefs, info));
   }

@@ -1,9 +1,13 @@
 /** Which warnings follow from what the daemon knows (localapi-and-daemon.md §2.9). */
 import type { Health } from '../health/health.ts';
+import { homeRegions } from '../underlay/home-region.ts';
 import { blocksEverything, isOpenFilter } from './filter-kind.ts';
 import type { Knowledge } from './knowledge.ts';
 
-export function reportHealth(health: Health, { profile, session, map, state, networkUp }: Knowledge): void {
+export function reportHealth(
+  health: Health,
+  { profile, session, map, state, networkUp, relays, isCaptive }: Knowledge,
+): void {
   const { prefs } = profile;
   health.report('wantrunning-false', !prefs.WantRunning);
   const unreachable = session?.connectionError ?? '';
@@ -13,7 +17,22 @@ export function reportHealth(health: Health, { profile, session, map, state, net
   const outOfSync = prefs.WantRunning && session !== undefined && !session.up;
   health.report('not-in-map-poll', outOfSync, unreachable === '' ? {} : { error: unreachable });
   health.report('network-status', !networkUp);
+  reportRelays(health, { map, state, relays });
+  health.report('captive-portal-detected', isCaptive);
   const closed = blocksEverything(map?.filter);
   health.report('packet-filter-blocks', closed);
   health.report('packet-filter-unenforced', map !== undefined && !closed && !isOpenFilter(map.filter));
+}
+
+/** Only while the network is wanted and the map names relays at all. */
+function reportRelays(
+  health: Health,
+  { map, state, relays }: Pick<Knowledge, 'map' | 'state' | 'relays'>,
+): void {
+  const isWanted = state === 'Running' && homeRegions(map?.derpMap).length > 0;
+  health.report('no-derp-home', isWanted && relays.home === 0);
+  const home = relays.failing.find(({ region }) => region === relays.home);
+  const name = map?.derpMap?.Regions?.[String(relays.home)]?.RegionName ?? String(relays.home);
+  const args = { 'derp-region-id': String(relays.home), 'derp-region-name': name, error: home?.error ?? '' };
+  health.report('no-derp-connection', isWanted && home !== undefined, args);
 }

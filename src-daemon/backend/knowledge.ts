@@ -22,6 +22,8 @@ export interface Knowledge {
   networkUp: boolean;
   netInfo: NetInfo | undefined;
   relays: RelayStatus;
+  /** The network lets nothing out before someone signs in at its own page. */
+  isCaptive: boolean;
 }
 
 export const firstKnowledge = (profile: Profile): Knowledge => ({
@@ -35,6 +37,7 @@ export const firstKnowledge = (profile: Profile): Knowledge => ({
   networkUp: true,
   netInfo: undefined,
   relays: { home: 0, connected: [], failing: [] },
+  isCaptive: false,
 });
 
 export const serverUrlOf = ({ profile }: Knowledge): string =>

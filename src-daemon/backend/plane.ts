@@ -67,8 +67,8 @@ export interface PlaneEvents {
   endpoints(endpoints: readonly ControlEndpoint[]): void;
   /** Whether a network interface besides loopback and the tunnel is up. */
   network(up: boolean): void;
-  /** What we know of the network under us, for the server. */
-  netInfo(info: NetInfo): void;
+  /** What a check found of the network under us, for the server; and whether it holds everything back until someone signs in. */
+  netInfo(info: NetInfo, isCaptive: boolean): void;
   /** The home or the state of a relay connection changed. */
   relays(status: RelayStatus): void;
   /** The network under us has changed (address, route, wake from sleep). */

@@ -20,6 +20,9 @@ export type WarningCode =
   | 'login-state'
   | 'not-in-map-poll'
   | 'no-udp4-bind'
+  | 'no-derp-home'
+  | 'no-derp-connection'
+  | 'captive-portal-detected'
   | 'tls-connection-failed'
   | 'warming-up'
   | 'state-store-health'
@@ -78,6 +81,37 @@ export const warnings: Readonly<Record<WarningCode, Warning>> = {
     {
       dependsOn: ['network-status', 'wantrunning-false'],
       impactsConnectivity: true,
+    },
+  ),
+  'no-derp-home': warning(
+    'medium',
+    'No home relay',
+    'No relay can be reached. Machines to which no direct path exists are out of reach. Check that the firewall here lets HTTPS out.',
+    {
+      dependsOn: ['network-status', 'wantrunning-false', 'captive-portal-detected'],
+      impactsConnectivity: true,
+      visibleAfterMs: 10_000,
+    },
+  ),
+  'no-derp-connection': warning(
+    'medium',
+    'Relay out of reach',
+    (args) =>
+      `The connection to the relay ${args['derp-region-name'] ?? ''} is broken${because(args)}. Machines to which no direct path exists may be out of reach.`,
+    {
+      dependsOn: ['network-status', 'wantrunning-false', 'no-derp-home', 'captive-portal-detected'],
+      impactsConnectivity: true,
+      visibleAfterMs: 10_000,
+    },
+  ),
+  'captive-portal-detected': warning(
+    'medium',
+    'Sign in to the network',
+    'This network wants you to sign in first: open any web page in a browser and follow its instructions.',
+    {
+      dependsOn: ['network-status', 'wantrunning-false'],
+      impactsConnectivity: true,
+      visibleAfterMs: 5_000,
     },
   ),
   'tls-connection-failed': warning(
