@@ -20,12 +20,22 @@ import type { TransportKeypair } from './keypair.ts';
 import type { Outbound, SendDatagram } from './outbound.ts';
 import type { PeerState } from './peer.ts';
 import { type EngineState, LocalUse } from './state.ts';
+import type { SocketId } from './types.ts';
 
 /** Writes the first `length` bytes to the host; false when that failed. */
 export type Deliver = (packet: Uint8Array, length: number) => boolean;
 
 const NEW_ADDRESS_MS = 1_000;
 const RELAY_COOKIE_MS = 1_000;
+
+/** Records name only extra sockets. */
+const extra = (via: SocketId): SocketId | undefined => (via === 0 ? undefined : via);
+
+/** A datagram that came by itself: from where, and on which socket. */
+interface Wired {
+  readonly from: SockAddr;
+  readonly via: SocketId;
+}
 
 /** The relay that delivered a datagram, and for whom it said it came. */
 export interface Relayed {
@@ -54,23 +64,23 @@ export class Inbound {
     this.#deliver = parts.deliver;
   }
 
-  /** A datagram on our port. */
-  fromWire(from: SockAddr, datagram: Uint8Array): void {
+  /** A datagram on our port, or on an extra socket. */
+  fromWire(from: SockAddr, datagram: Uint8Array, via: SocketId): void {
     const kind = classify(datagram);
     switch (kind) {
       case Kind.Data:
-        this.#data(datagram, from);
+        this.#data(datagram, from, via);
         break;
       case Kind.Initiation:
       case Kind.Response:
       case Kind.CookieReply:
-        this.#handshake(kind, datagram, from, undefined);
+        this.#handshake(kind, datagram, { from, via });
         break;
       case Kind.Disco:
-        this.#state.records.push({ type: 'disco', from, data: copyOf(datagram) });
+        this.#state.records.push({ type: 'disco', from, via: extra(via), data: copyOf(datagram) });
         break;
       case Kind.Stun:
-        this.#state.records.push({ type: 'stun', from, data: copyOf(datagram) });
+        this.#state.records.push({ type: 'stun', from, via: extra(via), data: copyOf(datagram) });
         break;
       case Kind.Geneve:
         this.#state.counters['drop.geneve']++;
@@ -89,12 +99,12 @@ export class Inbound {
     const kind = classify(datagram);
     switch (kind) {
       case Kind.Data:
-        this.#data(datagram, undefined);
+        this.#data(datagram, undefined, 0);
         return true;
       case Kind.Initiation:
       case Kind.Response:
       case Kind.CookieReply:
-        this.#handshake(kind, datagram, undefined, relayed);
+        this.#handshake(kind, datagram, relayed);
         return true;
       default:
         this.#state.counters['drop.junk']++;
@@ -105,8 +115,7 @@ export class Inbound {
   #handshake(
     kind: typeof Kind.Initiation | typeof Kind.Response | typeof Kind.CookieReply,
     message: Uint8Array,
-    from: SockAddr | undefined,
-    relayed: Relayed | undefined,
+    origin: Wired | Relayed,
   ): void {
     const { counters, indices, records, now } = this.#state;
     counters['handshake.received']++;
@@ -125,34 +134,33 @@ export class Inbound {
       }
     }
     if (kind !== Kind.CookieReply) {
-      const source = from ?? relayed?.peer;
-      if (source === undefined) return;
-      const verdict = this.#guard.check(message, source, now);
+      const verdict = this.#guard.check(message, 'from' in origin ? origin.from : origin.peer, now);
       if (verdict.kind === 'drop') {
         counters[verdict.why]++;
         return;
       }
       if (verdict.kind === 'cookie') {
         counters['drop.mac2']++;
-        this.#answerWithCookie(verdict.reply, from, relayed);
+        this.#answerWithCookie(verdict.reply, origin);
         return;
       }
     }
-    records.push({ type: 'handshake', from, peer: peer?.id, data: copyOf(message) });
+    const [from, via] = 'from' in origin ? [origin.from, extra(origin.via)] : [];
+    records.push({ type: 'handshake', from, via, peer: peer?.id, data: copyOf(message) });
   }
 
-  #answerWithCookie(reply: Uint8Array, from: SockAddr | undefined, relayed: Relayed | undefined): void {
-    if (from !== undefined) {
-      this.#send(from, reply);
-    } else if (relayed !== undefined) {
-      if (this.#state.now - relayed.peer.relayCookieAt < RELAY_COOKIE_MS) return;
-      relayed.peer.relayCookieAt = this.#state.now;
-      this.#outbound.relay(relayed.peer, relayed.region, reply);
+  #answerWithCookie(reply: Uint8Array, origin: Wired | Relayed): void {
+    if ('from' in origin) {
+      this.#send(origin.from, reply, origin.via);
+    } else {
+      if (this.#state.now - origin.peer.relayCookieAt < RELAY_COOKIE_MS) return;
+      origin.peer.relayCookieAt = this.#state.now;
+      this.#outbound.relay(origin.peer, origin.region, reply);
     }
     this.#state.counters['handshake.cookies-sent']++;
   }
 
-  #data(datagram: Uint8Array, from: SockAddr | undefined): void {
+  #data(datagram: Uint8Array, from: SockAddr | undefined, via: SocketId): void {
     const { counters, now } = this.#state;
     if (datagram.length < DATA_OVERHEAD) {
       counters['drop.length']++;
@@ -183,11 +191,16 @@ export class Inbound {
       counters['drop.replay']++;
       return;
     }
-    this.#authentic(keypair, plaintext, from);
+    this.#authentic(keypair, plaintext, from, via);
   }
 
   /** From here on the peer really sent it. */
-  #authentic(keypair: TransportKeypair, plaintext: Uint8Array, from: SockAddr | undefined): void {
+  #authentic(
+    keypair: TransportKeypair,
+    plaintext: Uint8Array,
+    from: SockAddr | undefined,
+    via: SocketId,
+  ): void {
     const state = this.#state;
     const peer = keypair.peer;
     const isConfirmation = peer.slots.next === keypair;
@@ -202,7 +215,7 @@ export class Inbound {
     peer.rxBytes += bytes;
     state.counters['rx.packets']++;
     state.counters['rx.bytes'] += bytes;
-    if (from !== undefined) this.noteSource(peer, from);
+    if (from !== undefined) this.noteSource(peer, from, via);
     // Only now: what is flushed should already use the address just learned.
     if (isConfirmation) this.#outbound.flush(peer, false);
     if (
@@ -253,25 +266,27 @@ export class Inbound {
   }
 
   /** The engine does not roam by itself, except for peers without disco (data-plane.md §1.10). */
-  noteSource(peer: PeerState, from: SockAddr): void {
-    const direct = peer.path.direct;
+  noteSource(peer: PeerState, from: SockAddr, via: SocketId): void {
+    const { direct, via: pathVia = 0 } = peer.path;
     const now = this.#state.now;
-    if (direct !== undefined && direct.port === from.port && direct.ip === from.ip) {
+    if (direct !== undefined && direct.port === from.port && direct.ip === from.ip && pathVia === via) {
       peer.rxBestAt = now;
       return;
     }
-    if (peer.wireguardOnly) peer.path = { mode: 'direct', direct: from };
+    if (peer.wireguardOnly) peer.path = { mode: 'direct', direct: from, via: extra(via) };
     const told = peer.newAddress;
     if (
       told !== undefined &&
       told.port === from.port &&
       told.ip === from.ip &&
+      peer.newAddressVia === via &&
       now - peer.newAddressAt < NEW_ADDRESS_MS
     )
       return;
     peer.newAddress = from;
+    peer.newAddressVia = via;
     peer.newAddressAt = now;
-    this.#state.records.push({ type: 'new-address', peer: peer.id, from });
+    this.#state.records.push({ type: 'new-address', peer: peer.id, from, via: extra(via) });
   }
 }
 

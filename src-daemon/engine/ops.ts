@@ -3,9 +3,12 @@ import { toHex } from '#shared/bytes/hex.ts';
 import { RhumbError } from '#shared/errors.ts';
 import { parsePrefix } from '#shared/ip/address.ts';
 import type { EngineState } from './state.ts';
-import type { EngineOp, Keypair, PeerId, PeerPath } from './types.ts';
+import type { EngineOp, Keypair, PeerId, PeerPath, SocketId } from './types.ts';
 
 const MAX_PEER_ID = 2 ** 20;
+/** Extra sockets (nat-traversal.md §11.4), and the largest number of one. */
+const MAX_SOCKETS = 512;
+const MAX_SOCKET_ID = 2 ** 20;
 const MAX_U32 = 2 ** 32 - 1;
 const KEY_BYTES = 32;
 
@@ -20,9 +23,11 @@ class Plan {
   readonly #state: EngineState;
   readonly #peers = new Map<PeerId, string | undefined>();
   readonly #indices = new Map<number, PeerId | undefined>();
+  readonly #sockets: Set<SocketId>;
 
   constructor(state: EngineState) {
     this.#state = state;
+    this.#sockets = new Set(state.extraSockets);
   }
 
   check(op: EngineOp): void {
@@ -74,9 +79,28 @@ class Plan {
         if (!Number.isInteger(op.port) || op.port < 0 || op.port > 65_535)
           throw new RhumbError('bad-argument', `not a udp port: ${op.port}`);
         break;
+      case 'socket-open':
+        this.#openSocket(op.socket, op.family);
+        break;
+      case 'socket-close':
+        this.#sockets.delete(op.socket);
+        break;
       default:
         op satisfies never;
     }
+  }
+
+  #openSocket(socket: SocketId, family: number): void {
+    if (!Number.isInteger(socket) || socket < 1 || socket > MAX_SOCKET_ID)
+      throw new RhumbError('bad-argument', `not a number for an extra socket: ${socket}`);
+    if (family !== 4 && family !== 6) throw new RhumbError('bad-argument', `not an IP version: ${family}`);
+    if (this.#sockets.has(socket)) throw new RhumbError('conflict', `socket ${socket} is there already`);
+    if (this.#sockets.size >= MAX_SOCKETS)
+      throw new RhumbError(
+        'conflict',
+        `open socket ${socket}: ${MAX_SOCKETS} are open already; close some first`,
+      );
+    this.#sockets.add(socket);
   }
 
   #add(peer: PeerId, publicKey: Uint8Array): void {
@@ -141,6 +165,8 @@ function checkPath(path: PeerPath): void {
   const wantsRelay = path.mode === 'relay' || path.mode === 'direct+relay';
   if (wantsDirect && path.direct === undefined)
     throw new RhumbError('bad-argument', `a path of mode ${path.mode} needs an address`);
+  if (path.via !== undefined && (!Number.isInteger(path.via) || path.via < 0))
+    throw new RhumbError('bad-argument', `not a number of a socket: ${path.via}`);
   if (wantsRelay && path.relayRegion === undefined)
     throw new RhumbError('bad-argument', `a path of mode ${path.mode} needs a relay`);
 }

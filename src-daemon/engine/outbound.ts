@@ -16,7 +16,7 @@ import {
 import type { TransportKeypair } from './keypair.ts';
 import type { PeerState } from './peer.ts';
 import { type EngineState, LocalUse } from './state.ts';
-import type { PathMode } from './types.ts';
+import type { PathMode, SocketId } from './types.ts';
 
 export const MAX_PACKET = 65_535;
 /** What waits only for a path waits this long (data-plane.md §4.9). */
@@ -25,8 +25,14 @@ const HOLD_MS = 5_000;
 const ECHO_MS = 10_000;
 const MAX_ECHOES = 256;
 
-/** Sends one datagram from our port. */
-export type SendDatagram = (to: SockAddr, datagram: Uint8Array) => void;
+/** Sends one datagram, from an extra socket where `via` names one. */
+export type SendDatagram = (to: SockAddr, datagram: Uint8Array, via: SocketId | undefined) => void;
+
+/** The sender of a message, and the socket on which it came. */
+export interface Answered {
+  readonly to: SockAddr;
+  readonly via: SocketId | undefined;
+}
 
 export class Outbound {
   readonly #state: EngineState;
@@ -145,14 +151,18 @@ export class Outbound {
    * A handshake message of ours, along the peer's path; also straight to the address whose message it answers, because
    * that way was just seen to work in one direction. It counts as an authentic packet sent (data-plane.md §1.9).
    */
-  handshake(peer: PeerState, message: Uint8Array, answering: SockAddr | undefined): void {
+  handshake(peer: PeerState, message: Uint8Array, answering: Answered | undefined): void {
     this.#state.touchSent(peer);
     const direct = peer.path.direct;
     const mode = this.#mode(peer);
     const usesDirect = mode === 'direct' || mode === 'direct+relay';
     const isSame =
-      usesDirect && direct !== undefined && direct.ip === answering?.ip && direct.port === answering.port;
-    if (answering !== undefined && !isSame) this.#send(answering, copyOf(message));
+      usesDirect &&
+      direct !== undefined &&
+      direct.ip === answering?.to.ip &&
+      direct.port === answering.to.port &&
+      (peer.path.via ?? 0) === (answering.via ?? 0);
+    if (answering !== undefined && !isSame) this.#send(answering.to, copyOf(message), answering.via);
     if (mode !== 'none') {
       this.#transmit(peer, mode, copyOf(message));
     } else if (answering === undefined) {
@@ -230,8 +240,9 @@ export class Outbound {
   }
 
   #transmit(peer: PeerState, mode: PathMode, datagram: Uint8Array): void {
-    const { direct, relayRegion } = peer.path;
-    if ((mode === 'direct' || mode === 'direct+relay') && direct !== undefined) this.#send(direct, datagram);
+    const { direct, relayRegion, via } = peer.path;
+    if ((mode === 'direct' || mode === 'direct+relay') && direct !== undefined)
+      this.#send(direct, datagram, via);
     if ((mode === 'relay' || mode === 'direct+relay') && relayRegion !== undefined)
       this.relay(peer, relayRegion, datagram);
   }

@@ -3,7 +3,7 @@ import { copyOf } from '#shared/bytes/bytes.ts';
 import type { SockAddr } from '#shared/ip/address.ts';
 import { KeypairSlots } from './keypair.ts';
 import { StagedQueue } from './staging.ts';
-import type { HandshakeReason, PeerActivity, PeerId, PeerPath } from './types.ts';
+import type { HandshakeReason, PeerActivity, PeerId, PeerPath, SocketId } from './types.ts';
 
 const NO_PATH: PeerPath = { mode: 'none' };
 
@@ -36,6 +36,7 @@ export class PeerState {
   neededAt: number;
   neededPathAt: number;
   newAddress: SockAddr | undefined;
+  newAddressVia: SocketId;
   newAddressAt: number;
   relayCookieAt: number;
 
@@ -68,6 +69,7 @@ export class PeerState {
     this.neededAt = Number.NEGATIVE_INFINITY;
     this.neededPathAt = Number.NEGATIVE_INFINITY;
     this.newAddress = undefined;
+    this.newAddressVia = 0;
     this.newAddressAt = Number.NEGATIVE_INFINITY;
     this.relayCookieAt = Number.NEGATIVE_INFINITY;
   }

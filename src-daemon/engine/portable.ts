@@ -8,6 +8,7 @@ import type { Log } from '#shared/log/log.ts';
 import { openMemoryTun } from '../tun/memory.ts';
 import type { Tun } from '../tun/tun.ts';
 import { toStats } from './counters.ts';
+import { ExtraSockets } from './extra-sockets.ts';
 import { HandshakeGuard } from './guard.ts';
 import { Inbound } from './inbound.ts';
 import { TransportKeypair } from './keypair.ts';
@@ -28,6 +29,8 @@ import type {
   PacketEngine,
   PeerActivity,
   PeerId,
+  PeerPath,
+  SocketId,
 } from './types.ts';
 
 export interface PortableOptions {
@@ -56,7 +59,9 @@ class PortableEngine implements PacketEngine {
   #guard: HandshakeGuard;
   #identity: Uint8Array | undefined;
   #sockets: UdpSockets | undefined;
+  #extras: ExtraSockets | undefined;
   #mark: number | undefined;
+  #dontFragment = false;
   #tun: Tun | undefined;
   #phase: 'new' | 'starting' | 'running' | 'stopped' | 'destroyed' = 'new';
   #cancelHold: (() => void) | undefined;
@@ -69,7 +74,7 @@ class PortableEngine implements PacketEngine {
     this.#state = new EngineState(options.clock);
     this.#outbound = new Outbound(
       this.#state,
-      (to, datagram) => this.#send(to, datagram),
+      (to, datagram, via) => this.#send(to, datagram, via),
       (ms) => this.#hold(ms),
     );
     this.#guard = new HandshakeGuard();
@@ -99,10 +104,12 @@ class PortableEngine implements PacketEngine {
     if (this.#identity !== undefined) this.#guard.setIdentity(this.#identity);
     this.#inbound = this.#newInbound();
     this.#mark = config.mark;
+    this.#dontFragment = config.dontFragment === true;
     try {
       this.#tun = this.#openTun(config);
       this.#sockets = this.#newSockets(config);
-      await this.#sockets.bind({ port: config.port, mark: config.mark });
+      this.#extras = this.#newExtras(config);
+      await this.#sockets.bind({ port: config.port, mark: config.mark, dontFragment: this.#dontFragment });
     } catch (error) {
       await this.#closeAll();
       this.#phase = 'stopped';
@@ -191,12 +198,33 @@ class PortableEngine implements PacketEngine {
       {
         receive: (from, datagram) => {
           this.#state.refresh();
-          this.#inbound.fromWire(from, datagram);
+          this.#inbound.fromWire(from, datagram, 0);
         },
-        sendFailed: (to, code) => this.#sendFailed(to, code),
+        sendFailed: (to, code) => this.#sendFailed(to, code, 0),
         dead: (error) => this.#socketDead(error),
       },
       this.#log,
+    );
+  }
+
+  #newExtras(config: EngineConfig): ExtraSockets {
+    return new ExtraSockets(
+      config.sockets ?? this.#platform.sockets,
+      {
+        receive: (from, datagram, via) => {
+          this.#state.refresh();
+          this.#inbound.fromWire(from, datagram, via);
+        },
+        sendFailed: (to, code, via) => this.#sendFailed(to, code, via),
+        gone: (via, code) => {
+          this.#state.refresh();
+          this.#log('info', 'socket.extra-gone', { via, code });
+          this.#state.extraSockets.delete(via);
+          this.#state.records.push({ type: 'path-error', peer: undefined, via, code });
+          this.#leaveSocket(via);
+        },
+      },
+      this.#clock,
     );
   }
 
@@ -205,16 +233,20 @@ class PortableEngine implements PacketEngine {
       state: this.#state,
       outbound: this.#outbound,
       guard: this.#guard,
-      send: (to, datagram) => this.#send(to, datagram),
+      send: (to, datagram, via) => this.#send(to, datagram, via),
       deliver: (packet, length) => this.#tun !== undefined && this.#tun.write(packet, length) === undefined,
     });
   }
 
-  #send(to: SockAddr, datagram: Uint8Array): void {
-    if (this.#sockets?.send(to, datagram) !== true) this.#state.counters['drop.no-socket']++;
+  #send(to: SockAddr, datagram: Uint8Array, via: SocketId | undefined): void {
+    const isSent =
+      via === undefined || via === 0
+        ? this.#sockets?.send(to, datagram)
+        : this.#extras?.send(via, to, datagram);
+    if (isSent !== true) this.#state.counters['drop.no-socket']++;
   }
 
-  #sendFailed(to: SockAddr, code: string): void {
+  #sendFailed(to: SockAddr, code: string, via: SocketId): void {
     this.#state.counters['drop.send-failed']++;
     const now = this.#state.refresh();
     const key = `${code} ${to.ip}`;
@@ -224,8 +256,9 @@ class PortableEngine implements PacketEngine {
     this.#errorsAt.set(key, now);
     let peer: PeerId | undefined;
     for (const one of this.#state.peers.values())
-      if (one.path.direct?.ip === to.ip && one.path.direct.port === to.port) peer = one.id;
-    this.#state.records.push({ type: 'path-error', peer, code });
+      if (one.path.direct?.ip === to.ip && one.path.direct.port === to.port && (one.path.via ?? 0) === via)
+        peer = one.id;
+    this.#state.records.push({ type: 'path-error', peer, via: via === 0 ? undefined : via, code });
   }
 
   #socketDead(error: Error): void {
@@ -275,7 +308,17 @@ class PortableEngine implements PacketEngine {
         state.setLocals(op.own, op.service);
         return;
       case 'bind':
-        this.#rebind(op.port, op.mark ?? this.#mark);
+        this.#mark = op.mark ?? this.#mark;
+        this.#dontFragment = op.dontFragment ?? this.#dontFragment;
+        this.#rebind(op.port);
+        return;
+      case 'socket-open':
+        this.#openSocket(op.socket, op.family);
+        return;
+      case 'socket-close':
+        state.extraSockets.delete(op.socket);
+        this.#extras?.closeOne(op.socket);
+        this.#leaveSocket(op.socket);
         return;
       case 'erase-keys':
         if (op.peer === 'all') for (const peer of state.peers.values()) this.#erase(peer);
@@ -326,10 +369,11 @@ class PortableEngine implements PacketEngine {
         return;
       case 'path-set':
         peer.path = op.path;
+        if (op.path.via !== undefined && !this.#hasSocket(op.path.via)) this.#leaveDirect(peer);
         this.#outbound.pathChanged(peer);
         return;
       case 'peer-heard':
-        this.#inbound.noteSource(peer, op.from);
+        this.#inbound.noteSource(peer, op.from, op.via ?? 0);
         return;
       case 'send-keepalive':
         this.#outbound.keepalive(peer);
@@ -371,11 +415,37 @@ class PortableEngine implements PacketEngine {
     peer.heldDatagram = undefined;
   }
 
-  #rebind(port: number, mark: number | undefined): void {
-    this.#mark = mark;
-    this.#sockets?.bind({ port, mark }).catch((error: unknown) => {
-      if (this.#phase === 'running') this.#socketDead(toRhumbError(error));
-    });
+  #hasSocket(via: SocketId): boolean {
+    return via === 0 || this.#state.extraSockets.has(via);
+  }
+
+  #openSocket(id: SocketId, family: 4 | 6): void {
+    if (this.#extras === undefined) {
+      this.#state.records.push({ type: 'path-error', peer: undefined, via: id, code: 'not-running' });
+      return;
+    }
+    this.#state.extraSockets.add(id);
+    this.#extras.open(id, { family, mark: this.#mark, dontFragment: this.#dontFragment });
+  }
+
+  /** No path leads through a socket that is gone. */
+  #leaveSocket(via: SocketId): void {
+    for (const peer of this.#state.peers.values()) if (peer.path.via === via) this.#leaveDirect(peer);
+  }
+
+  #leaveDirect(peer: PeerState): void {
+    const { mode, relayRegion } = peer.path;
+    peer.path = withoutDirect(peer.path);
+    if ((mode === 'direct' || mode === 'direct+relay') && relayRegion === undefined)
+      this.#state.needPath(peer);
+  }
+
+  #rebind(port: number): void {
+    this.#sockets
+      ?.bind({ port, mark: this.#mark, dontFragment: this.#dontFragment })
+      .catch((error: unknown) => {
+        if (this.#phase === 'running') this.#socketDead(toRhumbError(error));
+      });
   }
 
   #inject(packet: InjectPacket): boolean {
@@ -386,7 +456,7 @@ class PortableEngine implements PacketEngine {
     }
     switch (packet.kind) {
       case 'udp':
-        this.#send(packet.to, packet.data);
+        this.#send(packet.to, packet.data, packet.via);
         return true;
       case 'to-host':
         return this.#toHost(packet.data);
@@ -400,7 +470,11 @@ class PortableEngine implements PacketEngine {
         if (packet.kind === 'to-peer') return this.#outbound.injectTo(peer, packet.data);
         if (packet.kind === 'relay-in')
           return this.#inbound.fromRelay({ peer, region: packet.region }, packet.data);
-        this.#outbound.handshake(peer, packet.data, packet.answering);
+        this.#outbound.handshake(
+          peer,
+          packet.data,
+          packet.answering && { to: packet.answering, via: packet.answeringVia },
+        );
         return true;
       }
       default:
@@ -419,9 +493,15 @@ class PortableEngine implements PacketEngine {
     this.#cancelHold = undefined;
     const tun = this.#tun;
     const sockets = this.#sockets;
+    const extras = this.#extras;
     this.#tun = undefined;
     this.#sockets = undefined;
+    this.#extras = undefined;
+    this.#state.extraSockets.clear();
     tun?.close();
-    await sockets?.close();
+    await Promise.all([sockets?.close(), extras?.close()]);
   }
 }
+
+const withoutDirect = ({ mode, relayRegion }: PeerPath): PeerPath =>
+  mode === 'none' || relayRegion === undefined ? { mode: 'none' } : { mode: 'relay', relayRegion };

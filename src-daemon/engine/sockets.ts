@@ -15,6 +15,7 @@ export interface SocketEvents {
 export interface Binding {
   readonly port: number;
   readonly mark: number | undefined;
+  readonly dontFragment: boolean;
 }
 
 /** With port 0 the second family may find the first one's port taken; then another is tried. */
@@ -100,6 +101,7 @@ export class UdpSockets {
         family,
         port: binding.port,
         mark: binding.mark,
+        dontFragment: binding.dontFragment,
         receive: (from, datagram) => this.#events.receive(from, datagram),
         sendFailed: (to, code) => this.#events.sendFailed(to, code),
         failed: (error) => this.#events.dead(error),

@@ -8,7 +8,7 @@ import type { TransportKeypair } from './keypair.ts';
 import type { PeerState } from './peer.ts';
 import { RecordQueue } from './records.ts';
 import { Staging } from './staging.ts';
-import type { HandshakeReason, PeerId, Route } from './types.ts';
+import type { HandshakeReason, PeerId, Route, SocketId } from './types.ts';
 
 /** A peer that was silent for this long becomes active again with its next packet (data-plane.md §4.4, type 34). */
 const IDLE_MS = 45_000;
@@ -21,6 +21,8 @@ export const LocalUse = { Own: 1, Service: 2 } as const;
 
 export class EngineState {
   readonly peers = new Map<PeerId, PeerState>();
+  /** Extra sockets that are open or being opened. */
+  readonly extraSockets = new Set<SocketId>();
   readonly indices = new IndexTable();
   readonly counters: Counters = newCounters();
   readonly records: RecordQueue = new RecordQueue(this.counters);

@@ -9,7 +9,7 @@ import { RhumbError } from '#shared/errors.ts';
 import type { PrivateKey } from '#shared/key/key.ts';
 import type { Log } from '#shared/log/log.ts';
 import { WireGuardCore } from '../wireguard/core.ts';
-import type { CoreEffect, HandshakeStatus, Moment } from '../wireguard/core-types.ts';
+import type { CoreEffect, HandshakeStatus, Moment, Origin } from '../wireguard/core-types.ts';
 import type { EngineOp, EngineRecord, EngineStats, PacketEngine, PeerId, Route } from './types.ts';
 
 export interface TunnelPeer {
@@ -150,7 +150,7 @@ export class Tunnel implements AsyncDisposable {
     if (this.#isClosed) return;
     switch (record.type) {
       case 'handshake':
-        this.#carryOut(this.#core.receive(record.data, record, this.#moment()));
+        this.#carryOut(this.#core.receive(record.data, sourceOf(record), this.#moment()));
         return;
       case 'need-handshake':
         this.#carryOut(this.#core.need(record.peer, record.reason === 'age-165', this.#moment()));
@@ -174,11 +174,19 @@ export class Tunnel implements AsyncDisposable {
       switch (effect.do) {
         case 'send':
           this.#engine.inject([
-            { kind: 'peer-datagram', peer: effect.peer, data: effect.data, answering: effect.answering },
+            {
+              kind: 'peer-datagram',
+              peer: effect.peer,
+              data: effect.data,
+              answering: effect.answering,
+              answeringVia: effect.answering?.via,
+            },
           ]);
           break;
         case 'heard':
-          this.#engine.apply([{ op: 'peer-heard', peer: effect.peer, from: effect.from }]);
+          this.#engine.apply([
+            { op: 'peer-heard', peer: effect.peer, from: effect.from, via: effect.from.via },
+          ]);
           break;
         case 'install':
           this.#engine.apply([{ op: 'install-keypair', keypair: effect.keypair }]);
@@ -266,6 +274,15 @@ const isSamePeer = (a: TunnelPeer, b: TunnelPeer): boolean =>
   equal(a.publicKey, b.publicKey) &&
   (a.wireguardOnly === true) === (b.wireguardOnly === true) &&
   (a.jailed === true) === (b.jailed === true);
+
+/** The core passes the socket through with the address. */
+function sourceOf(record: Extract<EngineRecord, { readonly type: 'handshake' }>): {
+  readonly from: Origin | undefined;
+  readonly peer: PeerId | undefined;
+} {
+  const { from, via, peer } = record;
+  return { from: from === undefined || via === undefined ? from : { ...from, via }, peer };
+}
 
 const addPeer = (peer: TunnelPeer): EngineOp => ({
   op: 'peer-add',

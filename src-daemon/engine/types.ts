@@ -31,6 +31,8 @@ export interface EngineConfig {
   readonly sockets?: SocketFactory | undefined;
   /** Handshakes in waiting from which the engine counts as under load; 0 = always; the default is data-plane.md §1.8's. */
   readonly underLoadHandshakes?: number | undefined;
+  /** Datagrams leave with don't-fragment and too long ones fail with EMSGSIZE (nat-traversal.md §4.5); default off. */
+  readonly dontFragment?: boolean | undefined;
 }
 
 /** A TUN made of two callbacks. `receive` is called with packets that the engine delivers to the host. */
@@ -50,6 +52,9 @@ export interface SocketFactory {
     readonly family: 4 | 6;
     readonly port: number;
     readonly mark?: number | undefined;
+    readonly dontFragment?: boolean | undefined;
+    /** Of each direction; absent = as much as a socket for all traffic should have. */
+    readonly bufferBytes?: number | undefined;
     readonly receive: (from: SockAddr, datagram: BorrowedBytes) => void;
     /** The socket is dead. */
     readonly failed: (error: Error) => void;
@@ -116,20 +121,32 @@ export type EngineOp =
   | { readonly op: 'drop-staged'; readonly peer: PeerId }
   | { readonly op: 'path-set'; readonly peer: PeerId; readonly path: PeerPath }
   /** An authentic handshake message came from this address: the same as an authentic packet from it. */
-  | { readonly op: 'peer-heard'; readonly peer: PeerId; readonly from: SockAddr }
+  | {
+      readonly op: 'peer-heard';
+      readonly peer: PeerId;
+      readonly from: SockAddr;
+      readonly via?: SocketId | undefined;
+    }
   | { readonly op: 'send-keepalive'; readonly peer: PeerId }
   /**
    * Addresses or prefixes that are ours (host addresses, advertised routes): with any of them set, packets of peers to
    * other destinations are dropped. Packets from the host to service addresses go to TypeScript instead of a peer.
    */
   | { readonly op: 'local-ips'; readonly own: readonly string[]; readonly service: readonly string[] }
-  | { readonly op: 'bind'; readonly port: number; readonly mark?: number | undefined }
+  /** New sockets for everything; extra ones stay as they are. What is absent stays as it was. */
+  | {
+      readonly op: 'bind';
+      readonly port: number;
+      readonly mark?: number | undefined;
+      readonly dontFragment?: boolean | undefined;
+    }
   /**
    * One more socket of one family on a port of the system's choice, for NATs that give each destination its own port
-   * (nat-traversal.md §11.4). Opens in the background; a failure is a `path-error` without peer. At most 512.
+   * (nat-traversal.md §11.4). Opens in the background, and a few datagrams wait for it; a failure is a `path-error`
+   * without peer, and from then on the number is unknown. At most 512.
    */
   | { readonly op: 'socket-open'; readonly socket: SocketId; readonly family: 4 | 6 }
-  /** Paths via it lose their direct address. Unknown numbers are ignored. */
+  /** Paths via it, like those set via an unknown one, lose their direct address. Unknown numbers are ignored. */
   | { readonly op: 'socket-close'; readonly socket: SocketId };
 
 /** Why the engine wants a handshake (data-plane.md §4.4, type 32). */
@@ -152,6 +169,7 @@ export type EngineRecord =
   | {
       readonly type: 'handshake';
       readonly from: SockAddr | undefined;
+      readonly via?: SocketId | undefined;
       readonly peer: PeerId | undefined;
       readonly data: BorrowedBytes;
     }
@@ -176,7 +194,13 @@ export type EngineRecord =
       readonly via?: SocketId | undefined;
     }
   | { readonly type: 'need-path'; readonly peer: PeerId }
-  | { readonly type: 'path-error'; readonly peer: PeerId | undefined; readonly code: string }
+  /** `via` names an extra socket that could not be opened, died, or could not send. */
+  | {
+      readonly type: 'path-error';
+      readonly peer: PeerId | undefined;
+      readonly via?: SocketId | undefined;
+      readonly code: string;
+    }
   | { readonly type: 'device'; readonly what: 'tun-gone' | 'socket-dead'; readonly detail: string }
   | { readonly type: 'unknown-destination'; readonly ip: string };
 
@@ -197,6 +221,8 @@ export type InjectPacket =
       readonly peer: PeerId;
       readonly data: Uint8Array;
       readonly answering?: SockAddr | undefined;
+      /** The socket on which the answered message came. */
+      readonly answeringVia?: SocketId | undefined;
     }
   /** WireGuard datagram that a relay delivered from `peer`. */
   | { readonly kind: 'relay-in'; readonly peer: PeerId; readonly region: number; readonly data: Uint8Array }

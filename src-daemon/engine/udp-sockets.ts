@@ -15,7 +15,7 @@ const MAX_QUEUED_BYTES = 4 * 1024 * 1024;
 const QUEUE_CHECK = 32;
 
 export const systemSockets = (log: Log): SocketFactory => ({
-  async open({ family, port, mark, receive, failed, sendFailed }) {
+  async open({ family, port, mark, dontFragment, bufferBytes, receive, failed, sendFailed }) {
     const socket = createSocket({
       type: family === 4 ? 'udp4' : 'udp6',
       ipv6Only: family === 6,
@@ -24,7 +24,9 @@ export const systemSockets = (log: Log): SocketFactory => ({
     });
     try {
       const listening = once(socket, 'listening');
-      socket.bind(address({ family, port, mark, log }));
+      socket.bind(
+        address({ family, port, mark, log, dontFragment, bufferBytes: bufferBytes ?? BUFFER_BYTES }),
+      );
       await listening;
     } catch (error) {
       socket.close();
@@ -41,17 +43,20 @@ function address(options: {
   readonly family: 4 | 6;
   readonly port: number;
   readonly mark: number | undefined;
+  readonly dontFragment: boolean | undefined;
+  readonly bufferBytes: number;
   readonly log: Log;
 }): BindOptions {
-  const { family, port, mark, log } = options;
+  const { family, port, mark, dontFragment, bufferBytes, log } = options;
   if (process.platform !== 'linux')
     return { port, address: family === 4 ? '0.0.0.0' : '::', exclusive: true };
-  const opened = openUdp({ family, port, mark, bufferBytes: BUFFER_BYTES });
+  const opened = openUdp({ family, port, mark, dontFragment, bufferBytes });
   if (!opened.ok) throw Object.assign(new Error(`${opened.step}: ${opened.code}`), { code: opened.code });
   // data-plane.md §1.10: go on without the mark where it is not permitted.
   if (opened.unmarked !== undefined) log('warn', 'udp.unmarked', { code: opened.unmarked });
   // Costs packets in a burst, not correctness.
   if (opened.smallBuffers !== undefined) log('debug', 'udp.buffers-small', { code: opened.smallBuffers });
+  if (opened.fragmented !== undefined) log('warn', 'udp.fragmenting', { code: opened.fragmented });
   return { fd: opened.fd, exclusive: true };
 }
 

@@ -20,6 +20,11 @@ const SO_RCVBUFFORCE = 33;
 const SO_MARK = 36;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
+/** linux/in.h, linux/in6.h; the values are the same for both families (ip(7), ipv6(7)). */
+const IPPROTO_IP = 0;
+const IP_MTU_DISCOVER = 10;
+const IPV6_MTU_DISCOVER = 23;
+const PMTUDISC_PROBE = 3;
 export const SOCKADDR_IN_BYTES = 16;
 export const SOCKADDR_IN6_BYTES = 28;
 /** struct ucred: pid, uid, gid. */
@@ -50,6 +55,8 @@ export type UdpOpen =
       readonly unmarked: string | undefined;
       /** Name of the error, when buffers beyond net.core.{r,w}mem_max were refused (that takes CAP_NET_ADMIN too). */
       readonly smallBuffers: string | undefined;
+      /** Name of the error, when don't-fragment was wanted and could not be set. */
+      readonly fragmented: string | undefined;
     }
   | { readonly ok: false; readonly step: 'socket' | 'bind'; readonly code: string };
 
@@ -59,27 +66,38 @@ export function openUdp(options: {
   readonly port: number;
   readonly mark: number | undefined;
   readonly bufferBytes: number;
+  readonly dontFragment?: boolean | undefined;
 }): UdpOpen {
-  const { family, port, mark, bufferBytes } = options;
+  const { family, port, mark, bufferBytes, dontFragment } = options;
   const c = libc();
   const fd = c.socket(family === 4 ? AF_INET : AF_INET6, SOCK_DGRAM | O_NONBLOCK | O_CLOEXEC, 0);
   if (fd < 0) return { ok: false, step: 'socket', code: errnoName() };
   if (family === 6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
   const unmarked = mark === undefined ? undefined : setOption(fd, SOL_SOCKET, SO_MARK, mark);
   const smallBuffers = enlarge(fd, bufferBytes);
+  const fragmented = dontFragment === true ? setDontFragment(fd, family) : undefined;
   const address = anyAddress(family, port);
   if (c.bind(fd, address, address.length) < 0) {
     const code = errnoName();
     c.close(fd);
     return { ok: false, step: 'bind', code };
   }
-  return { ok: true, fd, unmarked, smallBuffers };
+  return { ok: true, fd, unmarked, smallBuffers, fragmented };
 }
 
 function setOption(fd: number, level: number, name: number, value: number): string | undefined {
   const bytes = new Uint8Array(Uint32Array.of(value).buffer);
   return libc().setsockopt(fd, level, name, bytes, bytes.length) < 0 ? errnoName() : undefined;
 }
+
+/**
+ * "Probe" rather than "do": it sets don't-fragment too, but the kernel's idea of the path, which anybody can shrink with
+ * a forged ICMP message, does not keep probes from leaving.
+ */
+const setDontFragment = (fd: number, family: 4 | 6): string | undefined =>
+  family === 4
+    ? setOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_PROBE)
+    : setOption(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_PROBE);
 
 function enlarge(fd: number, bytes: number): string | undefined {
   const refused =

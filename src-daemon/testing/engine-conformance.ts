@@ -9,6 +9,7 @@ import { keyConformance } from './conformance/keys.ts';
 import { loadConformance } from './conformance/load.ts';
 import { pathConformance } from './conformance/paths.ts';
 import { routeConformance } from './conformance/routes.ts';
+import { socketConformance } from './conformance/sockets.ts';
 import type { MakeEngine } from './tunnel-host.ts';
 
 export function engineConformance(name: string, make: MakeEngine): void {
@@ -18,6 +19,7 @@ export function engineConformance(name: string, make: MakeEngine): void {
     describe('load', () => loadConformance(make));
     describe('paths', () => pathConformance(make));
     describe('routes', () => routeConformance(make));
+    describe('extra sockets', () => socketConformance(make));
     describe('control', () => controlConformance(make));
   });
 }

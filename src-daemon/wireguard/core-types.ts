@@ -4,6 +4,11 @@ import type { SessionKeys } from './noise.ts';
 
 export type CorePeerId = number;
 
+/** Where a message came from: an address, and the engine's number of the socket when it was an extra one. */
+export interface Origin extends SockAddr {
+  readonly via?: number | undefined;
+}
+
 export interface CorePeer {
   readonly peer: CorePeerId;
   readonly publicKey: Uint8Array;
@@ -30,10 +35,10 @@ export type CoreEffect =
       readonly do: 'send';
       readonly peer: CorePeerId;
       readonly data: Uint8Array;
-      readonly answering: SockAddr | undefined;
+      readonly answering: Origin | undefined;
     }
   /** An authentic handshake message came from this address. */
-  | { readonly do: 'heard'; readonly peer: CorePeerId; readonly from: SockAddr }
+  | { readonly do: 'heard'; readonly peer: CorePeerId; readonly from: Origin }
   | { readonly do: 'install'; readonly keypair: NewKeypair }
   | { readonly do: 'pending-add' | 'pending-del'; readonly peer: CorePeerId; readonly index: number }
   | {

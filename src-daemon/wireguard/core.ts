@@ -13,7 +13,6 @@ import {
   type X25519Private,
 } from '#shared/crypto/x25519.ts';
 import { RhumbError } from '#shared/errors.ts';
-import type { SockAddr } from '#shared/ip/address.ts';
 import type { PrivateKey } from '#shared/key/key.ts';
 import {
   COOKIE_REFRESH_MS,
@@ -28,6 +27,7 @@ import type {
   CorePeerId,
   HandshakeStatus,
   Moment,
+  Origin,
 } from './core-types.ts';
 import { GonePeers } from './gone-peers.ts';
 import { IndexPool } from './index-pool.ts';
@@ -169,7 +169,7 @@ export class WireGuardCore {
    */
   receive(
     data: Uint8Array,
-    source: { readonly from: SockAddr | undefined; readonly peer: CorePeerId | undefined },
+    source: { readonly from: Origin | undefined; readonly peer: CorePeerId | undefined },
     at: Moment,
   ): CoreEffect[] {
     const { from } = source;
@@ -400,7 +400,7 @@ export class WireGuardCore {
 
   #send(
     entry: Entry,
-    message: { readonly data: Uint8Array; readonly index: number; readonly answering: SockAddr | undefined },
+    message: { readonly data: Uint8Array; readonly index: number; readonly answering: Origin | undefined },
     at: Moment,
   ): void {
     const fresh = entry.cookie !== undefined && at.nowMs - entry.cookie.at < COOKIE_REFRESH_MS;
@@ -414,7 +414,7 @@ export class WireGuardCore {
     });
   }
 
-  #onInitiation(data: Uint8Array, from: SockAddr | undefined, at: Moment): void {
+  #onInitiation(data: Uint8Array, from: Origin | undefined, at: Moment): void {
     const message = decodeInitiation(data);
     if (message === undefined) {
       this.counters.dropMalformed++;
@@ -465,7 +465,7 @@ export class WireGuardCore {
     this.#step(entry, { type: 'responded' }, at);
   }
 
-  #onResponse(data: Uint8Array, from: SockAddr | undefined, at: Moment): void {
+  #onResponse(data: Uint8Array, from: Origin | undefined, at: Moment): void {
     const message = decodeResponse(data);
     if (message === undefined) {
       this.counters.dropMalformed++;
