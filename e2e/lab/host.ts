@@ -5,22 +5,17 @@ import { RhumbError } from '#shared/errors.ts';
 import { type ExecOptions, type ExecResult, exec } from './exec.ts';
 import { LabProcess, type SpawnOptions } from './process.ts';
 import { RUN_VARIABLE, type Run } from './run.ts';
+import type { Sky, Weather } from './weather.ts';
 
 /** One end of a cable: an interface of a host, plugged into a switch. */
 export interface Link {
   /** Name inside the host: eth0, eth1, …. */
   readonly name: string;
-  readonly v4: string;
-  readonly v6: string;
+  /** Undefined where the switch has none of the family. */
+  readonly v4: string | undefined;
+  readonly v6: string | undefined;
   readonly bits4: number;
   readonly bits6: number;
-}
-
-/** What happens to packets on their way out of a host. */
-export interface Weather {
-  /** Needs `tc netem` in the kernel. */
-  readonly delayMs?: number;
-  readonly lossPercent?: number;
 }
 
 export interface Reply {
@@ -37,7 +32,10 @@ export class Host {
   readonly folder: string;
   readonly links: Link[] = [];
   readonly processes: LabProcess[] = [];
+  /** Who makes the weather on its cables; set by the lab with the first of them. */
+  sky: Sky | undefined;
   readonly #run: Run;
+  #routes: readonly string[] = [];
 
   constructor(run: Run, name: string, kind: 'namespace' | 'here') {
     this.#run = run;
@@ -48,11 +46,16 @@ export class Host {
   }
 
   get v4(): string {
-    return this.#first().v4;
+    return this.#address(this.#first().v4, 'IPv4');
   }
 
   get v6(): string {
-    return this.#first().v6;
+    return this.#address(this.#first().v6, 'IPv6');
+  }
+
+  #address(found: string | undefined, family: string): string {
+    if (found === undefined) throw new RhumbError('internal', `${this.name} has no ${family} address`);
+    return found;
   }
 
   #first(): Link {
@@ -92,56 +95,52 @@ export class Host {
     await exec(['ip', ...where, '-batch', '-'], { input: `${lines.join('\n')}\n` });
   }
 
+  /** Sends what has no nearer way through these routers; kept across `linkDown` and `linkUp`. */
+  async routeBy(gateway: {
+    readonly v4?: string | undefined;
+    readonly v6?: string | undefined;
+  }): Promise<void> {
+    this.#routes = [
+      ...(gateway.v4 === undefined ? [] : [`route replace default via ${gateway.v4}`]),
+      ...(gateway.v6 === undefined ? [] : [`route replace default via ${gateway.v6}`]),
+    ];
+    await this.ip(...this.#routes);
+  }
+
   async linkDown(link = this.#first()): Promise<void> {
     await this.ip(`link set ${link.name} down`);
   }
 
-  /** Brings a link back with the addresses it had: the kernel drops those of IPv6 when a link goes down. */
+  /** Brings a link back with what it had: the kernel drops IPv6 addresses and all routes when a link goes down. */
   async linkUp(link = this.#first()): Promise<void> {
-    await this.ip(
-      `link set ${link.name} up`,
-      `address replace ${link.v6}/${link.bits6} dev ${link.name} nodad`,
-    );
+    const v6 =
+      link.v6 === undefined ? [] : [`address replace ${link.v6}/${link.bits6} dev ${link.name} nodad`];
+    await this.ip(`link set ${link.name} up`, ...v6, ...this.#routes);
   }
 
   /** Gives the first link other addresses, as a network that hands out new ones does. */
-  async readdress(change: { readonly v4: string; readonly v6: string }): Promise<void> {
+  async readdress(change: { readonly v4?: string; readonly v6?: string }): Promise<void> {
     const old = this.#first();
     const next: Link = { ...old, ...change };
+    const swap = (was: string | undefined, is: string | undefined, bits: number, how: string): string[] =>
+      was === undefined || is === undefined || was === is
+        ? []
+        : [
+            `address add ${is}/${bits} dev ${old.name}${how}`,
+            `address delete ${was}/${bits} dev ${old.name}`,
+          ];
     await this.ip(
-      `address add ${next.v4}/${next.bits4} dev ${next.name}`,
-      `address add ${next.v6}/${next.bits6} dev ${next.name} nodad`,
-      `address delete ${old.v4}/${old.bits4} dev ${old.name}`,
-      `address delete ${old.v6}/${old.bits6} dev ${old.name}`,
+      ...swap(old.v4, next.v4, old.bits4, ''),
+      ...swap(old.v6, next.v6, old.bits6, ' nodad'),
+      ...this.#routes,
     );
     this.links[0] = next;
   }
 
-  /** Sets the weather on the way out of the host; an empty one clears it. */
-  async weather(weather: Weather): Promise<void> {
-    const { delayMs = 0, lossPercent = 0 } = weather;
-    const { name } = this.#first();
-    // Loss by a packet filter, because not every kernel has netem.
-    const clear = ['add table inet weather', 'delete table inet weather'];
-    const lose = [
-      'add table inet weather',
-      'add chain inet weather out { type filter hook output priority filter; }',
-      `add rule inet weather out oifname != "lo" numgen random mod 10000 <= ${Math.round(lossPercent * 100) - 1} drop`,
-    ];
-    const rules = [...clear, ...(lossPercent > 0 ? lose : [])];
-    await this.exec(['nft', '-f', '-'], { input: `${rules.join('\n')}\n` });
-    const qdisc = ['dev', name, 'root'];
-    if (delayMs > 0) await this.exec(['tc', 'qdisc', 'replace', ...qdisc, 'netem', 'delay', `${delayMs}ms`]);
-    else await this.exec(['tc', 'qdisc', 'delete', ...qdisc], { mayFail: true });
-  }
-
-  /** Tells whether this kernel can delay packets. */
-  async canDelay(): Promise<boolean> {
-    const { name } = this.#first();
-    const add = await this.exec(['tc', 'qdisc', 'replace', 'dev', name, 'root', 'netem', 'delay', '0ms'], {
-      mayFail: true,
-    });
-    return add.code === 0;
+  /** Sets the weather on a cable of this host, both ways; an empty one clears it. */
+  async weather(weather: Weather, link = this.#first()): Promise<void> {
+    if (this.sky === undefined) throw new RhumbError('internal', `${this.name} has no cable in the lab`);
+    await this.sky.set(this, link, weather);
   }
 
   /** Echo requests 20 ms apart; the family follows the address. */

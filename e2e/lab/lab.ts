@@ -9,20 +9,35 @@ import { RhumbError } from '#shared/errors.ts';
 import { exec } from './exec.ts';
 import { Host, type Link } from './host.ts';
 import { endRun, openRun, type Run, sweep } from './run.ts';
+import { Sky } from './weather.ts';
 
 export interface Switch {
   readonly name: string;
   readonly number: number;
-  /** First three numbers and first group: host n is `${v4}.${n}` and `${v6}::${n}`. */
-  readonly v4: string;
-  readonly v6: string;
+  /** First three numbers and first groups: host n is `${v4}.${n}` and `${v6}:${n}`; false where the family is absent. */
+  readonly v4: string | false;
+  readonly v6: string | false;
   /** Bridge in the lab's own namespace. */
   readonly bridge: string;
+}
+
+/** Other networks than 10.77.n.0/24 and fd77:n::/64 on a switch, as they stand in `Switch`; false for none of the family. */
+export interface SwitchOptions {
+  readonly v4?: string | false;
+  readonly v6?: string | false;
 }
 
 export interface HostOptions {
   readonly on?: readonly Switch[];
 }
+
+export interface PlugOptions {
+  /** The host's number on the switch; without one it gets the next that is free. */
+  readonly number?: number;
+}
+
+/** The first number that is given out: those below are for routers and servers, which have fixed ones. */
+const FIRST_NUMBER = 20;
 
 /** IPv6 without the wait for duplicates, and no routers but those we configure. */
 const QUIET_V6 = ['accept_dad', 'accept_ra'];
@@ -31,13 +46,15 @@ export class Lab implements AsyncDisposable {
   readonly run: Run;
   readonly hosts: Host[] = [];
   readonly #wires: Host;
+  readonly #sky: Sky;
   readonly #switches: Switch[] = [];
+  readonly #numbers = new Map<Switch, number>();
   #ports = 0;
-  #numbers = 10;
 
   private constructor(run: Run) {
     this.run = run;
     this.#wires = new Host(run, 'wires', 'namespace');
+    this.#sky = new Sky(this.#wires);
   }
 
   /** Sweeps what dead runs left, then opens a new, empty lab. */
@@ -65,16 +82,11 @@ export class Lab implements AsyncDisposable {
     await host.ip('link set lo up');
   }
 
-  /** Switch n has 10.77.n.0/24 and fd77:n::/64; what this machine itself uses is left out. */
-  async addSwitch(name: string): Promise<Switch> {
+  /** Switch n has 10.77.n.0/24 and fd77:n::/64 unless told; what this machine itself uses is left out. */
+  async addSwitch(name: string, options: SwitchOptions = {}): Promise<Switch> {
     const number = freeNumber(this.#switches.map((one) => one.number));
-    const made: Switch = {
-      name,
-      number,
-      v4: `10.77.${number}`,
-      v6: `fd77:${number}:`,
-      bridge: `br${number}`,
-    };
+    const { v4 = `10.77.${number}`, v6 = `fd77:${number}:` } = options;
+    const made: Switch = { name, number, v4, v6, bridge: `br${number}` };
     await this.#wires.ip(
       `link add ${made.bridge} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`,
       `link set ${made.bridge} addrgenmode none`,
@@ -101,15 +113,15 @@ export class Lab implements AsyncDisposable {
   }
 
   /** Lays a cable between a host and a switch; the next free addresses of the switch go to the host. */
-  async plug(host: Host, to: Switch): Promise<Link> {
+  async plug(host: Host, to: Switch, options: PlugOptions = {}): Promise<Link> {
     this.#ports += 1;
-    this.#numbers += 1;
     const near = host.netns === undefined ? `${this.run.prefix}e${this.#ports}` : `eth${host.links.length}`;
     const far = `p${this.#ports}`;
+    const number = options.number ?? this.#nextNumber(to);
     const link: Link = {
       name: near,
-      v4: `${to.v4}.${this.#numbers}`,
-      v6: `${to.v6}:${this.#numbers}`,
+      v4: to.v4 === false ? undefined : `${to.v4}.${number}`,
+      v6: to.v6 === false ? undefined : `${to.v6}:${number}`,
       bits4: 24,
       bits6: 64,
     };
@@ -119,16 +131,25 @@ export class Lab implements AsyncDisposable {
     await this.#wires.ip(`link set ${far} master ${to.bridge} up`);
     await host.ip(
       `link set ${near} up`,
-      `address add ${link.v4}/${link.bits4} dev ${near}`,
-      `address add ${link.v6}/${link.bits6} dev ${near} nodad`,
+      ...(link.v4 === undefined ? [] : [`address add ${link.v4}/${link.bits4} dev ${near}`]),
+      ...(link.v6 === undefined ? [] : [`address add ${link.v6}/${link.bits6} dev ${near} nodad`]),
     );
     host.links.push(link);
+    host.sky = this.#sky;
+    this.#sky.cable(host, link, { port: far, bridge: to.bridge });
     return link;
+  }
+
+  #nextNumber(to: Switch): number {
+    const number = this.#numbers.get(to) ?? FIRST_NUMBER;
+    this.#numbers.set(to, number + 1);
+    if (number > 250) throw new RhumbError('unavailable', `the switch ${to.name} has no address left`);
+    return number;
   }
 
   /** What every process said last, for the reader of a failed run. */
   report(lines = 40): string {
-    return this.hosts
+    return [this.#wires, ...this.hosts]
       .flatMap((host) => host.processes)
       .map((child) => `--- ${child.name}${child.running ? '' : ' (ended)'}\n${child.tail(lines)}`)
       .join('\n');
@@ -137,7 +158,8 @@ export class Lab implements AsyncDisposable {
   /** Politely first, so that programs are seen to clean up after themselves; then by force. */
   async [Symbol.asyncDispose](): Promise<void> {
     try {
-      const running = this.hosts.flatMap((host) => host.processes).filter((child) => child.running);
+      const all = [this.#wires, ...this.hosts].flatMap((host) => host.processes);
+      const running = all.filter((child) => child.running);
       await Promise.all(running.reverse().map((child) => child.stop(2_000)));
     } finally {
       endRun(this.run.id);

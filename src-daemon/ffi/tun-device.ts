@@ -4,6 +4,7 @@ import { AF_INET, errnoName, isLittleEndian, libc, O_CLOEXEC, O_NONBLOCK, SOCK_D
 const O_RDWR = 2;
 const TUNSETIFF = 0x400454ca;
 const IFF_TUN = 0x0001;
+const IFF_TAP = 0x0002;
 const IFF_NO_PI = 0x1000;
 const SIOCSIFMTU = 0x8922;
 /** struct ifreq: 16 bytes of name, then a union of 24. */
@@ -19,12 +20,21 @@ export type TunOpen =
  * caller closes `fd` with `closeFd`.
  */
 export function openTun(name: string): TunOpen {
+  return openDevice(name, IFF_TUN);
+}
+
+/** The same with whole Ethernet frames. */
+export function openTap(name: string): TunOpen {
+  return openDevice(name, IFF_TAP);
+}
+
+function openDevice(name: string, kind: number): TunOpen {
   const c = libc();
   const fd = c.open('/dev/net/tun', O_RDWR | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return { ok: false, step: 'open', code: errnoName() };
   const request = new Uint8Array(IFREQ_BYTES);
   request.set(Buffer.from(name, 'latin1').subarray(0, IFNAMSIZ - 1));
-  new DataView(request.buffer).setUint16(IFNAMSIZ, IFF_TUN | IFF_NO_PI, isLittleEndian());
+  new DataView(request.buffer).setUint16(IFNAMSIZ, kind | IFF_NO_PI, isLittleEndian());
   if (c.ioctl(fd, TUNSETIFF, 'uint8_t *', request) < 0) {
     const code = errnoName();
     c.close(fd);
