@@ -56,9 +56,9 @@ test('an address that one check missed is offered on for five minutes, six of on
 });
 
 test('addresses of the network itself are never offered', () => {
-  expect(list(facts({ mapped: at('100.64.1.1', 1), local: [], global6: [at('fd7a:115c:a1e0::1', 1)] }))).toEqual(
-    [],
-  );
+  expect(
+    list(facts({ mapped: at('100.64.1.1', 1), local: [], global6: [at('fd7a:115c:a1e0::1', 1)] })),
+  ).toEqual([]);
 });
 
 test('the order does not make two lists differ, a type does', () => {

@@ -1,0 +1,277 @@
+/** When checks run, and what follows from them: addresses, home relay, news for the server. */
+import { expect, test } from 'vitest';
+import { generatePrivate } from '#shared/crypto/x25519.ts';
+import { RhumbError } from '#shared/errors.ts';
+import { formatSockAddr, type SockAddr } from '#shared/ip/address.ts';
+import { silent } from '#shared/log/log.ts';
+import { type NetReport, newDraft } from '#shared/netcheck/report.ts';
+import { FakeClock, settle } from '#shared/testing/fake-clock.ts';
+import type { DerpMap } from '#shared/wire/map.ts';
+import type { OwnEndpoint } from './own-endpoints.ts';
+import type { Checker, Mapper, Relays } from './ports.ts';
+import { Underlay } from './underlay.ts';
+
+const region = (RegionID: number) => ({
+  RegionID,
+  RegionCode: `r${RegionID}`,
+  RegionName: `Region ${RegionID}`,
+  Nodes: [{ Name: `${RegionID}a`, RegionID, HostName: 'relay.example' }],
+});
+const mapOf = (...ids: readonly number[]): DerpMap =>
+  ({ Regions: Object.fromEntries(ids.map((id) => [String(id), region(id)])) }) as unknown as DerpMap;
+
+const PUBLIC: SockAddr = { ip: '203.0.113.1', port: 5_000 };
+
+class FakeRelays implements Relays {
+  home = 0;
+  hasKey = false;
+  map: DerpMap | undefined;
+  changes = 0;
+  setIdentity(key: unknown): void {
+    this.hasKey = key !== undefined;
+  }
+  setMap(map: DerpMap | undefined): void {
+    this.map = map;
+  }
+  setHome(home: number): void {
+    this.home = home;
+  }
+  heardAtMs(): number | undefined {
+    return undefined;
+  }
+  networkChanged(): void {
+    this.changes++;
+  }
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+interface Run {
+  readonly full: boolean;
+  readonly home: number;
+  answer(report: Partial<NetReport>): void;
+  fail(): void;
+}
+
+function setUp() {
+  const clock = new FakeClock();
+  const relays = new FakeRelays();
+  const runs: Run[] = [];
+  const lists: (readonly OwnEndpoint[])[] = [];
+  const homes: number[] = [];
+  let traffic = Number.NEGATIVE_INFINITY;
+  let mapped: SockAddr | undefined;
+  let fast: SockAddr | undefined;
+  let fastRuns = 0;
+  const checker: Checker = {
+    run: ({ full, home }, signal) =>
+      new Promise((resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+        runs.push({
+          full,
+          home,
+          answer: (report) => resolve({ ...newDraft(), udp: true, ...report }),
+          fail: () => reject(new RhumbError('timeout', 'no answer')),
+        });
+      }),
+    fastStun: async () => {
+      fastRuns++;
+      return fast === undefined ? undefined : { v4: fast };
+    },
+  };
+  const mapper: Mapper = {
+    setLocalPort: () => undefined,
+    mapped: () => mapped,
+    networkChanged: () => undefined,
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+  const underlay = new Underlay({
+    clock,
+    random: () => 0.5,
+    log: silent,
+    checker,
+    mapper,
+    relays,
+    port: () => 41_641,
+    isPortFixed: true,
+    lastTrafficMs: () => traffic,
+    events: {
+      endpoints: (list) => lists.push(list),
+      checked: (_report, home) => homes.push(home),
+      relaysChanged: () => undefined,
+    },
+  });
+  return {
+    clock,
+    relays,
+    runs,
+    lists,
+    homes,
+    underlay,
+    setTraffic: () => {
+      traffic = clock.monotonic();
+      underlay.noteTraffic();
+    },
+    setMapped: (addr: SockAddr | undefined) => {
+      mapped = addr;
+    },
+    setFast: (addr: SockAddr | undefined) => {
+      fast = addr;
+    },
+    fastRuns: () => fastRuns,
+    texts: () => (lists.at(-1) ?? []).map(({ addr, type }) => `${formatSockAddr(addr)} ${type}`),
+    last: (): Run => {
+      const run = runs.at(-1);
+      if (run === undefined) throw new Error('no check ran');
+      return run;
+    },
+  };
+}
+
+async function started() {
+  const world = setUp();
+  world.underlay.networkIs(['192.168.1.2'], { isMajor: false, isUp: true });
+  world.underlay.setMap(mapOf(1, 2), []);
+  world.underlay.setControlUp(true);
+  world.underlay.setIdentity(generatePrivate());
+  world.last().answer({ globalV4: PUBLIC, preferredDerp: 1 });
+  await world.underlay.idle();
+  return world;
+}
+
+test('nothing is sent before there is a map and an identity', () => {
+  const { underlay, runs } = setUp();
+  underlay.networkIs(['192.168.1.2'], { isMajor: true, isUp: true });
+  underlay.setIdentity(generatePrivate());
+  expect(runs).toHaveLength(0);
+  underlay.setMap(mapOf(1), []);
+  expect(runs).toHaveLength(1);
+});
+
+test('the first check gives addresses and a home, and tells both', async () => {
+  const { texts, homes, relays } = await started();
+  expect(texts()).toEqual(['203.0.113.1:5000 2', '192.168.1.2:41641 1']);
+  expect(relays.home).toBe(1);
+  expect(homes.at(-1)).toBe(1);
+});
+
+test('requests while a check runs become one check more, full if any of them was', async () => {
+  const { underlay, runs, last } = await started();
+  underlay.check('a', false);
+  underlay.check('b', false);
+  underlay.check('c', true);
+  underlay.check('d', false);
+  expect(runs).toHaveLength(2);
+  last().answer({ globalV4: PUBLIC, preferredDerp: 1 });
+  await settle();
+  expect(runs).toHaveLength(3);
+  expect(last().full).toBe(true);
+  last().answer({});
+  await underlay.idle();
+  expect(runs).toHaveLength(3);
+});
+
+test('checks go on while there is traffic, rest without, and go on with the next packet', async () => {
+  const { clock, runs, last, setTraffic, underlay } = await started();
+  await clock.advance(60_000);
+  expect(runs).toHaveLength(1);
+  setTraffic();
+  await clock.advance(23_000);
+  expect(runs).toHaveLength(2);
+  last().answer({});
+  await underlay.idle();
+  await clock.advance(120_000);
+  expect(runs.length).toBeLessThanOrEqual(3);
+  last().answer({});
+  await underlay.idle();
+  const before = runs.length;
+  await clock.advance(120_000);
+  expect(runs).toHaveLength(before);
+  expect(clock.pending).toBe(0);
+});
+
+test('a home is kept while the server can not be told, and moved when it can', async () => {
+  const { underlay, last, relays, homes } = await started();
+  underlay.setControlUp(false);
+  underlay.check('again', true);
+  last().answer({ preferredDerp: 2 });
+  await underlay.idle();
+  expect(relays.home).toBe(1);
+  underlay.setControlUp(true);
+  expect(relays.home).toBe(2);
+  expect(homes.at(-1)).toBe(2);
+});
+
+test('a home whose region leaves the map is replaced at once', async () => {
+  const { underlay, relays } = await started();
+  underlay.setMap(mapOf(2), []);
+  expect(relays.home).toBe(2);
+});
+
+test('a check that fails keeps what was known', async () => {
+  const { underlay, last, texts, relays } = await started();
+  underlay.check('again', false);
+  last().fail();
+  await underlay.idle();
+  expect(texts()).toContain('203.0.113.1:5000 2');
+  expect(relays.home).toBe(1);
+});
+
+test('another network: what STUN saw in the old one is not offered in the new one', async () => {
+  const { underlay, texts, relays, runs } = await started();
+  underlay.networkIs(['10.0.0.9'], { isMajor: true, isUp: true });
+  expect(texts()).toEqual(['10.0.0.9:41641 1']);
+  expect(relays.changes).toBe(1);
+  expect(relays.home).toBe(1);
+  expect(runs.at(-1)?.full).toBe(true);
+});
+
+test('a small change of the network keeps it', async () => {
+  const { underlay, texts } = await started();
+  underlay.networkIs(['192.168.1.2', '192.168.7.1'], { isMajor: false, isUp: true });
+  expect(texts()).toContain('203.0.113.1:5000 2');
+});
+
+test('a new port mapping is offered first and at once', async () => {
+  const { underlay, texts, setMapped } = await started();
+  setMapped({ ip: '203.0.113.1', port: 7_000 });
+  underlay.mappingChanged();
+  expect(texts()[0]).toBe('203.0.113.1:7000 3');
+});
+
+test('addresses are asked for anew only when they are old, once for all who ask', async () => {
+  const { underlay, clock, fastRuns, setFast, texts } = await started();
+  expect((await underlay.refresh()).ageMs).toBe(0);
+  expect(fastRuns()).toBe(0);
+  await clock.advance(27_000);
+  setFast({ ip: '203.0.113.1', port: 6_000 });
+  const both = await Promise.all([underlay.refresh(), underlay.refresh()]);
+  expect(fastRuns()).toBe(1);
+  expect(both[0].ageMs).toBe(0);
+  expect(texts()[0]).toBe('203.0.113.1:6000 2');
+});
+
+test('a refresh without an answer gives what is known, still old', async () => {
+  const { underlay, clock } = await started();
+  await clock.advance(30_000);
+  const known = await underlay.refresh();
+  expect(known.ageMs).toBe(30_000);
+  expect(known.list).toHaveLength(2);
+});
+
+test('without an identity everything rests', async () => {
+  const { underlay, relays, runs, clock, setTraffic } = await started();
+  underlay.setIdentity(undefined);
+  expect(relays.hasKey).toBe(false);
+  underlay.check('x', true);
+  setTraffic();
+  await clock.advance(60_000);
+  expect(runs).toHaveLength(1);
+});
+
+test('disposing ends a check that runs', async () => {
+  const { underlay, runs, clock } = await started();
+  underlay.check('x', true);
+  expect(runs).toHaveLength(2);
+  await underlay[Symbol.asyncDispose]();
+  expect(clock.pending).toBe(0);
+});

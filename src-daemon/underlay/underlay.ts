@@ -1,0 +1,335 @@
+/**
+ * What this machine knows of the network under the tunnel: its own addresses as others see them, its NAT, its relays.
+ *
+ * It runs network checks when something asks for one (nat-traversal.md §2.8), keeps the port mapping and the relay
+ * connections, chooses the home relay, and tells path choice and the coordination server what follows from all that.
+ *
+ *   check  resting ── ask ──► running ── done ──► resting;  asked meanwhile: one more follows, full if any asked so
+ */
+import type { Clock, Random } from '#shared/async/clock.ts';
+import { toRhumbError } from '#shared/errors.ts';
+import { formatSockAddr, type SockAddr } from '#shared/ip/address.ts';
+import type { PrivateKey } from '#shared/key/key.ts';
+import type { Log } from '#shared/log/log.ts';
+import { globalAddrs, type MappingSample, type NetReport } from '#shared/netcheck/report.ts';
+import type { DerpMap } from '#shared/wire/map.ts';
+import { homeRegions, nextHome } from './home-region.ts';
+import {
+  collectEndpoints,
+  type EndpointMemory,
+  NO_MEMORY,
+  type OwnEndpoint,
+  sameEndpoints,
+} from './own-endpoints.ts';
+import type { Checker, Mapper, Relays } from './ports.ts';
+
+export interface UnderlayEvents {
+  /** Other addresses than before, best first. */
+  endpoints(list: readonly OwnEndpoint[]): void;
+  /** A check is done, or the home changed. */
+  checked(report: NetReport, home: number): void;
+  /** Another home, or a relay connection came or went. */
+  relaysChanged(): void;
+}
+
+export interface UnderlayDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly checker: Checker;
+  readonly mapper: Mapper;
+  readonly relays: Relays;
+  readonly events: UnderlayEvents;
+  /** Of the UDP socket; 0 while there is none. */
+  port(): number;
+  readonly isPortFixed: boolean;
+  /** Clock's monotonic ms of the last packet to any peer. */
+  lastTrafficMs(): number;
+}
+
+export interface OwnAddresses {
+  readonly list: readonly SockAddr[];
+  /** Since a check or STUN last confirmed them. */
+  readonly ageMs: number;
+}
+
+export interface NatFacts {
+  /** Whether each destination sees another port of ours; undefined = not known. */
+  readonly varies: boolean | undefined;
+  readonly ports: readonly MappingSample[];
+  readonly portMapped: boolean;
+  /** Whether any STUN answer came; undefined before the first check. */
+  readonly udp: boolean | undefined;
+}
+
+/** Most NATs forget an idle mapping after 30 s: while there is traffic, one check in just less than that. */
+const PERIOD_MS = 20_000;
+const PERIOD_JITTER_MS = 6_000;
+/** Without traffic for this long nobody needs the mapping. */
+const IDLE_MS = 45_000;
+/** Younger ones are good enough for a call-me-maybe (§4.4). */
+export const FRESH_MS = 27_000;
+
+export class Underlay implements AsyncDisposable {
+  readonly #deps: UnderlayDeps;
+  readonly #seed: number;
+  readonly #stop = new AbortController();
+  #map: DerpMap | undefined;
+  #peerHomes: readonly number[] = [];
+  #isControlUp = false;
+  #isOn = false;
+  #local: readonly string[] = [];
+  #report: NetReport | undefined;
+  #confirmedAtMs: number | undefined;
+  #memory: EndpointMemory = NO_MEMORY;
+  #endpoints: readonly OwnEndpoint[] = [];
+  #check: { readonly done: Promise<void>; again: 'no' | 'short' | 'full' } | undefined;
+  #refresh: Promise<OwnAddresses> | undefined;
+  #cancelTimer: (() => void) | undefined;
+
+  constructor(deps: UnderlayDeps) {
+    this.#deps = deps;
+    this.#seed = deps.random();
+  }
+
+  /** Undefined ends all relay connections and checks; the socket may go on. */
+  setIdentity(key: PrivateKey | undefined): void {
+    this.#deps.relays.setIdentity(key);
+    if (this.#isOn === (key !== undefined)) return;
+    this.#isOn = key !== undefined;
+    if (this.#isOn) this.check('start', true);
+    else this.#rest();
+  }
+
+  setMap(map: DerpMap | undefined, peerHomes: readonly number[]): void {
+    this.#peerHomes = peerHomes;
+    if (map === this.#map) return;
+    this.#map = map;
+    this.#deps.relays.setMap(map);
+    this.#chooseHome();
+    this.check('relay map', true);
+  }
+
+  setControlUp(isUp: boolean): void {
+    if (isUp === this.#isControlUp) return;
+    this.#isControlUp = isUp;
+    this.#chooseHome();
+  }
+
+  /** Interface addresses to offer, now; `isMajor` when what was learned so far may hold no longer. */
+  networkIs(local: readonly string[], options: { readonly isMajor: boolean; readonly isUp: boolean }): void {
+    this.#local = local;
+    const { relays, mapper } = this.#deps;
+    if (options.isMajor) {
+      this.#memory = NO_MEMORY;
+      this.#report = undefined;
+      this.#confirmedAtMs = undefined;
+      mapper.networkChanged(!options.isUp);
+      relays.networkChanged();
+    }
+    this.#collect();
+    if (options.isUp) this.check('network', options.isMajor);
+  }
+
+  /** The UDP socket has another port, or is there at last. */
+  portIs(): void {
+    this.#deps.mapper.setLocalPort(this.#deps.port());
+    this.#memory = NO_MEMORY;
+    this.#collect();
+    this.check('socket', true);
+  }
+
+  mappingChanged(): void {
+    this.#collect();
+    this.check('port mapping', false);
+  }
+
+  /** A relay connection came, went or broke. */
+  relayChanged(isBroken: boolean): void {
+    this.#deps.events.relaysChanged();
+    if (isBroken) this.check('relay lost', false);
+  }
+
+  /** Packets go out: the checks that keep our mapping known go on. */
+  noteTraffic(): void {
+    if (this.#isOn && this.#cancelTimer === undefined && this.#check === undefined) this.#arm();
+  }
+
+  get home(): number {
+    return this.#deps.relays.home;
+  }
+
+  get report(): NetReport | undefined {
+    return this.#report;
+  }
+
+  get endpoints(): readonly OwnEndpoint[] {
+    return this.#endpoints;
+  }
+
+  ownAddresses(): OwnAddresses {
+    const at = this.#confirmedAtMs;
+    const ageMs = at === undefined ? Number.POSITIVE_INFINITY : this.#deps.clock.monotonic() - at;
+    return { list: this.#endpoints.map(({ addr }) => addr), ageMs };
+  }
+
+  /** The NAT before us as far as it is known. */
+  nat(): NatFacts {
+    const report = this.#report;
+    return {
+      varies: report?.mappingVariesByDestIp,
+      ports: report?.mappings ?? [],
+      portMapped: this.#deps.mapper.mapped() !== undefined,
+      udp: report?.udp,
+    };
+  }
+
+  /** Asks STUN again when the last answer is old; resolves with what is known then, whether or not one came. */
+  refresh(): Promise<OwnAddresses> {
+    if (this.ownAddresses().ageMs < FRESH_MS) return Promise.resolve(this.ownAddresses());
+    this.#refresh ??= this.#runRefresh().finally(() => {
+      this.#refresh = undefined;
+    });
+    return this.#refresh;
+  }
+
+  /** Runs a check soon; those asked for while one runs are one. */
+  check(reason: string, full: boolean): void {
+    if (!this.#isOn || this.#stop.signal.aborted || homeRegions(this.#map).length === 0) return;
+    if (this.#check !== undefined) {
+      if (this.#check.again !== 'full') this.#check.again = full ? 'full' : 'short';
+      return;
+    }
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#deps.log('debug', 'netcheck.begin', { reason, full });
+    const done = this.#runCheck(full).finally(() => {
+      const again = this.#check?.again ?? 'no';
+      this.#check = undefined;
+      if (again !== 'no') this.check('asked meanwhile', again === 'full');
+      else if (this.#hasTraffic()) this.#arm();
+    });
+    this.#check = { done, again: 'no' };
+  }
+
+  /** Resolves when no check runs; for tests. */
+  async idle(): Promise<void> {
+    while (this.#check !== undefined) await this.#check.done;
+    await this.#refresh;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    this.#rest();
+    await this.idle();
+    await this.#deps.mapper[Symbol.asyncDispose]();
+    await this.#deps.relays[Symbol.asyncDispose]();
+  }
+
+  async #runCheck(full: boolean): Promise<void> {
+    const { checker, relays, clock, log, events } = this.#deps;
+    const map = this.#map;
+    if (map === undefined) return;
+    const began = clock.monotonic();
+    try {
+      const report = await checker.run(
+        { map, home: relays.home, heardAtMs: (region) => relays.heardAtMs(region), full },
+        this.#stop.signal,
+      );
+      // The map or the network may have changed meanwhile: another check is due then and will say better.
+      this.#report = report;
+      this.#confirmedAtMs = clock.monotonic();
+      log('info', 'netcheck.done', {
+        ms: Math.round(clock.monotonic() - began),
+        udp: report.udp,
+        v4: report.globalV4 === undefined ? undefined : formatSockAddr(report.globalV4),
+        v6: report.globalV6 === undefined ? undefined : formatSockAddr(report.globalV6),
+        varies: report.mappingVariesByDestIp,
+        preferred: report.preferredDerp,
+      });
+      this.#chooseHome();
+      this.#collect();
+      events.checked(report, relays.home);
+    } catch (error) {
+      if (!this.#stop.signal.aborted) log('warn', 'netcheck.failed', { error: toRhumbError(error).message });
+    }
+  }
+
+  async #runRefresh(): Promise<OwnAddresses> {
+    const { checker, relays, clock, log } = this.#deps;
+    const map = this.#map;
+    if (map !== undefined && this.#isOn) {
+      try {
+        const found = await checker.fastStun({ map, home: relays.home }, this.#stop.signal);
+        if (found !== undefined) {
+          this.#confirmedAtMs = clock.monotonic();
+          this.#collect(found);
+        }
+      } catch (error) {
+        if (!this.#stop.signal.aborted) log('warn', 'stun.failed', { error: toRhumbError(error).message });
+      }
+    }
+    return this.ownAddresses();
+  }
+
+  /** Looks anew at what we offer; `fresh` are addresses that STUN has just seen. */
+  #collect(fresh?: { readonly v4?: SockAddr | undefined; readonly v6?: SockAddr | undefined }): void {
+    const { clock, mapper, events, isPortFixed } = this.#deps;
+    const report = this.#report;
+    const known = report === undefined ? { v4: [], v6: [] } : globalAddrs(report);
+    const [list, memory] = collectEndpoints(
+      {
+        nowMs: clock.monotonic(),
+        port: this.#deps.port(),
+        isPortFixed,
+        local: this.#local,
+        mapped: mapper.mapped(),
+        global4: fresh?.v4 === undefined ? known.v4 : [fresh.v4],
+        global6: fresh?.v6 === undefined ? known.v6 : [fresh.v6],
+        mappingVaries: report?.mappingVariesByDestIp,
+      },
+      this.#memory,
+    );
+    this.#memory = memory;
+    const isSame = sameEndpoints(list, this.#endpoints);
+    this.#endpoints = list;
+    if (isSame) return;
+    this.#deps.log('info', 'endpoints.changed', { endpoints: list.map(({ addr }) => formatSockAddr(addr)) });
+    events.endpoints(list);
+  }
+
+  #chooseHome(): void {
+    const { relays, log, events } = this.#deps;
+    const home = nextHome({
+      map: this.#map,
+      current: relays.home,
+      preferred: this.#report?.preferredDerp ?? 0,
+      isControlUp: this.#isControlUp,
+      seed: this.#seed,
+      peerHomes: this.#peerHomes,
+    });
+    // Until the first check has answered there is nothing to choose by.
+    if (home === relays.home || (relays.home === 0 && this.#report === undefined)) return;
+    log('info', 'home.changed', { from: relays.home, to: home });
+    relays.setHome(home);
+    events.relaysChanged();
+    if (this.#report !== undefined) events.checked(this.#report, home);
+  }
+
+  #hasTraffic(): boolean {
+    return this.#isOn && this.#deps.clock.monotonic() - this.#deps.lastTrafficMs() < IDLE_MS;
+  }
+
+  #arm(): void {
+    const { clock, random } = this.#deps;
+    this.#cancelTimer = clock.after(PERIOD_MS + random() * PERIOD_JITTER_MS, () => {
+      this.#cancelTimer = undefined;
+      if (this.#hasTraffic()) this.check('periodic', false);
+    });
+  }
+
+  #rest(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+  }
+}
