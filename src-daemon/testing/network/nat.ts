@@ -66,6 +66,8 @@ export class NatTable {
   readonly #byPort = new Map<number, Mapping[]>();
   /** Outer port to inner address, by the user's or a protocol's word. */
   readonly forwards = new Map<number, SockAddr>();
+  /** Flows that came in by a forward: their answers leave by the same port. */
+  readonly #forwarded = new Map<string, { readonly port: number; usedAtMs: number }>();
   #nextPort: number;
   #shift = 0;
 
@@ -81,6 +83,11 @@ export class NatTable {
 
   /** The outer port for a datagram that leaves; undefined when the table is full. */
   outbound(inner: SockAddr, to: SockAddr, nowMs: number): number | undefined {
+    const flow = this.#forwarded.get(flowKey(inner, to));
+    if (flow !== undefined && nowMs - flow.usedAtMs <= this.behaviour.idleMs) {
+      flow.usedAtMs = nowMs;
+      return flow.port;
+    }
     const key = this.#keyOf(inner, to);
     let mapping = this.#byKey.get(key);
     if (mapping !== undefined && this.#isDead(mapping, nowMs)) {
@@ -102,7 +109,9 @@ export class NatTable {
       if (this.behaviour.isRefreshedByInbound) mapping.usedAtMs = nowMs;
       return mapping.inner;
     }
-    return this.forwards.get(port);
+    const inner = this.forwards.get(port);
+    if (inner !== undefined) this.#forwarded.set(flowKey(inner, from), { port, usedAtMs: nowMs });
+    return inner;
   }
 
   /** For `mapping: none`, where hosts keep their addresses: whether a datagram from outside may go on. */
@@ -120,6 +129,7 @@ export class NatTable {
   rebind(movePorts: boolean): void {
     this.#byKey.clear();
     this.#byPort.clear();
+    this.#forwarded.clear();
     if (movePorts) this.#shift += 1_000 + Math.floor(this.#random() * 1_000);
   }
 
@@ -205,3 +215,6 @@ export class NatTable {
     for (const mapping of [...this.#byKey.values()]) if (this.#isDead(mapping, nowMs)) this.#forget(mapping);
   }
 }
+
+const flowKey = (inner: SockAddr, remote: SockAddr): string =>
+  `${inner.ip} ${inner.port} ${remote.ip} ${remote.port}`;
