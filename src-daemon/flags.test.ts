@@ -14,6 +14,8 @@ test('without flags the defaults of the design hold', () => {
       socket: '/var/run/rhumb/rhumbd.sock',
       port: 41_641,
       verbose: 0,
+      portPrediction: true,
+      pathMtuDiscovery: false,
     },
   });
 });
@@ -61,4 +63,9 @@ test('help, version and cleanup', () => {
   expect(run('--version')).toEqual({ kind: 'version' });
   expect(run('--cleanup', '--tun=t0')).toMatchObject({ kind: 'cleanup', options: { tun: 't0' } });
   expect(run('--help')).toMatchObject({ kind: 'help', text: expect.stringContaining('--statedir') });
+});
+
+test('port prediction can be switched off, path MTU discovery on', () => {
+  const flags = parseFlags(['--no-port-prediction', '--path-mtu-discovery'], {});
+  expect(flags).toMatchObject({ options: { portPrediction: false, pathMtuDiscovery: true } });
 });

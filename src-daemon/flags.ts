@@ -19,6 +19,10 @@ export interface DaemonOptions {
   readonly socket: string;
   readonly port: number;
   readonly verbose: number;
+  /** Guess ports where a NAT gives each destination another one (nat-traversal.md §11.4). */
+  readonly portPrediction: boolean;
+  /** Probe which packet sizes a path carries (nat-traversal.md §4.5). */
+  readonly pathMtuDiscovery: boolean;
 }
 
 export type Flags =
@@ -57,6 +61,8 @@ function command(env: Readonly<Record<string, string | undefined>>): Command {
     .option('--port <n>', 'UDP port for WireGuard; 0 picks one', wholeNumber(65_535), port)
     .option('--socks5-server <addr>', 'not available yet')
     .option('--verbose <n>', 'log more; 1 and above logs details', wholeNumber(9), 0)
+    .option('--no-port-prediction', 'where a NAT gives each destination another port, stay on the relay')
+    .option('--path-mtu-discovery', 'probe which packet sizes the paths to peers carry')
     .option('--cleanup', 'remove what a crashed daemon left behind, and exit')
     .option('--version', 'print the version and exit')
     .helpOption('--help', 'print this and exit')
@@ -71,6 +77,8 @@ interface Parsed {
   readonly port: number;
   readonly socks5Server?: string;
   readonly verbose: number;
+  readonly portPrediction: boolean;
+  readonly pathMtuDiscovery?: true;
   readonly cleanup?: true;
   readonly version?: true;
 }
@@ -121,6 +129,8 @@ function optionsOf(parsed: Parsed): DaemonOptions {
     socket: parsed.socket,
     port: parsed.port,
     verbose: parsed.verbose,
+    portPrediction: parsed.portPrediction,
+    pathMtuDiscovery: parsed.pathMtuDiscovery === true,
   };
 }
 

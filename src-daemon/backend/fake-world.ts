@@ -18,11 +18,12 @@ import type {
 import { Health } from '../health/health.ts';
 import type { MapCache } from '../store/map-cache.ts';
 import { memoryStore, type StateStore } from '../store/state-store.ts';
+import { NO_RELAY_STATUS, type RelayStatus } from '../underlay/relay-status.ts';
 import { Backend } from './backend.ts';
 import { hostinfoOf } from './hostinfo.ts';
 import { newLockPrivate } from './lock-key.ts';
 import type { ControlSetup } from './login.ts';
-import type { DataPlane, PlaneConfig, PlaneEvents, PlanePeerStatus, RelayStatus } from './plane.ts';
+import type { DataPlane, PlaneConfig, PlaneEvents, PlanePeerStatus } from './plane.ts';
 import { Profiles } from './profiles.ts';
 
 export class FakeControl implements ControlClient {
@@ -106,7 +107,7 @@ export class FakePlane implements DataPlane {
     this.controlUp = isUp;
   }
   relays(): RelayStatus {
-    return { home: 0, connected: [], failing: [] };
+    return NO_RELAY_STATUS;
   }
   stats(): Readonly<Record<string, bigint>> {
     return {};

@@ -5,7 +5,7 @@ import { DEFAULT_CONTROL_URL } from '#shared/localapi/prefs.ts';
 import type { StateName } from '#shared/localapi/status.ts';
 import type { NetInfo } from '#shared/wire/hostinfo.ts';
 import type { NetworkMap } from '../control/types.ts';
-import type { RelayStatus } from './plane.ts';
+import { NO_RELAY_STATUS, type RelayStatus } from '../underlay/relay-status.ts';
 import type { Profile } from './profiles.ts';
 import type { Session } from './session.ts';
 
@@ -36,7 +36,7 @@ export const firstKnowledge = (profile: Profile): Knowledge => ({
   storeHealthy: true,
   networkUp: true,
   netInfo: undefined,
-  relays: { home: 0, connected: [], failing: [] },
+  relays: NO_RELAY_STATUS,
   isCaptive: false,
 });
 

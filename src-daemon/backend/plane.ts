@@ -4,6 +4,7 @@ import type { DiscoKey, NodeKey, PrivateKey } from '#shared/key/key.ts';
 import type { NetInfo } from '#shared/wire/hostinfo.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
 import type { ControlEndpoint } from '../control/types.ts';
+import type { RelayStatus } from '../underlay/relay-status.ts';
 
 export interface PlanePeer {
   readonly nodeKey: NodeKey;
@@ -39,15 +40,6 @@ export interface PlanePath {
   readonly latencyMs: number | undefined;
   /** Why there is no direct path, in words. */
   readonly why: string | undefined;
-}
-
-/** What the relays are to us, for status and warnings. */
-export interface RelayStatus {
-  /** 0 = none. */
-  readonly home: number;
-  readonly connected: readonly number[];
-  /** Regions that we should be connected to and are not, with the reason. */
-  readonly failing: readonly { readonly region: number; readonly error: string }[];
 }
 
 /** Times are wall clock ms; 0 = never. */

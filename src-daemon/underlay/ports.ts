@@ -1,8 +1,9 @@
 /** What the underlay needs of its parts; the real ones are Netcheck, PortMapper and DerpClients. */
 import type { SockAddr } from '#shared/ip/address.ts';
-import type { PrivateKey } from '#shared/key/key.ts';
+import type { NodeKey, PrivateKey } from '#shared/key/key.ts';
 import type { NetReport } from '#shared/netcheck/report.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
+import type { RelayState } from '../derp/types.ts';
 
 export interface Checker {
   run(
@@ -37,4 +38,9 @@ export interface Relays extends AsyncDisposable {
   setHome(region: number): void;
   heardAtMs(region: number): number | undefined;
   networkChanged(): void;
+  /** False where the region is not in the map. Copies the packet. */
+  send(region: number, to: NodeKey, packet: Uint8Array): boolean;
+  /** The region through which the peer is reached right now. */
+  routeFor(peer: NodeKey, homeRegion: number | undefined): number | undefined;
+  regions(): readonly RelayState[];
 }

@@ -42,6 +42,15 @@ class FakeRelays implements Relays {
   networkChanged(): void {
     this.changes++;
   }
+  send(): boolean {
+    return true;
+  }
+  routeFor(): number | undefined {
+    return undefined;
+  }
+  regions(): [] {
+    return [];
+  }
   async [Symbol.asyncDispose](): Promise<void> {}
 }
 

@@ -9,7 +9,7 @@
 import type { Clock, Random } from '#shared/async/clock.ts';
 import { toRhumbError } from '#shared/errors.ts';
 import { formatSockAddr, type SockAddr } from '#shared/ip/address.ts';
-import type { PrivateKey } from '#shared/key/key.ts';
+import type { NodeKey, PrivateKey } from '#shared/key/key.ts';
 import type { Log } from '#shared/log/log.ts';
 import { globalAddrs, type MappingSample, type NetReport } from '#shared/netcheck/report.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
@@ -22,6 +22,7 @@ import {
   sameEndpoints,
 } from './own-endpoints.ts';
 import type { Checker, Mapper, Relays } from './ports.ts';
+import { type RelayStatus, relayStatus } from './relay-status.ts';
 
 export interface UnderlayEvents {
   /** Other addresses than before, best first. */
@@ -153,6 +154,20 @@ export class Underlay implements AsyncDisposable {
   /** Packets go out: the checks that keep our mapping known go on. */
   noteTraffic(): void {
     if (this.#isOn && this.#cancelTimer === undefined && this.#check === undefined) this.#arm();
+  }
+
+  sendRelay(region: number, to: NodeKey, packet: Uint8Array): void {
+    this.noteTraffic();
+    this.#deps.relays.send(region, to, packet);
+  }
+
+  relayFor(peer: NodeKey, homeRegion: number | undefined): number | undefined {
+    return this.#isOn ? this.#deps.relays.routeFor(peer, homeRegion) : undefined;
+  }
+
+  relayStatus(): RelayStatus {
+    const { relays } = this.#deps;
+    return relayStatus(relays.home, relays.regions());
   }
 
   get home(): number {
