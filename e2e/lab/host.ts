@@ -95,6 +95,19 @@ export class Host {
     await exec(['ip', ...where, '-batch', '-'], { input: `${lines.join('\n')}\n` });
   }
 
+  /** Makes a router of it, for both families. */
+  async forward(): Promise<void> {
+    const quiet = ['all', 'default', ...this.links.map(({ name }) => name)];
+    const redirects = quiet.map((of) => `net.ipv4.conf.${of}.send_redirects=0`);
+    await this.exec([
+      'sysctl',
+      '-qw',
+      'net.ipv4.ip_forward=1',
+      'net.ipv6.conf.all.forwarding=1',
+      ...redirects,
+    ]);
+  }
+
   /** Sends what has no nearer way through these routers; kept across `linkDown` and `linkUp`. */
   async routeBy(gateway: {
     readonly v4?: string | undefined;

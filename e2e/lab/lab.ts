@@ -82,9 +82,14 @@ export class Lab implements AsyncDisposable {
     await host.ip('link set lo up');
   }
 
+  /** The number that the next switch gets, for those who make its addresses from it. */
+  nextSwitchNumber(): number {
+    return freeNumber(this.#switches.map((one) => one.number));
+  }
+
   /** Switch n has 10.77.n.0/24 and fd77:n::/64 unless told; what this machine itself uses is left out. */
   async addSwitch(name: string, options: SwitchOptions = {}): Promise<Switch> {
-    const number = freeNumber(this.#switches.map((one) => one.number));
+    const number = this.nextSwitchNumber();
     const { v4 = `10.77.${number}`, v6 = `fd77:${number}:` } = options;
     const made: Switch = { name, number, v4, v6, bridge: `br${number}` };
     await this.#wires.ip(

@@ -45,3 +45,21 @@ export async function until<T>(
 export function must(condition: unknown, sentence: string): asserts condition {
   if (!condition) throw new RhumbError('internal', sentence);
 }
+
+/** Does something with each, at most `atOnce` at a time; the first failure ends it. */
+export async function eachOf<T>(
+  all: readonly T[],
+  atOnce: number,
+  work: (one: T) => Promise<void>,
+): Promise<void> {
+  const left = [...all];
+  const worker = async (): Promise<void> => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) await work(next);
+  };
+  try {
+    await Promise.all(Array.from({ length: atOnce }, worker));
+  } catch (error) {
+    left.length = 0;
+    throw error;
+  }
+}
