@@ -74,6 +74,7 @@ export const derpNode = z.looseObject({
   STUNOnly: maybe(z.boolean()),
   DERPPort: maybe(z.number().int()),
   InsecureForTests: maybe(z.boolean()),
+  STUNTestIP: maybe(text),
   CanPort80: maybe(z.boolean()),
 });
 export const derpRegion = z.looseObject({
