@@ -1,0 +1,114 @@
+/**
+ * Whether a relay connection still works, without I/O: when to ping it and when it counts as dead.
+ *
+ * A relay says something at least every 65 s, so silence proves nothing for long. What we wrote without hearing anything
+ * since is asked about after some seconds: a connection that died in silence is noticed within 15 s of being used
+ * (nat-traversal.md §1.7, §11.5).
+ */
+import type { Random } from '#shared/async/clock.ts';
+
+export const READ_LIMIT_MS = 120_000;
+/** Wrote and heard nothing for this long: ask. */
+const DOUBT_MS = 7_000;
+const DOUBT_SPREAD_MS = 2_000;
+/** While packets flow, to know the round trip. */
+const REGULAR_MS = 15_000;
+const REGULAR_SPREAD_MS = 5_000;
+/** Beyond the longest interval of the relay's own keepalives. */
+const QUIET_MS = 70_000;
+/** For any frame after a ping. */
+const PONG_LIMIT_MS = 5_000;
+
+export type LivenessVerdict =
+  | { readonly kind: 'fine' }
+  | { readonly kind: 'ping' }
+  | { readonly kind: 'dead'; readonly why: string };
+
+export class Liveness {
+  readonly #random: Random;
+  #heardAt: number;
+  /** The first write since something was heard. */
+  #unansweredSince: number | undefined;
+  /** When that write must have been answered by something. */
+  #doubtAt = Number.POSITIVE_INFINITY;
+  #pingAt: number | undefined;
+  #pongBy = Number.POSITIVE_INFINITY;
+  #hadTraffic = false;
+  #regularAt: number;
+
+  constructor(nowMs: number, random: Random) {
+    this.#random = random;
+    this.#heardAt = nowMs;
+    this.#regularAt = this.#nextRegular(nowMs);
+  }
+
+  get heardAt(): number {
+    return this.#heardAt;
+  }
+
+  get isPinging(): boolean {
+    return this.#pingAt !== undefined;
+  }
+
+  /** Some frame came. */
+  heard(nowMs: number): void {
+    this.#heardAt = nowMs;
+    this.#unansweredSince = undefined;
+    this.#doubtAt = Number.POSITIVE_INFINITY;
+    this.#pongBy = Number.POSITIVE_INFINITY;
+  }
+
+  /** A packet went or came: not pings and the like. True when the next deadline moved forward. */
+  wrote(nowMs: number): boolean {
+    this.#hadTraffic = true;
+    if (this.#unansweredSince !== undefined) return false;
+    this.#unansweredSince = nowMs;
+    this.#doubtAt = nowMs + DOUBT_MS + this.#random() * DOUBT_SPREAD_MS;
+    return true;
+  }
+
+  received(): void {
+    this.#hadTraffic = true;
+  }
+
+  pinged(nowMs: number, limitMs: number = PONG_LIMIT_MS): void {
+    this.#pingAt = nowMs;
+    this.#pongBy = Math.min(this.#pongBy, nowMs + limitMs);
+    this.#regularAt = this.#nextRegular(nowMs);
+    this.#hadTraffic = false;
+  }
+
+  /** Our ping came back: its round trip. */
+  ponged(nowMs: number): number | undefined {
+    const sentAt = this.#pingAt;
+    this.#pingAt = undefined;
+    return sentAt === undefined ? undefined : nowMs - sentAt;
+  }
+
+  /** When `check` must be called next. */
+  deadline(): number {
+    const readBy = this.#heardAt + READ_LIMIT_MS;
+    if (this.#pongBy !== Number.POSITIVE_INFINITY) return Math.min(readBy, this.#pongBy);
+    return Math.min(readBy, this.#doubtAt, this.#quietAt(), this.#regularAt);
+  }
+
+  check(nowMs: number): LivenessVerdict {
+    if (nowMs >= this.#heardAt + READ_LIMIT_MS)
+      return { kind: 'dead', why: 'the relay was silent for two minutes' };
+    if (nowMs >= this.#pongBy) return { kind: 'dead', why: 'the relay did not answer a ping' };
+    if (this.#pongBy !== Number.POSITIVE_INFINITY) return { kind: 'fine' };
+    if (nowMs >= this.#doubtAt || nowMs >= this.#quietAt()) return { kind: 'ping' };
+    if (nowMs < this.#regularAt) return { kind: 'fine' };
+    if (this.#hadTraffic) return { kind: 'ping' };
+    this.#regularAt = this.#nextRegular(nowMs);
+    return { kind: 'fine' };
+  }
+
+  #quietAt(): number {
+    return this.#heardAt + QUIET_MS;
+  }
+
+  #nextRegular(nowMs: number): number {
+    return nowMs + REGULAR_MS + this.#random() * REGULAR_SPREAD_MS;
+  }
+}

@@ -1,0 +1,354 @@
+/** One region: carries out what its state machine wants, holds its queue, and watches its connection. */
+import type { Clock, Random } from '#shared/async/clock.ts';
+import type { X25519Private } from '#shared/crypto/x25519.ts';
+import { encodeSendPacket, type Restarting } from '#shared/derp/messages.ts';
+import { looksLikeDisco } from '#shared/disco/envelope.ts';
+import { toRhumbError } from '#shared/errors.ts';
+import { keyBytes, type NodeKey } from '#shared/key/key.ts';
+import type { Log } from '#shared/log/log.ts';
+import { Connection } from './connection.ts';
+import type { CounterSet } from './counters.ts';
+import { PacketQueue } from './packet-queue.ts';
+import { type RegionEvent, type RegionState, type RestartPlan, step } from './region-machine.ts';
+import type { DerpNode, DerpRegion, Dial, Dialed, RelayState, RelayStateKind } from './types.ts';
+
+export interface RegionClientOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly dial: Dial;
+  readonly counters: CounterSet;
+  readonly region: DerpRegion;
+  readonly identity: X25519Private;
+  /** A new one for each connection. */
+  readonly nextGeneration: () => number;
+  readonly prefersIpv6: () => boolean;
+  readonly onPacket: (from: NodeKey, data: Uint8Array, generation: number) => void;
+  readonly onPeerGone: (key: NodeKey, reason: number) => void;
+  /** The connection that had this generation is no more. */
+  readonly onEnded: () => void;
+  readonly onState: () => void;
+}
+
+/** Everything from the first SYN to our client info (nat-traversal.md §1.7). */
+const CONNECT_BUDGET_MS = 10_000;
+/** From our client info to the relay's: it may ask an admission server for 5 s in between. */
+const JOIN_LIMIT_MS = 15_000;
+/** A region that is not home is closed after this long without a write. */
+const IDLE_MS = 60_000;
+const REBIND_PING_MS = 3_000;
+/** What a relay may ask us to stay away, or to forgive it, at most. */
+const MAX_RESTART_MS = 60_000;
+const MAX_GRACE_MS = 30_000;
+
+/** What one attempt or connection holds; all of it goes at its end. */
+interface Live {
+  readonly cancel: AbortController;
+  connection: Connection | undefined;
+  node: DerpNode | undefined;
+}
+
+export class RegionClient {
+  readonly #o: RegionClientOptions;
+  readonly #queue = new PacketQueue();
+  #state: RegionState;
+  #live: Live | undefined;
+  #cancelTimer: (() => void) | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+  #isHome = false;
+  #wroteAt = Number.NEGATIVE_INFINITY;
+  #heardAt: number | undefined;
+  #lastError: string | undefined;
+  #problem: string | undefined;
+  #restart: RestartPlan | undefined;
+
+  constructor(options: RegionClientOptions) {
+    this.#o = options;
+    this.#state = { kind: 'idle', sinceMs: options.clock.monotonic() };
+  }
+
+  get isHome(): boolean {
+    return this.#isHome;
+  }
+
+  /** The number of the connection that can carry packets now. */
+  get openGeneration(): number | undefined {
+    return this.#live?.connection?.generation;
+  }
+
+  get heardAtMs(): number | undefined {
+    return this.#live?.connection?.heardAtMs ?? this.#heardAt;
+  }
+
+  get localIp(): string | undefined {
+    return this.#live?.connection?.localIp;
+  }
+
+  setHome(isHome: boolean): void {
+    if (isHome === this.#isHome) return;
+    this.#isHome = isHome;
+    this.#live?.connection?.notePreferred(isHome);
+    // What was home is kept until it has been idle like any other.
+    if (isHome) this.#do({ kind: 'want' });
+    else this.#wroteAt = this.#o.clock.monotonic();
+    this.#o.onState();
+  }
+
+  send(to: NodeKey, packet: Uint8Array): void {
+    const { clock, counters } = this.#o;
+    const now = clock.monotonic();
+    this.#wroteAt = now;
+    const frame = encodeSendPacket(keyBytes(to), packet);
+    const connection = this.#live?.connection;
+    if (connection?.isWritable === true && this.#queue.length === 0) {
+      connection.send(frame, now);
+      return;
+    }
+    if (this.#queue.push(frame, looksLikeDisco(packet), now)) counters.drop('queue-head');
+    if (connection === undefined) this.#do({ kind: 'want' });
+    else this.#drain();
+  }
+
+  /** Only what the machine is not busy with anyway: a live connection must prove itself within 3 s. */
+  networkChanged(isUsable: (localIp: string) => boolean): void {
+    const connection = this.#live?.connection;
+    if (connection === undefined) {
+      this.#do({ kind: 'renew' });
+      return;
+    }
+    const { localIp } = connection;
+    if (localIp === undefined || isUsable(localIp)) connection.ping(REBIND_PING_MS);
+    else this.#do({ kind: this.#isWanted() ? 'renew' : 'stop' });
+  }
+
+  /** Closes a region that nobody writes to. */
+  sweep(): void {
+    if (this.#state.kind === 'idle' || this.#isWanted()) return;
+    this.#o.counters.idleClosed++;
+    this.#o.log('info', 'relay.idle', { region: this.#o.region.RegionID });
+    this.stop();
+  }
+
+  stop(): void {
+    this.#do({ kind: 'stop' });
+    this.#o.counters.drop('closed', this.#queue.clear());
+  }
+
+  view(): RelayState {
+    const { region } = this.#o;
+    const state = this.#state;
+    const connection = this.#live?.connection;
+    const node = this.#live?.node;
+    return {
+      region: region.RegionID,
+      code: region.RegionCode,
+      name: region.RegionName,
+      state: PUBLIC_STATE[state.kind],
+      sinceMs: state.sinceMs,
+      isHome: this.#isHome,
+      node: node?.Name,
+      isIdealNode: node !== undefined && node === region.Nodes?.[0],
+      localIp: connection?.localIp,
+      heardAtMs: this.heardAtMs,
+      latencyMs: connection?.latencyMs,
+      lastError: this.#lastError,
+      failures: state.kind === 'idle' || state.kind === 'connected' ? 0 : state.attempt,
+      problem: this.#problem,
+      queued: this.#queue.length,
+    };
+  }
+
+  #isWanted(): boolean {
+    return this.#isHome || this.#o.clock.monotonic() - this.#wroteAt < IDLE_MS;
+  }
+
+  #do(event: RegionEvent): void {
+    const before = this.#state;
+    const { state, effects } = step(before, event, this.#o.clock.monotonic(), this.#o.random);
+    if (state === before) return;
+    this.#state = state;
+    for (const effect of effects) {
+      if (effect === 'end') this.#end();
+      else if (effect === 'dial') this.#dial();
+      else this.#wait();
+    }
+    this.#arm();
+    this.#o.onState();
+  }
+
+  #end(): void {
+    const live = this.#live;
+    this.#live = undefined;
+    this.#problem = undefined;
+    this.#restart = undefined;
+    if (live === undefined) return;
+    live.cancel.abort();
+    if (live.connection === undefined) return;
+    this.#heardAt = live.connection.heardAtMs;
+    live.connection.close();
+    this.#o.onEnded();
+  }
+
+  #wait(): void {
+    if (this.#state.kind !== 'waiting') return;
+    const { clock } = this.#o;
+    this.#setTimer(this.#state.untilMs - clock.monotonic(), () => this.#do({ kind: 'due' }));
+  }
+
+  #dial(): void {
+    const { counters, region, log } = this.#o;
+    counters.dials++;
+    const live: Live = { cancel: new AbortController(), connection: undefined, node: undefined };
+    this.#live = live;
+    log('debug', 'relay.dial', { region: region.RegionID });
+    const request = {
+      region,
+      nodes: (region.Nodes ?? []).filter((node) => node.STUNOnly !== true),
+      prefersIpv6: this.#o.prefersIpv6(),
+    };
+    this.#setTimer(CONNECT_BUDGET_MS, () => this.#lost('timed out'));
+    // Its outcome is looked at only as long as this attempt is the current one.
+    this.#o.dial(request, live.cancel.signal).then(
+      (dialed) => {
+        if (this.#live === live) this.#connected(live, dialed);
+        else dialed.stream.close();
+      },
+      (error: unknown) => {
+        if (this.#live === live) this.#lost(toRhumbError(error).message);
+      },
+    );
+  }
+
+  #connected(live: Live, { stream, node }: Dialed): void {
+    const { clock, random, counters, region, identity } = this.#o;
+    live.node = node;
+    const ideal = region.Nodes?.[0];
+    const connection = new Connection({
+      stream,
+      clock,
+      random,
+      counters,
+      identity,
+      generation: this.#o.nextGeneration(),
+      upgrade: {
+        hostName: node.HostName,
+        port: node.DERPPort === undefined || node.DERPPort === 0 ? 443 : node.DERPPort,
+        idealNode: ideal === undefined || ideal === node ? undefined : ideal.Name,
+      },
+      on: {
+        opened: () => {
+          live.connection = connection;
+          if (this.#isHome) connection.notePreferred(true);
+          this.#do({ kind: 'opened' });
+          this.#drain();
+        },
+        joined: () => this.#joined(),
+        writable: () => this.#drain(),
+        packet: (from, data) => this.#o.onPacket(from, data, connection.generation),
+        peerGone: (key, reason) => this.#o.onPeerGone(key, reason),
+        health: (problem) => {
+          this.#problem = problem;
+          this.#o.onState();
+        },
+        restarting: (announced) => this.#restarting(announced),
+        deadlineMoved: () => {
+          if (connection.deadlineMs() < this.#timerAt) this.#arm();
+        },
+        ended: (why) => {
+          if (this.#live === live) this.#lost(why);
+        },
+      },
+    });
+    // Closing a stream that never opened is the machine's business too.
+    live.cancel.signal.addEventListener('abort', () => connection.close(), { once: true });
+    connection.start();
+  }
+
+  #joined(): void {
+    this.#lastError = undefined;
+    this.#o.log('info', 'relay.up', {
+      region: this.#o.region.RegionID,
+      node: this.#live?.node?.Name,
+      isHome: this.#isHome,
+    });
+    this.#do({ kind: 'joined' });
+  }
+
+  #restarting(announced: Restarting): void {
+    const now = this.#o.clock.monotonic();
+    const reconnectAtMs = now + Math.min(announced.reconnectInMs, MAX_RESTART_MS);
+    this.#restart = {
+      reconnectAtMs,
+      graceUntilMs: reconnectAtMs + Math.min(announced.tryForMs, MAX_GRACE_MS),
+    };
+    this.#o.log('info', 'relay.restarting', { region: this.#o.region.RegionID, ...announced });
+    this.#arm();
+  }
+
+  #lost(why: string): void {
+    const { counters, log, region } = this.#o;
+    if (this.#live?.connection === undefined) counters.dialFailures++;
+    else counters.connectionsLost++;
+    this.#lastError = this.#restart === undefined ? why : 'the relay is restarting';
+    log(this.#restart === undefined ? 'warn' : 'info', 'relay.down', { region: region.RegionID, why });
+    this.#do({ kind: 'lost', isWanted: this.#isWanted(), restart: this.#restart });
+  }
+
+  #drain(): void {
+    const connection = this.#live?.connection;
+    if (connection === undefined || this.#queue.length === 0) return;
+    const now = this.#o.clock.monotonic();
+    this.#o.counters.drop('stale', this.#queue.expire(now));
+    while (connection.isWritable) {
+      const frame = this.#queue.shift();
+      if (frame === undefined) return;
+      connection.send(frame, now);
+    }
+  }
+
+  /** The timer for what the present state waits for; dialling and waiting have set theirs. */
+  #arm(): void {
+    const state = this.#state;
+    if (state.kind === 'idle') {
+      this.#cancelTimer?.();
+      this.#cancelTimer = undefined;
+      return;
+    }
+    if (state.kind === 'dialing' || state.kind === 'waiting') return;
+    const connection = this.#live?.connection;
+    if (connection === undefined) return;
+    const joinBy = state.kind === 'joining' ? state.sinceMs + JOIN_LIMIT_MS : Number.POSITIVE_INFINITY;
+    const restartAt = this.#restart?.reconnectAtMs ?? Number.POSITIVE_INFINITY;
+    const at = Math.min(connection.deadlineMs(), joinBy, restartAt);
+    this.#setTimer(at - this.#o.clock.monotonic(), () => this.#tick(joinBy, restartAt));
+  }
+
+  #tick(joinBy: number, restartAt: number): void {
+    const now = this.#o.clock.monotonic();
+    if (now >= joinBy) this.#lost('the relay did not admit us in time');
+    else if (now >= restartAt) this.#lost('the relay is restarting');
+    else {
+      const why = this.#live?.connection?.check(now);
+      if (why === undefined) this.#arm();
+      else this.#lost(why);
+    }
+  }
+
+  #setTimer(ms: number, fn: () => void): void {
+    this.#cancelTimer?.();
+    this.#timerAt = this.#o.clock.monotonic() + ms;
+    this.#cancelTimer = this.#o.clock.after(Math.max(0, ms), () => {
+      this.#cancelTimer = undefined;
+      this.#timerAt = Number.POSITIVE_INFINITY;
+      fn();
+    });
+  }
+}
+
+const PUBLIC_STATE: Readonly<Record<RegionState['kind'], RelayStateKind>> = {
+  idle: 'idle',
+  dialing: 'dialing',
+  joining: 'dialing',
+  connected: 'connected',
+  waiting: 'waiting',
+};
