@@ -9,6 +9,7 @@ import { decodeRequest, encodeRequest, isStunBinding, TX_ID_BYTES } from '../stu
 import type { DerpMap } from '../wire/map.ts';
 import { type CaptiveDeps, detectCaptive } from './captive.ts';
 import { type HttpsProbe, type IcmpProbe, measureWithoutUdp, regionsInNeed } from './fallback.ts';
+import { type FastStunRequest, type FastStunResult, fastStun } from './fast-stun.ts';
 import { addToHistory, bestLatencies, type Entry, isFullDue } from './history.ts';
 import { chooseHome } from './home.ts';
 import { NodeAddrs, type Resolve } from './node-addrs.ts';
@@ -121,6 +122,13 @@ export class Netcheck {
     return this.#transactions.answer(from, datagram, atMs);
   }
 
+  /** Fresh global addresses within a round trip, asking two relays only (§11.2); may run beside a check. */
+  fastStun(request: FastStunRequest, signal: AbortSignal): Promise<FastStunResult> {
+    const { stun } = this.#options;
+    const deps = { ...this.#roundDeps(), canSend: (family: Family) => stun.canSend(family) };
+    return fastStun(deps, request, this.recentLatencies(), signal);
+  }
+
   /** Rejects with `conflict` while another one runs and with the signal's reason when aborted; never because nothing answers. */
   async run(request: CheckRequest, signal: AbortSignal): Promise<NetReport> {
     signal.throwIfAborted();
@@ -142,12 +150,13 @@ export class Netcheck {
     }
   }
 
+  /** Fills the draft; gives the regions that were asked. */
   async #gather(
     request: CheckRequest,
     draft: Draft,
     signal: AbortSignal,
     limited: AbortSignal,
-  ): Promise<void> {
+  ): Promise<ReadonlySet<number>> {
     const { stun, osHasIpv6, isVerbose = false, log } = this.#options;
     const { map, onlyStun = false } = request;
     const { clock } = this.#options;
