@@ -1,0 +1,17 @@
+/** A relay under a fake clock. */
+import { generatePrivate } from '#shared/crypto/x25519.ts';
+import { silent } from '#shared/log/log.ts';
+import { FakeClock } from '#shared/testing/fake-clock.ts';
+import { type RelayOptions, RelayServer } from '../server.ts';
+
+export interface TestRelay {
+  readonly server: RelayServer;
+  readonly clock: FakeClock;
+}
+
+export function testRelay(options: Partial<RelayOptions> = {}): TestRelay {
+  const clock = new FakeClock();
+  const privateKey = generatePrivate();
+  const server = new RelayServer({ clock, random: () => 0.5, log: silent, privateKey, ...options });
+  return { server, clock };
+}
