@@ -1,0 +1,63 @@
+/** The relay protocol inside WebSocket messages, as browsers need it: a byte stream cut anywhere (nat-traversal.md §1.4). */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocket, WebSocketServer } from 'ws';
+import type { ConnEvents, RelayConn } from '../core/conn.ts';
+
+/** Several frames may share a message; a client with longer ones is no client of ours. */
+const MAX_MESSAGE = 1_024 * 1_024;
+const SUBPROTOCOL = 'derp';
+const POLICY_VIOLATION = 1_008;
+const UNSUPPORTED_DATA = 1_003;
+
+/** Finishes the handshake and hands over the connection; a client that can't finish it is answered and closed. */
+export function acceptWebSocket(
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Uint8Array,
+  serve: (conn: RelayConn) => void,
+): void {
+  // Any origin may connect: what is inside is authenticated by itself.
+  const server = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    maxPayload: MAX_MESSAGE,
+    // What is relayed is encrypted and doesn't shrink, and one browser's compression is broken.
+    perMessageDeflate: false,
+    skipUTF8Validation: true,
+    handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+  });
+  server.handleUpgrade(request, socket, Buffer.from(head), (webSocket) => {
+    if (webSocket.protocol === SUBPROTOCOL) serve(webSocketConn(webSocket, socket));
+    else webSocket.close(POLICY_VIOLATION, 'client must speak the derp subprotocol');
+  });
+}
+
+function webSocketConn(webSocket: WebSocket, socket: Duplex): RelayConn {
+  return {
+    start: (events) => listen(webSocket, socket, events),
+    send: (bytes) => {
+      if (webSocket.readyState !== WebSocket.OPEN) return true;
+      webSocket.send(bytes, { binary: true });
+      return !socket.writableNeedDrain;
+    },
+    pause: () => webSocket.pause(),
+    resume: () => webSocket.resume(),
+    end: () => webSocket.close(),
+    destroy: () => webSocket.terminate(),
+  };
+}
+
+function listen(webSocket: WebSocket, socket: Duplex, events: ConnEvents): void {
+  let why = 'closed by the client';
+  webSocket.on('message', (data, isBinary) => {
+    // Without an own choice of the type a message is one Buffer.
+    if (isBinary && Buffer.isBuffer(data)) events.data(data);
+    else webSocket.close(UNSUPPORTED_DATA, 'binary messages only');
+  });
+  webSocket.on('error', (error) => {
+    why = error.message;
+  });
+  webSocket.on('close', () => events.closed(why));
+  socket.on('drain', () => events.drained());
+}
