@@ -2,9 +2,11 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { PeerStatus } from '#shared/localapi/status.ts';
+import { LocalApi } from '#shared/node/localapi-client.ts';
 import type { ExecOptions, ExecResult } from '../lab/exec.ts';
 import type { Host } from '../lab/host.ts';
-import { until } from '../lab/wait.ts';
+import { clock, until } from '../lab/wait.ts';
 import { pathOf } from './programs.ts';
 
 const peer = z.object({
@@ -26,10 +28,12 @@ const status = z.object({
 export class Official {
   readonly host: Host;
   readonly #socket: string;
+  readonly #api: LocalApi;
 
   private constructor(host: Host) {
     this.host = host;
     this.#socket = join(host.folder, 'tailscaled.sock');
+    this.#api = new LocalApi({ socketPath: this.#socket, clock, dialRetryMs: 0 });
   }
 
   static async start(host: Host): Promise<Official> {
@@ -71,6 +75,12 @@ export class Official {
       const peers = Object.values((await this.status()).Peer ?? {});
       return peers.find(({ DNSName, Online }) => DNSName.startsWith(`${name}.`) && Online);
     });
+  }
+
+  /** A peer as its local API shows it now. */
+  async peerNow(name: string): Promise<PeerStatus | undefined> {
+    const { Peer } = await this.#api.status({ peers: true }, AbortSignal.timeout(5_000));
+    return Object.values(Peer ?? {}).find(({ DNSName }) => DNSName.startsWith(`${name}.`));
   }
 
   async addresses(): Promise<readonly [v4: string, v6: string]> {

@@ -6,6 +6,7 @@ const VARIABLES = {
   tailscaled: 'RHUMB_INTEROP_TAILSCALED',
   tailscale: 'RHUMB_INTEROP_TAILSCALE',
   headscale: 'RHUMB_INTEROP_HEADSCALE',
+  derper: 'RHUMB_INTEROP_DERPER',
 } as const;
 type Foreign = keyof typeof VARIABLES;
 

@@ -4,6 +4,7 @@ import { badInput } from './scenarios/bad-input.ts';
 import { badPackets } from './scenarios/bad-packets.ts';
 import { badState } from './scenarios/bad-state.ts';
 import { controlRestart } from './scenarios/control-restart.ts';
+import { natMatrix, natPairs } from './scenarios/nat-matrix.ts';
 import { roaming } from './scenarios/roaming.ts';
 import { threeHostsChurn } from './scenarios/three-hosts-churn.ts';
 import { twoHosts } from './scenarios/two-hosts.ts';
@@ -20,4 +21,6 @@ export const scenarios: readonly Scenario[] = [
   badPackets,
   wireguardGo,
   wireguardGoRekey,
+  natPairs,
+  natMatrix,
 ];

@@ -31,23 +31,35 @@ export interface AuthKeyOptions {
   readonly expiration?: string;
 }
 
+export interface ControlOptions {
+  /** Where it serves: the first address of the host, unless told. */
+  readonly listen?: string;
+  /** Where it is reached; derived from `listen`, unless told. */
+  readonly url?: string;
+  /** A configuration file in JSON. */
+  readonly config?: string;
+}
+
 export class Control {
   readonly host: Host;
   readonly stateDir: string;
   readonly url: string;
   readonly #address: string;
+  readonly #config: readonly string[];
   #process: LabProcess | undefined;
 
-  private constructor(host: Host, port: number) {
+  private constructor(host: Host, address: string, { url, config }: ControlOptions) {
     this.host = host;
-    this.#address = `${host.v4}:${port}`;
+    this.#address = address;
     this.stateDir = join(host.folder, 'control');
-    this.url = `http://${this.#address}`;
+    this.url = url ?? `http://${address}`;
+    this.#config = config === undefined ? [] : ['--config', config];
   }
 
-  /** Serves on the first address of the host, with one user called `lab`. */
-  static async start(host: Host): Promise<Control> {
-    const control = new Control(host, host.netns === undefined ? await freePort(host.v4) : PORT);
+  /** Serves on a host, with one user called `lab`. */
+  static async start(host: Host, options: ControlOptions = {}): Promise<Control> {
+    const port = host.netns === undefined ? await freePort(host.v4) : PORT;
+    const control = new Control(host, options.listen ?? `${host.v4}:${port}`, options);
     mkdirSync(control.stateDir, { mode: 0o700 });
     await control.serve();
     await control.cli('users', 'create', 'lab');
@@ -56,7 +68,7 @@ export class Control {
 
   async serve(): Promise<void> {
     const flags = ['--listen', this.#address, '--server-url', this.url, '--base-domain', 'lab.rhumb.net'];
-    const argv = [BIN, 'serve', '--state-dir', this.stateDir, ...flags];
+    const argv = [BIN, 'serve', '--state-dir', this.stateDir, ...this.#config, ...flags];
     const child = this.host.spawn({ name: 'rhumb-control', argv });
     this.#process = child;
     await until(`${this.url} to answer`, async () => !child.running || (await this.answers()));
@@ -64,7 +76,7 @@ export class Control {
   }
 
   async answers(): Promise<boolean> {
-    const url = `${this.url}/key?v=130`;
+    const url = `http://${this.#address.replace('[::]', this.host.v4)}/key?v=130`;
     if (this.host.netns === undefined) return (await fetch(url, { signal: AbortSignal.timeout(2_000) })).ok;
     return (await this.host.exec(['curl', '-sf', '-m', '2', url], { mayFail: true })).code === 0;
   }

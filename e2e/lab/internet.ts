@@ -7,6 +7,7 @@
  *        └──────────────────────┴──────────────────────┴───── 203.0.113.0/24, 2001:db8:0::/64
  * ```
  */
+import { RhumbError } from '#shared/errors.ts';
 import type { Host } from './host.ts';
 import type { Lab, Switch } from './lab.ts';
 import { addSite, type Carrier, type Site, type SiteKind } from './site.ts';
@@ -19,6 +20,9 @@ const OTHER_V4 = '44.128.0';
 const PROVIDER = 1;
 /** Two addresses tell a mapping that depends on the address from one that does not (§9.1-4); the third was never contacted. */
 const SERVER = [10, 11, 12] as const;
+/** Further servers follow, up to the first site. */
+const MORE_SERVERS = 13;
+const LAST_SERVER = 19;
 
 export class Internet {
   readonly lab: Lab;
@@ -26,16 +30,19 @@ export class Internet {
   readonly server: Host;
   readonly serverV4: readonly [string, string, string];
   readonly serverV6: readonly [string, string, string];
+  readonly servers: Host[];
   readonly sites: Site[] = [];
   /** What several sites may stand behind, by kind. */
   readonly carriers = new Map<SiteKind, Carrier>();
   #other: Switch | undefined;
+  #nextServer = MORE_SERVERS;
   readonly #provider: Host;
 
   private constructor(lab: Lab, core: Switch, server: Host, provider: Host) {
     this.lab = lab;
     this.core = core;
     this.server = server;
+    this.servers = [server];
     this.#provider = provider;
     this.serverV4 = [`${V4}.${SERVER[0]}`, `${V4}.${SERVER[1]}`, `${V4}.${SERVER[2]}`];
     this.serverV6 = [`${V6}:${SERVER[0]}`, `${V6}:${SERVER[1]}`, `${V6}:${SERVER[2]}`];
@@ -63,6 +70,23 @@ export class Internet {
   get gateway(): { readonly v4: string; readonly v6: string } {
     return { v4: `${V4}.${PROVIDER}`, v6: `${V6}:${PROVIDER}` };
   }
+
+  /** One more server, with one address of each family. */
+  async addServer(name: string): Promise<Host> {
+    if (this.#nextServer > LAST_SERVER) throw new RhumbError('unavailable', 'no room for another server');
+    const host = await this.lab.addHost(name);
+    await this.lab.plug(host, this.core, { number: this.#nextServer });
+    this.#nextServer += 1;
+    await host.routeBy(this.gateway);
+    this.servers.push(host);
+    return host;
+  }
+
+  /** The addresses of all servers, now and later, as ranges of nftables. */
+  static readonly serverRanges = {
+    v4: `${V4}.${PROVIDER}-${V4}.${LAST_SERVER}`,
+    v6: `${V6}:${PROVIDER}-${V6}:${LAST_SERVER}`,
+  } as const;
 
   /** The part of the Internet whose addresses are ordinary ones, and its gateway. */
   async other(): Promise<{ readonly network: Switch; readonly gateway: { readonly v4: string } }> {
@@ -95,7 +119,7 @@ export class Internet {
       lossPercent: lossPercent / 2,
       reorderPercent: reorderPercent / 2,
     };
-    const outermost = new Set([this.server, ...this.sites.map((site) => site.outermost)]);
+    const outermost = new Set([...this.servers, ...this.sites.map((site) => site.outermost)]);
     for (const host of outermost) await host.weather(cable);
   }
 }

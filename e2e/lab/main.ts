@@ -1,10 +1,10 @@
-/** `npm run lab -- NAME | --list`: runs one scenario and ends with its line of figures. */
+/** `npm run lab -- NAME [WORDS] | --list`: runs one scenario and ends with its line of figures. */
 import { scenarios } from './catalogue.ts';
 import { resultLine } from './figures.ts';
 import { untilTold } from './leash.ts';
 import { play } from './scenario.ts';
 
-const [name] = process.argv.slice(2);
+const [name, ...args] = process.argv.slice(2);
 const told = untilTold();
 const scenario = scenarios.find((one) => one.name === name);
 
@@ -16,7 +16,7 @@ if (name === '--list') {
   console.error(`${said}; \`npm run lab -- --list\` names them`);
   process.exitCode = 2;
 } else {
-  const { result, trouble } = await play(scenario, told);
+  const { result, trouble } = await play(scenario, told, { args, say: (text) => console.log(text) });
   if (trouble !== undefined) console.error(trouble);
   for (const { what, why } of result.skipped) console.error(`skipped ${what}: ${why}`);
   console.log(resultLine(result));

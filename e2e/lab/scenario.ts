@@ -15,7 +15,14 @@ export interface Scenario {
   /** Takes more than a minute: left to `npm run test:slow`. */
   readonly isSlow?: boolean;
   /** Throws when something does not hold. */
-  run(lab: Lab): Promise<Figures>;
+  run(lab: Lab, options: RunOptions): Promise<Figures>;
+}
+
+/** What a person who runs one scenario may say and read. */
+export interface RunOptions {
+  /** Words after the scenario's name. */
+  readonly args: readonly string[];
+  say(text: string): void;
 }
 
 export interface Outcome {
@@ -38,7 +45,14 @@ export function whyNot(needs: readonly string[] = []): string | undefined {
   return missing.length === 0 ? undefined : `needs ${missing.join(', ')}`;
 }
 
-export async function play(scenario: Scenario, signal?: AbortSignal): Promise<Outcome> {
+/** In the tests: nothing asked for, nothing said. */
+const QUIET: RunOptions = { args: [], say: () => undefined };
+
+export async function play(
+  scenario: Scenario,
+  signal?: AbortSignal,
+  options: RunOptions = QUIET,
+): Promise<Outcome> {
   const reason = whyNot(scenario.needs);
   if (reason !== undefined) return skipped(scenario, [{ what: scenario.name, why: reason }]);
   const began = clock.monotonic();
@@ -48,7 +62,7 @@ export async function play(scenario: Scenario, signal?: AbortSignal): Promise<Ou
   try {
     const aborted = Promise.withResolvers<never>();
     signal?.addEventListener('abort', () => aborted.reject(signal.reason), { once: true });
-    const figures = await Promise.race([scenario.run(lab), aborted.promise]);
+    const figures = await Promise.race([scenario.run(lab, options), aborted.promise]);
     const whole = { ...figures, tookMs: Math.round(clock.monotonic() - began) };
     outcome = { result: { name, ok: true, figures: whole, skipped: [] }, trouble: undefined };
   } catch (error) {
