@@ -45,6 +45,8 @@ export class Router {
   readonly nat: NatTable;
   readonly firewall6: NatTable;
   udp: UdpRule;
+  /** How often all it knew was lost. */
+  reboots = 0;
   readonly #network: Network;
   readonly #wan: Attachment;
   readonly #lanSide: Attachment;
@@ -93,6 +95,13 @@ export class Router {
     this.#wanIp = wanIp;
     this.upstream.join(this.#wan, [wanIp]);
     this.nat.rebind(false);
+  }
+
+  /** Translations and permissions are gone, and open TCP connections with them. */
+  reboot(): void {
+    this.reboots += 1;
+    this.nat.rebind(true);
+    this.firewall6.rebind(false);
   }
 
   /** Datagrams from above to this address of a host inside come here. */

@@ -1,0 +1,330 @@
+/** One simulated machine: the real path choice between a model engine, modelled relays and simulated sockets. */
+import type { Random } from '#shared/async/clock.ts';
+import { looksLikeDisco } from '#shared/disco/envelope.ts';
+import type { SockAddr } from '#shared/ip/address.ts';
+import type { DiscoKey, NodeKey, PrivateKey } from '#shared/key/key.ts';
+import { silent } from '#shared/log/log.ts';
+import { isStun } from '#shared/stun/stun.ts';
+import type { SocketId } from '../../engine/types.ts';
+import { Magicsock } from '../../magicsock/magicsock.ts';
+import type { EnginePath, PeerConfig, PeerId } from '../../magicsock/types.ts';
+import type { Host, HostSocket } from '../network/host.ts';
+import { isV6 } from '../network/network.ts';
+import type { SimClock } from '../network/sim-clock.ts';
+import { type MachinePlan, routersOf, type World } from '../network/world.ts';
+import { isModelPacket, ModelEngine, type ModelPacket, tokenOf } from './engine.ts';
+import { MachineClock } from './machine-clock.ts';
+import { type Relay, RelayClient, type StreamPath } from './relays.ts';
+import { ModelUnderlay } from './underlay.ts';
+
+/** What others must know of a machine; the control server's part. */
+export interface Facts {
+  readonly index: number;
+  readonly nodeKey: NodeKey;
+  readonly discoKey: DiscoKey;
+  readonly endpoints: readonly SockAddr[];
+  readonly homeRegion: number;
+}
+
+export interface MachineEvents {
+  /** Facts changed. */
+  changed(machine: Machine): void;
+  delivered(machine: Machine, from: number, packet: ModelPacket, isDirect: boolean): void;
+  /** A datagram is about to leave from a socket of path choice or engine. */
+  sent(machine: Machine, to: SockAddr, kind: 'disco' | 'data' | 'stun'): void;
+  path(machine: Machine, peer: number, path: EnginePath): void;
+}
+
+export interface MachineDeps {
+  readonly clock: SimClock;
+  readonly random: Random;
+  readonly world: World;
+  readonly index: number;
+  readonly plan: MachinePlan;
+  readonly nodeKey: NodeKey;
+  readonly discoPrivate: PrivateKey;
+  readonly relays: ReadonlyMap<number, Relay>;
+  readonly events: MachineEvents;
+}
+
+/** Traffic this recent keeps the network check going (nat-traversal.md §2.8). */
+const ACTIVE_MS = 45_000;
+const LINK_NEWS_MS = 100;
+
+export const idOf = (index: number): PeerId => index + 1;
+const indexOf = (id: PeerId): number => id - 1;
+
+export class Machine {
+  readonly index: number;
+  readonly nodeKey: NodeKey;
+  readonly host: Host;
+  readonly plan: MachinePlan;
+  readonly engine: ModelEngine;
+  readonly relays: RelayClient;
+  readonly underlay: ModelUnderlay;
+  magicsock: Magicsock;
+  readonly #deps: MachineDeps;
+  readonly #clock: MachineClock;
+  readonly #sockets = new Map<string, HostSocket>();
+  readonly #peers = new Map<number, { readonly nodeKey: NodeKey; readonly token: number }>();
+  readonly #byToken = new Map<number, PeerId>();
+  #configs: readonly PeerConfig[] = [];
+  #epoch = '';
+  #lastTrafficMs = Number.NEGATIVE_INFINITY;
+
+  constructor(deps: MachineDeps) {
+    this.#deps = deps;
+    const { clock, random, index, plan, world, relays } = deps;
+    this.index = index;
+    this.plan = plan;
+    this.nodeKey = deps.nodeKey;
+    this.host = world.machines[index] as Host;
+    this.#clock = new MachineClock(clock);
+    for (const family of [4, 6] as const) this.#open(0, family, plan.port);
+    this.engine = new ModelEngine(this.#clock, {
+      needPath: (peer) => this.magicsock.wantPath(peer),
+      peerActive: (peer) => this.magicsock.wantPath(peer),
+      newAddress: (peer, from, via) => this.magicsock.newAddress(peer, from, via === 0 ? undefined : via),
+      pathError: (peer, code) => this.magicsock.pathError(peer, code),
+      deliver: (peer, packet, isDirect) => this.#delivered(peer, packet, isDirect),
+      sendUdp: (to, data, via) => this.#sendUdp(to, data, via, 'data'),
+      sendRelay: (region, peer, data) => this.#sendRelay(region, peer, data),
+    });
+    this.relays = new RelayClient({
+      clock,
+      random,
+      key: deps.nodeKey,
+      relays,
+      path: () => this.streamPath(),
+      events: {
+        packet: (region, from, data) => this.#relayed(region, from, data),
+        peerGone: (_, peer) => this.magicsock.relayPeerGone(peer),
+        changed: (region, isConnected) => {
+          this.magicsock.relayChanged();
+          if (!isConnected && region === this.underlay.home) this.underlay.chooseHome(500);
+        },
+      },
+    });
+    this.underlay = new ModelUnderlay({
+      clock: this.#clock,
+      random,
+      regions: [...relays.keys()],
+      sendUdp: (to, data) => void this.#sendUdp(to, data, 0, 'stun'),
+      local: () => this.host.addresses().map((ip) => ({ ip, port: this.#portOf(ip) })),
+      mapped: () => this.#mapped(),
+      relayTripMs: (region) => this.#relayTripMs(region),
+      isActive: () => clock.monotonic() - this.#lastTrafficMs < ACTIVE_MS,
+      changed: () => deps.events.changed(this),
+      setHome: (region) => {
+        this.relays.setHome(region);
+        this.magicsock.relayChanged();
+      },
+      awaited: () => clock.awaited(),
+    });
+    this.magicsock = this.#makeMagicsock(deps.discoPrivate);
+  }
+
+  start(): void {
+    this.underlay.start();
+  }
+
+  get facts(): Facts {
+    const { index, nodeKey } = this;
+    const endpoints = this.underlay.endpoints().list;
+    return { index, nodeKey, discoKey: this.magicsock.discoKey, endpoints, homeRegion: this.underlay.home };
+  }
+
+  /** Before it is ever configured; the token stands for the pair's WireGuard session. */
+  meet(peer: { readonly index: number; readonly nodeKey: NodeKey }, token: number): void {
+    this.#peers.set(peer.index, { nodeKey: peer.nodeKey, token });
+    this.#byToken.set(token, idOf(peer.index));
+    this.engine.add(idOf(peer.index), token);
+  }
+
+  /** The control server's list of the others. */
+  configure(list: readonly Facts[]): void {
+    this.#configs = list.map(({ index, nodeKey, discoKey, endpoints, homeRegion }) => ({
+      peer: idOf(index),
+      nodeKey,
+      discoKey,
+      endpoints,
+      wireguardOnly: false,
+      homeRegion,
+    }));
+    this.magicsock.setPeers(this.#configs);
+  }
+
+  /** The home region of a peer as this machine knows it. */
+  knownHome(peer: number): number | undefined {
+    return this.#configs.find(({ nodeKey }) => nodeKey === this.#peers.get(peer)?.nodeKey)?.homeRegion;
+  }
+
+  /** The disco key of a peer as this machine knows it. */
+  knownDisco(peer: number): DiscoKey | undefined {
+    return this.#configs.find(({ nodeKey }) => nodeKey === this.#peers.get(peer)?.nodeKey)?.discoKey;
+  }
+
+  send(peer: number, kind: ModelPacket['kind']): number {
+    this.#lastTrafficMs = this.#deps.clock.monotonic();
+    return this.engine.send(idOf(peer), kind);
+  }
+
+  /** Interfaces or addresses changed, and the machine's link monitor sees it. */
+  linkChanged(): void {
+    this.#clock.after(LINK_NEWS_MS, () => {
+      this.relays.networkChanged();
+      this.magicsock.networkChanged();
+      this.underlay.networkChanged();
+    });
+  }
+
+  suspend(): void {
+    this.host.isAsleep = true;
+    this.#clock.suspend();
+  }
+
+  resume(): void {
+    this.host.isAsleep = false;
+    this.#clock.resume();
+    this.linkChanged();
+  }
+
+  /** The daemon begins anew: another disco key, nothing known of paths. */
+  async restart(discoPrivate: PrivateKey): Promise<void> {
+    await this.magicsock[Symbol.asyncDispose]();
+    for (const { peer } of this.#configs) this.engine.setPath(peer, { mode: 'none' });
+    this.magicsock = this.#makeMagicsock(discoPrivate);
+    this.magicsock.setPeers(this.#configs);
+    this.#deps.events.changed(this);
+  }
+
+  async close(): Promise<void> {
+    await this.magicsock[Symbol.asyncDispose]();
+    for (const socket of this.#sockets.values()) socket.close();
+  }
+
+  /** How this machine's TCP reaches the Internet. */
+  streamPath(): StreamPath {
+    const uplink = this.host.uplinks().find(({ link, addresses }) => link.isUp && addresses.length > 0);
+    if (uplink === undefined || this.host.isAsleep)
+      return { delayMs: undefined, loss: 1, epoch: this.#epoch };
+    let { delayMs, loss } = uplink.link;
+    let isUp = true;
+    const text = [uplink.name];
+    for (const router of routersOf(this.#deps.world.sites, siteOf(uplink.name))) {
+      const link = router.uplink;
+      isUp &&= link.isUp;
+      delayMs += link.delayMs;
+      loss = 1 - (1 - loss) * (1 - link.loss);
+      text.push(`${router.wanIp} ${router.reboots}`);
+    }
+    this.#epoch = text.join();
+    return { delayMs: isUp ? delayMs : undefined, loss, epoch: this.#epoch };
+  }
+
+  #makeMagicsock(discoPrivate: PrivateKey): Magicsock {
+    const { clock, random } = this.#deps;
+    return new Magicsock({
+      sendUdp: (to, data, via) => void this.#sendUdp(to, data, via ?? 0, 'disco'),
+      sendRelay: (region, to, data) => this.relays.send(region, to, data),
+      relayFor: (peer, home) => this.relays.routeFor(peer, home),
+      setPath: (peer, path) => {
+        this.#deps.events.path(this, indexOf(peer), path);
+        this.engine.setPath(peer, path);
+      },
+      activity: (peers) => this.engine.activity(peers),
+      met: () => undefined,
+      endpoints: () => this.underlay.endpoints(),
+      refreshEndpoints: () => this.underlay.refreshEndpoints(),
+      nat: () => this.underlay.nat(),
+      openSocket: (id, family) => this.#clock.after(1, () => this.#open(id, family, 0)),
+      closeSocket: (id) => this.#close(id),
+      nowMs: () => clock.monotonic(),
+      clock: this.#clock,
+      log: silent,
+      discoPrivate,
+      nodeKey: this.nodeKey,
+      random: (length) => Uint8Array.from({ length }, () => Math.floor(random() * 256)),
+    });
+  }
+
+  #open(id: SocketId, family: 4 | 6, port: number): void {
+    const key = `${id} ${family}`;
+    if (this.#sockets.has(key)) return;
+    const receive = (from: SockAddr, data: Uint8Array): void => this.#received(from, data, id);
+    this.#sockets.set(key, this.host.bind(family, receive, port));
+  }
+
+  #close(id: SocketId): void {
+    for (const family of [4, 6]) {
+      this.#sockets.get(`${id} ${family}`)?.close();
+      this.#sockets.delete(`${id} ${family}`);
+    }
+  }
+
+  #portOf(ip: string): number {
+    return this.#sockets.get(`0 ${isV6(ip) ? 6 : 4}`)?.port ?? 0;
+  }
+
+  #sendUdp(
+    to: SockAddr,
+    data: Uint8Array,
+    via: SocketId,
+    kind: 'disco' | 'data' | 'stun',
+  ): string | undefined {
+    this.#deps.events.sent(this, to, kind);
+    return this.#sockets.get(`${via} ${isV6(to.ip) ? 6 : 4}`)?.send(to, data);
+  }
+
+  #sendRelay(region: number, peer: PeerId, data: Uint8Array): void {
+    const known = this.#peers.get(indexOf(peer));
+    if (known !== undefined) this.relays.send(region, known.nodeKey, data);
+  }
+
+  #received(from: SockAddr, data: Uint8Array, via: SocketId): void {
+    if (isStun(data)) this.underlay.handleStun(data);
+    else if (looksLikeDisco(data)) this.magicsock.handleDisco(from, data, via === 0 ? undefined : via);
+    else if (isModelPacket(data)) {
+      const peer = this.#byToken.get(tokenOf(data));
+      if (peer === undefined) this.engine.forged += 1;
+      else this.engine.receive(peer, data, from, via);
+    }
+  }
+
+  #relayed(region: number, from: NodeKey, data: Uint8Array): void {
+    if (looksLikeDisco(data)) {
+      this.magicsock.handleRelayedDisco(region, from, data);
+      return;
+    }
+    for (const [index, { nodeKey }] of this.#peers)
+      if (nodeKey === from) this.engine.receive(idOf(index), data, undefined, 0);
+  }
+
+  #delivered(peer: PeerId, packet: ModelPacket, isDirect: boolean): void {
+    this.#lastTrafficMs = this.#deps.clock.monotonic();
+    if (packet.kind === 'echo') this.engine.send(peer, 'answer');
+    this.#deps.events.delivered(this, indexOf(peer), packet, isDirect);
+  }
+
+  #mapped(): SockAddr | undefined {
+    if (this.plan.forward !== 'mapped') return undefined;
+    const uplink = this.host.uplinks().find(({ link }) => link.isUp);
+    const routers = uplink === undefined ? [] : routersOf(this.#deps.world.sites, siteOf(uplink.name));
+    const inner = routers[0];
+    // What a second router hides is of no use, and the protocols say so.
+    if (inner?.wanIp === undefined || routers.length > 1) return undefined;
+    const owner = inner.nat.forwards.get(this.plan.port)?.ip;
+    if (owner === undefined || !this.host.addresses().includes(owner)) return undefined;
+    return { ip: inner.wanIp, port: this.plan.port };
+  }
+
+  #relayTripMs(region: number): number | undefined {
+    const relay = this.#deps.relays.get(region);
+    const { delayMs } = this.streamPath();
+    if (relay?.state !== 'up' || delayMs === undefined) return undefined;
+    return 2 * (relay.delayMs + delayMs);
+  }
+}
+
+/** Interfaces are named for their sites. */
+const siteOf = (name: string): number => Number(name.slice('site'.length));

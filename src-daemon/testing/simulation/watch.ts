@@ -1,0 +1,151 @@
+/** What must hold in every simulated network, and is checked all the time. */
+import { isTailnetIp, parseIp, parsePrefix, prefixContains, type SockAddr } from '#shared/ip/address.ts';
+import type { EnginePath } from '../../magicsock/types.ts';
+import type { Datagram } from '../network/network.ts';
+import type { Machine } from './machine.ts';
+
+/** Never longer without a packet while some path exists. */
+export const MAX_HOLE_MS = 5_000;
+/** A direct path that is possible is found within this time of calm. */
+export const MAX_SEARCH_MS = 15_000;
+/** Disco datagrams of one machine in a minute: a base for each peer, and so many for each address it may know of one. */
+export const MAX_PROBES_PER_PEER = 600;
+/** After the last packet of any kind; the session's 45 s and its last pings are over then. */
+export const SILENCE_MS = 60_000;
+const MINUTE_MS = 60_000;
+const TICKS_OF_TRAFFIC = 4;
+
+export interface Violation {
+  readonly rule: string;
+  readonly atMs: number;
+  readonly detail: string;
+}
+
+/** One direction of a pair. */
+export interface Stream {
+  readonly from: Machine;
+  readonly to: Machine;
+  /** First packet that waits for its delivery. */
+  pendingMs: number | undefined;
+  sinceDelivery: number;
+  lastSentMs: number;
+  /** Begin of this stretch of traffic. */
+  activeMs: number;
+  lastNoPathMs: number;
+  /** While no relay helps: since when packets went directly without trouble. */
+  directMs: number | undefined;
+  lastDirectMs: number;
+  deliveredBy: Map<string, number>;
+}
+
+const refused = [
+  '0.0.0.0/8',
+  '127.0.0.0/8',
+  '224.0.0.0/3',
+  '::/128',
+  '::1/128',
+  'fe80::/10',
+  'ff00::/8',
+].flatMap((text) => parsePrefix(text) ?? []);
+
+/** Where nothing may ever be sent for a peer. */
+export function isForbidden({ ip, port }: SockAddr): boolean {
+  const bytes = parseIp(ip);
+  if (bytes === undefined || port === 0 || isTailnetIp(bytes)) return true;
+  return refused.some((prefix) => prefixContains(prefix, bytes));
+}
+
+/** Reached hosts by `sender dst`: where a machine's datagrams really ended. */
+export class Watch {
+  readonly violations: Violation[] = [];
+  readonly trace: string[] = [];
+  readonly #nowMs: () => number;
+  readonly #reached = new Map<string, string>();
+  readonly #probes = new Map<number, number>();
+  #minuteMs: number;
+  /** The most that one machine sent in a minute. */
+  maxProbes = 0;
+  lastPacketMs = 0;
+  /** Since the last word from someone who may provoke answers. */
+  lastHostileMs = Number.NEGATIVE_INFINITY;
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+    this.#minuteMs = nowMs();
+  }
+
+  note(text: string): void {
+    this.trace.push(`${(this.#nowMs() / 1_000).toFixed(2)} ${text}`);
+    if (this.trace.length > 400) this.trace.shift();
+  }
+
+  violate(rule: string, detail: string): void {
+    if (this.violations.some((known) => known.rule === rule)) return;
+    this.violations.push({ rule, atMs: this.#nowMs(), detail });
+    this.note(`VIOLATION ${rule}: ${detail}`);
+  }
+
+  reached({ origin }: Datagram, host: string): void {
+    this.#reached.set(`${origin.host} ${origin.dst}`, host);
+  }
+
+  sent(machine: Machine, to: SockAddr, kind: 'disco' | 'data' | 'stun', peers: number): void {
+    const nowMs = this.#nowMs();
+    if (kind === 'stun') return;
+    if (isForbidden(to))
+      this.violate('forbidden-address', `m${machine.index} sent ${kind} to ${to.ip}:${to.port}`);
+    if (kind === 'data') {
+      this.lastPacketMs = nowMs;
+      const owner = this.#reached.get(`m${machine.index} ${to.ip} ${to.port}`);
+      if (owner === undefined)
+        this.violate(
+          'unproven-data',
+          `m${machine.index} sent data to ${to.ip}:${to.port}, which nobody answered from`,
+        );
+      return;
+    }
+    if (nowMs - Math.max(this.lastPacketMs, this.lastHostileMs) > SILENCE_MS)
+      this.violate('idle-noise', `m${machine.index} probes ${to.ip}:${to.port} while nothing is sent`);
+    const count = (this.#probes.get(machine.index) ?? 0) + 1;
+    this.#probes.set(machine.index, count);
+    this.maxProbes = Math.max(this.maxProbes, count);
+    if (count > MAX_PROBES_PER_PEER * peers)
+      this.violate('probe-storm', `m${machine.index} sent ${count} probes in a minute for ${peers} peers`);
+  }
+
+  /** The engine is told to use an address: a ping of ours must have reached that very peer there. */
+  path(machine: Machine, peer: number, path: EnginePath): void {
+    const { direct } = path;
+    this.note(
+      `m${machine.index}>m${peer} ${path.mode} ${direct === undefined ? '' : `${direct.ip}:${direct.port}`} r${path.relayRegion ?? 0}`,
+    );
+    if (direct === undefined) return;
+    const owner = this.#reached.get(`m${machine.index} ${direct.ip} ${direct.port}`);
+    if (owner !== `m${peer}`)
+      this.violate(
+        'unproven-path',
+        `m${machine.index} uses ${direct.ip}:${direct.port} for m${peer}, where ${owner ?? 'nobody'} is`,
+      );
+  }
+
+  tick(): void {
+    const nowMs = this.#nowMs();
+    if (nowMs - this.#minuteMs < MINUTE_MS) return;
+    this.#minuteMs = nowMs;
+    this.#probes.clear();
+  }
+
+  /** No packet came for too long although one could have. */
+  hole(stream: Stream, troubleMs: number): void {
+    const nowMs = this.#nowMs();
+    const { pendingMs, sinceDelivery, lastNoPathMs, from, to } = stream;
+    if (pendingMs === undefined || sinceDelivery < TICKS_OF_TRAFFIC || nowMs - stream.lastSentMs > 1_000)
+      return;
+    const holeMs = nowMs - Math.max(pendingMs, lastNoPathMs, troubleMs);
+    if (holeMs > MAX_HOLE_MS)
+      this.violate(
+        'black-hole',
+        `m${from.index} to m${to.index}: nothing for ${Math.round(holeMs)} ms while a path exists`,
+      );
+  }
+}
