@@ -19,6 +19,9 @@ export interface Libc {
   readonly setsockopt: (fd: number, level: number, name: number, value: Uint8Array, length: number) => number;
   readonly bind: (fd: number, address: Uint8Array, length: number) => number;
   readonly socket: (family: number, type: number, protocol: number) => number;
+  readonly clock_gettime: (clock: number, time: Uint8Array) => number;
+  readonly timerfd_create: (clock: number, flags: number) => number;
+  readonly timerfd_settime: (fd: number, flags: number, spec: Uint8Array, old: null) => number;
   readonly flock: (fd: number, operation: number) => number;
   readonly getsockopt: (
     fd: number,
@@ -47,6 +50,9 @@ export function libc(): Libc {
     ),
     bind: self.func('int bind(int fd, const uint8_t *address, unsigned int length)'),
     socket: self.func('int socket(int family, int type, int protocol)'),
+    clock_gettime: self.func('int clock_gettime(int clock, _Out_ uint8_t *time)'),
+    timerfd_create: self.func('int timerfd_create(int clock, int flags)'),
+    timerfd_settime: self.func('int timerfd_settime(int fd, int flags, const uint8_t *spec, uint8_t *old)'),
     flock: self.func('int flock(int fd, int operation)'),
     getsockopt: self.func(
       'int getsockopt(int fd, int level, int name, _Out_ uint8_t *value, _Inout_ uint8_t *length)',

@@ -6,9 +6,9 @@ import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { type NetworkChange, NetworkMonitor } from './network-monitor.ts';
 import type { NetworkSnapshot } from './snapshot.ts';
 
-const network = (ip: string, gateway = 'a'): NetworkSnapshot => ({
+const network = (ip: string, gateway = '192.0.2.254'): NetworkSnapshot => ({
   addresses: [{ interfaceName: 'eth0', ip, bits: 24, isLoopback: false }],
-  defaultRoutes: [`4 eth0 ${gateway}`],
+  defaultRoutes: [{ family: 4, interfaceName: 'eth0', gateway, metric: 0 }],
 });
 
 async function setUp() {
@@ -22,6 +22,7 @@ async function setUp() {
     watches: 0,
     event: (): void => undefined,
     fail: (_error: Error): void => undefined,
+    wake: (): void => undefined,
   };
   const monitor = await NetworkMonitor.start({
     clock,
@@ -38,6 +39,9 @@ async function setUp() {
         scene.fail = reject;
         signal.addEventListener('abort', () => resolve(), { once: true });
       });
+    },
+    watchWake: async (onWake) => {
+      scene.wake = onWake;
     },
     changed: (change) => void told.push(change),
   });
@@ -56,7 +60,15 @@ describe('changes', () => {
     }
     expect(told).toEqual([]);
     await clock.advance(50);
-    expect(told).toEqual([{ snapshot: network('192.0.2.2'), addresses: true, defaultRoute: false }]);
+    expect(told).toEqual([
+      {
+        snapshot: network('192.0.2.2'),
+        addresses: true,
+        defaultRoute: false,
+        woke: false,
+        isMajor: true,
+      },
+    ]);
     expect(monitor.snapshot).toEqual(network('192.0.2.2'));
   });
 
@@ -81,7 +93,7 @@ describe('changes', () => {
 
   test('of the default route alone are told as such', async () => {
     const { scene, clock, told } = await setUp();
-    scene.now = network('192.0.2.1', 'b');
+    scene.now = network('192.0.2.1', '192.0.2.253');
     scene.event();
     await clock.advance(250);
     expect(told).toMatchObject([{ addresses: false, defaultRoute: true }]);
@@ -95,6 +107,43 @@ describe('changes', () => {
     await clock.advance(1_000);
     expect(told).toEqual([]);
   });
+});
+
+test('waking up is told as a major change even when everything is as it was, once', async () => {
+  const { scene, clock, told } = await setUp();
+  scene.wake();
+  scene.event();
+  await clock.advance(1_000);
+  expect(told).toMatchObject([{ addresses: false, defaultRoute: false, woke: true, isMajor: true }]);
+  scene.event();
+  await clock.advance(1_000);
+  expect(told).toHaveLength(1);
+});
+
+test('another interface is a minor change', async () => {
+  const { scene, clock, told, monitor } = await setUp();
+  const other = { interfaceName: 'docker0', ip: '172.17.0.1', bits: 16, isLoopback: false };
+  scene.now = { ...scene.now, addresses: [...scene.now.addresses, other] };
+  scene.event();
+  await clock.advance(1_000);
+  expect(told).toMatchObject([{ addresses: true, isMajor: false, woke: false }]);
+  expect(monitor.gateway()).toEqual({ gateway: '192.0.2.254', self: '192.0.2.1' });
+});
+
+test('a watcher of sleep that fails takes nothing else with it', async () => {
+  const clock = new FakeClock();
+  const monitor = await NetworkMonitor.start({
+    clock,
+    log: silent,
+    tunName: () => undefined,
+    read: async () => network('192.0.2.1'),
+    watch: (_onEvent, signal) =>
+      new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true })),
+    watchWake: () => Promise.reject(new RhumbError('unavailable', 'no such clock')),
+    changed: () => undefined,
+  });
+  await clock.advance(1_000);
+  await monitor[Symbol.asyncDispose]();
 });
 
 test('a watcher that ends is started again, later each time, and what was missed is found', async () => {

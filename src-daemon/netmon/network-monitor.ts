@@ -2,12 +2,17 @@
 import type { Clock } from '#shared/async/clock.ts';
 import { toRhumbError } from '#shared/errors.ts';
 import type { Log } from '#shared/log/log.ts';
+import { type Gateway, gatewayOf, isMajorChange } from './default-route.ts';
 import type { NetworkSnapshot } from './snapshot.ts';
 
 export interface NetworkChange {
   readonly snapshot: NetworkSnapshot;
   readonly addresses: boolean;
   readonly defaultRoute: boolean;
+  /** The machine was asleep. */
+  readonly woke: boolean;
+  /** Sockets and paths are to be taken for lost; a minor change only asks for a new look (nat-traversal.md §5.10). */
+  readonly isMajor: boolean;
 }
 
 export interface NetworkMonitorDeps {
@@ -18,6 +23,8 @@ export interface NetworkMonitorDeps {
   readonly read: () => Promise<NetworkSnapshot>;
   /** Calls `onEvent` whenever something may have changed, until aborted; rejects when it can't go on. */
   readonly watch: (onEvent: () => void, signal: AbortSignal) => Promise<void>;
+  /** Calls `onWake` when the machine was asleep, until aborted; rejects when it can't go on. */
+  readonly watchWake?: ((onWake: () => void, signal: AbortSignal) => Promise<void>) | undefined;
   readonly changed: (change: NetworkChange) => void;
 }
 
@@ -31,7 +38,8 @@ export class NetworkMonitor implements AsyncDisposable {
   readonly #deps: NetworkMonitorDeps;
   readonly #stop = new AbortController();
   #snapshot: NetworkSnapshot;
-  #running: Promise<void> = Promise.resolve();
+  #running: Promise<unknown> = Promise.resolve();
+  #hasWoken = false;
   #reading: Promise<void> | undefined;
   #firstEventAtMs: number | undefined;
   #cancelWait: (() => void) | undefined;
@@ -44,13 +52,18 @@ export class NetworkMonitor implements AsyncDisposable {
   /** Reads the network once and then follows it. */
   static async start(deps: NetworkMonitorDeps): Promise<NetworkMonitor> {
     const monitor = new NetworkMonitor(deps, await deps.read());
-    monitor.#running = monitor.#follow();
+    monitor.#running = Promise.all([monitor.#follow(), monitor.#followWake()]);
     return monitor;
   }
 
   /** As of the last change that was told. */
   get snapshot(): NetworkSnapshot {
     return this.#snapshot;
+  }
+
+  /** The default router over IPv4 and our own address towards it, as of the last change that was told. */
+  gateway(): Gateway | undefined {
+    return gatewayOf(this.#snapshot, this.#deps.tunName());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -80,6 +93,21 @@ export class NetworkMonitor implements AsyncDisposable {
     }
   }
 
+  /** Waking up often shows in nothing else: same network, same addresses, and every path long dead. */
+  async #followWake(): Promise<void> {
+    const { log, watchWake } = this.#deps;
+    try {
+      await watchWake?.(() => {
+        log('info', 'network.woke');
+        this.#hasWoken = true;
+        this.#schedule();
+      }, this.#stop.signal);
+    } catch (error) {
+      // Without it heartbeats still notice, only later.
+      log('warn', 'netmon.wake-failed', { error: toRhumbError(error).message });
+    }
+  }
+
   #schedule(): void {
     if (this.#stop.signal.aborted) return;
     const { clock } = this.#deps;
@@ -105,10 +133,13 @@ export class NetworkMonitor implements AsyncDisposable {
     if (this.#stop.signal.aborted) return;
     const addresses = differs(this.#relevant(snapshot), this.#relevant(this.#snapshot));
     const defaultRoute = differs(snapshot.defaultRoutes, this.#snapshot.defaultRoutes);
+    const woke = this.#hasWoken;
+    const isMajor = woke || isMajorChange(this.#snapshot, snapshot, this.#deps.tunName());
+    this.#hasWoken = false;
     this.#snapshot = snapshot;
-    if (!addresses && !defaultRoute) return;
-    this.#deps.log('info', 'network.changed', { addresses, defaultRoute });
-    this.#deps.changed({ snapshot, addresses, defaultRoute });
+    if (!addresses && !defaultRoute && !woke) return;
+    this.#deps.log('info', 'network.changed', { addresses, defaultRoute, woke, isMajor });
+    this.#deps.changed({ snapshot, addresses, defaultRoute, woke, isMajor });
   }
 
   #relevant(snapshot: NetworkSnapshot): unknown {

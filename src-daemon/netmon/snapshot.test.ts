@@ -7,11 +7,16 @@ test('finds IPv4 default routes', () => {
   const table = [
     'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT',
     'eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0',
+    'wlan0\t00000000\t010200C0\t0003\t0\t0\t600\t00000000\t0\t0\t0',
+    'lo\t00000000\t00000000\t0201\t0\t0\t0\t00000000\t0\t0\t0',
     'eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0',
     'tun0\t00000000\t00000000\t0001\t0\t0\t0\t00000080\t0\t0\t0',
     '',
   ].join('\n');
-  expect(defaultRoutes4(table)).toEqual(['4 eth0 010200C0']);
+  expect(defaultRoutes4(table)).toEqual([
+    { family: 4, interfaceName: 'eth0', gateway: '192.0.2.1', metric: 0 },
+    { family: 4, interfaceName: 'wlan0', gateway: '192.0.2.1', metric: 600 },
+  ]);
 });
 
 test('finds IPv6 default routes and not the "unreachable" one', () => {
@@ -23,7 +28,9 @@ test('finds IPv6 default routes and not the "unreachable" one', () => {
     `${zero} 00 ${zero} 00 ${zero} ffffffff 00000001 00000000 00200200       lo`,
     '',
   ].join('\n');
-  expect(defaultRoutes6(table)).toEqual([`6 eth0 ${gateway}`]);
+  expect(defaultRoutes6(table)).toEqual([
+    { family: 6, interfaceName: 'eth0', gateway: 'fe80::1', metric: 1_024 },
+  ]);
 });
 
 test.each(['', 'nonsense', '\t\t\t', '00000000 00'])('reads nothing from %j', (table) => {

@@ -1,7 +1,7 @@
 /** The machine's network as it is now: interface addresses and default routes. */
 import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
-import { parsePrefix } from '#shared/ip/address.ts';
+import { formatIp, parsePrefix } from '#shared/ip/address.ts';
 
 export interface InterfaceAddress {
   readonly interfaceName: string;
@@ -11,18 +11,26 @@ export interface InterfaceAddress {
   readonly isLoopback: boolean;
 }
 
+export interface DefaultRoute {
+  readonly family: 4 | 6;
+  readonly interfaceName: string;
+  /** Canonical text; all zeros when the route leads straight onto the link. */
+  readonly gateway: string;
+  readonly metric: number;
+}
+
 export interface NetworkSnapshot {
   /** Of interfaces that are up and running, in the order of name and address. */
   readonly addresses: readonly InterfaceAddress[];
-  /** `family interface gateway` of each, sorted. */
-  readonly defaultRoutes: readonly string[];
+  /** IPv4 first, the preferred one of each family first. */
+  readonly defaultRoutes: readonly DefaultRoute[];
 }
 
 export async function readSnapshot(): Promise<NetworkSnapshot> {
   const [v4, v6] = await Promise.all([readProc('/proc/net/route'), readProc('/proc/net/ipv6_route')]);
   return {
     addresses: readAddresses(),
-    defaultRoutes: [...defaultRoutes4(v4), ...defaultRoutes6(v6)].sort(),
+    defaultRoutes: [...defaultRoutes4(v4), ...defaultRoutes6(v6)].sort(byPreference),
   };
 }
 
@@ -50,25 +58,45 @@ async function readProc(path: string): Promise<string> {
   }
 }
 
-/** Columns: interface, destination, gateway, flags, …, mask at 7. Numbers are hex in host order. */
-export function defaultRoutes4(table: string): string[] {
-  return table.split('\n').flatMap((line) => {
-    const columns = line.split('\t').map((column) => column.trim());
-    const [name, destination, gateway] = columns;
-    return destination === '00000000' && columns[7] === '00000000' ? [`4 ${name} ${gateway}`] : [];
-  });
+function byPreference(a: DefaultRoute, b: DefaultRoute): number {
+  if (a.family !== b.family) return a.family - b.family;
+  if (a.metric !== b.metric) return a.metric - b.metric;
+  const [x, y] = [`${a.interfaceName} ${a.gateway}`, `${b.interfaceName} ${b.gateway}`];
+  return x < y ? -1 : x > y ? 1 : 0;
 }
 
 const RTF_REJECT = 0x200;
+const NO_NUMBER = 0xffff_ffff;
 
-/** Columns: destination, its length, source, its length, next hop, metric, use counts, flags, interface. */
-export function defaultRoutes6(table: string): string[] {
+/** Columns: interface, destination, gateway, flags, two counts, metric, mask. Addresses are hex in host order. */
+export function defaultRoutes4(table: string): DefaultRoute[] {
   return table.split('\n').flatMap((line) => {
-    const columns = line.trim().split(/\s+/);
-    const [destination = '', length, , , gateway] = columns;
-    const isDefault = /^0{32}$/.test(destination) && length === '00';
-    // The kernel lists "unreachable" as a route through lo.
-    const isRejected = (Number.parseInt(columns[8] ?? '0', 16) & RTF_REJECT) !== 0;
-    return isDefault && !isRejected ? [`6 ${columns[9]} ${gateway}`] : [];
+    const columns = line.split('\t').map((column) => column.trim());
+    const [interfaceName = '', destination, hex = '', flags] = columns;
+    if (destination !== '00000000' || columns[7] !== '00000000' || isRejected(flags)) return [];
+    const gateway = /^[0-9A-Fa-f]{8}$/.test(hex) ? ipOfHostOrder(Number.parseInt(hex, 16)) : undefined;
+    if (gateway === undefined) return [];
+    return [{ family: 4, interfaceName, gateway, metric: Number.parseInt(columns[6] ?? '', 10) || 0 }];
   });
 }
+
+/** Columns: destination, its length, source, its length, next hop, metric, use counts, flags, interface. */
+export function defaultRoutes6(table: string): DefaultRoute[] {
+  return table.split('\n').flatMap((line) => {
+    const columns = line.trim().split(/\s+/);
+    const [destination = '', length, , , hop = '', metric = ''] = columns;
+    const isDefault = /^0{32}$/.test(destination) && length === '00';
+    // The kernel lists "unreachable" as a route through lo.
+    if (!isDefault || isRejected(columns[8]) || !/^[0-9a-f]{32}$/.test(hop)) return [];
+    const gateway = formatIp(Uint8Array.from(Buffer.from(hop, 'hex')));
+    const cost = Number.parseInt(metric, 16);
+    return [
+      { family: 6, interfaceName: columns[9] ?? '', gateway, metric: Number.isNaN(cost) ? NO_NUMBER : cost },
+    ];
+  });
+}
+
+const isRejected = (flags: string | undefined): boolean =>
+  (Number.parseInt(flags ?? '0', 16) & RTF_REJECT) !== 0;
+
+const ipOfHostOrder = (value: number): string => formatIp(new Uint8Array(Uint32Array.of(value).buffer));

@@ -77,7 +77,7 @@ export class PortMapper implements AsyncDisposable {
 
   constructor(deps: PortMapperDeps) {
     this.#deps = deps;
-    this.#log = deps.log.child({ mod: 'portmap' });
+    this.#log = deps.log;
     this.#announcements = new Announcements(
       deps.openAnnouncements ?? ((options) => openLanGroup(ANNOUNCE_GROUP, options)),
       this.#log,
