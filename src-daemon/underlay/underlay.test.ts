@@ -20,6 +20,7 @@ const region = (RegionID: number) => ({
 const mapOf = (...ids: readonly number[]): DerpMap =>
   ({ Regions: Object.fromEntries(ids.map((id) => [String(id), region(id)])) }) as unknown as DerpMap;
 
+const SERVER: SockAddr = { ip: '192.0.2.1', port: 3_478 };
 const PUBLIC: SockAddr = { ip: '203.0.113.1', port: 5_000 };
 
 class FakeRelays implements Relays {
@@ -42,6 +43,7 @@ class FakeRelays implements Relays {
   networkChanged(): void {
     this.changes++;
   }
+  setIpv6Working(): void {}
   send(): boolean {
     return true;
   }
@@ -72,7 +74,7 @@ function setUp() {
   let fast: SockAddr | undefined;
   let fastRuns = 0;
   const checker: Checker = {
-    run: ({ full, home }, signal) =>
+    run: ({ full = false, home }, signal) =>
       new Promise((resolve, reject) => {
         signal.addEventListener('abort', () => reject(signal.reason), { once: true });
         runs.push({
@@ -82,9 +84,12 @@ function setUp() {
           fail: () => reject(new RhumbError('timeout', 'no answer')),
         });
       }),
+    networkChanged: () => undefined,
+    handleStun: () => true,
     fastStun: async () => {
       fastRuns++;
-      return fast === undefined ? undefined : { v4: fast };
+      const mappings = fast === undefined ? [] : [{ server: SERVER, mapped: fast, atMs: clock.monotonic() }];
+      return { v4: fast === undefined ? [] : [fast], v6: [], mappingVariesByDestIp: undefined, mappings };
     },
   };
   const mapper: Mapper = {
@@ -139,7 +144,7 @@ function setUp() {
 async function started() {
   const world = setUp();
   world.underlay.networkIs(['192.168.1.2'], { isMajor: false, isUp: true });
-  world.underlay.setMap(mapOf(1, 2), []);
+  world.underlay.setMap(mapOf(1, 2), [0]);
   world.underlay.setControlUp(true);
   world.underlay.setIdentity(generatePrivate());
   world.last().answer({ globalV4: PUBLIC, preferredDerp: 1 });
@@ -165,10 +170,10 @@ test('the first check gives addresses and a home, and tells both', async () => {
 
 test('requests while a check runs become one check more, full if any of them was', async () => {
   const { underlay, runs, last } = await started();
-  underlay.check('a', false);
-  underlay.check('b', false);
-  underlay.check('c', true);
-  underlay.check('d', false);
+  underlay.check('relay-error');
+  underlay.check('port-map-change');
+  underlay.check('link-change');
+  underlay.check('relay-error');
   expect(runs).toHaveLength(2);
   last().answer({ globalV4: PUBLIC, preferredDerp: 1 });
   await settle();
@@ -201,7 +206,7 @@ test('checks go on while there is traffic, rest without, and go on with the next
 test('a home is kept while the server can not be told, and moved when it can', async () => {
   const { underlay, last, relays, homes } = await started();
   underlay.setControlUp(false);
-  underlay.check('again', true);
+  underlay.check('link-change');
   last().answer({ preferredDerp: 2 });
   await underlay.idle();
   expect(relays.home).toBe(1);
@@ -212,13 +217,13 @@ test('a home is kept while the server can not be told, and moved when it can', a
 
 test('a home whose region leaves the map is replaced at once', async () => {
   const { underlay, relays } = await started();
-  underlay.setMap(mapOf(2), []);
+  underlay.setMap(mapOf(2), [0]);
   expect(relays.home).toBe(2);
 });
 
 test('a check that fails keeps what was known', async () => {
   const { underlay, last, texts, relays } = await started();
-  underlay.check('again', false);
+  underlay.check('relay-error');
   last().fail();
   await underlay.idle();
   expect(texts()).toContain('203.0.113.1:5000 2');
@@ -271,7 +276,7 @@ test('without an identity everything rests', async () => {
   const { underlay, relays, runs, clock, setTraffic } = await started();
   underlay.setIdentity(undefined);
   expect(relays.hasKey).toBe(false);
-  underlay.check('x', true);
+  underlay.check('link-change');
   setTraffic();
   await clock.advance(60_000);
   expect(runs).toHaveLength(1);
@@ -279,7 +284,7 @@ test('without an identity everything rests', async () => {
 
 test('disposing ends a check that runs', async () => {
   const { underlay, runs, clock } = await started();
-  underlay.check('x', true);
+  underlay.check('link-change');
   expect(runs).toHaveLength(2);
   await underlay[Symbol.asyncDispose]();
   expect(clock.pending).toBe(0);

@@ -3,8 +3,7 @@
  *
  * It runs network checks when something asks for one (nat-traversal.md §2.8), keeps the port mapping and the relay
  * connections, chooses the home relay, and tells path choice and the coordination server what follows from all that.
- *
- *   check  resting ── ask ──► running ── done ──► resting;  asked meanwhile: one more follows, full if any asked so
+ * When a check runs is decided in #shared/netcheck/schedule.ts.
  */
 import type { Clock, Random } from '#shared/async/clock.ts';
 import { toRhumbError } from '#shared/errors.ts';
@@ -12,6 +11,13 @@ import { formatSockAddr, type SockAddr } from '#shared/ip/address.ts';
 import type { NodeKey, PrivateKey } from '#shared/key/key.ts';
 import type { Log } from '#shared/log/log.ts';
 import { globalAddrs, type MappingSample, type NetReport } from '#shared/netcheck/report.ts';
+import {
+  type CheckReason,
+  IDLE,
+  type Schedule,
+  type ScheduleEvent,
+  step,
+} from '#shared/netcheck/schedule.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
 import { homeRegions, nextHome } from './home-region.ts';
 import {
@@ -63,11 +69,8 @@ export interface NatFacts {
   readonly udp: boolean | undefined;
 }
 
-/** Most NATs forget an idle mapping after 30 s: while there is traffic, one check in just less than that. */
-const PERIOD_MS = 20_000;
-const PERIOD_JITTER_MS = 6_000;
-/** Without traffic for this long nobody needs the mapping. */
-const IDLE_MS = 45_000;
+/** A packet in this time is news to the schedule. */
+const TRAFFIC_MS = 20_000;
 /** Younger ones are good enough for a call-me-maybe (§4.4). */
 export const FRESH_MS = 27_000;
 
@@ -79,12 +82,17 @@ export class Underlay implements AsyncDisposable {
   #peerHomes: readonly number[] = [];
   #isControlUp = false;
   #isOn = false;
+  #isUp = true;
+  #hasPeers = false;
   #local: readonly string[] = [];
   #report: NetReport | undefined;
   #confirmedAtMs: number | undefined;
   #memory: EndpointMemory = NO_MEMORY;
   #endpoints: readonly OwnEndpoint[] = [];
-  #check: { readonly done: Promise<void>; again: 'no' | 'short' | 'full' } | undefined;
+  /** What the quick questions between checks showed, newest last. */
+  #quick: { readonly varies: boolean | undefined; readonly mappings: readonly MappingSample[] } | undefined;
+  #schedule: Schedule = IDLE;
+  #check: Promise<void> | undefined;
   #refresh: Promise<OwnAddresses> | undefined;
   #cancelTimer: (() => void) | undefined;
 
@@ -98,17 +106,19 @@ export class Underlay implements AsyncDisposable {
     this.#deps.relays.setIdentity(key);
     if (this.#isOn === (key !== undefined)) return;
     this.#isOn = key !== undefined;
-    if (this.#isOn) this.check('start', true);
-    else this.#rest();
+    this.#facts('start');
   }
 
+  /** `peerHomes` has an entry for each peer, 0 where it has no home. */
   setMap(map: DerpMap | undefined, peerHomes: readonly number[]): void {
     this.#peerHomes = peerHomes;
+    this.#hasPeers = peerHomes.length > 0;
+    this.#facts();
     if (map === this.#map) return;
     this.#map = map;
     this.#deps.relays.setMap(map);
     this.#chooseHome();
-    this.check('relay map', true);
+    this.#facts('relay-map-change');
   }
 
   setControlUp(isUp: boolean): void {
@@ -120,16 +130,24 @@ export class Underlay implements AsyncDisposable {
   /** Interface addresses to offer, now; `isMajor` when what was learned so far may hold no longer. */
   networkIs(local: readonly string[], options: { readonly isMajor: boolean; readonly isUp: boolean }): void {
     this.#local = local;
-    const { relays, mapper } = this.#deps;
+    this.#isUp = options.isUp;
+    const { relays, mapper, checker } = this.#deps;
     if (options.isMajor) {
       this.#memory = NO_MEMORY;
       this.#report = undefined;
+      this.#quick = undefined;
       this.#confirmedAtMs = undefined;
       mapper.networkChanged(!options.isUp);
-      relays.networkChanged();
+      checker.networkChanged();
+      relays.networkChanged((ip) => local.includes(ip));
     }
     this.#collect();
-    if (options.isUp) this.check('network', options.isMajor);
+    this.#facts(options.isMajor ? 'link-change' : 'stale-endpoints');
+  }
+
+  /** Any STUN datagram of the socket that WireGuard uses. */
+  handleStun(from: SockAddr, datagram: Uint8Array): void {
+    this.#deps.checker.handleStun(from, datagram);
   }
 
   /** The UDP socket has another port, or is there at last. */
@@ -137,23 +155,23 @@ export class Underlay implements AsyncDisposable {
     this.#deps.mapper.setLocalPort(this.#deps.port());
     this.#memory = NO_MEMORY;
     this.#collect();
-    this.check('socket', true);
+    this.check('rebind');
   }
 
   mappingChanged(): void {
     this.#collect();
-    this.check('port mapping', false);
+    this.check('port-map-change');
   }
 
   /** A relay connection came, went or broke. */
   relayChanged(isBroken: boolean): void {
     this.#deps.events.relaysChanged();
-    if (isBroken) this.check('relay lost', false);
+    if (isBroken) this.check('relay-error');
   }
 
   /** Packets go out: the checks that keep our mapping known go on. */
   noteTraffic(): void {
-    if (this.#isOn && this.#cancelTimer === undefined && this.#check === undefined) this.#arm();
+    this.#step({ type: 'traffic' });
   }
 
   sendRelay(region: number, to: NodeKey, packet: Uint8Array): void {
@@ -192,8 +210,8 @@ export class Underlay implements AsyncDisposable {
   nat(): NatFacts {
     const report = this.#report;
     return {
-      varies: report?.mappingVariesByDestIp,
-      ports: report?.mappings ?? [],
+      varies: this.#quick?.varies ?? report?.mappingVariesByDestIp,
+      ports: [...(report?.mappings ?? []), ...(this.#quick?.mappings ?? [])],
       portMapped: this.#deps.mapper.mapped() !== undefined,
       udp: report?.udp,
     };
@@ -208,37 +226,58 @@ export class Underlay implements AsyncDisposable {
     return this.#refresh;
   }
 
-  /** Runs a check soon; those asked for while one runs are one. */
-  check(reason: string, full: boolean): void {
-    if (!this.#isOn || this.#stop.signal.aborted || homeRegions(this.#map).length === 0) return;
-    if (this.#check !== undefined) {
-      if (this.#check.again !== 'full') this.#check.again = full ? 'full' : 'short';
-      return;
-    }
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
-    this.#deps.log('debug', 'netcheck.begin', { reason, full });
-    const done = this.#runCheck(full).finally(() => {
-      const again = this.#check?.again ?? 'no';
-      this.#check = undefined;
-      if (again !== 'no') this.check('asked meanwhile', again === 'full');
-      else if (this.#hasTraffic()) this.#arm();
-    });
-    this.#check = { done, again: 'no' };
+  /** Runs a check as soon as one can; those asked for while one runs are one. */
+  check(reason: CheckReason): void {
+    this.#step({ type: 'request', reason });
   }
 
   /** Resolves when no check runs; for tests. */
   async idle(): Promise<void> {
-    while (this.#check !== undefined) await this.#check.done;
+    while (this.#check !== undefined) await this.#check;
     await this.#refresh;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
-    this.#rest();
+    this.#cancelTimer?.();
     await this.idle();
     await this.#deps.mapper[Symbol.asyncDispose]();
     await this.#deps.relays[Symbol.asyncDispose]();
+  }
+
+  #step(event: ScheduleEvent): void {
+    if (this.#stop.signal.aborted) return;
+    const { clock, random, log } = this.#deps;
+    const [next, effects] = step(this.#schedule, event, clock.monotonic(), random);
+    this.#schedule = next;
+    for (const effect of effects) {
+      if (effect.do === 'run') {
+        log('debug', 'netcheck.begin', { reasons: effect.reasons, full: effect.full });
+        this.#check = this.#runCheck(effect.full).finally(() => {
+          this.#check = undefined;
+          if (this.#hasTraffic()) this.#step({ type: 'traffic' });
+          this.#step({ type: 'ended' });
+        });
+        continue;
+      }
+      this.#cancelTimer?.();
+      const { atMs } = effect;
+      this.#cancelTimer =
+        atMs === undefined
+          ? undefined
+          : clock.after(Math.max(0, atMs - clock.monotonic()), () => {
+              if (this.#hasTraffic()) this.#step({ type: 'traffic' });
+              this.#step({ type: 'timer' });
+            });
+    }
+  }
+
+  /** Tells the schedule whether checks are possible; with a reason it runs one if they are. */
+  #facts(reason?: CheckReason): void {
+    const canCheck = this.#isOn && this.#isUp && homeRegions(this.#map).length > 0;
+    // Asked first, so that what waits for checks to become possible is one check with it.
+    if (canCheck && reason !== undefined) this.check(reason);
+    this.#step({ type: 'facts', hasPeers: this.#hasPeers, isNetworkUp: canCheck });
   }
 
   async #runCheck(full: boolean): Promise<void> {
@@ -253,6 +292,7 @@ export class Underlay implements AsyncDisposable {
       );
       // The map or the network may have changed meanwhile: another check is due then and will say better.
       this.#report = report;
+      this.#quick = undefined;
       this.#confirmedAtMs = clock.monotonic();
       log('info', 'netcheck.done', {
         ms: Math.round(clock.monotonic() - began),
@@ -262,6 +302,7 @@ export class Underlay implements AsyncDisposable {
         varies: report.mappingVariesByDestIp,
         preferred: report.preferredDerp,
       });
+      relays.setIpv6Working(report.ipv6);
       this.#chooseHome();
       this.#collect();
       events.checked(report, relays.home);
@@ -276,8 +317,9 @@ export class Underlay implements AsyncDisposable {
     if (map !== undefined && this.#isOn) {
       try {
         const found = await checker.fastStun({ map, home: relays.home }, this.#stop.signal);
-        if (found !== undefined) {
+        if (found.mappings.length > 0) {
           this.#confirmedAtMs = clock.monotonic();
+          this.#quick = { varies: found.mappingVariesByDestIp, mappings: found.mappings };
           this.#collect(found);
         }
       } catch (error) {
@@ -288,7 +330,7 @@ export class Underlay implements AsyncDisposable {
   }
 
   /** Looks anew at what we offer; `fresh` are addresses that STUN has just seen. */
-  #collect(fresh?: { readonly v4?: SockAddr | undefined; readonly v6?: SockAddr | undefined }): void {
+  #collect(fresh?: { readonly v4: readonly SockAddr[]; readonly v6: readonly SockAddr[] }): void {
     const { clock, mapper, events, isPortFixed } = this.#deps;
     const report = this.#report;
     const known = report === undefined ? { v4: [], v6: [] } : globalAddrs(report);
@@ -299,9 +341,9 @@ export class Underlay implements AsyncDisposable {
         isPortFixed,
         local: this.#local,
         mapped: mapper.mapped(),
-        global4: fresh?.v4 === undefined ? known.v4 : [fresh.v4],
-        global6: fresh?.v6 === undefined ? known.v6 : [fresh.v6],
-        mappingVaries: report?.mappingVariesByDestIp,
+        global4: fresh?.v4[0] === undefined ? known.v4 : [fresh.v4[0]],
+        global6: fresh?.v6[0] === undefined ? known.v6 : [fresh.v6[0]],
+        mappingVaries: this.nat().varies,
       },
       this.#memory,
     );
@@ -332,19 +374,6 @@ export class Underlay implements AsyncDisposable {
   }
 
   #hasTraffic(): boolean {
-    return this.#isOn && this.#deps.clock.monotonic() - this.#deps.lastTrafficMs() < IDLE_MS;
-  }
-
-  #arm(): void {
-    const { clock, random } = this.#deps;
-    this.#cancelTimer = clock.after(PERIOD_MS + random() * PERIOD_JITTER_MS, () => {
-      this.#cancelTimer = undefined;
-      if (this.#hasTraffic()) this.check('periodic', false);
-    });
-  }
-
-  #rest(): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
+    return this.#deps.clock.monotonic() - this.#deps.lastTrafficMs() < TRAFFIC_MS;
   }
 }
