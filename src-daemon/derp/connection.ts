@@ -57,6 +57,7 @@ export class Connection {
   #batchBytes = 0;
   #isClosed = false;
   #latencyMs: number | undefined;
+  #trafficAt: number;
   #isHome = false;
 
   constructor(options: ConnectionOptions) {
@@ -65,6 +66,7 @@ export class Connection {
     this.#clock = options.clock;
     this.#counters = options.counters;
     this.#on = options.on;
+    this.#trafficAt = options.clock.monotonic();
     this.#liveness = new Liveness(options.clock.monotonic(), options.random);
     this.#session = new Session({
       stream: options.stream,
@@ -84,6 +86,11 @@ export class Connection {
 
   get latencyMs(): number | undefined {
     return this.#latencyMs;
+  }
+
+  /** When the last packet went or came. */
+  get trafficAtMs(): number {
+    return this.#trafficAt;
   }
 
   get isWritable(): boolean {
@@ -117,6 +124,7 @@ export class Connection {
     if (this.#batch.length === 0) queueMicrotask(() => this.#flush());
     this.#batch.push(frame);
     this.#batchBytes += frame.length;
+    this.#trafficAt = nowMs;
     if (this.#liveness.wrote(nowMs)) this.#on.deadlineMoved();
   }
 
@@ -181,6 +189,7 @@ export class Connection {
         this.#counters.receivedPackets++;
         this.#counters.receivedBytes += data.length;
         this.#liveness.received();
+        this.#trafficAt = this.#liveness.heardAt;
         this.#on.packet(from, data);
       },
       peerGone: (key, reason) => this.#on.peerGone(key, reason),
@@ -196,6 +205,9 @@ export class Connection {
   #joined(info: ServerInfo): void {
     const { tokenBucketBytesPerSecond: rate, tokenBucketBytesBurst: burst } = info;
     this.#bucket = rate === 0 ? undefined : new TokenBucket(rate, burst, this.#clock.monotonic());
+    this.#stream.admitted();
     this.#on.joined();
+    // The round trip, and whether this relay answers pings at all.
+    this.ping();
   }
 }

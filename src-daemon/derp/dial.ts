@@ -24,8 +24,8 @@ export function systemDial(options: SystemDialOptions): Dial {
   const dialNode = async (node: DerpNode, prefersIpv6: boolean, signal: AbortSignal): Promise<Dialed> => {
     const tcp = await raceTcp({ node, prefersIpv6, clock, connect }, signal);
     const localIp = tcp.localAddress;
-    const { socket, serverKey } = await tls.handshake(tcp, node, portOf(node), signal);
-    return { stream: socketStream(socket, localIp, serverKey), node };
+    const secured = await tls.handshake(tcp, node, portOf(node), signal);
+    return { stream: socketStream({ ...secured, localIp }), node };
   };
 
   return async ({ region, nodes, prefersIpv6 }, signal) => {
@@ -58,10 +58,10 @@ const tcpConnect: Connect = ({ host, port, family }, signal) =>
       reject(signal.reason);
     };
     signal.addEventListener('abort', abort, { once: true });
-    socket.once('error', reject);
+    // Stays: an error that comes before anybody else listens must not end the process.
+    socket.on('error', reject);
     socket.once('connect', () => {
       signal.removeEventListener('abort', abort);
-      socket.off('error', reject);
       resolve(socket);
     });
     socket.once('close', () => signal.removeEventListener('abort', abort));

@@ -31,14 +31,19 @@ export class Liveness {
   #unansweredSince: number | undefined;
   /** When that write must have been answered by something. */
   #doubtAt = Number.POSITIVE_INFINITY;
+  /** When even an idle relay must have said something. */
+  #quietAt: number;
   #pingAt: number | undefined;
   #pongBy = Number.POSITIVE_INFINITY;
   #hadTraffic = false;
+  /** Until the relay has answered a ping, the lack of an answer proves nothing: it may not know pings. */
+  #answersPings = false;
   #regularAt: number;
 
   constructor(nowMs: number, random: Random) {
     this.#random = random;
     this.#heardAt = nowMs;
+    this.#quietAt = nowMs + QUIET_MS;
     this.#regularAt = this.#nextRegular(nowMs);
   }
 
@@ -46,13 +51,10 @@ export class Liveness {
     return this.#heardAt;
   }
 
-  get isPinging(): boolean {
-    return this.#pingAt !== undefined;
-  }
-
   /** Some frame came. */
   heard(nowMs: number): void {
     this.#heardAt = nowMs;
+    this.#quietAt = nowMs + QUIET_MS;
     this.#unansweredSince = undefined;
     this.#doubtAt = Number.POSITIVE_INFINITY;
     this.#pongBy = Number.POSITIVE_INFINITY;
@@ -73,7 +75,9 @@ export class Liveness {
 
   pinged(nowMs: number, limitMs: number = PONG_LIMIT_MS): void {
     this.#pingAt = nowMs;
-    this.#pongBy = Math.min(this.#pongBy, nowMs + limitMs);
+    if (this.#answersPings) this.#pongBy = Math.min(this.#pongBy, nowMs + limitMs);
+    this.#doubtAt = Number.POSITIVE_INFINITY;
+    this.#quietAt = Number.POSITIVE_INFINITY;
     this.#regularAt = this.#nextRegular(nowMs);
     this.#hadTraffic = false;
   }
@@ -82,6 +86,7 @@ export class Liveness {
   ponged(nowMs: number): number | undefined {
     const sentAt = this.#pingAt;
     this.#pingAt = undefined;
+    this.#answersPings = true;
     return sentAt === undefined ? undefined : nowMs - sentAt;
   }
 
@@ -89,7 +94,7 @@ export class Liveness {
   deadline(): number {
     const readBy = this.#heardAt + READ_LIMIT_MS;
     if (this.#pongBy !== Number.POSITIVE_INFINITY) return Math.min(readBy, this.#pongBy);
-    return Math.min(readBy, this.#doubtAt, this.#quietAt(), this.#regularAt);
+    return Math.min(readBy, this.#doubtAt, this.#quietAt, this.#regularAt);
   }
 
   check(nowMs: number): LivenessVerdict {
@@ -97,15 +102,11 @@ export class Liveness {
       return { kind: 'dead', why: 'the relay was silent for two minutes' };
     if (nowMs >= this.#pongBy) return { kind: 'dead', why: 'the relay did not answer a ping' };
     if (this.#pongBy !== Number.POSITIVE_INFINITY) return { kind: 'fine' };
-    if (nowMs >= this.#doubtAt || nowMs >= this.#quietAt()) return { kind: 'ping' };
+    if (nowMs >= this.#doubtAt || nowMs >= this.#quietAt) return { kind: 'ping' };
     if (nowMs < this.#regularAt) return { kind: 'fine' };
     if (this.#hadTraffic) return { kind: 'ping' };
     this.#regularAt = this.#nextRegular(nowMs);
     return { kind: 'fine' };
-  }
-
-  #quietAt(): number {
-    return this.#heardAt + QUIET_MS;
   }
 
   #nextRegular(nowMs: number): number {

@@ -10,6 +10,7 @@ import { Connection } from './connection.ts';
 import type { CounterSet } from './counters.ts';
 import { PacketQueue } from './packet-queue.ts';
 import { type RegionEvent, type RegionState, type RestartPlan, step } from './region-machine.ts';
+import { portOf } from './tcp-race.ts';
 import type { DerpNode, DerpRegion, Dial, Dialed, RelayState, RelayStateKind } from './types.ts';
 
 export interface RegionClientOptions {
@@ -37,6 +38,10 @@ const JOIN_LIMIT_MS = 15_000;
 /** A region that is not home is closed after this long without a write. */
 const IDLE_MS = 60_000;
 const REBIND_PING_MS = 3_000;
+/** At a node that is not the region's first: when to try that again, and how quiet it must be (nat-traversal.md §11.5). */
+const IDEAL_RETRY_MS = 30 * 60_000;
+const QUIET_MS = 10_000;
+const QUIET_RETRY_MS = 60_000;
 /** What a relay may ask us to stay away, or to forgive it, at most. */
 const MAX_RESTART_MS = 60_000;
 const MAX_GRACE_MS = 30_000;
@@ -46,6 +51,8 @@ interface Live {
   readonly cancel: AbortController;
   connection: Connection | undefined;
   node: DerpNode | undefined;
+  /** When to try the region's first node, if this is another. */
+  idealAtMs: number;
 }
 
 export class RegionClient {
@@ -196,19 +203,13 @@ export class RegionClient {
   }
 
   #dial(): void {
-    const { counters, region, log } = this.#o;
-    counters.dials++;
-    const live: Live = { cancel: new AbortController(), connection: undefined, node: undefined };
+    const { region, log } = this.#o;
+    const live = newLive();
     this.#live = live;
     log('debug', 'relay.dial', { region: region.RegionID });
-    const request = {
-      region,
-      nodes: (region.Nodes ?? []).filter((node) => node.STUNOnly !== true),
-      prefersIpv6: this.#o.prefersIpv6(),
-    };
     this.#setTimer(CONNECT_BUDGET_MS, () => this.#lost('timed out'));
     // Its outcome is looked at only as long as this attempt is the current one.
-    this.#o.dial(request, live.cancel.signal).then(
+    this.#attempt(region.Nodes ?? [], live.cancel.signal).then(
       (dialed) => {
         if (this.#live === live) this.#connected(live, dialed);
         else dialed.stream.close();
@@ -219,10 +220,54 @@ export class RegionClient {
     );
   }
 
+  #attempt(nodes: readonly DerpNode[], signal: AbortSignal): Promise<Dialed> {
+    const { region, counters, dial, prefersIpv6 } = this.#o;
+    counters.dials++;
+    const usable = nodes.filter((node) => node.STUNOnly !== true);
+    return dial({ region, nodes: usable, prefersIpv6: prefersIpv6() }, signal);
+  }
+
+  /** Beside the connection there is; when it succeeds while nothing flows, it takes over. */
+  #tryIdeal(live: Live): void {
+    const { clock, region, log } = this.#o;
+    const now = clock.monotonic();
+    if (now - (live.connection?.trafficAtMs ?? now) < QUIET_MS) {
+      live.idealAtMs = now + QUIET_RETRY_MS;
+      return;
+    }
+    live.idealAtMs = this.#idealRetry();
+    const budget = new AbortController();
+    const cancelBudget = clock.after(CONNECT_BUDGET_MS, () => budget.abort());
+    const signal = AbortSignal.any([live.cancel.signal, budget.signal]);
+    this.#attempt((region.Nodes ?? []).slice(0, 1), signal)
+      .then(
+        (dialed) => {
+          if (this.#live !== live || this.#state.kind !== 'connected') {
+            dialed.stream.close();
+            return;
+          }
+          log('info', 'relay.ideal', { region: region.RegionID, node: dialed.node.Name });
+          this.#do({ kind: 'switch' });
+          const next = newLive();
+          this.#live = next;
+          this.#setTimer(CONNECT_BUDGET_MS, () => this.#lost('timed out'));
+          this.#connected(next, dialed);
+        },
+        (error: unknown) =>
+          log('debug', 'relay.ideal-down', { region: region.RegionID, why: toRhumbError(error).message }),
+      )
+      .finally(cancelBudget);
+  }
+
+  #idealRetry(): number {
+    return this.#o.clock.monotonic() + IDEAL_RETRY_MS * (1 + this.#o.random());
+  }
+
   #connected(live: Live, { stream, node }: Dialed): void {
     const { clock, random, counters, region, identity } = this.#o;
     live.node = node;
     const ideal = region.Nodes?.[0];
+    if (ideal !== undefined && ideal !== node && ideal.STUNOnly !== true) live.idealAtMs = this.#idealRetry();
     const connection = new Connection({
       stream,
       clock,
@@ -232,7 +277,7 @@ export class RegionClient {
       generation: this.#o.nextGeneration(),
       upgrade: {
         hostName: node.HostName,
-        port: node.DERPPort === undefined || node.DERPPort === 0 ? 443 : node.DERPPort,
+        port: portOf(node),
         idealNode: ideal === undefined || ideal === node ? undefined : ideal.Name,
       },
       on: {
@@ -289,8 +334,12 @@ export class RegionClient {
     const { counters, log, region } = this.#o;
     if (this.#live?.connection === undefined) counters.dialFailures++;
     else counters.connectionsLost++;
-    this.#lastError = this.#restart === undefined ? why : 'the relay is restarting';
-    log(this.#restart === undefined ? 'warn' : 'info', 'relay.down', { region: region.RegionID, why });
+    const before = this.#lastError;
+    if (this.#restart !== undefined) this.#lastError = 'the relay is restarting';
+    else this.#lastError = this.#state.kind === 'joining' ? `${why} before it admitted us` : why;
+    // Every few seconds for as long as a relay is away: said once.
+    const level = this.#restart !== undefined ? 'info' : this.#lastError === before ? 'debug' : 'warn';
+    log(level, 'relay.down', { region: region.RegionID, why: this.#lastError });
     this.#do({ kind: 'lost', isWanted: this.#isWanted(), restart: this.#restart });
   }
 
@@ -319,18 +368,24 @@ export class RegionClient {
     if (connection === undefined) return;
     const joinBy = state.kind === 'joining' ? state.sinceMs + JOIN_LIMIT_MS : Number.POSITIVE_INFINITY;
     const restartAt = this.#restart?.reconnectAtMs ?? Number.POSITIVE_INFINITY;
-    const at = Math.min(connection.deadlineMs(), joinBy, restartAt);
+    const idealAt = this.#live?.idealAtMs ?? Number.POSITIVE_INFINITY;
+    const at = Math.min(connection.deadlineMs(), joinBy, restartAt, idealAt);
     this.#setTimer(at - this.#o.clock.monotonic(), () => this.#tick(joinBy, restartAt));
   }
 
   #tick(joinBy: number, restartAt: number): void {
     const now = this.#o.clock.monotonic();
-    if (now >= joinBy) this.#lost('the relay did not admit us in time');
+    const live = this.#live;
+    if (now >= joinBy) this.#lost('the relay did not answer');
     else if (now >= restartAt) this.#lost('the relay is restarting');
     else {
-      const why = this.#live?.connection?.check(now);
-      if (why === undefined) this.#arm();
-      else this.#lost(why);
+      const why = live?.connection?.check(now);
+      if (why !== undefined) {
+        this.#lost(why);
+        return;
+      }
+      if (live !== undefined && now >= live.idealAtMs) this.#tryIdeal(live);
+      this.#arm();
     }
   }
 
@@ -344,6 +399,13 @@ export class RegionClient {
     });
   }
 }
+
+const newLive = (): Live => ({
+  cancel: new AbortController(),
+  connection: undefined,
+  node: undefined,
+  idealAtMs: Number.POSITIVE_INFINITY,
+});
 
 const PUBLIC_STATE: Readonly<Record<RegionState['kind'], RelayStateKind>> = {
   idle: 'idle',

@@ -46,8 +46,10 @@ export type RegionEvent =
   | { readonly kind: 'due' }
   /** Nobody needs it, or we must not have it. */
   | { readonly kind: 'stop' }
-  /** The network or the definition is another: what there is counts for nothing. */
-  | { readonly kind: 'renew' };
+  /** The network is another: what there is counts for nothing. */
+  | { readonly kind: 'renew' }
+  /** A connection to a better node is at hand: it takes the place of this one. */
+  | { readonly kind: 'switch' };
 
 /** What the relay announced about its restart, in our clock. */
 export interface RestartPlan {
@@ -99,6 +101,8 @@ export function step(state: RegionState, event: RegionEvent, nowMs: number, rand
         : { state: { kind: 'idle', sinceMs: nowMs }, effects: ['end'] };
     case 'renew':
       return state.kind === 'idle' ? same(state) : dial(nowMs, 0, NO_GRACE, ['end', 'dial']);
+    case 'switch':
+      return state.kind === 'connected' ? dial(nowMs, 0, NO_GRACE, ['end']) : same(state);
     default:
       return event satisfies never;
   }

@@ -14,6 +14,8 @@ export interface TlsDialerOptions {
 
 export interface Secured {
   readonly socket: TLSSocket;
+  /** The relay took us: only then is the session worth keeping, or a stale key could come back with it for ever. */
+  readonly admitted: () => void;
   /** From the meta certificate, of this handshake or of the one whose session was taken up again. */
   readonly serverKey: Uint8Array | undefined;
 }
@@ -51,8 +53,20 @@ export class TlsDialer {
       const kept = this.#takeKept(id);
       const socket = await this.#secure(tcp, node, trust, kept, signal);
       const told = this.#judge(socket, node, trust, kept);
-      socket.on('session', (session) => this.#keep(id, { ...told, session }));
-      return { socket, serverKey: told.serverKey };
+      let latest: Buffer | undefined;
+      let isAdmitted = false;
+      const keep = (): void => {
+        if (isAdmitted && latest !== undefined) this.#keep(id, { ...told, session: latest });
+      };
+      socket.on('session', (session) => {
+        latest = session;
+        keep();
+      });
+      const admitted = (): void => {
+        isAdmitted = true;
+        keep();
+      };
+      return { socket, serverKey: told.serverKey, admitted };
     } catch (error) {
       tcp.destroy();
       throw error;
@@ -85,12 +99,11 @@ export class TlsDialer {
       };
       const early = (): void => reject(new RhumbError('unavailable', 'it closed the connection'));
       signal.addEventListener('abort', abort, { once: true });
-      socket.once('error', reject);
+      // Both stay, and do nothing once the handshake is done.
+      socket.on('error', reject);
       socket.once('close', early);
       socket.once('secureConnect', () => {
         signal.removeEventListener('abort', abort);
-        socket.off('error', reject);
-        socket.off('close', early);
         resolve(socket);
       });
       socket.once('close', () => signal.removeEventListener('abort', abort));

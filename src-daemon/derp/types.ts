@@ -17,6 +17,8 @@ export interface RelayStream {
   readonly bufferedBytes: number;
   /** All chunks leave as one write. */
   write(chunks: readonly Uint8Array[]): void;
+  /** The relay took us: what the dialler learned of it may be used for the next connection. */
+  admitted(): void;
   /** Begins to deliver; called once. */
   start(sink: StreamSink): void;
   /** At once, without lingering; the sink hears nothing any more. */
@@ -26,7 +28,7 @@ export interface RelayStream {
 export interface StreamSink {
   /** The chunk is the receiver's until it returns. */
   data(chunk: Uint8Array): void;
-  /** All that was written has left. */
+  /** Something that was written has left: `bufferedBytes` is smaller. */
   drained(): void;
   closed(why: string): void;
 }
