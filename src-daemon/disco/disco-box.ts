@@ -60,13 +60,14 @@ export class DiscoBox {
     return encodeEnvelope({ sender: this.publicKey, nonce, box });
   }
 
-  open(datagram: Uint8Array, from: SockAddr, nowMs: number): DiscoOpened {
+  /** `from` is an address, or the name of whoever a relay vouches for. */
+  open(datagram: Uint8Array, from: SockAddr | string, nowMs: number): DiscoOpened {
     const envelope = decodeEnvelope(datagram);
     if (envelope === undefined) return { ok: false, why: 'malformed' };
     // Before any key agreement: a stranger must not cost us a curve operation (nat-traversal.md §9.4-5).
     const known = this.#known.get(envelope.sender);
     if (known === undefined) return { ok: false, why: 'unknown-sender' };
-    const source = formatSockAddr(from);
+    const source = typeof from === 'string' ? from : formatSockAddr(from);
     const provenAt = known.proven.get(source);
     const isProven = provenAt !== undefined && nowMs - provenAt < PROVEN_MS;
     if (!isProven && !known.failures.has(nowMs)) return { ok: false, why: 'rate-limited' };

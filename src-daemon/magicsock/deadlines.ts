@@ -2,6 +2,8 @@
 import type { Clock } from '#shared/async/clock.ts';
 
 const GRID_MS = 25;
+/** No busy machine is that slow; one that slept is (nat-traversal.md §9.5-19). */
+const LATE_MS = 5_000;
 
 export interface DeadlinesDeps<K> {
   readonly clock: Clock;
@@ -9,6 +11,8 @@ export interface DeadlinesDeps<K> {
   nowMs(): number;
   /** Must move or remove each of these deadlines, or it is due again. */
   due(keys: readonly K[]): void;
+  /** The timer rang this much later than it should: the machine slept, or the process was stopped. */
+  late?(ms: number): void;
 }
 
 export class Deadlines<K> {
@@ -53,8 +57,10 @@ export class Deadlines<K> {
   }
 
   #ring(): void {
+    const wantedMs = this.#timer?.atMs;
     this.#timer = undefined;
     const nowMs = this.#deps.nowMs();
+    if (wantedMs !== undefined && nowMs - wantedMs > LATE_MS) this.#deps.late?.(nowMs - wantedMs);
     const due: K[] = [];
     for (const [key, atMs] of this.#at) if (atMs <= nowMs) due.push(key);
     if (due.length > 0) this.#deps.due(due);

@@ -1,9 +1,12 @@
 /** Which of two proven addresses of a peer is better (nat-traversal.md §5.7). */
 import { parseIp, parsePrefix, prefixContains, type SockAddr } from '#shared/ip/address.ts';
+import type { SocketId } from './types.ts';
 
 export interface Quality {
   readonly addr: SockAddr;
+  readonly via?: SocketId;
   readonly latencyMs: number;
+  readonly wireMtu?: number;
 }
 
 const LOOPBACK_POINTS = 50;
@@ -23,7 +26,8 @@ const PRIVATE = ranges('10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/
  * single point decides nothing, so that two equal paths do not alternate.
  */
 export function isBetter(a: Quality, b: Quality): boolean {
-  if (a.addr.ip === b.addr.ip && a.addr.port === b.addr.port) return false;
+  if (a.addr.ip === b.addr.ip && a.addr.port === b.addr.port && (a.via ?? 0) === (b.via ?? 0))
+    return (a.wireMtu ?? 0) > (b.wireMtu ?? 0);
   const aPoints = gain(a.latencyMs, b.latencyMs) + kindPoints(a.addr.ip);
   const bPoints = gain(b.latencyMs, a.latencyMs) + kindPoints(b.addr.ip);
   if (aPoints <= 1 && bPoints === 0) return false;

@@ -1,0 +1,107 @@
+/** Sends call-me-maybe with addresses that still hold: what a NAT showed of us is asked again first if it is old (§5.5). */
+import type { Clock } from '#shared/async/clock.ts';
+import { toRhumbError } from '#shared/errors.ts';
+import { formatSockAddr, type SockAddr } from '#shared/ip/address.ts';
+import type { Log } from '#shared/log/log.ts';
+import type { LocalEndpoints, PeerId } from './types.ts';
+
+/** Just under the 30 s after which many NATs forget. */
+const FRESH_MS = 27_000;
+/** The peer gets what is known after this; a different list follows. */
+const PATIENCE_MS = 500;
+/** A list that changes this soon after a call is told too. */
+const AMEND_MS = 10_000;
+
+export interface CallerDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  nowMs(): number;
+  endpoints(): LocalEndpoints;
+  refreshEndpoints(): Promise<LocalEndpoints>;
+  send(peer: PeerId, list: readonly SockAddr[]): void;
+  /** Whether the peer still waits for a path. */
+  isWanted(peer: PeerId): boolean;
+}
+
+interface Call {
+  readonly atMs: number;
+  /** What was sent, as text; undefined = nothing yet. */
+  readonly sent: string | undefined;
+}
+
+export class Caller {
+  readonly #deps: CallerDeps;
+  readonly #calls = new Map<PeerId, Call>();
+  #isRefreshing = false;
+  #cancelPatience: (() => void) | undefined;
+  #isClosed = false;
+
+  constructor(deps: CallerDeps) {
+    this.#deps = deps;
+  }
+
+  call(peer: PeerId): void {
+    if (this.#isClosed) return;
+    this.#calls.set(peer, { atMs: this.#deps.nowMs(), sent: undefined });
+    const { list, ageMs } = this.#deps.endpoints();
+    if (ageMs < FRESH_MS) {
+      this.#send(peer, list);
+      return;
+    }
+    this.#cancelPatience ??= this.#deps.clock.after(PATIENCE_MS, () => {
+      this.#cancelPatience = undefined;
+      this.#tell(this.#deps.endpoints().list);
+    });
+    if (!this.#isRefreshing) void this.#refresh();
+  }
+
+  /** Our addresses changed: whoever was called lately and still waits gets the new list. */
+  endpointsChanged(): void {
+    const { list, ageMs } = this.#deps.endpoints();
+    // While a refresh is under way its end tells them.
+    if (!this.#isRefreshing || ageMs < FRESH_MS) this.#tell(list);
+  }
+
+  forget(peer: PeerId): void {
+    this.#calls.delete(peer);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#calls.clear();
+    this.#cancelPatience?.();
+    this.#cancelPatience = undefined;
+  }
+
+  async #refresh(): Promise<void> {
+    this.#isRefreshing = true;
+    try {
+      const { list } = await this.#deps.refreshEndpoints();
+      this.#isRefreshing = false;
+      this.#tell(list);
+    } catch (error) {
+      this.#isRefreshing = false;
+      this.#deps.log('debug', 'endpoints.refresh-failed', { why: toRhumbError(error).message });
+      this.#tell(this.#deps.endpoints().list);
+    }
+  }
+
+  /** Everyone who has not had this list yet. */
+  #tell(list: readonly SockAddr[]): void {
+    if (this.#isClosed) return;
+    const oldestMs = this.#deps.nowMs() - AMEND_MS;
+    for (const [peer, { atMs, sent }] of this.#calls) {
+      if (atMs < oldestMs) this.#calls.delete(peer);
+      else if (sent !== textOf(list) && this.#deps.isWanted(peer)) this.#send(peer, list);
+    }
+  }
+
+  #send(peer: PeerId, list: readonly SockAddr[]): void {
+    // The time stays that of the call: amendments must not go on for ever.
+    const atMs = this.#calls.get(peer)?.atMs ?? this.#deps.nowMs();
+    this.#calls.set(peer, { atMs, sent: textOf(list) });
+    this.#deps.send(peer, list);
+  }
+}
+
+const textOf = (list: readonly SockAddr[]): string => list.map(formatSockAddr).sort().join();

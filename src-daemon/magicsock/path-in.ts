@@ -1,0 +1,155 @@
+/** What arrives from a peer and what it proves: pings, pongs, data, call-me-maybe (nat-traversal.md §4.3, §5.6, §11.1). */
+import type { SockAddr } from '#shared/ip/address.ts';
+import { type Candidate, isUsable, keyOf, newCandidate } from './candidate.ts';
+import {
+  answerCall,
+  type Draft,
+  discover,
+  heard,
+  isAt,
+  isTrusted,
+  makeRoom,
+  prune,
+  sendPing,
+} from './path-draft.ts';
+import * as path from './path-types.ts';
+import { isBetter } from './quality.ts';
+
+/** What the peer's own work on a handshake may take. */
+const MEETING_DELAY_MS = 50;
+
+type Event<T extends path.PathEvent['type']> = Extract<path.PathEvent, { readonly type: T }>;
+
+export function pingIn(draft: Draft, event: Event<'ping-in'>): void {
+  const { from, via, txId, isSender } = event;
+  if (draft.candidates.get(keyOf(from, via))?.heardTxId === txId) return;
+  const wasSilent = isSilent(draft);
+  const candidate = heard(draft, event, txId);
+  if (candidate === undefined) return;
+  if (wasSilent && isConfirmed(candidate, draft.context.nowMs)) meet(draft, candidate.latencyMs ?? 0);
+  draft.effects.push({ do: 'pong', to: { kind: 'udp', addr: from, via }, txId });
+  if (isSender) triggeredCheck(draft, candidate);
+}
+
+export function dataIn(draft: Draft, event: Event<'data-in'>): void {
+  const candidate = heard(draft, event, undefined);
+  if (candidate !== undefined) triggeredCheck(draft, candidate);
+}
+
+/**
+ * nat-traversal.md §11.1: the peer's ping shows that one direction works; ours back shows the other at once instead of at
+ * the next burst. It ends by itself, since each pong confirms. When the peer speaks from elsewhere than its best address,
+ * that one is asked as well: a peer that moved is followed in about half a second.
+ */
+function triggeredCheck(draft: Draft, candidate: Candidate): void {
+  const { nowMs } = draft.context;
+  const isRecent = candidate.pingedAtMs !== undefined && nowMs - candidate.pingedAtMs < path.TRIGGERED_MS;
+  if (isConfirmed(candidate, nowMs) || isRecent) return;
+  discover(draft, candidate);
+  const { best } = draft;
+  if (best.kind !== 'direct' || isAt(best, candidate) || justAnswered(draft, best)) return;
+  sendPing(draft, { kind: 'udp', addr: best.addr, via: best.via }, { kind: 'heartbeat' });
+}
+
+const isConfirmed = ({ answeredAtMs }: Candidate, nowMs: number): boolean =>
+  answeredAtMs !== undefined && nowMs - answeredAtMs < path.TRUST_MS;
+
+function isSilent(draft: Draft): boolean {
+  for (const { heardAtMs } of draft.candidates.values())
+    if (heardAtMs !== undefined && draft.context.nowMs - heardAtMs < path.SILENT_MS) return false;
+  return true;
+}
+
+/** Two round trips are enough for a handshake that nobody dropped. */
+function meet(draft: Draft, latencyMs: number): void {
+  const { nowMs } = draft.context;
+  if (draft.meeting.kind === 'soon') return;
+  if (draft.meeting.kind === 'past' && nowMs - draft.meeting.atMs < path.MEETING_MS) return;
+  draft.meeting = { kind: 'soon', dueMs: nowMs + MEETING_DELAY_MS + 2 * latencyMs };
+}
+
+const justAnswered = (draft: Draft, best: path.Direct): boolean =>
+  best.check.kind !== 'quiet' || best.trustUntilMs - path.TRUST_MS + path.TRIGGERED_MS > draft.context.nowMs;
+
+export function pongIn(draft: Draft, { txId, seenAs }: Event<'pong-in'>): void {
+  const { nowMs } = draft.context;
+  const ping = draft.pings.get(txId);
+  if (ping === undefined) return;
+  draft.pings.delete(txId);
+  const latencyMs = Math.max(0, nowMs - ping.atMs);
+  // The tick that forgets it may be late, after suspend above all.
+  if (latencyMs > path.PING_TIMEOUT_MS) return;
+  const { purpose, to } = ping;
+  if (purpose.kind === 'request')
+    draft.effects.push({ do: 'answer', ticket: purpose.ticket, from: to, latencyMs });
+  if (to.kind === 'relay') return;
+  const known = draft.candidates.get(keyOf(to.addr, to.via)) ?? guessed(draft, ping);
+  if (known === undefined) return;
+  const wasHeard = known.heardAtMs !== undefined && nowMs - known.heardAtMs < path.SILENT_MS;
+  if (wasHeard && !isConfirmed(known, nowMs)) meet(draft, latencyMs);
+  const wireMtu = Math.max(known.wireMtu, ping.wireMtu);
+  const answered: Candidate = {
+    ...known,
+    answeredAtMs: nowMs,
+    latencyMs,
+    wireMtu,
+    seenAs: seenAs ?? known.seenAs,
+    tries: 0,
+  };
+  draft.candidates.set(keyOf(to.addr, to.via), answered);
+  promote(draft, { ...answered, latencyMs });
+}
+
+/** A port that we guessed answers: an address like any other from now on. */
+function guessed(draft: Draft, { to, purpose }: path.SentPing): Candidate | undefined {
+  if (purpose.kind !== 'guess' || to.kind !== 'udp' || !makeRoom(draft)) return undefined;
+  return { ...newCandidate(to.addr, to.via), heardAtMs: draft.context.nowMs };
+}
+
+function promote(draft: Draft, pinged: Candidate & { readonly latencyMs: number }): void {
+  const { nowMs } = draft.context;
+  const { best } = draft;
+  const isBest = best.kind === 'direct' && isAt(best, pinged);
+  if (!isBest && best.kind === 'direct' && isTrusted(best, nowMs) && !isBetter(pinged, best)) return;
+  if (!isBest) draft.data = { kind: 'fine' };
+  draft.best = direct(pinged, {
+    sinceMs: isBest ? best.sinceMs : nowMs,
+    trustUntilMs: nowMs + path.TRUST_MS,
+    check: { kind: 'quiet' },
+  });
+}
+
+export const direct = (
+  { addr, via, latencyMs, wireMtu }: Candidate & { readonly latencyMs: number },
+  more: Pick<path.Direct, 'sinceMs' | 'trustUntilMs' | 'check'>,
+): path.Direct => ({ kind: 'direct', addr, via, latencyMs, wireMtu, ...more });
+
+/**
+ * The peer has pinged us and says where it can be reached: its NAT is open for us now (§4.4). The list replaces that of
+ * its earlier call, and all it has is tried at once.
+ */
+export function called(draft: Draft, endpoints: readonly SockAddr[]): void {
+  const listed = new Set(
+    endpoints
+      .filter(isUsable)
+      .slice(0, path.MAX_CALLED)
+      .map((addr) => keyOf(addr)),
+  );
+  draft.calledAtMs = draft.context.nowMs;
+  for (const [key, candidate] of draft.candidates) {
+    const isRecent =
+      candidate.pingedAtMs !== undefined && draft.context.nowMs - candidate.pingedAtMs < path.CALLED_AGAIN_MS;
+    draft.candidates.set(key, {
+      ...candidate,
+      inCall: listed.has(key),
+      tries: isRecent ? candidate.tries : 0,
+    });
+  }
+  prune(draft);
+  for (const addr of endpoints) {
+    const key = keyOf(addr);
+    if (!listed.delete(key) || draft.candidates.has(key) || !makeRoom(draft)) continue;
+    draft.candidates.set(key, { ...newCandidate(addr), inCall: true });
+  }
+  answerCall(draft);
+}

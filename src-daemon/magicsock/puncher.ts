@@ -1,0 +1,196 @@
+/** Runs attempts at getting through hard NATs: when to try, with which sockets, and whose socket lives on. */
+import type { Clock } from '#shared/async/clock.ts';
+import type { SockAddr } from '#shared/ip/address.ts';
+import type { Log } from '#shared/log/log.ts';
+import { isPublic4, keyOf } from './candidate.ts';
+import { Deadlines } from './deadlines.ts';
+import { isTrusted } from './path-draft.ts';
+import { socketInUse } from './path-machine.ts';
+import type { PathEvent, PathState } from './path-types.ts';
+import { spreadPorts } from './predict.ts';
+import {
+  EASY_PAUSE_MS,
+  guessAt,
+  HARD_PAUSE_MS,
+  LISTED_GUESSES,
+  MAX_GUESSES,
+  openAt,
+  type Punch,
+  type PunchEffect,
+  peerOf,
+  punchOn,
+  REST,
+  SOCKETS,
+  stop,
+} from './punch.ts';
+import { looksHard } from './reason.ts';
+import type { LocalEndpoints, NatView, PeerId, SocketId } from './types.ts';
+
+/** The ordinary search has had its chance after this. */
+const PATIENCE_MS = 1_500;
+/** A call that lists so many ports beyond the ordinary is one with guesses. */
+const MIN_GUESSES = 32;
+
+export interface PuncherDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  nowMs(): number;
+  /** In [0, 1). */
+  random(): number;
+  nat(): NatView;
+  endpoints(): LocalEndpoints;
+  openSocket(id: SocketId, family: 4 | 6): void;
+  closeSocket(id: SocketId): void;
+  step(peer: PeerId, event: PathEvent): void;
+  call(peer: PeerId, guesses: readonly SockAddr[]): void;
+}
+
+export class Puncher {
+  readonly #deps: PuncherDeps;
+  readonly #deadlines: Deadlines<'punch'>;
+  /** Attempts by peer, for the pause between them. */
+  readonly #triedAt = new Map<PeerId, number>();
+  readonly #guessedAt = new Map<PeerId, number>();
+  /** Sockets that won. */
+  readonly #kept = new Map<PeerId, SocketId>();
+  #punch: Punch = REST;
+  #nextSocket = 1;
+
+  constructor(deps: PuncherDeps) {
+    this.#deps = deps;
+    const { clock, nowMs } = deps;
+    this.#deadlines = new Deadlines({ clock, nowMs: () => nowMs(), due: () => this.#due() });
+  }
+
+  /** While our guesses are with the peer an ordinary call would take them away again. */
+  isCalling(peer: PeerId): boolean {
+    return this.#punch.kind !== 'guessing' && peerOf(this.#punch) === peer;
+  }
+
+  /** The peer's machine has taken a step. */
+  stepped(peer: PeerId, state: PathState): void {
+    const inUse = socketInUse(state);
+    if (peerOf(this.#punch) === peer && isTrusted(state.best, this.#deps.nowMs())) {
+      if (inUse !== undefined) this.#kept.set(peer, inUse);
+      this.#deps.log('info', 'punch.through', { peer, via: inUse ?? 0 });
+      this.#run(stop(this.#punch, inUse));
+    }
+    const kept = this.#kept.get(peer);
+    if (kept !== undefined && inUse !== kept && peerOf(this.#punch) !== peer) this.#close(peer, kept);
+  }
+
+  /** The peer's search goes on: perhaps it is time for more. */
+  consider(peer: PeerId, state: PathState): void {
+    const { nat, nowMs, log } = this.#deps;
+    const { search, best } = state;
+    if (this.#punch.kind !== 'rest' || search.kind !== 'on' || best.kind !== 'none') return;
+    if (state.told.mode !== 'relay' || nowMs() - search.sinceMs < PATIENCE_MS) return;
+    const { varies, portMapped } = nat();
+    if (varies !== true || portMapped || this.#ownIp() === undefined) return;
+    if (nowMs() - (this.#triedAt.get(peer) ?? Number.NEGATIVE_INFINITY) < HARD_PAUSE_MS) return;
+    const candidates = [...state.candidates.values()].filter(({ addr }) => isPublic4(addr));
+    const target = candidates.find(({ inCall }) => inCall) ?? candidates[0];
+    // Two such NATs would both have to guess.
+    if (target === undefined || looksHard(candidates.map(({ addr }) => addr))) return;
+    this.#triedAt.set(peer, nowMs());
+    log('info', 'punch.open', { peer, to: keyOf(target.addr), sockets: SOCKETS });
+    const first = this.#nextSocket;
+    this.#nextSocket += SOCKETS;
+    this.#run([openAt(peer, target.addr, first, nowMs()), []]);
+  }
+
+  /** What the peer's call listed beyond the ordinary. */
+  called(peer: PeerId, state: PathState, beyond: readonly SockAddr[]): void {
+    const { nat, nowMs, log, random } = this.#deps;
+    const first = beyond[0];
+    if (first === undefined || beyond.length < MIN_GUESSES || this.#punch.kind !== 'rest') return;
+    if (!isPublic4(first) || beyond.some(({ ip }) => ip !== first.ip) || nat().varies === true) return;
+    if (isTrusted(state.best, nowMs())) return;
+    if (nowMs() - (this.#guessedAt.get(peer) ?? Number.NEGATIVE_INFINITY) < EASY_PAUSE_MS) return;
+    this.#guessedAt.set(peer, nowMs());
+    const listed = beyond.slice(0, LISTED_GUESSES);
+    const known = new Set(listed.map(({ port }) => port));
+    const more = spreadPorts({ known: [], count: MAX_GUESSES, random: random() })
+      .filter((port) => !known.has(port))
+      .map((port) => ({ ip: first.ip, port }));
+    const queue = [...listed, ...more].slice(0, MAX_GUESSES);
+    log('info', 'punch.guess', { peer, at: first.ip, guesses: queue.length });
+    this.#run([guessAt(peer, queue, nowMs()), []]);
+  }
+
+  forget(peer: PeerId): void {
+    if (peerOf(this.#punch) === peer) this.#run(stop(this.#punch, undefined));
+    const kept = this.#kept.get(peer);
+    if (kept !== undefined) this.#close(peer, kept);
+    this.#triedAt.delete(peer);
+    this.#guessedAt.delete(peer);
+  }
+
+  /** Every extra socket belongs to the network that was. */
+  networkChanged(): void {
+    this.#run(stop(this.#punch, undefined));
+    for (const [peer, via] of [...this.#kept]) this.#close(peer, via);
+    this.#triedAt.clear();
+    this.#guessedAt.clear();
+  }
+
+  close(): void {
+    this.#deadlines.close();
+    this.#run(stop(this.#punch, undefined));
+    for (const [peer, via] of [...this.#kept]) this.#close(peer, via);
+  }
+
+  #due(): void {
+    this.#run(punchOn(this.#punch, this.#deps.nowMs()));
+  }
+
+  #run([punch, effects]: readonly [Punch, readonly PunchEffect[]]): void {
+    const peer = peerOf(this.#punch) ?? peerOf(punch);
+    this.#punch = punch;
+    this.#deadlines.set('punch', punch.kind === 'rest' ? undefined : punch.nextAtMs);
+    if (peer !== undefined) for (const effect of effects) this.#perform(peer, effect);
+  }
+
+  #perform(peer: PeerId, effect: PunchEffect): void {
+    switch (effect.do) {
+      case 'open':
+        this.#deps.openSocket(effect.via, 4);
+        break;
+      case 'close':
+        this.#deps.closeSocket(effect.via);
+        this.#deps.step(peer, { type: 'socket-closed', via: effect.via });
+        break;
+      case 'ping':
+        this.#deps.step(peer, { type: 'guess', routes: effect.routes });
+        break;
+      case 'call':
+        this.#deps.call(peer, this.#guesses());
+        break;
+      default:
+        effect satisfies never;
+    }
+  }
+
+  #guesses(): readonly SockAddr[] {
+    const ip = this.#ownIp();
+    if (ip === undefined) return [];
+    const known = this.#deps
+      .nat()
+      .ports.filter(({ mapped }) => mapped.ip === ip)
+      .map(({ mapped }) => mapped.port);
+    const ports = spreadPorts({ known, count: LISTED_GUESSES, random: this.#deps.random() });
+    return ports.map((port) => ({ ip, port }));
+  }
+
+  /** Our public address. */
+  #ownIp(): string | undefined {
+    const mapped = this.#deps.nat().ports.map((sample) => sample.mapped);
+    return [...mapped.toReversed(), ...this.#deps.endpoints().list].find(isPublic4)?.ip;
+  }
+
+  #close(peer: PeerId, via: SocketId): void {
+    this.#kept.delete(peer);
+    this.#deps.closeSocket(via);
+    this.#deps.step(peer, { type: 'socket-closed', via });
+  }
+}
