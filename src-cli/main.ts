@@ -3,6 +3,7 @@ import { lookup } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
 import { systemClock } from '#shared/node/clock.ts';
+import { openSystemProbes } from './commands/probes.ts';
 import { sanitize } from './print/sanitize.ts';
 import { run } from './program.ts';
 
@@ -43,6 +44,7 @@ process.exitCode = await run(process.argv.slice(2), {
   lookup: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
   readFile: readSmallFile,
   confirm,
+  openProbes: openSystemProbes,
   signal: new AbortController().signal,
   isRoot: process.getuid?.() === 0,
 });

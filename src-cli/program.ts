@@ -7,8 +7,10 @@ import { LocalApi } from '#shared/node/localapi-client.ts';
 import { VERSION } from '#shared/version.ts';
 import { dashed, parseArgs, parseValue } from './args.ts';
 import type { Context } from './commands/context.ts';
+import { debugCommand } from './commands/debug.ts';
 import { downCommand, logoutCommand } from './commands/down.ts';
 import { ipCommand } from './commands/ip.ts';
+import { netcheckCommand } from './commands/netcheck.ts';
 import { pingCommand } from './commands/ping.ts';
 import { setCommand } from './commands/set.ts';
 import { type Command, type Flag, type FlagValue, FlagValues, initialOf } from './commands/spec.ts';
@@ -43,6 +45,8 @@ const commandsFor = (platform: string): readonly Command[] => [
   ipCommand,
   pingCommand,
   whoisCommand,
+  netcheckCommand,
+  debugCommand,
   versionCommand,
 ];
 

@@ -2,6 +2,7 @@
 import type { Clock } from '#shared/async/clock.ts';
 import { RhumbError } from '#shared/errors.ts';
 import type { LocalApi } from '#shared/node/localapi-client.ts';
+import type { OpenProbes } from './probes.ts';
 
 export interface Context {
   readonly api: LocalApi;
@@ -17,6 +18,8 @@ export interface Context {
   readonly readFile: (path: string) => Promise<string>;
   /** Asks on the terminal; false when there is none. */
   readonly confirm: (question: string) => Promise<boolean>;
+  /** The network that `netcheck` looks at. */
+  readonly openProbes: OpenProbes;
   readonly signal: AbortSignal;
 }
 

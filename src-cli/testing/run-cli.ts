@@ -1,5 +1,6 @@
 /** Runs one command line in a test: no terminal, no real time, everything it prints kept. */
 import type { Clock } from '#shared/async/clock.ts';
+import { RhumbError } from '#shared/errors.ts';
 import { sanitize } from '../print/sanitize.ts';
 import { run, type World } from '../program.ts';
 
@@ -53,6 +54,7 @@ export async function runCli(argv: readonly string[], world: Partial<World> = {}
       throw Object.assign(new Error(path), { code: 'ENOENT' });
     },
     confirm: async () => false,
+    openProbes: () => Promise.reject(new RhumbError('unavailable', 'no network in this test')),
     signal: new AbortController().signal,
     isRoot: true,
     ...world,

@@ -1,0 +1,109 @@
+/** `rhumb netcheck`: measures the relays from here and tells what this network lets through. */
+import { RhumbError } from '#shared/errors.ts';
+import { canonicalIp } from '#shared/ip/address.ts';
+import { type Log, silent } from '#shared/log/log.ts';
+import { Netcheck } from '#shared/netcheck/check.ts';
+import { reportJson } from '#shared/netcheck/json.ts';
+import { natWords } from '#shared/netcheck/nat-words.ts';
+import type { NetReport } from '#shared/netcheck/report.ts';
+import { renderReport } from '#shared/netcheck/text.ts';
+import type { DerpMap } from '#shared/wire/map.ts';
+import type { Context } from './context.ts';
+import { relayMap } from './derp-map.ts';
+import type { Probes } from './probes.ts';
+import type { Command, FlagValues } from './spec.ts';
+
+const MAX_PORT = 65_535;
+
+export const netcheckCommand: Command = {
+  name: 'netcheck',
+  about: 'Show what this network lets through, and how far the relays are',
+  details:
+    'Asks the relays of the daemon’s map from sockets of its own, so that nothing of the running network is disturbed. ' +
+    'The lines below the report say in words what it means for direct connections.',
+  flags: [
+    {
+      name: 'format',
+      kind: 'text',
+      choices: ['', 'json', 'json-line'],
+      about: 'json, or json-line for one line; text unless given',
+    },
+    { name: 'every', kind: 'duration', about: 'check again after so long, the nearest relays only' },
+    { name: 'verbose', kind: 'bool', about: 'wait for all relays and show what happens' },
+    { name: 'bind-address', kind: 'text', value: 'ip', about: 'address of this machine to probe from' },
+    { name: 'bind-port', kind: 'int', value: 'port', about: 'UDP port to probe from' },
+  ],
+  run: async (context, { flags }) => {
+    const bind = bindOf(flags);
+    const isJson = flags.text('format') !== '';
+    if (isJson) context.err('# Warning: this JSON format is not yet considered a stable interface\n');
+    const map = await relayMap(context);
+    const isVerbose = flags.bool('verbose');
+    const log = isVerbose ? verboseLog(context) : silent;
+    await using probes = await openProbes(context, log, bind, (...answer) => check.handleStun(...answer));
+    const check: Netcheck = new Netcheck({ ...probes.netcheck, clock: context.clock, log, isVerbose });
+    for (const failure of probes.failures) log('info', 'socket.failed', { why: failure });
+    while (true) {
+      const report = await check.run({ map, home: 0 }, context.signal);
+      context.out(render(map, report, probes, flags));
+      if (flags.number('every') === 0) return 0;
+      await context.clock.sleep(flags.number('every'), context.signal);
+    }
+  },
+};
+
+interface Bind {
+  readonly bindAddress: string | undefined;
+  readonly bindPort: number;
+}
+
+function bindOf(flags: FlagValues): Bind {
+  const bindPort = flags.number('bind-port');
+  if (bindPort > MAX_PORT) throw new RhumbError('bad-argument', `invalid bind port number: ${bindPort}`);
+  const text = flags.text('bind-address');
+  const bindAddress = canonicalIp(text);
+  if (text !== '' && bindAddress === undefined)
+    throw new RhumbError('bad-argument', `invalid bind address: ${JSON.stringify(text)}`);
+  return { bindAddress, bindPort };
+}
+
+/** Without any UDP socket the relays are still measured by HTTPS. */
+async function openProbes(
+  context: Context,
+  log: Log,
+  bind: Bind,
+  receive: (...answer: Parameters<Netcheck['handleStun']>) => void,
+): Promise<Probes> {
+  try {
+    return await context.openProbes({ ...bind, clock: context.clock, log, receive });
+  } catch (error) {
+    if (!(error instanceof RhumbError) || error.code !== 'unavailable') throw error;
+    context.err(`netcheck: UDP test failure: ${error.message}\n`);
+    return {
+      netcheck: { stun: { send: () => false, canSend: () => false } },
+      localIps: [],
+      failures: [],
+      [Symbol.asyncDispose]: async () => undefined,
+    };
+  }
+}
+
+function render(map: DerpMap, report: NetReport, probes: Probes, flags: FlagValues): string {
+  const format = flags.text('format');
+  if (format !== '') return `${reportJson(report, format === 'json' ? '\t' : '')}\n`;
+  const utcOffsetMin = (atMs: number): number => -new Date(atMs).getTimezoneOffset();
+  const text = renderReport(map, report, { isVerbose: flags.bool('verbose'), utcOffsetMin });
+  const words = natWords({ report, localIps: probes.localIps });
+  return `${text}\nWhat it means:\n${words.map((line) => `\t* ${line}\n`).join('')}`;
+}
+
+function verboseLog(context: Context): Log {
+  const log: Log = Object.assign(
+    (_level: unknown, event: string, fields: Readonly<Record<string, unknown>> = {}): void => {
+      const details = Object.entries(fields).map(([name, value]) => ` ${name}=${String(value)}`);
+      context.err(`netcheck: ${event}${details.join('')}\n`);
+    },
+    { child: (): Log => log },
+  );
+  return log;
+}
