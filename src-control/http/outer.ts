@@ -4,8 +4,9 @@ import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Hono } from 'hono';
+import { z } from 'zod';
 import { RhumbError } from '#shared/errors.ts';
-import { type MachineKey, ZERO_MACHINE_KEY } from '#shared/key/key.ts';
+import { type MachineKey, type NodeKey, parseNodeKey, ZERO_MACHINE_KEY } from '#shared/key/key.ts';
 import type { Log } from '#shared/log/log.ts';
 import { refuseUpgrade } from '#shared/node/ts2021-server.ts';
 import type { RegisterDeps } from '../auth/register.ts';
@@ -17,8 +18,20 @@ export interface OuterDeps {
   readonly log: Log;
   readonly publicKey: MachineKey;
   readonly version: string;
+  /** Nothing is answered before. */
+  readonly ready: Promise<void>;
+  /** The paths of an embedded relay. */
+  readonly relay?: RelayPaths | undefined;
+  /** Whether the machine with this key may use relays. */
+  readonly mayRelay: (key: NodeKey) => boolean;
   /** Takes over the socket of a /ts2021 upgrade. */
   readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Uint8Array) => void;
+}
+
+/** Both say whether what came was the relay's; then it is answered. */
+export interface RelayPaths {
+  request(request: IncomingMessage, response: ServerResponse): boolean;
+  upgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): boolean;
 }
 
 export interface Listen {
@@ -43,6 +56,7 @@ export function outerApp(deps: OuterDeps): Hono<OuterEnv> {
   app.all('/ts2021', (c) =>
     c.text('this address wants an upgrade; does a proxy in between remove it?\n', 400),
   );
+  app.post('/verify', async (c) => verify(deps, await c.req.text()));
   app.get('/health', (c) => c.json({ status: 'ok' }));
   app.get('/version', (c) => c.json({ version: deps.version }));
   app.get('/robots.txt', (c) => c.text('User-agent: *\nDisallow: /\n'));
@@ -86,20 +100,42 @@ export function serveOuter(server: http.Server, deps: OuterDeps): void {
   const app = outerApp(deps);
   server.on('error', (error) => deps.log('error', 'listener.failed', { error }));
   server.on('request', (request, response) => {
-    serve(app, request, response).catch((error: unknown) => {
-      if (!(error instanceof TooLarge)) deps.log('debug', 'request.broke', { error });
-      refuse(response, error instanceof TooLarge ? 413 : 400);
-    });
+    deps.ready
+      .then(async () => {
+        if (deps.relay?.request(request, response) !== true) await serve(app, request, response);
+      })
+      .catch((error: unknown) => {
+        if (!(error instanceof TooLarge)) deps.log('debug', 'request.broke', { error });
+        refuse(response, error instanceof TooLarge ? 413 : 400);
+      });
   });
   server.on('upgrade', (request, socket, head) => {
-    if (pathOf(request) === '/ts2021') deps.onUpgrade(request, socket, head);
-    else refuseUpgrade(socket, 404, 'nothing to upgrade here');
+    // Until somebody takes it, a reset must not end the program.
+    socket.on('error', () => socket.destroy());
+    void deps.ready.then(() => {
+      if (pathOf(request) === '/ts2021') deps.onUpgrade(request, socket, head);
+      else if (deps.relay?.upgrade(request, socket, head) !== true)
+        refuseUpgrade(socket, 404, 'nothing to upgrade here');
+    });
   });
   server.on('clientError', (_error, socket) => {
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
     else socket.destroy();
   });
   server.on('tlsClientError', (error) => deps.log('debug', 'tls.failed', { error }));
+}
+
+const admission = z.looseObject({ NodePublic: z.string().max(256) });
+
+/** What relays ask before they let somebody in (coordination-server.md §9); the source they tell is of no use here. */
+function verify(deps: OuterDeps, body: string): Response {
+  let key: NodeKey;
+  try {
+    key = parseNodeKey(admission.parse(JSON.parse(body)).NodePublic);
+  } catch {
+    return new Response('want {"NodePublic":"nodekey:…","Source":"…"}\n', { status: 400 });
+  }
+  return Response.json({ Allow: deps.mayRelay(key) });
 }
 
 export const portOf = (server: http.Server): number => (server.address() as AddressInfo).port;

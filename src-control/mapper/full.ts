@@ -35,7 +35,7 @@ export function fullMap(deps: FullDeps, view: NodeView, capver: number, withPeer
   }
   const members = [
     `"Node":${selfJson(view, deps.baseDomain, deps.nowMs)}`,
-    `"DERPMap":${JSON.stringify(deps.derpMap ?? NO_RELAYS)}`,
+    derpMapMember(deps.derpMap),
     // An empty list means "no change" to some clients and "none" to others: leave it out (§5.4).
     ...(peers.length > 0 ? [`"Peers":[${peers.join(',')}]`] : []),
     `"DNSConfig":${JSON.stringify(dnsConfig(deps))}`,
@@ -50,6 +50,12 @@ export function fullMap(deps: FullDeps, view: NodeView, capver: number, withPeer
     `"Debug":{"DisableLogTail":true}`,
   ];
   return { json: `{${members.join(',')}}`, nodeIds, userIds };
+}
+
+/** The relays as a member of a map message. */
+export function derpMapMember(derpMap: DerpMap | undefined): string {
+  const hasRegion = Object.values(derpMap?.Regions ?? {}).some((region) => region !== null);
+  return `"DERPMap":${JSON.stringify(hasRegion ? derpMap : NO_RELAYS)}`;
 }
 
 /**

@@ -9,8 +9,8 @@ import { applyMapFacts, type MapFacts } from '../state/map-facts.ts';
 import type { Network } from '../state/network.ts';
 import { ChangeLog, type Folded } from './change-log.ts';
 import { type DeltaDeps, deltaFrame, type FrameCache } from './delta.ts';
-import { encodeLarge } from './frames.ts';
-import { type FullDeps, fullMap } from './full.ts';
+import { encodeFrame, encodeLarge } from './frames.ts';
+import { derpMapMember, type FullDeps, fullMap } from './full.ts';
 import { Presence } from './presence.ts';
 import { MapSession, type SessionEnd, type StreamRequest } from './session.ts';
 
@@ -39,9 +39,14 @@ export class Hub {
   #cancelRound: (() => void) | undefined;
   #nextRoundAt = 0;
   #isClosed = false;
+  #derpMap: DerpMap | undefined;
+  /** What streams have been sent of the relays, as text: only a difference is worth a message. */
+  #derpMember: string;
 
   constructor(deps: HubDeps) {
     this.#deps = deps;
+    this.#derpMap = deps.derpMap;
+    this.#derpMember = derpMapMember(deps.derpMap);
     this.#presence = new Presence(deps);
     this.#unsubscribe = deps.network.subscribe((changes) => this.#onChanges(changes));
   }
@@ -89,6 +94,20 @@ export class Hub {
     if (this.#presence.isOwner(nodeId, facts)) await applyMapFacts(this.#deps.network, record, facts);
   }
 
+  get derpMap(): DerpMap | undefined {
+    return this.#derpMap;
+  }
+
+  /** Tells every machine of other relays; nothing happens when they are the same. */
+  setDerpMap(derpMap: DerpMap | undefined): void {
+    const member = derpMapMember(derpMap);
+    this.#derpMap = derpMap;
+    if (member === this.#derpMember) return;
+    this.#derpMember = member;
+    this.#deps.log('info', 'derp-map.changed', { regions: Object.keys(derpMap?.Regions ?? {}) });
+    this.#schedule();
+  }
+
   /** Ends every stream in order; clients come back to the next server. */
   close(): void {
     this.#isClosed = true;
@@ -113,6 +132,7 @@ export class Hub {
     if (view === undefined) return session.close('node-gone');
     // What changes from here on comes as a delta, also while the frame is being compressed.
     session.cursor = this.#log.head;
+    session.derpMember = this.#derpMember;
     const full = fullMap(this.#fullDeps(), view, capver, true);
     for (const id of full.nodeIds) session.sentNodes.add(id);
     for (const id of full.userIds) session.sentUsers.add(id);
@@ -156,7 +176,9 @@ export class Hub {
     const cache: FrameCache = new Map();
     const folds = new Map<number, Folded | undefined>();
     let slowest = this.#log.head;
+    const relays = new Map<boolean, Uint8Array>();
     for (const session of [...this.#sessions]) {
+      this.#tellRelays(session, relays);
       if (session.isReady && session.cursor < this.#log.head) this.#advance(session, deps, cache, folds);
       if (!session.isEnded) slowest = Math.min(slowest, session.cursor);
     }
@@ -164,6 +186,16 @@ export class Hub {
     const tookMs = clock.monotonic() - startedAt;
     const window = Math.min(WINDOW_MAX_MS, Math.max(WINDOW_MIN_MS, tookMs * WINDOW_PER_ROUND_MS));
     this.#nextRoundAt = clock.monotonic() + window;
+  }
+
+  /** A message of its own, the same bytes for all: the relays change seldom, and for everybody at once. */
+  #tellRelays(session: MapSession, made: Map<boolean, Uint8Array>): void {
+    if (!session.isReady || session.derpMember === this.#derpMember) return;
+    const { isCompressed } = session.request;
+    const frame = made.get(isCompressed) ?? encodeFrame(`{${this.#derpMember}}`, isCompressed);
+    made.set(isCompressed, frame);
+    session.derpMember = this.#derpMember;
+    session.send(frame);
   }
 
   #advance(
@@ -193,6 +225,6 @@ export class Hub {
   }
 
   #fullDeps(): FullDeps {
-    return { ...this.#deps, nowMs: this.#deps.clock.now() };
+    return { ...this.#deps, derpMap: this.#derpMap, nowMs: this.#deps.clock.now() };
   }
 }

@@ -57,6 +57,8 @@ export class MapSession {
   readonly sentUsers: Set<number> = new Set();
   /** Position in the change log up to which it knows everything. */
   cursor = 0;
+  /** What it was last told of the relays, as the member of the message. */
+  derpMember = '';
   /** What this machine reported last, for the day when it becomes the node's only one. */
   latest: MapFacts | undefined;
   readonly #clock: Clock;

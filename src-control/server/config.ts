@@ -12,6 +12,27 @@ import { nearest } from './nearest.ts';
 export const DEFAULT_STATE_DIR = '/var/lib/rhumb-control';
 
 const text = z.string().min(1).max(4_096);
+const port = z.int().min(0).max(65_535);
+const relaySettings = z.strictObject({
+  /** Default: on, unless other relays are configured. */
+  enabled: z.boolean().optional(),
+  regionId: z.int().min(1).max(9_999).optional(),
+  regionCode: text.max(64).optional(),
+  regionName: text.max(256).optional(),
+  /** A TLS listener of its own, with a certificate that the relay map names by its hash. */
+  listen: text.optional(),
+  /** Under which machines reach it, when that differs. */
+  host: text.max(253).optional(),
+  port: port.optional(),
+  ipv4: text.max(45).optional(),
+  ipv6: text.max(45).optional(),
+  /** UDP; the first belongs to the region, each further one to a region for address checks; none = no STUN. */
+  stunPorts: z.array(port).max(8).optional(),
+  stunGeneric: z.boolean().optional(),
+  /** Only machines of this network may use it. */
+  verifyClients: z.boolean().optional(),
+});
+
 const settings = z.strictObject({
   /** `host:port` or `:port`; port 0 picks one. */
   listen: text.optional(),
@@ -27,13 +48,23 @@ const settings = z.strictObject({
   /** Absence after which an ephemeral machine is deleted. */
   ephemeralTimeout: text.optional(),
   magicDns: z.boolean().optional(),
-  /** Relays offered to machines, in the wire's form. */
+  /** Relays offered to machines, in the wire's form; `null` takes a region of another source away. */
   derpMap: derpMap.optional(),
+  /** More relay maps, as JSON files and from the web. */
+  derpMapFiles: z.array(text).max(64).optional(),
+  derpMapUrls: z.array(text).max(64).optional(),
+  /** How often the URLs are asked. */
+  derpMapRefresh: text.optional(),
+  /** The relay inside this server. */
+  relay: relaySettings.optional(),
   minClientVersion: z.int().min(0).max(65_535).optional(),
   offerObservedAddress: z.boolean().optional(),
 });
 /** What flags can say; the rest is for the file. */
-export type FlagSettings = Omit<z.input<typeof settings>, 'derpMap'>;
+export type FlagSettings = Omit<
+  z.input<typeof settings>,
+  'derpMap' | 'derpMapFiles' | 'derpMapUrls' | 'derpMapRefresh' | 'relay'
+>;
 
 export const SETTING_NAMES: readonly string[] = Object.keys(settings.shape);
 
@@ -49,8 +80,28 @@ export interface Config {
   readonly ephemeralTimeoutMs: number;
   readonly magicDns: boolean;
   readonly derpMap: DerpMap | undefined;
+  readonly derpMapFiles: readonly string[];
+  readonly derpMapUrls: readonly string[];
+  readonly derpMapRefreshMs: number;
+  /** Undefined = this server relays nothing. */
+  readonly relay: RelayConfig | undefined;
   readonly minClientVersion: number;
   readonly offerObservedAddress: boolean;
+}
+
+/** What is undefined is chosen to fit the server (see src-control/relay/plan.ts). */
+export interface RelayConfig {
+  readonly regionId: number;
+  readonly regionCode: string;
+  readonly regionName: string;
+  readonly listen: Config['listen'] | undefined;
+  readonly host: string | undefined;
+  readonly port: number | undefined;
+  readonly ipv4: string | undefined;
+  readonly ipv6: string | undefined;
+  readonly stunPorts: readonly number[] | undefined;
+  readonly answersGenericStun: boolean;
+  readonly verifiesClients: boolean;
 }
 
 const DEFAULTS = {
@@ -58,12 +109,15 @@ const DEFAULTS = {
   baseDomain: 'rhumb.internal',
   keyExpiry: '180d',
   ephemeralTimeout: '30m',
+  derpMapRefresh: '3h',
   /** Official clients from 1.64 on (coordination-server.md §10.6). */
   minClientVersion: 90,
 } as const;
 
 /** A machine that changes networks must not be deleted meanwhile (control-protocol.md §8). */
 const SHORTEST_EPHEMERAL_MS = 65_000;
+
+const SHORTEST_REFRESH_MS = 60_000;
 
 /** Reads the file, if one is named, and puts `flags` over it. */
 export function loadConfig(file: string | undefined, flags: FlagSettings): Config {
@@ -87,6 +141,10 @@ export function loadConfig(file: string | undefined, flags: FlagSettings): Confi
     ephemeralTimeoutMs,
     magicDns: given.magicDns ?? false,
     derpMap: given.derpMap,
+    derpMapFiles: given.derpMapFiles ?? [],
+    derpMapUrls: (given.derpMapUrls ?? []).map(parseMapUrl),
+    derpMapRefreshMs: parseRefresh(given.derpMapRefresh ?? DEFAULTS.derpMapRefresh),
+    relay: relayConfig(given),
     minClientVersion: given.minClientVersion ?? DEFAULTS.minClientVersion,
     offerObservedAddress: given.offerObservedAddress ?? true,
   };
@@ -154,6 +212,55 @@ function parseServerUrl(value: string): string {
       `"${value}" is not a server URL: write https://vpn.example.com or http://192.0.2.1:8080`,
     );
   return url.origin;
+}
+
+function parseMapUrl(value: string): string {
+  const url = URL.parse(value);
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw new RhumbError('bad-argument', `derpMapUrls: "${value}" is not an http or https URL`);
+  return url.href;
+}
+
+function parseRefresh(value: string): number {
+  const ms = parseDuration(value);
+  if (ms < SHORTEST_REFRESH_MS) throw new RhumbError('bad-argument', 'derpMapRefresh must be at least 1m');
+  return ms;
+}
+
+function relayConfig(given: z.output<typeof settings>): RelayConfig | undefined {
+  const { relay = {} } = given;
+  const hasOthers =
+    given.derpMap !== undefined || given.derpMapFiles !== undefined || given.derpMapUrls !== undefined;
+  if (!(relay.enabled ?? (given.relay !== undefined || !hasOthers))) return undefined;
+  return {
+    regionId: relay.regionId ?? 999,
+    regionCode: relay.regionCode ?? 'rhumb',
+    regionName: relay.regionName ?? 'Embedded relay',
+    listen: relay.listen === undefined ? undefined : parseListen(relay.listen),
+    host: relay.host === undefined ? undefined : parseRelayHost(relay.host),
+    port: relay.port,
+    ipv4: parseFamily(relay.ipv4, 4),
+    ipv6: parseFamily(relay.ipv6, 6),
+    stunPorts: relay.stunPorts,
+    answersGenericStun: relay.stunGeneric ?? true,
+    verifiesClients: relay.verifyClients ?? true,
+  };
+}
+
+function parseRelayHost(value: string): string {
+  if (isIP(value) === 0 && !/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(value))
+    throw new RhumbError('bad-argument', `relay.host: "${value}" is not a host name or an address`);
+  return value;
+}
+
+/** An address, or `none` to keep clients from that family. */
+function parseFamily(value: string | undefined, family: 4 | 6): string | undefined {
+  if (value !== undefined && value !== 'none' && isIP(value) !== family)
+    throw new RhumbError(
+      'bad-argument',
+      `relay.ipv${family}: "${value}" is neither an IPv${family} address nor none`,
+    );
+  return value;
 }
 
 function parseTls(certFile: string | undefined, keyFile: string | undefined): Config['tls'] {

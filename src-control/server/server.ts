@@ -17,12 +17,14 @@ import { type InnerDeps, serveSession } from '../http/inner.ts';
 import { listenOuter, portOf, serveOuter } from '../http/outer.ts';
 import { Hub } from '../mapper/hub.ts';
 import { openPolicy } from '../policy/policy.ts';
+import { memberWith } from '../relay/embedded.ts';
 import { watchEphemeral } from '../state/ephemeral.ts';
 import { watchExpiry } from '../state/expiry.ts';
 import { Network } from '../state/network.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import { adminSocketPath, listenAdmin } from './admin-socket.ts';
 import { type Config, derivedServerUrl } from './config.ts';
+import { openRelays, type Relays, relayIdentity, relayPaths } from './relays.ts';
 
 export interface ServerDeps {
   readonly clock: Clock;
@@ -37,6 +39,7 @@ export interface RunningServer extends AsyncDisposable {
   readonly serverUrl: string;
   readonly network: Network;
   readonly hub: Hub;
+  readonly relays: Relays;
 }
 
 const NOISE_KEY = 'noise-key';
@@ -52,7 +55,15 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
   stack.use(network);
   const controlKey = await loadNoiseKey(network);
 
-  const outer = await listenOuter({ ...config.listen, tls });
+  const relayLog = log.child({ mod: 'relay' });
+  const identity = await relayIdentity(config, clock, relayLog);
+  const outer = await listenOuter({
+    ...config.listen,
+    tls:
+      tls === undefined
+        ? undefined
+        : { ...tls, cert: `${tls.cert.trimEnd()}\n${identity?.metaCertificate ?? ''}` },
+  });
   stack.defer(() => closeServer(outer));
   const serverUrl = config.serverUrl ?? derivedServerUrl(config, portOf(outer));
   if (config.serverUrl === undefined && /^(::|0\.0\.0\.0)$/.test(config.listen.host))
@@ -79,14 +90,18 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     log: log.child({ mod: 'mapper' }),
     baseDomain: config.baseDomain,
     magicDns: config.magicDns,
-    derpMap: config.derpMap,
+    derpMap: undefined,
   });
+
   const channels = new Map<ServerHttp2Session, Duplex>();
   stack.defer(() => closeChannels(channels, clock));
   stack.defer(() => hub.close());
   stack.defer(watchExpiry(network, clock, log.child({ mod: 'expiry' })));
   stack.defer(watchEphemeral(network, clock, log.child({ mod: 'ephemeral' }), config.ephemeralTimeoutMs));
 
+  // Whoever comes before everything is there waits: a machine must not be told for a moment that there are no relays.
+  const started = Promise.withResolvers<void>();
+  let relays: Relays | undefined;
   const inner: InnerDeps = {
     register,
     hub,
@@ -99,6 +114,9 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     log: inner.log,
     publicKey: machineKeyFrom(controlKey.publicRaw),
     version: deps.version,
+    relay: relayPaths(() => relays),
+    ready: started.promise,
+    mayRelay: (key) => memberWith(network, key, clock.now()) !== undefined,
     onUpgrade: (request, socket, head) =>
       acceptTs2021(request, socket, head, {
         controlKey,
@@ -110,6 +128,13 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
         },
       }),
   });
+  relays = stack.use(
+    await openRelays(config, {
+      ...{ clock, random: deps.random, log: relayLog, network, hub, identity, serverUrl },
+      serverCert: tls?.cert,
+    }),
+  );
+  started.resolve();
   const admin = await listenAdmin(
     adminSocketPath(config.stateDir),
     { network, clock, baseDomain: config.baseDomain, register },
@@ -127,6 +152,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     serverUrl,
     network,
     hub,
+    relays,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

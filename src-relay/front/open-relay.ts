@@ -1,8 +1,10 @@
 /** One relay with everything around it: the core, its listeners, STUN. What the program and the coordination server both run. */
 import { lookup } from 'node:dns/promises';
 import type { Clock, Random } from '#shared/async/clock.ts';
+import { RhumbError } from '#shared/errors.ts';
 import type { NodeKey, PrivateKey } from '#shared/key/key.ts';
 import type { Log } from '#shared/log/log.ts';
+import { codeOf } from '#shared/node/net-error.ts';
 import { type RateLimit, RelayServer } from '../core/server.ts';
 import type { GateLimits } from './accept-gate.ts';
 import type { Verify } from './admission.ts';
@@ -38,6 +40,8 @@ export interface RelaySetup {
 
 export interface ListenSetup {
   readonly address: Address;
+  /** When the port is taken: any other, with a warning, instead of giving up. */
+  readonly orAnyPort?: boolean;
   readonly certificates: CertificateSource | undefined;
   readonly http: Address | undefined;
   readonly hostName: string | undefined;
@@ -48,6 +52,8 @@ export interface ListenSetup {
 export interface StunSetup {
   readonly host: string;
   readonly ports: readonly number[];
+  /** As for the listener. */
+  readonly orAnyPort?: boolean;
   readonly answersGeneric: boolean;
 }
 
@@ -98,20 +104,17 @@ export async function openRelay(setup: RelaySetup): Promise<OpenRelay> {
     metrics: metricsText,
   };
   if (setup.stun !== undefined && setup.stun.ports.length > 0)
-    parts.stun = stack.use(await openStunServer({ clock, log: log.child({ mod: 'stun' }), ...setup.stun }));
+    parts.stun = stack.use(await openStun(setup.stun, clock, log.child({ mod: 'stun' })));
   if (setup.listen !== undefined) {
-    const { address, ...rest } = setup.listen;
-    parts.front = stack.use(
-      await openRelayFront({
-        clock,
-        log,
-        listen: address,
-        publicKey: core.publicKey,
-        accept,
-        pages,
-        ...rest,
-      }),
-    );
+    const { address, orAnyPort = false, ...rest } = setup.listen;
+    const open = (chosen: Address): Promise<RelayFront> =>
+      openRelayFront({ clock, log, listen: chosen, publicKey: core.publicKey, accept, pages, ...rest });
+    const opened = await open(address).catch((error: unknown) => {
+      if (!orAnyPort || !isTaken(error)) throw error;
+      log('warn', 'relay.port-taken', { port: address.port, advice: 'choose one with relay.listen' });
+      return open({ ...address, port: 0 });
+    });
+    parts.front = stack.use(opened);
   }
   const routes = relayRoutes(pages, { publicKey: core.publicKey, log, accept, counters, open: new Set() });
   stack.defer(() => goodbye(core, routes, clock));
@@ -125,6 +128,20 @@ export async function openRelay(setup: RelaySetup): Promise<OpenRelay> {
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
+
+async function openStun(setup: StunSetup, clock: Clock, log: Log): Promise<StunServer> {
+  const { host, ports, answersGeneric, orAnyPort = false } = setup;
+  const open = (chosen: readonly number[]): Promise<StunServer> =>
+    openStunServer({ clock, log, host, ports: chosen, answersGeneric });
+  return open(ports).catch((error: unknown) => {
+    if (!orAnyPort || !isTaken(error)) throw error;
+    log('warn', 'stun.port-taken', { ports, advice: 'choose others with relay.stunPorts' });
+    return open(ports.map(() => 0));
+  });
+}
+
+const isTaken = (error: unknown): boolean =>
+  error instanceof RhumbError && /^(?:EADDRINUSE|EACCES)$/.test(codeOf(error.cause) ?? '');
 
 /** Tells everybody that the relay goes, and waits until they have been told, but not for those who don't read. */
 async function goodbye(core: RelayServer, routes: RelayRoutes, clock: Clock): Promise<void> {

@@ -1,0 +1,237 @@
+/** The relay map from all its sources: embedded relay, URLs, files, configuration; kept fresh, never emptied by a failure. */
+import { readFile, stat } from 'node:fs/promises';
+import { z } from 'zod';
+import type { Clock, Random } from '#shared/async/clock.ts';
+import { RhumbError, toRhumbError } from '#shared/errors.ts';
+import type { Log } from '#shared/log/log.ts';
+import { writeFileAtomic } from '#shared/node/atomic-file.ts';
+import { codeOf, netErrorText } from '#shared/node/net-error.ts';
+import { type DerpMap, derpMap } from '#shared/wire/map.ts';
+import { fetchText } from './fetch-text.ts';
+
+export interface MapSources {
+  readonly urls: readonly URL[];
+  readonly files: readonly string[];
+  readonly inline: DerpMap | undefined;
+  readonly refreshMs: number;
+}
+
+export interface MapSourcesDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Where the last good answer of each URL is kept. */
+  readonly cacheFile: string;
+  /** Told whenever the merged map may be another one. */
+  readonly changed: (map: DerpMap | undefined) => void;
+}
+
+const MAX_BYTES = 1_024 * 1_024;
+const FETCH_MS = 10_000;
+const LOOK_AT_FILES_MS = 10_000;
+/** After a failure; also the shortest interval that can be configured. */
+const RETRY_MS = 60_000;
+
+const cache = z.record(z.string().max(4_096), derpMap);
+
+/** Later sources win, region by region; `null` takes a region away. Undefined when nothing is left. */
+export function mergeMaps(maps: readonly (DerpMap | undefined)[]): DerpMap | undefined {
+  const regions = new Map<string, NonNullable<NonNullable<DerpMap['Regions']>[string]>>();
+  const scores: Record<string, number> = {};
+  for (const map of maps) {
+    for (const [id, region] of Object.entries(map?.Regions ?? {}))
+      if (region === null) regions.delete(id);
+      else regions.set(id, region);
+    Object.assign(scores, map?.HomeParams?.RegionScore ?? {});
+  }
+  if (regions.size === 0) return undefined;
+  for (const id of Object.keys(scores)) if (!regions.has(id)) delete scores[id];
+  return {
+    HomeParams: Object.keys(scores).length === 0 ? undefined : { RegionScore: scores },
+    Regions: Object.fromEntries([...regions].sort(([a], [b]) => Number(a) - Number(b))),
+    omitDefaultRegions: true,
+  };
+}
+
+/** Checks what the schema leaves open, so that a slip shows here and not on every machine. */
+export function parseMap(text: string, where: string): DerpMap {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new RhumbError('bad-argument', `the relay map ${where} is not JSON: ${why}`, { cause });
+  }
+  const parsed = derpMap.safeParse(json);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const at = issue?.path.join('.') ?? '';
+    throw new RhumbError('bad-argument', `the relay map ${where} is wrong: ${at}: ${issue?.message}`);
+  }
+  const problem = problemIn(parsed.data);
+  if (problem !== undefined)
+    throw new RhumbError('bad-argument', `the relay map ${where} is wrong: ${problem}`);
+  return parsed.data;
+}
+
+/** Undefined when the map is sound. */
+export function problemIn(map: DerpMap): string | undefined {
+  const names = new Set<string>();
+  for (const [id, region] of Object.entries(map.Regions ?? {})) {
+    if (!/^[1-9]\d{0,9}$/.test(id)) return `"${id}" is not the number of a region`;
+    if (region === null) continue;
+    if (String(region.RegionID) !== id) return `region ${id} calls itself ${region.RegionID}`;
+    for (const node of region.Nodes ?? []) {
+      if (node.RegionID !== region.RegionID)
+        return `node ${node.Name} of region ${id} is in ${node.RegionID}`;
+      if (names.has(node.Name)) return `there are two nodes ${node.Name}`;
+      names.add(node.Name);
+    }
+  }
+  return undefined;
+}
+
+export class RelayMap implements Disposable {
+  readonly #sources: MapSources;
+  readonly #deps: MapSourcesDeps;
+  readonly #fromUrls = new Map<string, DerpMap>();
+  readonly #fromFiles = new Map<string, { readonly stamp: string; readonly map: DerpMap }>();
+  readonly #closing = new AbortController();
+  readonly #cancels = new Set<() => void>();
+  #embedded: DerpMap | undefined;
+
+  constructor(sources: MapSources, deps: MapSourcesDeps) {
+    this.#sources = sources;
+    this.#deps = deps;
+  }
+
+  [Symbol.dispose](): void {
+    this.#closing.abort();
+    for (const cancel of this.#cancels) cancel();
+  }
+
+  get current(): DerpMap | undefined {
+    const { urls, files, inline } = this.#sources;
+    return mergeMaps([
+      this.#embedded,
+      ...urls.map((url) => this.#fromUrls.get(url.href)),
+      ...files.map((file) => this.#fromFiles.get(file)?.map),
+      inline,
+    ]);
+  }
+
+  /** Reads the files, which must be right, and what is kept of the URLs; the network is asked in the background. */
+  async start(embedded: DerpMap | undefined): Promise<void> {
+    this.#embedded = embedded;
+    const { inline, files, urls } = this.#sources;
+    const problem = inline === undefined ? undefined : problemIn(inline);
+    if (problem !== undefined) throw new RhumbError('bad-argument', `derpMap is wrong: ${problem}`);
+    for (const file of files) await this.#readFile(file);
+    if (files.length > 0) this.#repeat(LOOK_AT_FILES_MS, () => this.#lookAtFiles());
+    if (urls.length > 0) await this.#readCache();
+    this.#deps.changed(this.current);
+    if (urls.length > 0) this.#after(0, () => this.#fetchAll());
+  }
+
+  /** Asks all URLs once, then again after the interval. */
+  async #fetchAll(): Promise<void> {
+    const results = await Promise.all(this.#sources.urls.map((url) => this.#fetch(url)));
+    if (this.#closing.signal.aborted) return;
+    if (results.includes('changed')) {
+      await this.#writeCache();
+      this.#deps.changed(this.current);
+    }
+    const { refreshMs } = this.#sources;
+    const wait = results.includes('failed') ? Math.min(RETRY_MS, refreshMs) : refreshMs;
+    this.#after(wait * (0.9 + 0.2 * this.#deps.random()), () => this.#fetchAll());
+  }
+
+  async #fetch(url: URL): Promise<'same' | 'changed' | 'failed'> {
+    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(FETCH_MS)]);
+    try {
+      const map = parseMap(await fetchText(url, MAX_BYTES, signal), url.href);
+      if (mergeMaps([map]) === undefined) throw new RhumbError('protocol', 'it has no region');
+      const before = JSON.stringify(this.#fromUrls.get(url.href));
+      this.#fromUrls.set(url.href, map);
+      return before === JSON.stringify(map) ? 'same' : 'changed';
+    } catch (error) {
+      if (!this.#closing.signal.aborted)
+        this.#deps.log('warn', 'derp-map.fetch-failed', {
+          url: url.href,
+          error: error instanceof RhumbError ? error.message : netErrorText(error),
+          isKept: this.#fromUrls.has(url.href),
+        });
+      return 'failed';
+    }
+  }
+
+  async #readFile(file: string): Promise<boolean> {
+    const stamp = await stampOf(file);
+    if (this.#fromFiles.get(file)?.stamp === stamp) return false;
+    const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new RhumbError('bad-argument', `can't read the relay map: ${why}`, { cause });
+    });
+    this.#fromFiles.set(file, { stamp, map: parseMap(text, file) });
+    return true;
+  }
+
+  async #lookAtFiles(): Promise<void> {
+    let isChanged = false;
+    for (const file of this.#sources.files) {
+      try {
+        if (await this.#readFile(file)) isChanged = true;
+      } catch (error) {
+        this.#deps.log('warn', 'derp-map.file-failed', { file, error: toRhumbError(error).message });
+      }
+    }
+    if (isChanged && !this.#closing.signal.aborted) this.#deps.changed(this.current);
+  }
+
+  async #readCache(): Promise<void> {
+    try {
+      const kept = cache.parse(JSON.parse(await readFile(this.#deps.cacheFile, 'utf8')));
+      for (const url of this.#sources.urls) {
+        const map = kept[url.href];
+        if (map !== undefined) this.#fromUrls.set(url.href, map);
+      }
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT')
+        this.#deps.log('warn', 'derp-map.cache-unreadable', { error: toRhumbError(error).message });
+    }
+  }
+
+  async #writeCache(): Promise<void> {
+    try {
+      await writeFileAtomic(this.#deps.cacheFile, JSON.stringify(Object.fromEntries(this.#fromUrls)));
+    } catch (error) {
+      this.#deps.log('warn', 'derp-map.cache-not-written', { error: toRhumbError(error).message });
+    }
+  }
+
+  #repeat(ms: number, fn: () => Promise<void>): void {
+    this.#after(ms, async () => {
+      await fn();
+      this.#repeat(ms, fn);
+    });
+  }
+
+  #after(ms: number, fn: () => Promise<void>): void {
+    if (this.#closing.signal.aborted) return;
+    const cancel = this.#deps.clock.after(ms, () => {
+      this.#cancels.delete(cancel);
+      fn().catch((error: unknown) => this.#deps.log('error', 'derp-map.failed', { error }));
+    });
+    this.#cancels.add(cancel);
+  }
+}
+
+async function stampOf(file: string): Promise<string> {
+  try {
+    const { ino, mtimeMs, size } = await stat(file);
+    return `${ino} ${mtimeMs} ${size}`;
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new RhumbError('bad-argument', `can't read the relay map: ${why}`, { cause });
+  }
+}
