@@ -27,15 +27,19 @@ import { mapCachePath, routerRecordPath, sweepTemporary, undoLeftovers } from '.
 import { claimSocket } from './localapi/listen.ts';
 import { cachedUid, lookUpUid } from './localapi/operator.ts';
 import { LocalApiServer } from './localapi/server.ts';
+import type { Gateway } from './netmon/default-route.ts';
 import { watchNetlink } from './netmon/netlink.ts';
 import { NetworkMonitor } from './netmon/network-monitor.ts';
 import { readSnapshot } from './netmon/snapshot.ts';
+import { watchWake } from './netmon/wake.ts';
 import { LinuxRouter } from './router/linux.ts';
 import { chooseDiscoKey, type DiscoKeyChoice } from './store/disco-key.ts';
 import { type HandshakeTime, openHandshakeTime } from './store/handshake-time.ts';
 import { lockState } from './store/lock.ts';
 import { FileMapCache, type MapCache } from './store/map-cache.ts';
 import { FileStore, makeStateDir, memoryStore, type StateStore } from './store/state-store.ts';
+import { openUnderlay } from './underlay/open.ts';
+import { systemProbes } from './underlay/system-probes.ts';
 
 export interface System {
   readonly clock: Clock;
@@ -66,8 +70,14 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
   const mapCache = openMapCache(options, system);
   const disco = await chooseDiscoKey(store, (await mapCache.read()) !== undefined, generatePrivate);
   const handshakeTime = openHandshakeTime(store, clock.now());
-  const plane = openPlane(options, engine, { ...disco, handshakeTime }, system, (error) =>
-    broken.reject(error),
+  let monitor: NetworkMonitor | undefined;
+  const plane = openPlane(
+    options,
+    engine,
+    () => monitor?.gateway(),
+    { ...disco, handshakeTime },
+    system,
+    (error) => broken.reject(error),
   );
   parts.use(plane);
 
@@ -90,7 +100,7 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
   });
   parts.use(backend);
 
-  await followNetwork(plane, engine, system, parts);
+  monitor = await followNetwork(plane, engine, system, parts);
   const sources = {
     engine: () => plane.stats(),
     disco: () => plane.discoCounters(),
@@ -168,6 +178,7 @@ function openMapCache({ statePath }: DaemonOptions, { clock, log }: System): Map
 function openPlane(
   options: DaemonOptions,
   engine: PacketEngine,
+  gateway: () => Gateway | undefined,
   kept: DiscoKeyChoice & { readonly handshakeTime: HandshakeTime },
   system: System,
   lost: (error: RhumbError) => void,
@@ -188,6 +199,9 @@ function openPlane(
     router,
     discoPrivate: kept.key,
     isResumed: kept.isKept,
+    paths: { portPrediction: options.portPrediction, pathMtuDiscovery: options.pathMtuDiscovery },
+    openUnderlay: (around) =>
+      openUnderlay({ ...system, isPortFixed: options.port !== 0, gateway, probes: systemProbes() }, around),
     handshakeTime: kept.handshakeTime,
     // Nothing can be saved then: the service manager starts everything anew.
     deviceLost: (detail) => lost(new RhumbError('unavailable', `the tunnel device is gone: ${detail}`)),
@@ -199,17 +213,19 @@ async function followNetwork(
   engine: PacketEngine,
   { clock, log }: System,
   parts: AsyncDisposableStack,
-): Promise<void> {
+): Promise<NetworkMonitor> {
   const monitor = await NetworkMonitor.start({
     clock,
     log: log.child({ mod: 'netmon' }),
     tunName: () => engine.tunName,
     read: readSnapshot,
     watch: watchNetlink,
-    changed: ({ snapshot, defaultRoute }) => plane.networkIs(snapshot, defaultRoute),
+    watchWake,
+    changed: ({ snapshot, isMajor }) => plane.networkIs(snapshot, isMajor),
   });
   parts.use(monitor);
   plane.networkIs(monitor.snapshot, false);
+  return monitor;
 }
 
 function hostinfoMaker(
@@ -219,8 +235,7 @@ function hostinfoMaker(
   // Servers want one; nothing of ours is logged anywhere under it.
   const logId = randomBytes(32).toString('hex');
   const userspace = options.tun === undefined;
-  return (prefs, netInfo) =>
-    hostinfoOf({ version: longVersion(), logId, facts, prefs, userspace, netInfo });
+  return (prefs, netInfo) => hostinfoOf({ version: longVersion(), logId, facts, prefs, userspace, netInfo });
 }
 
 /** Node keeps the descriptor of a socket in a field without a type. */

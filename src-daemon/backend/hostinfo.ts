@@ -14,6 +14,22 @@ export interface HostinfoInput {
   readonly netInfo: NetInfo | undefined;
 }
 
+const NOTHING_KNOWN = {
+  MappingVariesByDestIP: undefined,
+  WorkingIPv6: undefined,
+  OSHasIPv6: undefined,
+  WorkingUDP: undefined,
+  WorkingICMPv4: undefined,
+  UPnP: undefined,
+  PMP: undefined,
+  PCP: undefined,
+  HavePortMap: undefined,
+  PreferredDERP: undefined,
+  LinkType: undefined,
+  DERPLatency: undefined,
+  FirewallMode: undefined,
+};
+
 export function hostinfoOf({ version, logId, facts, prefs, userspace, netInfo }: HostinfoInput): Hostinfo {
   const tags = prefs.AdvertiseTags ?? [];
   return {
@@ -35,21 +51,7 @@ export function hostinfoOf({ version, logId, facts, prefs, userspace, netInfo }:
     RoutableIPs: undefined,
     RequestTags: tags.length > 0 ? [...tags] : undefined,
     Services: undefined,
-    NetInfo: netInfo ?? {
-      MappingVariesByDestIP: undefined,
-      WorkingIPv6: undefined,
-      OSHasIPv6: facts.hasIpv6,
-      WorkingUDP: undefined,
-      WorkingICMPv4: undefined,
-      UPnP: undefined,
-      PMP: undefined,
-      PCP: undefined,
-      HavePortMap: undefined,
-      PreferredDERP: undefined,
-      LinkType: undefined,
-      DERPLatency: undefined,
-      FirewallMode: undefined,
-    },
+    NetInfo: { ...NOTHING_KNOWN, OSHasIPv6: facts.hasIpv6, ...netInfo },
     sshHostKeys: undefined,
     ExitNodeID: undefined,
   };

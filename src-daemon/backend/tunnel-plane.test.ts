@@ -13,6 +13,7 @@ import { openHandshakeTime } from '../store/handshake-time.ts';
 import { memoryStore } from '../store/state-store.ts';
 import { testKey } from '../testing/tunnel-host.ts';
 import { SimulatedWire, seeded } from '../testing/wire.ts';
+import { quietUnderlay } from '../underlay/testing/fake-parts.ts';
 import { decodeInner, encodeEchoRequest, encodeTsmpPing } from './inner-packets.ts';
 import type { PlaneConfig, PlanePeer } from './plane.ts';
 import { TunnelPlane } from './tunnel-plane.ts';
@@ -67,6 +68,7 @@ async function machine(
     log: silent,
     discoPrivate: testKey(options.disco ?? 100 + n),
     isResumed: options.isResumed ?? false,
+    openUnderlay: quietUnderlay(clock),
     handshakeTime: openHandshakeTime(memoryStore(), clock.now()),
     deviceLost: () => undefined,
   });

@@ -1,8 +1,9 @@
 /** The real data plane: packet engine, WireGuard core, path choice and router behind one wanted configuration. */
 import type { Clock, Random } from '#shared/async/clock.ts';
 import { publicOf } from '#shared/crypto/x25519.ts';
+import { looksLikeDisco } from '#shared/disco/envelope.ts';
 import { RhumbError } from '#shared/errors.ts';
-import { formatSockAddr, type SockAddr } from '#shared/ip/address.ts';
+import { formatSockAddr } from '#shared/ip/address.ts';
 import {
   type DiscoKey,
   keyBytes,
@@ -13,23 +14,31 @@ import {
   ZERO_NODE_KEY,
 } from '#shared/key/key.ts';
 import type { Log } from '#shared/log/log.ts';
+import { usableFamilies } from '#shared/node/interfaces.ts';
 import type { ControlEndpoint } from '../control/types.ts';
 import { Tunnel } from '../engine/tunnel.ts';
 import type { EngineRecord, PacketEngine, PeerActivity, PeerId } from '../engine/types.ts';
 import { Magicsock } from '../magicsock/magicsock.ts';
+import type { MagicsockOptions, PeerPathView } from '../magicsock/types.ts';
+import { inWords } from '../magicsock/why.ts';
 import type { PeerTraffic } from '../metrics/traffic.ts';
 import { hasNetwork, localAddresses } from '../netmon/local-addresses.ts';
 import type { NetworkSnapshot } from '../netmon/snapshot.ts';
 import type { Router } from '../router/linux.ts';
 import type { HandshakeTime } from '../store/handshake-time.ts';
+import type { OpenUnderlay } from '../underlay/open.ts';
+import type { OwnEndpoint } from '../underlay/own-endpoints.ts';
+import type { RelayStatus } from '../underlay/relay-status.ts';
+import type { Underlay } from '../underlay/underlay.ts';
 import { PeerIds } from './peer-ids.ts';
 import type {
   DataPlane,
+  DiscoPong,
   PlaneConfig,
   PlaneEvents,
+  PlanePath,
   PlanePeer,
   PlanePeerStatus,
-  RelayStatus,
 } from './plane.ts';
 import { SocketRepair } from './socket-repair.ts';
 import { StaleSessions } from './stale-sessions.ts';
@@ -52,6 +61,8 @@ export interface TunnelPlaneDeps {
   /** The disco key is that of an earlier run, so peers can't tell that we started anew. */
   readonly isResumed: boolean;
   readonly handshakeTime: HandshakeTime;
+  readonly openUnderlay: OpenUnderlay;
+  readonly paths?: MagicsockOptions | undefined;
   /** The TUN device can't be used any more. */
   readonly deviceLost: (detail: string) => void;
 }
@@ -61,9 +72,12 @@ export class TunnelPlane implements DataPlane {
   readonly #log: Log;
   readonly #ids = new PeerIds();
   readonly #magicsock: Magicsock;
+  readonly #underlay: Underlay;
   readonly #stale = new StaleSessions();
   readonly #repair: SocketRepair;
   #tunnel: Tunnel | undefined;
+  /** Families in which this machine has an address besides loopback. */
+  #families: ReadonlySet<4 | 6> = new Set();
   /** Addresses and routes in force, as text; undefined when that is not known. */
   #routed: string | undefined;
   #events: PlaneEvents | undefined;
@@ -80,11 +94,34 @@ export class TunnelPlane implements DataPlane {
       trouble: (error) => this.#events?.trouble('no-udp4-bind', error),
     });
     if (deps.isResumed) this.#stale.restarted(engine.nowMs());
+    const underlay = deps.openUnderlay({
+      sendUdp: (to, data) => engine.inject([{ kind: 'udp', to, data }]) === 1,
+      hasFamily: (family) => this.#families.has(family),
+      port: () => engine.port,
+      lastTrafficMs: () => this.#lastTrafficMs(),
+      relayed: (region, from, data) => this.#relayed(region, from, data),
+      peerGone: (_region, key) => this.#magicsock.relayPeerGone(key),
+      endpoints: (list) => this.#events?.endpoints(list.map(asControlEndpoint)),
+      checked: (info, isCaptive) => this.#events?.netInfo(info, isCaptive),
+      relaysChanged: () => {
+        this.#magicsock.relayChanged();
+        this.#events?.relays(underlay.relayStatus());
+      },
+    });
+    this.#underlay = underlay;
     this.#magicsock = new Magicsock({
-      sendUdp: (to, data) => void engine.inject([{ kind: 'udp', to, data }]),
+      sendUdp: (to, data, via) => void engine.inject([{ kind: 'udp', to, data, via }]),
+      sendRelay: (region, to, data) => underlay.sendRelay(region, to, data),
+      relayFor: (peer, home) => underlay.relayFor(peer, home),
+      endpoints: () => underlay.ownAddresses(),
+      refreshEndpoints: () => underlay.refresh(),
+      nat: () => underlay.nat(),
+      openSocket: (socket, family) => engine.apply([{ op: 'socket-open', socket, family }]),
+      closeSocket: (socket) => engine.apply([{ op: 'socket-close', socket }]),
       setPath: (peer, path) => engine.apply([{ op: 'path-set', peer, path }]),
       activity: (peers) => engine.peers(peers),
       met: (peer) => this.#tunnel?.reached(peer),
+      options: deps.paths,
       nowMs: () => engine.nowMs(),
       clock,
       log: log.child({ mod: 'magicsock' }),
@@ -126,14 +163,7 @@ export class TunnelPlane implements DataPlane {
       lastWriteMs: this.#wall(activity?.lastTxAny ?? 0),
       rxBytes: activity?.rxBytes ?? 0,
       txBytes: activity?.txBytes ?? 0,
-      path: {
-        kind: path.kind,
-        addr: path.kind === 'direct' ? formatSockAddr(path.addr) : undefined,
-        region: undefined,
-        sinceMs: 0,
-        latencyMs: path.kind === 'direct' ? path.latencyMs : undefined,
-        why: undefined,
-      },
+      path: this.#planePath(path),
       wireguard: status?.state ?? 'none',
       active: activity !== undefined && this.#isActive(activity),
     };
@@ -144,16 +174,18 @@ export class TunnelPlane implements DataPlane {
     if (peer !== undefined) this.#deps.engine.inject([{ kind: 'to-peer', peer, data: packet }]);
   }
 
-  async discoPing(key: NodeKey, signal: AbortSignal): Promise<{ endpoint: SockAddr; latencyMs: number }> {
+  async discoPing(key: NodeKey, signal: AbortSignal): Promise<DiscoPong> {
     const id = this.#ids.find(key);
     if (id === undefined) throw new RhumbError('not-found', `no tunnel to ${shortKey(key)}`);
     return await this.#magicsock.ping(id, signal);
   }
 
-  setControlUp(): void {}
+  setControlUp(isUp: boolean): void {
+    this.#underlay.setControlUp(isUp);
+  }
 
   relays(): RelayStatus {
-    return { home: 0, connected: [], failing: [] };
+    return this.#underlay.relayStatus();
   }
 
   stats(): Readonly<Record<string, bigint>> {
@@ -169,32 +201,32 @@ export class TunnelPlane implements DataPlane {
   traffic(): PeerTraffic[] {
     return this.#deps.engine.peers().map((activity) => {
       const path = this.#magicsock.pathOf(activity.peer);
-      const isV6 = path.kind === 'direct' && path.addr.ip.includes(':');
-      return { ...activity, id: activity.peer, path: isV6 ? 'direct_ipv6' : 'direct_ipv4' };
+      return { ...activity, id: activity.peer, path: pathLabel(path) };
     });
   }
 
   endpoints(): readonly ControlEndpoint[] {
-    return this.#magicsock.endpoints();
+    return this.#underlay.endpoints.map(asControlEndpoint);
   }
 
   /** The machine's network as it is now: at start and after each change. */
-  networkIs(snapshot: NetworkSnapshot, defaultRouteChanged: boolean): void {
-    const { engine } = this.#deps;
-    const tunName = engine.tunName;
-    const addresses = localAddresses(snapshot.addresses, { tunName });
-    const changed = this.#magicsock.setLocalEndpoints(addresses.map((ip) => ({ ip, port: engine.port })));
-    if (!changed && defaultRouteChanged) this.#magicsock.networkChanged();
+  networkIs(snapshot: NetworkSnapshot, isMajor: boolean): void {
+    const tunName = this.#deps.engine.tunName;
+    const isUp = hasNetwork(snapshot.addresses, tunName);
+    this.#families = usableFamilies();
+    // What was proven may hold no longer, and the relays must look whether their connections do.
+    if (isMajor) this.#magicsock.networkChanged();
+    this.#underlay.networkIs(localAddresses(snapshot.addresses, { tunName }), { isMajor, isUp });
     // Whatever changed the network may have touched our routes too.
     this.#routed = undefined;
-    this.#events?.network(hasNetwork(snapshot.addresses, tunName));
-    if (changed) this.#events?.endpoints(this.endpoints());
-    if (changed || defaultRouteChanged) this.#events?.linkChanged();
+    this.#events?.network(isUp);
+    if (isMajor) this.#events?.linkChanged();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#repair.close();
     await this.#takeDown();
+    await this.#underlay[Symbol.asyncDispose]();
     await this.#magicsock[Symbol.asyncDispose]();
     this.#tunnel?.close();
   }
@@ -209,14 +241,18 @@ export class TunnelPlane implements DataPlane {
     engine.apply([{ op: 'local-ips', own: config.addresses.map(withoutBits), service: [] }]);
     tunnel.setPeers(peers.map(tunnelPeer));
     this.#magicsock.setPeers(
-      peers.map(({ id, nodeKey, discoKey, endpoints, wireguardOnly }) => ({
+      peers.map(({ id, nodeKey, discoKey, endpoints, wireguardOnly, homeRegion }) => ({
         peer: id,
         nodeKey,
         discoKey,
         endpoints,
         wireguardOnly,
+        homeRegion,
       })),
     );
+    const homes = config.peers.map(({ homeRegion }) => homeRegion).filter((home) => home !== undefined);
+    this.#underlay.setMap(config.derpMap, homes);
+    this.#underlay.setIdentity(config.privateKey);
     for (const key of this.#stale.toGreet(peers, engine.nowMs())) this.#greet(ids.get(key) as PeerId);
     if (router !== undefined) await this.#route(router, config);
   }
@@ -244,6 +280,7 @@ export class TunnelPlane implements DataPlane {
         .map(([key]) => key),
       engine.nowMs(),
     );
+    this.#underlay.setIdentity(undefined);
     this.#magicsock.setPeers([]);
     this.#tunnel?.setPeers([]);
     this.#ids.assign([]);
@@ -273,14 +310,24 @@ export class TunnelPlane implements DataPlane {
   #record(record: EngineRecord): void {
     switch (record.type) {
       case 'disco':
-        this.#magicsock.handleDisco(record.from, record.data);
+        this.#magicsock.handleDisco(record.from, record.data, record.via);
         return;
+      case 'stun':
+        // Answers count only where WireGuard itself is: extra sockets have mappings of their own.
+        if (record.via === undefined || record.via === 0) this.#underlay.handleStun(record.from, record.data);
+        return;
+      case 'relay-out': {
+        const key = this.#ids.keyOf(record.peer);
+        if (key !== undefined) this.#underlay.sendRelay(record.region, key, record.data);
+        return;
+      }
       case 'need-path':
       case 'peer-active':
+        this.#underlay.noteTraffic();
         this.#magicsock.wantPath(record.peer);
         return;
       case 'new-address':
-        this.#magicsock.newAddress(record.peer, record.from);
+        this.#magicsock.newAddress(record.peer, record.from, record.via);
         return;
       case 'path-error':
         if (record.peer !== undefined) this.#magicsock.pathError(record.peer, record.code);
@@ -306,14 +353,41 @@ export class TunnelPlane implements DataPlane {
       case 'need-handshake':
       case 'key-confirmed':
         return;
-      // Relays, STUN and the resolver come later; until then nothing asks for these.
-      case 'stun':
-      case 'relay-out':
+      // The resolver comes later; until then nothing asks for these.
       case 'local':
         return;
       default:
         record satisfies never;
     }
+  }
+
+  /** A packet from a relay: `from` is whom the relay let in under that key, and the key proves nothing else. */
+  #relayed(region: number, from: NodeKey, data: Uint8Array): void {
+    if (looksLikeDisco(data)) {
+      this.#magicsock.handleRelayedDisco(region, from, data);
+      return;
+    }
+    const peer = this.#ids.find(from);
+    if (peer !== undefined) this.#deps.engine.inject([{ kind: 'relay-in', peer, region, data }]);
+  }
+
+  #planePath(path: PeerPathView): PlanePath {
+    return {
+      kind: path.kind,
+      addr: path.addr === undefined ? undefined : formatSockAddr(path.addr),
+      region: path.region,
+      sinceMs: this.#wall(path.sinceMs),
+      latencyMs: path.latencyMs,
+      why: path.why === undefined ? undefined : inWords(path.why),
+    };
+  }
+
+  /** On the clock's monotonic scale. */
+  #lastTrafficMs(): number {
+    const { engine, clock } = this.#deps;
+    let last = 0;
+    for (const { lastTxAny } of engine.peers()) last = Math.max(last, lastTxAny);
+    return last === 0 ? Number.NEGATIVE_INFINITY : clock.monotonic() - (engine.nowMs() - last);
   }
 
   /** A handshake, unless there is a session already. */
@@ -331,6 +405,16 @@ export class TunnelPlane implements DataPlane {
   #wall(engineMs: number): number {
     return engineMs === 0 ? 0 : Math.round(this.#deps.clock.now() - (this.#deps.engine.nowMs() - engineMs));
   }
+}
+
+const asControlEndpoint = ({ addr, type }: OwnEndpoint): ControlEndpoint => ({
+  addr: formatSockAddr(addr),
+  type,
+});
+
+function pathLabel({ kind, addr }: PeerPathView): string {
+  if (kind !== 'direct') return 'derp';
+  return addr?.ip.includes(':') === true ? 'direct_ipv6' : 'direct_ipv4';
 }
 
 const withoutBits = (prefix: string): string => prefix.slice(0, prefix.indexOf('/'));

@@ -8,7 +8,8 @@ import { type NetReport, newDraft } from '#shared/netcheck/report.ts';
 import { FakeClock, settle } from '#shared/testing/fake-clock.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
 import type { OwnEndpoint } from './own-endpoints.ts';
-import type { Checker, Mapper, Relays } from './ports.ts';
+import type { Checker, Mapper } from './ports.ts';
+import { FakeRelays, idleMapper } from './testing/fake-parts.ts';
 import { Underlay } from './underlay.ts';
 
 const region = (RegionID: number) => ({
@@ -22,39 +23,6 @@ const mapOf = (...ids: readonly number[]): DerpMap =>
 
 const SERVER: SockAddr = { ip: '192.0.2.1', port: 3_478 };
 const PUBLIC: SockAddr = { ip: '203.0.113.1', port: 5_000 };
-
-class FakeRelays implements Relays {
-  home = 0;
-  hasKey = false;
-  map: DerpMap | undefined;
-  changes = 0;
-  setIdentity(key: unknown): void {
-    this.hasKey = key !== undefined;
-  }
-  setMap(map: DerpMap | undefined): void {
-    this.map = map;
-  }
-  setHome(home: number): void {
-    this.home = home;
-  }
-  heardAtMs(): number | undefined {
-    return undefined;
-  }
-  networkChanged(): void {
-    this.changes++;
-  }
-  setIpv6Working(): void {}
-  send(): boolean {
-    return true;
-  }
-  routeFor(): number | undefined {
-    return undefined;
-  }
-  regions(): [] {
-    return [];
-  }
-  async [Symbol.asyncDispose](): Promise<void> {}
-}
 
 interface Run {
   readonly full: boolean;
@@ -92,12 +60,7 @@ function setUp() {
       return { v4: fast === undefined ? [] : [fast], v6: [], mappingVariesByDestIp: undefined, mappings };
     },
   };
-  const mapper: Mapper = {
-    setLocalPort: () => undefined,
-    mapped: () => mapped,
-    networkChanged: () => undefined,
-    [Symbol.asyncDispose]: async () => undefined,
-  };
+  const mapper: Mapper = { ...idleMapper, mapped: () => mapped };
   const underlay = new Underlay({
     clock,
     random: () => 0.5,

@@ -20,7 +20,8 @@ export const netInfo = z.looseObject({
   FirewallMode: maybe(text),
 });
 
-export type NetInfo = z.infer<typeof netInfo>;
+/** What is not known is left out. */
+export type NetInfo = Partial<z.infer<typeof netInfo>>;
 
 export const service = z.looseObject({
   Proto: text,
