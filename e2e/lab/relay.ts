@@ -1,6 +1,5 @@
 /** A relay on a host of the lab: rhumb-relay, or the official one by its path; and the relay map that names it. */
-import { createHash, X509Certificate } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './figures.ts';
 import type { Host } from './host.ts';
@@ -30,6 +29,8 @@ export class Relay {
   readonly region: number;
   readonly #derper: string | undefined;
   readonly #folder: string;
+  /** What stands in a relay map so that clients accept this very certificate. */
+  #pin = '';
   #process: LabProcess | undefined;
 
   private constructor(host: Host, options: RelayOptions) {
@@ -52,7 +53,7 @@ export class Relay {
       this.#derper === undefined ? [BIN, STUN_PORTS.join(',')] : [this.#derper, `${STUN_PORT}`];
     const places = ['--certdir', this.#folder, '-c', join(this.#folder, 'relay.key')];
     const mode = ['--hostname', this.host.v4, '--certmode', this.#derper === undefined ? 'self' : 'manual'];
-    const argv = [program, '-a', `:${PORT}`, ...mode, ...places, '--stun-port', ports, '--http-port', '-1'];
+    const argv = [program, '-a', `:${PORT}`, ...mode, ...places, '--stun-port', ports];
     const child = this.host.spawn({ name: 'relay', argv });
     this.#process = child;
     const url = `https://${this.host.v4}:${PORT}/derp/probe`;
@@ -61,17 +62,13 @@ export class Relay {
       return (await this.host.exec(['curl', '-skf', '-m', '2', url], { mayFail: true })).code === 0;
     });
     must(child.running, `the relay on ${this.host.name} ended: ${child.tail(20)}`);
+    const [, pin = ''] = await child.says(/"CertName":"(sha256-raw:[0-9a-f]{64})"/);
+    this.#pin = pin;
   }
 
   get process(): LabProcess {
     if (this.#process === undefined) throw new Error('the relay was never started');
     return this.#process;
-  }
-
-  /** What stands in a relay map so that clients accept this very certificate. */
-  #pin(): string {
-    const { raw } = new X509Certificate(readFileSync(join(this.#folder, `${this.host.v4}.crt`)));
-    return `sha256-raw:${createHash('sha256').update(raw).digest('hex')}`;
   }
 
   /** Its regions in the form of a relay map, the one that clients are to choose first. */
@@ -81,7 +78,7 @@ export class Relay {
       const id = this.region + n;
       const name = `${this.host.name}-${stunPort}`;
       const { v4, v6 } = this.host;
-      const where = { HostName: v4, CertName: this.#pin(), IPv4: v4, IPv6: v6 };
+      const where = { HostName: v4, CertName: this.#pin, IPv4: v4, IPv6: v6 };
       const node = { Name: `${id}a`, RegionID: id, ...where, STUNPort: stunPort, DERPPort: PORT };
       return { RegionID: id, RegionCode: name, RegionName: name, Nodes: [node] };
     });

@@ -1,6 +1,7 @@
 /** One pair of the NAT matrix: which path it reaches and how fast, what is lost on the way, and what a dead path costs. */
 import { toRhumbError } from '#shared/errors.ts';
 import type { PeerStatus } from '#shared/localapi/status.ts';
+import type { ExecOptions, ExecResult } from './exec.ts';
 import type { Host } from './host.ts';
 import { Internet } from './internet.ts';
 import type { Expected } from './nat-table.ts';
@@ -14,6 +15,8 @@ export interface Member {
   addresses(): Promise<readonly [v4: string, v6: string]>;
   /** A peer as its status shows it now. */
   peerNow(name: string): Promise<PeerStatus | undefined>;
+  /** Its command line. */
+  cli(args: readonly string[], options: ExecOptions): Promise<ExecResult>;
 }
 
 export type PathKind = 'direct' | 'relay' | 'none';
@@ -44,6 +47,8 @@ export interface TrialOptions {
   readonly withFailover: boolean;
   /** How long a direct path may take; design.md §6 wants 1 s, slower ones are still told apart from none. */
   readonly directMs?: number;
+  /** What else should hold once the path is reached; throws when it does not. */
+  after?(a: Member, b: Member, path: PathKind): Promise<void>;
 }
 
 const DIRECT_MS = 20_000;
@@ -74,6 +79,7 @@ export async function tryPair(a: Member, b: Member, options: TrialOptions): Prom
     lost = packets.lost();
     if (lost > 0) problems.push(`lost ${lost} packets on the way to its path`);
     if (packets.sawDuplicate()) problems.push('saw a packet twice');
+    await options.after?.(a, b, path);
     if (withFailover && path === 'direct')
       Object.assign(found, await failover(a, b, address, packets, problems));
   } catch (error) {
