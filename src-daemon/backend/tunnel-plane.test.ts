@@ -1,6 +1,7 @@
 /** The real data plane: two machines on a simulated wire, with engines, handshakes and path choice as in the daemon. */
 import { expect, test } from 'vitest';
 import { publicOf } from '#shared/crypto/x25519.ts';
+import { looksLikeDisco } from '#shared/disco/envelope.ts';
 import { parseSockAddr, type SockAddr } from '#shared/ip/address.ts';
 import { type NodeKey, nodeKeyFrom } from '#shared/key/key.ts';
 import { silent } from '#shared/log/log.ts';
@@ -13,7 +14,8 @@ import { openHandshakeTime } from '../store/handshake-time.ts';
 import { memoryStore } from '../store/state-store.ts';
 import { testKey } from '../testing/tunnel-host.ts';
 import { SimulatedWire, seeded } from '../testing/wire.ts';
-import { quietUnderlay } from '../underlay/testing/fake-parts.ts';
+import type { Around, OpenUnderlay } from '../underlay/open.ts';
+import { FakeRelays, quietUnderlay } from '../underlay/testing/fake-parts.ts';
 import { decodeInner, encodeEchoRequest, encodeTsmpPing } from './inner-packets.ts';
 import type { PlaneConfig, PlanePeer } from './plane.ts';
 import { TunnelPlane } from './tunnel-plane.ts';
@@ -48,11 +50,42 @@ interface Machine {
   configWith(...peers: readonly Machine[]): PlaneConfig;
 }
 
+/** One relay region that carries packets between planes by key, with a delay. */
+class MemoryRelay {
+  readonly #clock: FakeClock;
+  readonly #members = new Map<NodeKey, Around>();
+  /** WireGuard packets; a call-me-maybe may come at any time. */
+  carried = 0;
+
+  constructor(clock: FakeClock) {
+    this.#clock = clock;
+  }
+
+  joining(own: NodeKey): OpenUnderlay {
+    const relays = new FakeRelays();
+    relays.route = REGION;
+    relays.send = (_region, to, packet) => {
+      const copy = packet.slice();
+      this.#clock.after(RELAY_DELAY_MS, () => {
+        if (!looksLikeDisco(copy)) this.carried++;
+        this.#members.get(to as NodeKey)?.relayed(REGION, own, copy);
+      });
+      return true;
+    };
+    return (around) => {
+      this.#members.set(own, around);
+      return quietUnderlay(this.#clock, relays)(around);
+    };
+  }
+}
+const REGION = 7;
+const RELAY_DELAY_MS = 20;
+
 async function machine(
   clock: FakeClock,
   wire: SimulatedWire,
   n: number,
-  options: { readonly disco?: number; readonly isResumed?: boolean } = {},
+  options: { readonly disco?: number; readonly isResumed?: boolean; readonly relay?: MemoryRelay } = {},
 ): Promise<Machine> {
   const received: Uint8Array[] = [];
   const tun: MemoryTun = { receive: (packet) => received.push(packet.slice()), send: undefined };
@@ -68,7 +101,7 @@ async function machine(
     log: silent,
     discoPrivate: testKey(options.disco ?? 100 + n),
     isResumed: options.isResumed ?? false,
-    openUnderlay: quietUnderlay(clock),
+    openUnderlay: options.relay?.joining(nodeKeyFrom(publicOf(testKey(n)))) ?? quietUnderlay(clock),
     handshakeTime: openHandshakeTime(memoryStore(), clock.now()),
     deviceLost: () => undefined,
   });
@@ -124,6 +157,42 @@ async function pair(): Promise<{ clock: FakeClock; wire: SimulatedWire; a: Machi
   await b.plane.configure(b.configWith(a));
   return { clock, wire, a, b };
 }
+
+test('packets go by relay until a direct path is proven, and then no more', async () => {
+  const clock = new FakeClock();
+  const wire = new SimulatedWire(clock, seeded(9));
+  const relay = new MemoryRelay(clock);
+  wire.tap = () => false;
+  const [a, b] = [await machine(clock, wire, 1, { relay }), await machine(clock, wire, 2, { relay })];
+  await a.plane.configure(a.configWith(b));
+  await b.plane.configure(b.configWith(a));
+  a.send(echo(a, b, 1));
+  await clock.advance(200);
+  expect(b.received).toHaveLength(1);
+  expect(a.plane.peer(b.key)?.path).toMatchObject({ kind: 'relay', region: REGION });
+  expect(a.plane.peer(b.key)?.path.why).toMatch(/searching|no answer/);
+  expect(a.plane.traffic()).toMatchObject([{ path: 'derp' }]);
+  const pong = a.plane.discoPing(b.key, new AbortController().signal);
+  await clock.advance(200);
+  expect(await pong).toMatchObject({ region: REGION });
+  wire.tap = undefined;
+  for (let i = 2; i < 12; i++) {
+    a.send(echo(a, b, i));
+    b.send(echo(b, a, i));
+    await clock.advance(1_000);
+  }
+  expect(b.received).toHaveLength(11);
+  expect(a.plane.peer(b.key)?.path).toMatchObject({
+    kind: 'direct',
+    addr: '192.0.2.2:41641',
+    why: undefined,
+  });
+  const before = relay.carried;
+  a.send(echo(a, b, 12));
+  await clock.advance(100);
+  expect(b.received).toHaveLength(12);
+  expect(relay.carried).toBe(before);
+});
 
 test('the first packet finds its path and arrives', async () => {
   const { clock, a, b } = await pair();
