@@ -88,6 +88,11 @@ export class Connection {
     return this.#latencyMs;
   }
 
+  /** Once it has: whether a ping without an answer means anything. */
+  get answersPings(): boolean {
+    return this.#liveness.answersPings;
+  }
+
   /** When the last packet went or came. */
   get trafficAtMs(): number {
     return this.#trafficAt;

@@ -47,6 +47,10 @@ export class Liveness {
     this.#regularAt = this.#nextRegular(nowMs);
   }
 
+  get answersPings(): boolean {
+    return this.#answersPings;
+  }
+
   get heardAt(): number {
     return this.#heardAt;
   }

@@ -8,10 +8,12 @@ import { keyBytes, type NodeKey } from '#shared/key/key.ts';
 import type { Log } from '#shared/log/log.ts';
 import { Connection } from './connection.ts';
 import type { CounterSet } from './counters.ts';
+import { IdealNode } from './ideal-node.ts';
 import { PacketQueue } from './packet-queue.ts';
-import { type RegionEvent, type RegionState, type RestartPlan, step } from './region-machine.ts';
+import { type RegionEvent, type RegionState, type RestartPlan, restartPlan, step } from './region-machine.ts';
+import { viewOf } from './region-view.ts';
 import { portOf } from './tcp-race.ts';
-import type { DerpNode, DerpRegion, Dial, Dialed, RelayState, RelayStateKind } from './types.ts';
+import type { DerpNode, DerpRegion, Dial, Dialed, RelayState } from './types.ts';
 
 export interface RegionClientOptions {
   readonly clock: Clock;
@@ -38,21 +40,13 @@ const JOIN_LIMIT_MS = 15_000;
 /** A region that is not home is closed after this long without a write. */
 const IDLE_MS = 60_000;
 const REBIND_PING_MS = 3_000;
-/** At a node that is not the region's first: when to try that again, and how quiet it must be (nat-traversal.md §11.5). */
-const IDEAL_RETRY_MS = 30 * 60_000;
-const QUIET_MS = 10_000;
-const QUIET_RETRY_MS = 60_000;
-/** What a relay may ask us to stay away, or to forgive it, at most. */
-const MAX_RESTART_MS = 60_000;
-const MAX_GRACE_MS = 30_000;
-
 /** What one attempt or connection holds; all of it goes at its end. */
 interface Live {
   readonly cancel: AbortController;
   connection: Connection | undefined;
   node: DerpNode | undefined;
-  /** When to try the region's first node, if this is another. */
-  idealAtMs: number;
+  /** When this is not the region's first node. */
+  ideal: IdealNode | undefined;
 }
 
 export class RegionClient {
@@ -74,10 +68,6 @@ export class RegionClient {
     this.#state = { kind: 'idle', sinceMs: options.clock.monotonic() };
   }
 
-  get isHome(): boolean {
-    return this.#isHome;
-  }
-
   /** The number of the connection that can carry packets now. */
   get openGeneration(): number | undefined {
     return this.#live?.connection?.generation;
@@ -85,10 +75,6 @@ export class RegionClient {
 
   get heardAtMs(): number | undefined {
     return this.#live?.connection?.heardAtMs ?? this.#heardAt;
-  }
-
-  get localIp(): string | undefined {
-    return this.#live?.connection?.localIp;
   }
 
   setHome(isHome: boolean): void {
@@ -116,7 +102,7 @@ export class RegionClient {
     else this.#drain();
   }
 
-  /** Only what the machine is not busy with anyway: a live connection must prove itself within 3 s. */
+  /** A live connection from an address that is still ours must prove itself within 3 s; everything else begins anew. */
   networkChanged(isUsable: (localIp: string) => boolean): void {
     const connection = this.#live?.connection;
     if (connection === undefined) {
@@ -124,7 +110,8 @@ export class RegionClient {
       return;
     }
     const { localIp } = connection;
-    if (localIp === undefined || isUsable(localIp)) connection.ping(REBIND_PING_MS);
+    const canProve = connection.answersPings && (localIp === undefined || isUsable(localIp));
+    if (canProve) connection.ping(REBIND_PING_MS);
     else this.#do({ kind: this.#isWanted() ? 'renew' : 'stop' });
   }
 
@@ -137,32 +124,24 @@ export class RegionClient {
   }
 
   stop(): void {
+    this.#lastError = undefined;
     this.#do({ kind: 'stop' });
     this.#o.counters.drop('closed', this.#queue.clear());
   }
 
   view(): RelayState {
     const { region } = this.#o;
-    const state = this.#state;
-    const connection = this.#live?.connection;
-    const node = this.#live?.node;
-    return {
-      region: region.RegionID,
-      code: region.RegionCode,
-      name: region.RegionName,
-      state: PUBLIC_STATE[state.kind],
-      sinceMs: state.sinceMs,
+    const live = this.#live;
+    return viewOf(region, this.#state, {
       isHome: this.#isHome,
-      node: node?.Name,
-      isIdealNode: node !== undefined && node === region.Nodes?.[0],
-      localIp: connection?.localIp,
+      node: live?.node,
+      localIp: live?.connection?.localIp,
+      latencyMs: live?.connection?.latencyMs,
       heardAtMs: this.heardAtMs,
-      latencyMs: connection?.latencyMs,
       lastError: this.#lastError,
-      failures: state.kind === 'idle' || state.kind === 'connected' ? 0 : state.attempt,
       problem: this.#problem,
       queued: this.#queue.length,
-    };
+    });
   }
 
   #isWanted(): boolean {
@@ -227,47 +206,34 @@ export class RegionClient {
     return dial({ region, nodes: usable, prefersIpv6: prefersIpv6() }, signal);
   }
 
-  /** Beside the connection there is; when it succeeds while nothing flows, it takes over. */
-  #tryIdeal(live: Live): void {
-    const { clock, region, log } = this.#o;
-    const now = clock.monotonic();
-    if (now - (live.connection?.trafficAtMs ?? now) < QUIET_MS) {
-      live.idealAtMs = now + QUIET_RETRY_MS;
-      return;
-    }
-    live.idealAtMs = this.#idealRetry();
-    const budget = new AbortController();
-    const cancelBudget = clock.after(CONNECT_BUDGET_MS, () => budget.abort());
-    const signal = AbortSignal.any([live.cancel.signal, budget.signal]);
-    this.#attempt((region.Nodes ?? []).slice(0, 1), signal)
-      .then(
-        (dialed) => {
-          if (this.#live !== live || this.#state.kind !== 'connected') {
-            dialed.stream.close();
-            return;
-          }
-          log('info', 'relay.ideal', { region: region.RegionID, node: dialed.node.Name });
-          this.#do({ kind: 'switch' });
-          const next = newLive();
-          this.#live = next;
-          this.#setTimer(CONNECT_BUDGET_MS, () => this.#lost('timed out'));
-          this.#connected(next, dialed);
-        },
-        (error: unknown) =>
-          log('debug', 'relay.ideal-down', { region: region.RegionID, why: toRhumbError(error).message }),
-      )
-      .finally(cancelBudget);
-  }
-
-  #idealRetry(): number {
-    return this.#o.clock.monotonic() + IDEAL_RETRY_MS * (1 + this.#o.random());
+  #idealNode(live: Live): IdealNode {
+    const { clock, random, region, log } = this.#o;
+    return new IdealNode({
+      clock,
+      random,
+      dial: (signal) => this.#attempt((region.Nodes ?? []).slice(0, 1), signal),
+      onDialed: (dialed) => {
+        if (this.#live !== live || this.#state.kind !== 'connected') {
+          dialed.stream.close();
+          return;
+        }
+        log('info', 'relay.ideal', { region: region.RegionID, node: dialed.node.Name });
+        this.#do({ kind: 'switch' });
+        const next = newLive();
+        this.#live = next;
+        this.#setTimer(CONNECT_BUDGET_MS, () => this.#lost('timed out'));
+        this.#connected(next, dialed);
+      },
+      onFailed: (error) =>
+        log('debug', 'relay.ideal-down', { region: region.RegionID, why: toRhumbError(error).message }),
+    });
   }
 
   #connected(live: Live, { stream, node }: Dialed): void {
     const { clock, random, counters, region, identity } = this.#o;
     live.node = node;
     const ideal = region.Nodes?.[0];
-    if (ideal !== undefined && ideal !== node && ideal.STUNOnly !== true) live.idealAtMs = this.#idealRetry();
+    if (ideal !== undefined && ideal !== node && ideal.STUNOnly !== true) live.ideal = this.#idealNode(live);
     const connection = new Connection({
       stream,
       clock,
@@ -320,12 +286,7 @@ export class RegionClient {
   }
 
   #restarting(announced: Restarting): void {
-    const now = this.#o.clock.monotonic();
-    const reconnectAtMs = now + Math.min(announced.reconnectInMs, MAX_RESTART_MS);
-    this.#restart = {
-      reconnectAtMs,
-      graceUntilMs: reconnectAtMs + Math.min(announced.tryForMs, MAX_GRACE_MS),
-    };
+    this.#restart = restartPlan(announced, this.#o.clock.monotonic());
     this.#o.log('info', 'relay.restarting', { region: this.#o.region.RegionID, ...announced });
     this.#arm();
   }
@@ -368,7 +329,7 @@ export class RegionClient {
     if (connection === undefined) return;
     const joinBy = state.kind === 'joining' ? state.sinceMs + JOIN_LIMIT_MS : Number.POSITIVE_INFINITY;
     const restartAt = this.#restart?.reconnectAtMs ?? Number.POSITIVE_INFINITY;
-    const idealAt = this.#live?.idealAtMs ?? Number.POSITIVE_INFINITY;
+    const idealAt = this.#live?.ideal?.dueMs ?? Number.POSITIVE_INFINITY;
     const at = Math.min(connection.deadlineMs(), joinBy, restartAt, idealAt);
     this.#setTimer(at - this.#o.clock.monotonic(), () => this.#tick(joinBy, restartAt));
   }
@@ -384,7 +345,7 @@ export class RegionClient {
         this.#lost(why);
         return;
       }
-      if (live !== undefined && now >= live.idealAtMs) this.#tryIdeal(live);
+      live?.ideal?.check(now, live.connection?.trafficAtMs ?? now, live.cancel.signal);
       this.#arm();
     }
   }
@@ -404,13 +365,5 @@ const newLive = (): Live => ({
   cancel: new AbortController(),
   connection: undefined,
   node: undefined,
-  idealAtMs: Number.POSITIVE_INFINITY,
+  ideal: undefined,
 });
-
-const PUBLIC_STATE: Readonly<Record<RegionState['kind'], RelayStateKind>> = {
-  idle: 'idle',
-  dialing: 'dialing',
-  joining: 'dialing',
-  connected: 'connected',
-  waiting: 'waiting',
-};

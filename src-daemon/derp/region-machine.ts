@@ -8,6 +8,7 @@
  *    └────stop──── waiting ◄──────────────┴────────────────────┘
  */
 import type { Random } from '#shared/async/clock.ts';
+import type { Restarting } from '#shared/derp/messages.ts';
 
 /** `attempt` counts what failed in a row; `graceUntilMs` is the end of a restart that the relay announced. */
 export type RegionState =
@@ -55,6 +56,15 @@ export type RegionEvent =
 export interface RestartPlan {
   readonly reconnectAtMs: number;
   readonly graceUntilMs: number;
+}
+
+/** What a relay may ask us to stay away, or to forgive it, at most. */
+const MAX_RESTART_MS = 60_000;
+const MAX_GRACE_MS = 30_000;
+
+export function restartPlan(announced: Restarting, nowMs: number): RestartPlan {
+  const reconnectAtMs = nowMs + Math.min(announced.reconnectInMs, MAX_RESTART_MS);
+  return { reconnectAtMs, graceUntilMs: reconnectAtMs + Math.min(announced.tryForMs, MAX_GRACE_MS) };
 }
 
 /** In this order. `end` closes the connection or cancels the attempt, whichever there is. */
