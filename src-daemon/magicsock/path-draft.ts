@@ -76,7 +76,8 @@ export function retry(draft: Draft): void {
     if (isRetrying(candidate) && dueAt(candidate, true) <= draft.context.nowMs) discover(draft, candidate);
 }
 
-function call(draft: Draft): void {
+/** At most so often, and only where a relay can carry it. */
+export function call(draft: Draft): void {
   const { nowMs } = draft.context;
   if (draft.callAtMs !== undefined && nowMs - draft.callAtMs < path.CALL_MS) return;
   if (draft.context.relay() === undefined) return;

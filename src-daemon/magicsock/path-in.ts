@@ -24,16 +24,18 @@ export function pingIn(draft: Draft, event: Event<'ping-in'>): void {
   const { from, via, txId, isSender } = event;
   if (draft.candidates.get(keyOf(from, via))?.heardTxId === txId) return;
   const wasSilent = isSilent(draft);
+  const beforeMs = draft.candidates.get(keyOf(from, via))?.heardAtMs;
   const candidate = heard(draft, event, txId);
   if (candidate === undefined) return;
   if (wasSilent && isConfirmed(candidate, draft.context.nowMs)) meet(draft, candidate.latencyMs ?? 0);
   draft.effects.push({ do: 'pong', to: { kind: 'udp', addr: from, via }, txId });
-  if (isSender) triggeredCheck(draft, candidate);
+  if (isSender) triggeredCheck(draft, candidate, beforeMs);
 }
 
 export function dataIn(draft: Draft, event: Event<'data-in'>): void {
+  const beforeMs = draft.candidates.get(keyOf(event.from, event.via))?.heardAtMs;
   const candidate = heard(draft, event, undefined);
-  if (candidate !== undefined) triggeredCheck(draft, candidate);
+  if (candidate !== undefined) triggeredCheck(draft, candidate, beforeMs);
 }
 
 /**
@@ -41,10 +43,13 @@ export function dataIn(draft: Draft, event: Event<'data-in'>): void {
  * the next burst. It ends by itself, since each pong confirms. When the peer speaks from elsewhere than its best address,
  * that one is asked as well: a peer that moved is followed in about half a second.
  */
-function triggeredCheck(draft: Draft, candidate: Candidate): void {
+function triggeredCheck(draft: Draft, candidate: Candidate, heardBeforeMs: number | undefined): void {
   const { nowMs } = draft.context;
-  const isRecent = candidate.pingedAtMs !== undefined && nowMs - candidate.pingedAtMs < path.TRIGGERED_MS;
-  if (isConfirmed(candidate, nowMs) || isRecent) return;
+  const isRecent = (atMs: number | undefined): boolean =>
+    atMs !== undefined && nowMs - atMs < path.TRIGGERED_MS;
+  // A ping of ours from before the peer's NAT was open is lost: the first word from there is always asked back.
+  const isAsked = isRecent(candidate.pingedAtMs) && isRecent(heardBeforeMs);
+  if (isConfirmed(candidate, nowMs) || isAsked) return;
   discover(draft, candidate);
   const { best } = draft;
   if (best.kind !== 'direct' || isAt(best, candidate) || justAnswered(draft, best)) return;

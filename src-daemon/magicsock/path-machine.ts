@@ -23,7 +23,7 @@
  * once: 0.1 s instead of 5 s to the first answer.
  */
 import { enginePath, isSamePath, isSameWay } from './engine-path.ts';
-import { burst, type Draft, dueAt, isRetrying, isTrusted, isWanted, sendPing } from './path-draft.ts';
+import { burst, call, type Draft, dueAt, isRetrying, isTrusted, isWanted, sendPing } from './path-draft.ts';
 import { called, dataIn, pingIn, pongIn } from './path-in.ts';
 import { configure, networkChanged, restarted, socketClosed, unreachable } from './path-news.ts';
 import { noteSend, tick, touchSession } from './path-tick.ts';
@@ -127,7 +127,9 @@ function apply(draft: Draft, event: path.PathEvent): void {
       break;
     case 'relay-changed':
       // Where packets go follows from the relay there is now; a search goes on with its help.
-      if (draft.session.kind === 'active' && !isTrusted(draft.best, draft.context.nowMs)) burst(draft);
+      if (draft.session.kind !== 'active' || isTrusted(draft.best, draft.context.nowMs)) break;
+      burst(draft);
+      call(draft);
       break;
     case 'unreachable':
       unreachable(draft);
