@@ -1,7 +1,8 @@
 /** Keeps one path machine per peer and joins them to sockets, relays, the clock and the engine's path table. */
 import { fromHex, toHex } from '#shared/bytes/hex.ts';
 import { randomBytes } from '#shared/crypto/random.ts';
-import { type DiscoMessage, type DiscoPing, TX_ID_LENGTH } from '#shared/disco/message.ts';
+import { TX_ID_LENGTH } from '#shared/disco/fields.ts';
+import type { DiscoMessage, DiscoPing } from '#shared/disco/message.ts';
 import { RhumbError } from '#shared/errors.ts';
 import { formatSockAddr, type SockAddr } from '#shared/ip/address.ts';
 import { type DiscoKey, type NodeKey, shortKey } from '#shared/key/key.ts';

@@ -1,15 +1,19 @@
-/** The messages inside a disco box: ping, pong and call-me-maybe (nat-traversal.md §4.2). */
+/** The messages inside a disco box: ping, pong, call-me-maybe and those of peer relays (nat-traversal.md §4.2). */
 import { concat } from '../bytes/bytes.ts';
-import { formatIp, parseIp, type SockAddr, to16, unmap } from '../ip/address.ts';
+import type { SockAddr } from '../ip/address.ts';
 import { isZeroKey, keyBytes, type NodeKey, nodeKeyFrom } from '../key/key.ts';
+import {
+  ADDRESS_LENGTH,
+  decodeAddress,
+  decodeAddresses,
+  encodeAddress,
+  KEY_LENGTH,
+  TX_ID_LENGTH,
+} from './fields.ts';
+import { decodePeerRelay, encodePeerRelay, type PeerRelayMessage } from './peer-relay.ts';
 
 export const DiscoType = { Ping: 0x01, Pong: 0x02, CallMeMaybe: 0x03 } as const;
 
-/** Transaction ids are 12 random bytes. */
-export const TX_ID_LENGTH = 12;
-const KEY_LENGTH = 32;
-/** IPv6 or IPv4-mapped address(16), port(2). */
-const ADDRESS_LENGTH = 18;
 const VERSION = 0;
 /** Larger than any datagram; a bound against nonsense from our own callers. */
 const MAX_PADDING = 65_507;
@@ -35,7 +39,7 @@ export interface DiscoCallMeMaybe {
   readonly endpoints: readonly SockAddr[];
 }
 
-export type DiscoMessage = DiscoPing | DiscoPong | DiscoCallMeMaybe;
+export type DiscoMessage = DiscoPing | DiscoPong | DiscoCallMeMaybe | PeerRelayMessage;
 
 /** Layout: type(1) · version(1) · body. */
 export function encodeMessage(message: DiscoMessage): Uint8Array {
@@ -46,8 +50,10 @@ export function encodeMessage(message: DiscoMessage): Uint8Array {
       return concat(header(DiscoType.Pong), message.txId, encodeAddress(message.source));
     case 'call-me-maybe':
       return concat(header(DiscoType.CallMeMaybe), ...message.endpoints.map(encodeAddress));
-    default:
-      return message satisfies never;
+    default: {
+      const [type, body] = encodePeerRelay(message);
+      return concat(header(type), body);
+    }
   }
 }
 
@@ -63,7 +69,7 @@ export function decodeMessage(payload: Uint8Array): DiscoMessage | undefined {
     case DiscoType.CallMeMaybe:
       return { type: 'call-me-maybe', endpoints: payload[1] === VERSION ? decodeAddresses(body) : [] };
     default:
-      return undefined;
+      return decodePeerRelay(payload[0] as number, body);
   }
 }
 
@@ -97,24 +103,4 @@ function decodePong(body: Uint8Array): DiscoPong | undefined {
     txId: body.slice(0, TX_ID_LENGTH),
     source: decodeAddress(body.subarray(TX_ID_LENGTH, TX_ID_LENGTH + ADDRESS_LENGTH)),
   };
-}
-
-function encodeAddress(addr: SockAddr): Uint8Array {
-  const ip = parseIp(addr.ip);
-  if (ip === undefined) throw new TypeError(`not an ip address: ${addr.ip}`);
-  return concat(to16(ip), Uint8Array.of(addr.port >> 8, addr.port & 255));
-}
-
-function decodeAddress(bytes: Uint8Array): SockAddr {
-  const port = ((bytes[16] as number) << 8) | (bytes[17] as number);
-  return { ip: formatIp(unmap(bytes.subarray(0, 16))), port };
-}
-
-/** A length that does not divide gives an empty list, not an error (nat-traversal.md §4.2). */
-function decodeAddresses(body: Uint8Array): SockAddr[] {
-  if (body.length % ADDRESS_LENGTH !== 0) return [];
-  const out: SockAddr[] = [];
-  for (let at = 0; at < body.length; at += ADDRESS_LENGTH)
-    out.push(decodeAddress(body.subarray(at, at + ADDRESS_LENGTH)));
-  return out;
 }
