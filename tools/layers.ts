@@ -142,7 +142,9 @@ export const rules: Readonly<Record<string, Rule>> = {
       'src-control/web',
     ],
   },
-  'src-control/relay': { may: [...SHARED, 'zod', 'src-control/store', 'src-control/state', 'src-relay/front'] },
+  'src-control/relay': {
+    may: [...SHARED, 'zod', 'src-control/store', 'src-control/state', 'src-relay/front'],
+  },
   'src-control/server': {
     may: [
       ...SHARED,
@@ -157,7 +159,15 @@ export const rules: Readonly<Record<string, Rule>> = {
     ],
   },
   'src-control/cli': {
-    may: [...SHARED, 'commander', 'zod', 'src-control/store', 'src-control/state', 'src-control/server'],
+    may: [
+      ...SHARED,
+      'commander',
+      'zod',
+      'src-control/store',
+      'src-control/state',
+      'src-control/relay',
+      'src-control/server',
+    ],
   },
   'src-control/testing': {
     may: [

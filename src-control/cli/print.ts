@@ -1,5 +1,7 @@
 /** How answers look on a terminal: aligned columns, or the JSON as it is. */
 import { RhumbError } from '#shared/errors.ts';
+import type { DerpMap } from '#shared/wire/map.ts';
+import type { NodeCheck } from '../relay/check.ts';
 import type { AuthKeyJson, NodeJson, PendingJson, UserJson } from '../server/admin-calls.ts';
 
 export type OutputFormat = 'text' | 'json';
@@ -83,4 +85,30 @@ export const pendingTable = (machines: readonly PendingJson[]): string =>
   table(
     ['Request', 'Hostname', 'OS', 'Address', 'Key', 'Asked'],
     machines.map((one) => [one.id, one.name, one.os, one.address, one.key, when(one.created_at, '')]),
+  );
+
+export const relaysTable = (map: DerpMap): string =>
+  table(
+    ['Region', 'Code', 'Name', 'Node', 'Host', 'Port', 'STUN', 'Certificate'],
+    Object.values(map.Regions ?? {}).flatMap((region) =>
+      (region?.Nodes ?? []).map((node) => [
+        String(region?.RegionID),
+        region?.RegionCode ?? '',
+        region?.RegionName ?? '',
+        node.Name,
+        node.HostName,
+        node.STUNOnly === true ? 'none' : String(node.DERPPort ?? 443),
+        node.STUNPort === -1 ? 'none' : String(node.STUNPort ?? 3_478),
+        (node.CertName ?? 'of an authority').replace(/^(sha256-raw:.{12}).*/, '$1…'),
+      ]),
+    ),
+  );
+
+const took = (part: NodeCheck['relay']): string =>
+  part.kind === 'ok' ? `${part.ms.toFixed(1)} ms` : part.kind === 'off' ? 'none' : `failed: ${part.why}`;
+
+export const relayChecksTable = (checks: readonly NodeCheck[]): string =>
+  table(
+    ['Region', 'Node', 'Host', 'Relay', 'STUN'],
+    checks.map((one) => [String(one.region), one.node, one.host, took(one.relay), took(one.stun)]),
   );

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { type ErrorCode, toRhumbError } from '#shared/errors.ts';
 import { adminCodeCommand, authKeysCommand, nodesCommand, usersCommand } from './commands.ts';
+import { derpCommand } from './derp.ts';
 import { configTestCommand, type ServeDeps, serveCommand, versionCommand } from './serve.ts';
 
 /** coordination-server.md §14: 1 error, 2 usage, 3 not found, 4 conflict, 5 validation. */
@@ -25,6 +26,7 @@ export function buildProgram(deps: ServeDeps): Command {
     .addCommand(authKeysCommand(deps))
     .addCommand(nodesCommand(deps))
     .addCommand(adminCodeCommand(deps))
+    .addCommand(derpCommand(deps))
     .addCommand(configTestCommand(deps))
     .addCommand(versionCommand(deps));
   settle(program, deps);

@@ -1,5 +1,6 @@
 /** What administrators can ask: each call's argument, checked at the socket; answers are shaped like Headscale's JSON. */
 import { z } from 'zod';
+import type { DerpMap } from '#shared/wire/map.ts';
 
 const name = z.string().min(1).max(128);
 const spanMs = z
@@ -25,6 +26,7 @@ export const adminArgs = {
   'nodes.expire': z.strictObject({ node: name }),
   'nodes.delete': z.strictObject({ node: name }),
   'nodes.rename': z.strictObject({ node: name, newName: name }),
+  'derp.map': z.strictObject({}),
   'admin-code.create': z.strictObject({ user: name.optional(), expirationMs: spanMs.min(1) }),
 } as const;
 
@@ -107,6 +109,8 @@ export interface AdminResults {
   'nodes.delete': NodeJson;
   'nodes.rename': NodeJson;
   'admin-code.create': AdminCodeJson;
+  /** As machines get it. */
+  'derp.map': DerpMap;
 }
 
 /** One administrator's hand on the state, in this process or in the server's. */

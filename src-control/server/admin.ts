@@ -2,6 +2,7 @@
 import type { Clock } from '#shared/async/clock.ts';
 import { RhumbError } from '#shared/errors.ts';
 import { shortKey } from '#shared/key/key.ts';
+import type { DerpMap } from '#shared/wire/map.ts';
 import { formatTime } from '#shared/wire/scalars.ts';
 import type { PendingMachine } from '../auth/pending.ts';
 import { approve, type RegisterDeps } from '../auth/register.ts';
@@ -26,6 +27,8 @@ export interface AdminDeps {
   readonly baseDomain: string;
   /** Undefined without a server: nothing can wait for approval then. */
   readonly register: RegisterDeps | undefined;
+  /** Undefined without a server as well: what is fetched and embedded is there only while one runs. */
+  readonly derpMap: (() => DerpMap | undefined) | undefined;
 }
 
 type Handlers = {
@@ -81,6 +84,14 @@ const handlers: Handlers = {
     const { record } = findNode(deps.network, node);
     await renameNode(deps.network, record, newName);
     return nodeJson(deps, findNode(deps.network, String(record.id)));
+  },
+  'derp.map': async ({ derpMap }) => {
+    if (derpMap === undefined)
+      throw new RhumbError(
+        'unavailable',
+        'no server runs on this state directory, so there is no relay map: start rhumb-control serve',
+      );
+    return derpMap() ?? { HomeParams: undefined, Regions: {}, omitDefaultRegions: true };
   },
   'admin-code.create': async ({ network, clock }, { user, expirationMs }) => {
     const owner = user === undefined ? onlyUser(network) : findUser(network, user);

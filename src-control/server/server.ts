@@ -137,7 +137,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
   started.resolve();
   const admin = await listenAdmin(
     adminSocketPath(config.stateDir),
-    { network, clock, baseDomain: config.baseDomain, register },
+    { network, clock, baseDomain: config.baseDomain, register, derpMap: () => hub.derpMap },
     log.child({ mod: 'admin' }),
   );
   stack.defer(() => closeServer(admin));

@@ -55,7 +55,11 @@ function dialTls(address: MeshAddress, signal: AbortSignal): Promise<Socket> {
 }
 
 /** Resolves with the bytes behind the answer: mostly the server's key. */
-function upgrade(socket: Socket, address: MeshAddress, signal: AbortSignal): Promise<Uint8Array> {
+export function upgrade(
+  socket: Socket,
+  address: { readonly host: string; readonly port: number },
+  signal: AbortSignal,
+): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     let held = Buffer.alloc(0);
     const done = (fn: () => void): void => {

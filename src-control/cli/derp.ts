@@ -1,0 +1,29 @@
+/** `derp map` and `derp check`: the relays that machines are told of, and whether they answer from here. */
+import { Command } from 'commander';
+import { RhumbError } from '#shared/errors.ts';
+import { checkMap } from '../relay/check.ts';
+import { configFor, type Io, openAdmin, readGlobals, show, withGlobalOptions } from './context.ts';
+import { relayChecksTable, relaysTable } from './print.ts';
+
+export function derpCommand(io: Io): Command {
+  const map = withGlobalOptions(new Command('map').description('show the relays that machines get')).action(
+    async () => {
+      const globals = readGlobals(map);
+      await using admin = await openAdmin(configFor(globals), io, 'refuse');
+      const relays = await admin.call('derp.map', {});
+      show(io, globals.format, relays, () => relaysTable(relays));
+    },
+  );
+  const check = withGlobalOptions(
+    new Command('check').description('connect to every relay as a machine would, from here'),
+  ).action(async () => {
+    const globals = readGlobals(check);
+    await using admin = await openAdmin(configFor(globals), io, 'refuse');
+    const checks = await checkMap(await admin.call('derp.map', {}), io.clock);
+    show(io, globals.format, checks, () => relayChecksTable(checks));
+    const failed = checks.filter((one) => one.relay.kind === 'failed' || one.stun.kind === 'failed').length;
+    if (failed > 0)
+      throw new RhumbError('unavailable', `${failed} of ${checks.length} relay nodes have a problem`);
+  });
+  return new Command('derp').description('relays').addCommand(map).addCommand(check);
+}
