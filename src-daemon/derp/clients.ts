@@ -5,6 +5,7 @@ import type { NodeKey, PrivateKey } from '#shared/key/key.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
 import { CounterSet } from './counters.ts';
 import { systemDial } from './dial.ts';
+import { RawKeys } from './raw-keys.ts';
 import { RegionClient } from './region-client.ts';
 import { ReverseRoutes } from './reverse-routes.ts';
 import type { DerpClientsOptions, DerpCounters, DerpRegion, Dial, RelayState } from './types.ts';
@@ -15,6 +16,7 @@ export class DerpClients implements AsyncDisposable {
   readonly #o: DerpClientsOptions;
   readonly #dial: Dial;
   readonly #counters = new CounterSet();
+  readonly #rawKeys = new RawKeys();
   readonly #routes = new ReverseRoutes();
   readonly #clients = new Map<number, RegionClient>();
   #regions: ReadonlyMap<number, DerpRegion> = new Map();
@@ -79,7 +81,7 @@ export class DerpClients implements AsyncDisposable {
       this.#counters.drop('no-region');
       return false;
     }
-    client.send(to, packet);
+    client.send(this.#rawKeys.get(to), packet);
     this.#scheduleSweep();
     return true;
   }

@@ -191,7 +191,7 @@ test.each<[string, Partial<DerpNode>, readonly Certificate[]]>([
 ])('the session of a relay that took us is taken up again, with its key: %s', async (_, change, chain) => {
   const server = await serve(chain);
   const dial = dialler();
-  const first = await dialOne(dial, node(server.port, change));
+  await dialOne(dial, node(server.port, change));
   const second = await dialOne(dial, node(server.port, change));
   // Nobody took us yet: nothing is kept.
   expect(server.reused).toEqual([false, false]);

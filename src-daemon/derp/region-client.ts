@@ -4,7 +4,7 @@ import type { X25519Private } from '#shared/crypto/x25519.ts';
 import { encodeSendPacket, type Restarting } from '#shared/derp/messages.ts';
 import { looksLikeDisco } from '#shared/disco/envelope.ts';
 import { toRhumbError } from '#shared/errors.ts';
-import { keyBytes, type NodeKey } from '#shared/key/key.ts';
+import type { NodeKey } from '#shared/key/key.ts';
 import type { Log } from '#shared/log/log.ts';
 import { Connection } from './connection.ts';
 import type { CounterSet } from './counters.ts';
@@ -87,11 +87,12 @@ export class RegionClient {
     this.#o.onState();
   }
 
-  send(to: NodeKey, packet: Uint8Array): void {
+  /** To a raw key; copies the packet. */
+  send(to: Uint8Array, packet: Uint8Array): void {
     const { clock, counters } = this.#o;
     const now = clock.monotonic();
     this.#wroteAt = now;
-    const frame = encodeSendPacket(keyBytes(to), packet);
+    const frame = encodeSendPacket(to, packet);
     const connection = this.#live?.connection;
     if (connection?.isWritable === true && this.#queue.length === 0) {
       connection.send(frame, now);
