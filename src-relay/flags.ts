@@ -64,6 +64,7 @@ const STATE_DIR = '/var/lib/rhumb-relay';
 const LETS_ENCRYPT = 'https://acme-v02.api.letsencrypt.org/directory';
 const DEV_PORT = 3_340;
 const HTTPS_PORT = 443;
+const OFF = -1;
 
 const bool = (text: string): boolean => {
   if (/^(?:true|1|t|on|yes)$/i.test(text)) return true;
@@ -79,7 +80,8 @@ function port(text: string): number {
 
 const ports = (text: string): readonly number[] => text.split(',').map((one) => port(one.trim()));
 
-const portOrOff = (text: string): number | undefined => (text === '-1' ? undefined : port(text));
+// Not undefined: commander would make an empty text of it.
+const portOrOff = (text: string): number => (text === '-1' ? OFF : port(text));
 
 function positive(text: string): number {
   const value = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
@@ -270,7 +272,7 @@ function optionsOf(parsed: Parsed, defaultSocket: string): RelayOptions {
     listen: listenOf(parsed),
     tls: mode === undefined ? undefined : tlsOf(parsed, mode),
     hostName: parsed.hostname,
-    httpPort: mode === undefined ? undefined : parsed.httpPort,
+    httpPort: mode === undefined || parsed.httpPort === OFF ? undefined : parsed.httpPort,
     stunPorts: parsed.stun ? parsed.stunPort : [],
     answersGenericStun: parsed.stunGeneric,
     servesDerp: parsed.derp,
@@ -291,7 +293,7 @@ function optionsOf(parsed: Parsed, defaultSocket: string): RelayOptions {
 }
 
 function tlsOf(parsed: Parsed, mode: CertMode): TlsOptions {
-  const challenge = parsed.acmeChallenge ?? (parsed.httpPort === undefined ? 'tls-alpn-01' : 'http-01');
+  const challenge = parsed.acmeChallenge ?? (parsed.httpPort === OFF ? 'tls-alpn-01' : 'http-01');
   return {
     mode,
     folder: parsed.certdir ?? join(STATE_DIR, 'certs'),

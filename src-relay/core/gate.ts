@@ -1,30 +1,15 @@
-/** Who may come in at all: connections per second from everywhere, and at once from one address. */
+/** How many connections one address may have at the relay at once, wherever the front takes them from. */
 import { formatIp, parseIp, unmap } from '#shared/ip/address.ts';
-import { TokenBucket } from './bucket.ts';
 
-export interface GateLimits {
-  /** New connections per second, and how many at once after a quiet time. */
-  readonly acceptsPerS?: number;
-  readonly acceptBurst?: number;
-  /** Open connections of one IPv4 address or one IPv6 /64. */
-  readonly perSource?: number;
-}
+/** A provider's NAT fits in; somebody who wants to use up our memory is bounded to some hundred megabytes. */
+export const DEFAULT_PER_SOURCE = 20_000;
 
-/** An office behind one address fits many times over; somebody who wants to use up our memory does not. */
-const DEFAULT_PER_SOURCE = 4_096;
-
-export class Gate {
-  readonly #accepts: TokenBucket | undefined;
+export class SourceGate {
   readonly #perSource: number;
-  readonly #nowMs: () => number;
   readonly #open = new Map<string, number>();
 
-  constructor(limits: GateLimits, nowMs: () => number) {
-    const { acceptsPerS, acceptBurst = acceptsPerS, perSource = DEFAULT_PER_SOURCE } = limits;
-    this.#nowMs = nowMs;
+  constructor(perSource: number = DEFAULT_PER_SOURCE) {
     this.#perSource = perSource;
-    if (acceptsPerS !== undefined && acceptBurst !== undefined)
-      this.#accepts = new TokenBucket(acceptsPerS, Math.max(1, acceptBurst), nowMs());
   }
 
   /** How many sources have something open. */
@@ -32,13 +17,12 @@ export class Gate {
     return this.#open.size;
   }
 
-  /** Undefined when it may not; else what to call, once, when it has gone. Without an address only the rate counts. */
+  /** Undefined when it may not; else what to call, once, when it has gone. */
   enter(ip: string | undefined): (() => void) | undefined {
     const source = ip === undefined ? undefined : sourceOf(ip);
-    const open = source === undefined ? 0 : (this.#open.get(source) ?? 0);
-    if (open >= this.#perSource) return undefined;
-    if (this.#accepts !== undefined && !this.#accepts.take(1, this.#nowMs())) return undefined;
     if (source === undefined) return () => undefined;
+    const open = this.#open.get(source) ?? 0;
+    if (open >= this.#perSource) return undefined;
     this.#open.set(source, open + 1);
     let isIn = true;
     return () => {
@@ -51,13 +35,14 @@ export class Gate {
   }
 }
 
-/** A subscriber has a whole /64 (RFC 4291 §2.5.4), so that counts as one. What is no address counts as itself. */
-export function sourceOf(ip: string): string {
+/** A subscriber has a whole IPv6 /64 (RFC 4291 §2.5.4), so that counts as one. Undefined for programs on this machine. */
+export function sourceOf(ip: string): string | undefined {
   const parsed = parseIp(ip);
-  if (parsed === undefined || parsed.length === 4) return ip;
+  if (parsed === undefined) return ip;
   const bytes = unmap(parsed);
-  if (bytes.length === 4) return formatIp(bytes);
+  if (bytes.length === 4) return bytes[0] === 127 ? undefined : formatIp(bytes);
+  if (formatIp(bytes) === '::1') return undefined;
   const network = bytes.slice();
   network.fill(0, 8);
-  return formatIp(network);
+  return `${formatIp(network)}/64`;
 }

@@ -18,7 +18,7 @@ import type { ConnInfo, RelayConn, Transport } from './conn.ts';
 import { Counters } from './counters.ts';
 import type { MeshForwarder, Recipient } from './courier.ts';
 import { Flusher } from './flusher.ts';
-import { Gate, type GateLimits } from './gate.ts';
+import { SourceGate } from './gate.ts';
 import { nameOf } from './key-name.ts';
 import { MESH_RETRY_MS, MIN_BURST_BYTES, WRITE_MS } from './limits.ts';
 import { type LinkEnd, MeshLink } from './mesh-link.ts';
@@ -45,7 +45,8 @@ export interface RelayOptions {
   /** Asked once for each connection; `source` is the client's IP address or empty. A rejection is a "no". */
   readonly verify?: ((key: NodeKey, source: string, signal: AbortSignal) => Promise<boolean>) | undefined;
   readonly rate?: RateLimit | undefined;
-  readonly gate?: GateLimits;
+  /** Connections at once from one IPv4 address or IPv6 /64; those from this machine are not counted. */
+  readonly perSource?: number;
   /** How long a client may leave unread what we send; 0 for ever (nat-traversal.md §1.10). */
   readonly writeTimeoutMs?: number;
   /** Calls once the event loop has handed out what there is to read; tests hand in their own. */
@@ -78,7 +79,7 @@ export class RelayServer {
   readonly #options: RelayOptions;
   readonly #host: SessionHost;
   readonly #counters = new Counters();
-  readonly #gate: Gate;
+  readonly #gate: SourceGate;
   readonly #sessions = new Set<Session>();
   readonly #watchers = new Set<Session>();
   readonly #links = new Set<MeshLink>();
@@ -96,7 +97,7 @@ export class RelayServer {
     this.publicKey = nodeKeyFrom(own.publicRaw);
     this.#options = options;
     this.#rate = sane(options.rate);
-    this.#gate = new Gate(options.gate ?? {}, nowMs);
+    this.#gate = new SourceGate(options.perSource);
     this.#host = {
       clock,
       random,
