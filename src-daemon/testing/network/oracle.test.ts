@@ -32,10 +32,12 @@ const MATRIX = [
   '- - - - - - - -',
 ];
 
+const RELAYS = [1, 2].map((delayMs) => ({ delayMs, isStunUp: true }));
+
 const pair = (a: Side, b: Side): WorldPlan => ({
   sites: [a.site, b.site],
   machines: [machine(0, { forward: a.forward ?? 'no' }), machine(1, { forward: b.forward ?? 'no' })],
-  relays: [],
+  relays: RELAYS,
 });
 
 describe('two homes', () => {
@@ -55,7 +57,7 @@ describe('more of the world', () => {
       site({ nat: NAT_KINDS['full-cone'] }),
     ],
     machines: [machine(1), machine(2), machine(3)],
-    relays: [],
+    relays: RELAYS,
   });
   const fullCone = NAT_KINDS['full-cone'];
 
@@ -79,13 +81,13 @@ describe('more of the world', () => {
     { name: 'each other', isIsolated: false, is: true },
     { name: 'nobody where guests are kept apart', isIsolated: true, is: false },
   ])('machines of one network meet $name', ({ isIsolated, is }) => {
-    const plan = { sites: [site({ isIsolated })], machines: [machine(0), machine(0)], relays: [] };
+    const plan = { sites: [site({ isIsolated })], machines: [machine(0), machine(0)], relays: RELAYS };
     expect(canMeet(plan, 0, 1)).toBe(is);
   });
 
   test('IPv6 leads around two symmetric NATs, its firewalls notwithstanding', () => {
     const home = site({ nat: NAT_KINDS.symmetric, hasV6: true });
-    const plan = { sites: [home, home], machines: [machine(0), machine(1)], relays: [] };
+    const plan = { sites: [home, home], machines: [machine(0), machine(1)], relays: RELAYS };
     expect(canMeet(plan, 0, 1)).toBe(true);
   });
 
@@ -94,7 +96,7 @@ describe('more of the world', () => {
     const forwarded = (hasFirewall: boolean): WorldPlan => ({
       sites: [site(), hard],
       machines: [machine(0, { forward: 'mapped', hasFirewall }), machine(1)],
-      relays: [],
+      relays: RELAYS,
     });
     expect(canMeet(forwarded(false), 0, 1)).toBe(true);
     expect(canMeet(forwarded(true), 0, 1)).toBe(false);

@@ -40,8 +40,8 @@ export function canMeet(plan: WorldPlan, a: number, b: number): boolean {
   const parties = [party(world, plan, a), party(world, plan, b)] as const;
   for (const one of parties) discover(world, one);
   const [first, second] = parties;
-  for (const addr of second.own) first.known.set(textOf(addr), addr);
-  for (const addr of first.own) second.known.set(textOf(addr), addr);
+  learn(first, second);
+  learn(second, first);
   for (let round = 0; round < ROUNDS && !(first.hasPong && second.hasPong); round++)
     for (const one of parties) {
       for (const addr of [...one.known.values()]) send(one, addr, PING);
@@ -69,9 +69,14 @@ function quiet(plan: WorldPlan): WorldPlan {
         plugs: machine.plugs.map((plug) => ({ ...plug, link: calm(plug.link) })),
       }),
     ),
-    // Two servers are enough; that a real relay is down says nothing about the NATs.
-    relays: [1, 1].map((delayMs) => ({ delayMs, isStunUp: true })),
+    relays: Array.from({ length: serversOf(plan) }, () => ({ delayMs: 1, isStunUp: true })),
   };
+}
+
+/** Two at most are asked; one of them may be one that does not answer. */
+function serversOf({ relays }: WorldPlan): number {
+  const silent = relays.filter(({ isStunUp }) => !isStunUp).length;
+  return Math.max(0, Math.min(2, relays.length) - silent);
 }
 
 function party(world: World, plan: WorldPlan, index: number): Party {
@@ -95,12 +100,27 @@ function party(world: World, plan: WorldPlan, index: number): Party {
     reflexive,
     hasPong: false,
   };
-  for (const { site } of machine.plugs) {
-    // Type 4 of §5.2: a guess that somebody set up a forward.
-    const wanIp = routersOf(world.sites, site).at(-1)?.wanIp;
-    if (wanIp !== undefined) made.own.push({ ip: wanIp, port: machine.port });
-  }
+  made.own.push(...forwarded(world, machine, host));
   return made;
+}
+
+/** What the router told when it was asked for a port; behind another router that would be of no use. */
+function forwarded(world: World, machine: MachinePlan, host: Host): SockAddr[] {
+  if (machine.forward !== 'mapped') return [];
+  return machine.plugs.flatMap(({ site }) => {
+    const [router, second] = routersOf(world.sites, site);
+    const inner = router?.nat.forwards.get(machine.port);
+    const isOurs = inner !== undefined && host.addresses().includes(inner.ip);
+    return isOurs && router?.wanIp !== undefined && second === undefined
+      ? [{ ip: router.wanIp, port: machine.port }]
+      : [];
+  });
+}
+
+/** Nobody looks for a peer at an address of their own: two networks may well number alike. */
+function learn(one: Party, other: Party): void {
+  const own = new Set(one.own.map(textOf));
+  for (const addr of other.own) if (!own.has(textOf(addr))) one.known.set(textOf(addr), addr);
 }
 
 const isAdvertised = (ip: string): boolean => {
@@ -117,6 +137,10 @@ function discover(world: World, one: Party): void {
       );
   world.network.clock.run(SETTLE_MS);
   one.own.push(...one.reflexive);
+  const [first, other] = one.reflexive.filter(({ ip }) => !isV6(ip));
+  // Type 4 of §5.2: where the port varies, perhaps somebody set up a forward.
+  if (first !== undefined && other !== undefined && first.port !== other.port)
+    one.own.push({ ip: first.ip, port: one.sockets[4].port });
 }
 
 function heard(one: Party, from: SockAddr, kind: number | undefined): void {

@@ -191,8 +191,8 @@ function sleep(context: FaultContext, index: number, forMs: number): void {
   machine.suspend();
   context.trouble([index]);
   context.clock.after(forMs, () => {
-    machine.resume();
     context.trouble([index]);
+    machine.resume();
   });
 }
 
@@ -202,9 +202,13 @@ function breakRelay(context: FaultContext, region: number, state: 'down' | 'sile
   if (relay === undefined || relay.state !== 'up') return;
   if (state === 'down') relay.crash();
   else relay.state = 'silent';
+  // The same program answers STUN.
+  const stun = context.world.stun[region - 1]?.uplinks()[0]?.link;
+  if (stun !== undefined) stun.isUp = false;
   context.trouble(everybody);
   context.clock.after(forMs, () => {
     relay.state = 'up';
+    if (stun !== undefined) stun.isUp = true;
     context.trouble(everybody);
   });
 }

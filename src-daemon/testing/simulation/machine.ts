@@ -91,7 +91,7 @@ export class Machine {
       sendRelay: (region, peer, data) => this.#sendRelay(region, peer, data),
     });
     this.relays = new RelayClient({
-      clock,
+      clock: this.#clock,
       random,
       key: deps.nodeKey,
       relays,
@@ -101,7 +101,7 @@ export class Machine {
         peerGone: (_, peer) => this.magicsock.relayPeerGone(peer),
         changed: (region, isConnected) => {
           this.magicsock.relayChanged();
-          if (!isConnected && region === this.underlay.home) this.underlay.chooseHome(500);
+          if (!isConnected && region === this.underlay.home) this.underlay.homeLost();
         },
       },
     });

@@ -19,7 +19,11 @@ export function currentPlan(plan: WorldPlan, world: World): WorldPlan {
     const isHome = plugs.every((plug) => machine.plugs.some((own) => own.site === plug.site));
     return { ...machine, plugs, forward: isHome ? machine.forward : 'no' };
   });
-  return { sites, machines, relays: plan.relays };
+  const relays = plan.relays.map((relay, i) => {
+    const link = world.stun[i]?.uplinks()[0]?.link;
+    return { ...relay, isStunUp: relay.isStunUp && link?.isUp !== false };
+  });
+  return { sites, machines, relays };
 }
 
 /** Of the place where a machine begins. */

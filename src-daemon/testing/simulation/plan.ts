@@ -165,11 +165,13 @@ function randomMachine(roll: Dice, sites: readonly SitePlan[]): MachinePlan {
   const first = plug(1);
   const second = plug(2);
   const hasTwo = roll.chance(0.2) && second.site !== first.site;
+  const forward = roll.choose({ no: 8, static: 1, mapped: 2 });
   return machine(0, {
     plugs: hasTwo ? [first, second] : [first],
     hasFirewall: roll.chance(0.15),
-    forward: roll.choose({ no: 8, static: 1, mapped: 2 }),
-    port: roll.chance(0.7) ? 41_641 : roll.int(10_000, 30_000),
+    forward,
+    // Two machines of a network can't have the same port forwarded.
+    port: roll.chance(0.7) && forward === 'no' ? 41_641 : roll.int(10_000, 30_000),
   });
 }
 

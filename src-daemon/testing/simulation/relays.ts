@@ -2,7 +2,7 @@
  * Relays as machines meet them: one ordered, reliable stream per machine and region, which stalls when packets are lost,
  * breaks when an address changes, and takes some round trips to make anew (nat-traversal.md §1.12).
  */
-import type { Random } from '#shared/async/clock.ts';
+import type { Clock, Random } from '#shared/async/clock.ts';
 import type { NodeKey } from '#shared/key/key.ts';
 import type { SimClock } from '../network/sim-clock.ts';
 
@@ -92,7 +92,7 @@ type RegionState =
   | { kind: 'waiting'; readonly queue: (() => void)[] };
 
 export class RelayClient {
-  readonly #clock: SimClock;
+  readonly #clock: Clock;
   readonly #random: Random;
   readonly #key: NodeKey;
   readonly #relays: ReadonlyMap<number, Relay>;
@@ -105,7 +105,8 @@ export class RelayClient {
   #ticket = 0;
 
   constructor(options: {
-    readonly clock: SimClock;
+    /** The machine's: it stops while that sleeps. */
+    readonly clock: Clock;
     readonly random: Random;
     readonly key: NodeKey;
     readonly relays: ReadonlyMap<number, Relay>;
@@ -138,7 +139,7 @@ export class RelayClient {
   isUsable(region: number): boolean {
     const state = this.#stateOf(region);
     if (state.kind === 'connected') return state.stream.epoch === this.#path().epoch;
-    return state.kind === 'idle' || state.kind === 'dialing';
+    return state.kind === 'idle';
   }
 
   /** nat-traversal.md §1.12: a live connection to the peer's home, where it last came from, its home. */
@@ -221,13 +222,14 @@ export class RelayClient {
     const attempt = (backoffMs: number): void => {
       const path = this.#path();
       if (!stream.isOpen || path.epoch !== stream.epoch) return;
-      if (path.delayMs !== undefined && this.#random() >= path.loss) {
+      const isLate = this.#clock.monotonic() - sentMs >= STREAM_TIMEOUT_MS;
+      if (!isLate && path.delayMs !== undefined && this.#random() >= path.loss) {
         const atMs = Math.max(stream[lane], this.#clock.monotonic() + path.delayMs + relayDelayMs);
         stream[lane] = atMs;
         this.#clock.after(atMs - this.#clock.monotonic(), arrive);
         return;
       }
-      if (this.#clock.monotonic() - sentMs >= STREAM_TIMEOUT_MS) {
+      if (isLate) {
         for (const [region, state] of this.#states)
           if (state.kind === 'connected' && state.stream === stream) this.#drop(region, stream);
         return;

@@ -36,6 +36,8 @@ export interface SimulationResult {
 }
 
 const CHECK_MS = 250;
+/** Without a packet for this long the next one begins another stretch of traffic. */
+const PAUSE_MS = 2_000;
 const LONG_SLEEP_MS = 30_000;
 /** Of traffic at both ends of a long sleep. */
 const MARGIN_MS = 5_000;
@@ -66,6 +68,8 @@ class Simulation {
   #isPaused = false;
   #skippedMs = 0;
   #delivered = 0;
+  /** Events that are only the watch's own. */
+  #ownSteps = 0;
   #longestHoleMs = 0;
 
   constructor(plan: SimulationPlan) {
@@ -122,7 +126,7 @@ class Simulation {
       keys: [this.#newKey(), this.#newKey()],
       nodeKey: nodeKeyFrom(this.#bytes()),
       onAct: () => {
-        this.#watch.lastHostileMs = this.#clock.monotonic();
+        this.#watch.lastProvokedMs = this.#clock.monotonic();
       },
     });
   }
@@ -164,7 +168,7 @@ class Simulation {
     });
     return {
       seed: this.#plan.seed,
-      steps: this.#clock.steps,
+      steps: this.#clock.steps - this.#ownSteps,
       violations: this.#watch.violations,
       trace: this.#watch.trace,
       meetings,
@@ -194,9 +198,12 @@ class Simulation {
   #send(flow: FlowPlan): void {
     this.#clock.after(flow.everyMs, () => this.#send(flow));
     const nowMs = this.#clock.monotonic() - this.#skippedMs - FIRST_MS;
-    if (this.#isPaused || !flow.phases.some(({ fromMs, toMs }) => fromMs <= nowMs && nowMs < toMs)) return;
     const from = this.#machines[flow.from];
-    if (from === undefined || from.host.isAsleep) return;
+    const isOn = !this.#isPaused && flow.phases.some(({ fromMs, toMs }) => fromMs <= nowMs && nowMs < toMs);
+    if (!isOn || from === undefined || from.host.isAsleep) {
+      this.#ownSteps += 1;
+      return;
+    }
     if (!this.#firstSentMs.has(flow)) {
       this.#firstSentMs.set(flow, this.#clock.monotonic());
       if (from.engine.pathOf(idOf(flow.to)).direct !== undefined) this.#noteDirect(flow.from, flow.to);
@@ -218,8 +225,8 @@ class Simulation {
       activeMs: 0,
       lastNoPathMs: Number.NEGATIVE_INFINITY,
       directMs: undefined,
+      directModeMs: Number.NEGATIVE_INFINITY,
       lastDirectMs: Number.NEGATIVE_INFINITY,
-      deliveredBy: new Map(),
     };
     this.#streams.set(key, made);
     return made;
@@ -229,7 +236,7 @@ class Simulation {
     const stream = this.#stream(from, to);
     const nowMs = this.#clock.monotonic();
     // A pause begins another stretch: what was lost before it is nobody's hole.
-    if (nowMs - stream.lastSentMs > 2_000) {
+    if (nowMs - stream.lastSentMs > PAUSE_MS) {
       stream.activeMs = nowMs;
       stream.pendingMs = undefined;
       stream.sinceDelivery = 0;
@@ -245,7 +252,7 @@ class Simulation {
     this.#watch.lastPacketMs = nowMs;
     if (packet.kind === 'echo') this.#noteSent(machine.index, from);
     const stream = this.#stream(from, machine.index);
-    if (stream.pendingMs !== undefined && stream.sinceDelivery > 1) {
+    if (stream.pendingMs !== undefined && nowMs - stream.lastSentMs < PAUSE_MS) {
       const troubleMs = Math.max(this.#troubleOf(stream), stream.lastNoPathMs);
       this.#longestHoleMs = Math.max(this.#longestHoleMs, nowMs - Math.max(stream.pendingMs, troubleMs));
     }
@@ -269,10 +276,11 @@ class Simulation {
 
   #check(): void {
     this.#clock.after(CHECK_MS, () => this.#check());
+    this.#ownSteps += 1;
     this.#watch.tick();
     const nowMs = this.#clock.monotonic();
     for (const stream of this.#streams.values()) {
-      if (nowMs - stream.lastSentMs > 2_000) {
+      if (nowMs - stream.lastSentMs > PAUSE_MS) {
         stream.directMs = undefined;
         continue;
       }
@@ -303,13 +311,19 @@ class Simulation {
   #expectDirect(stream: Stream): void {
     const { from, to } = stream;
     const nowMs = this.#clock.monotonic();
-    const calmMs = Math.max(this.#troubleOf(stream), stream.activeMs, stream.lastNoPathMs);
+    const { mode } = from.engine.pathOf(idOf(to.index));
+    if (mode === 'direct' || mode === 'direct+relay') stream.directModeMs = nowMs;
+    const calmMs = Math.max(
+      this.#troubleOf(stream),
+      stream.activeMs,
+      stream.lastNoPathMs,
+      stream.directModeMs,
+    );
     if (nowMs - calmMs < MAX_SEARCH_MS || !this.#isRelayed(from, to) || !this.#isRelayed(to, from)) return;
     // Without the coordination server nobody learns the key of a daemon that started anew.
     const knows = (a: Machine, b: Machine): boolean => a.knownDisco(b.index) === b.magicsock.discoKey;
     if (!knows(from, to) || !knows(to, from)) return;
-    const { mode } = from.engine.pathOf(idOf(to.index));
-    if (mode === 'direct' || mode === 'direct+relay' || !this.#mayMeet(from.index, to.index)) return;
+    if (!this.#mayMeet(from.index, to.index)) return;
     this.#watch.violate(
       'no-direct-path',
       `m${from.index} to m${to.index} stays ${mode} though they could meet`,
@@ -338,6 +352,7 @@ class Simulation {
       newKey: () => this.#newKey(),
       trouble: (indices) => {
         this.#worldVersion += 1;
+        this.#watch.lastProvokedMs = this.#clock.monotonic();
         for (const index of indices) this.#troubleMs[index] = this.#clock.monotonic();
       },
       work: (promise) => this.#work.push(promise),

@@ -41,6 +41,8 @@ const ROUND_MS = 3_000;
 const PERIOD_MS = 20_000;
 /** How long a check of the relays takes. */
 const HOME_CHECK_MS = 400;
+/** Of a relay out of reach: asked last. */
+const FAR_MS = 60_000;
 const TX_ID_BYTES = 12;
 
 export class ModelUnderlay {
@@ -127,6 +129,12 @@ export class ModelUnderlay {
     this.#tell();
   }
 
+  /** nat-traversal.md §2.8: the network may be another one, and the home relay too. */
+  homeLost(): void {
+    this.#begin();
+    this.chooseHome(HOME_CHECK_MS);
+  }
+
   /** The nearest relay that takes us; the old one while it does. */
   chooseHome(afterMs: number): void {
     const { clock, regions, relayTripMs } = this.#deps;
@@ -164,7 +172,8 @@ export class ModelUnderlay {
     this.#asked.clear();
     const round = this.#round;
     const { clock, regions } = this.#deps;
-    const others = regions.filter((region) => region !== this.#home);
+    const tripOf = (region: number): number => this.#deps.relayTripMs(region) ?? FAR_MS;
+    const others = regions.filter((region) => region !== this.#home).sort((a, b) => tripOf(a) - tripOf(b));
     const servers = [this.#home, ...others].filter((region) => region !== 0).slice(0, 2);
     for (const delayMs of TRIES_MS)
       clock.after(delayMs, () => {

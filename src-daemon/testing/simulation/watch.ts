@@ -8,8 +8,11 @@ import type { Machine } from './machine.ts';
 export const MAX_HOLE_MS = 5_000;
 /** A direct path that is possible is found within this time of calm. */
 export const MAX_SEARCH_MS = 15_000;
-/** Disco datagrams of one machine in a minute: a base for each peer, and so many for each address it may know of one. */
-export const MAX_PROBES_PER_PEER = 600;
+/**
+ * Disco datagrams of one machine in a minute, for each peer: heartbeats, bursts over all its addresses and the answers to
+ * its own; and one attempt to guess ports (nat-traversal.md §11.4: 1 024 guesses at most, 256 sockets, their answers).
+ */
+export const MAX_PROBES_PER_PEER = 300 + 1_600;
 /** After the last packet of any kind; the session's 45 s and its last pings are over then. */
 export const SILENCE_MS = 60_000;
 const MINUTE_MS = 60_000;
@@ -35,7 +38,8 @@ export interface Stream {
   /** While no relay helps: since when packets went directly without trouble. */
   directMs: number | undefined;
   lastDirectMs: number;
-  deliveredBy: Map<string, number>;
+  /** When the engine last was to use a direct address. */
+  directModeMs: number;
 }
 
 const refused = [
@@ -66,8 +70,8 @@ export class Watch {
   /** The most that one machine sent in a minute. */
   maxProbes = 0;
   lastPacketMs = 0;
-  /** Since the last word from someone who may provoke answers. */
-  lastHostileMs = Number.NEGATIVE_INFINITY;
+  /** When something last happened that calls for probes without a packet: a lie, a changed network, waking up. */
+  lastProvokedMs = Number.NEGATIVE_INFINITY;
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
@@ -104,7 +108,7 @@ export class Watch {
         );
       return;
     }
-    if (nowMs - Math.max(this.lastPacketMs, this.lastHostileMs) > SILENCE_MS)
+    if (nowMs - Math.max(this.lastPacketMs, this.lastProvokedMs) > SILENCE_MS)
       this.violate('idle-noise', `m${machine.index} probes ${to.ip}:${to.port} while nothing is sent`);
     const count = (this.#probes.get(machine.index) ?? 0) + 1;
     this.#probes.set(machine.index, count);
