@@ -5,12 +5,13 @@ import { type Log, silent } from '#shared/log/log.ts';
 import { Netcheck } from '#shared/netcheck/check.ts';
 import { reportJson } from '#shared/netcheck/json.ts';
 import { natWords } from '#shared/netcheck/nat-words.ts';
+import { rehearse } from '#shared/netcheck/rehearsal.ts';
 import type { NetReport } from '#shared/netcheck/report.ts';
 import { renderReport } from '#shared/netcheck/text.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
 import type { Context } from './context.ts';
 import { relayMap } from './derp-map.ts';
-import type { Probes } from './probes.ts';
+import type { ProbeOptions, Probes } from './probes.ts';
 import type { Command, FlagValues } from './spec.ts';
 
 const MAX_PORT = 65_535;
@@ -40,8 +41,11 @@ export const netcheckCommand: Command = {
     const map = await relayMap(context);
     const isVerbose = flags.bool('verbose');
     const log = isVerbose ? verboseLog(context) : silent;
-    await using probes = await openProbes(context, log, bind, (...answer) => check.handleStun(...answer));
-    const check: Netcheck = new Netcheck({ ...probes.netcheck, clock: context.clock, log, isVerbose });
+    // A stray datagram may come before there is somebody to take it.
+    let check: Netcheck | undefined;
+    await using probes = await openProbes(context, log, bind, (...answer) => check?.handleStun(...answer));
+    check = new Netcheck({ ...probes.netcheck, clock: context.clock, log, isVerbose });
+    await rehearse(map, context.clock, context.signal);
     for (const failure of probes.failures) log('info', 'socket.failed', { why: failure });
     while (true) {
       const report = await check.run({ map, home: 0 }, context.signal);
@@ -72,7 +76,7 @@ async function openProbes(
   context: Context,
   log: Log,
   bind: Bind,
-  receive: (...answer: Parameters<Netcheck['handleStun']>) => void,
+  receive: ProbeOptions['receive'],
 ): Promise<Probes> {
   try {
     return await context.openProbes({ ...bind, clock: context.clock, log, receive });

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { Clock } from '../async/clock.ts';
 import { RhumbError } from '../errors.ts';
 import { canonicalIp, type SockAddr } from '../ip/address.ts';
+import { isStun } from '../stun/stun.ts';
 import { usableFamilies } from './interfaces.ts';
 import { netErrorText } from './net-error.ts';
 
@@ -27,9 +28,14 @@ export interface StunSockets extends AsyncDisposable {
   readonly failures: readonly string[];
 }
 
+/** A firewall may keep us from ourselves. */
+const WARM_UP_MS = 50;
+/** Too short for STUN: whoever gets it drops it. */
+const WARM_UP = new Uint8Array(1);
+
 /** Rejects when neither family can be opened. */
 export async function openStunSockets(options: StunSocketOptions): Promise<StunSockets> {
-  const { bindAddress } = options;
+  const { bindAddress, clock } = options;
   const families: readonly Family[] = bindAddress === undefined ? [4, 6] : [familyOf(bindAddress)];
   const failures: string[] = [];
   const sockets = new Map<Family, Socket>();
@@ -39,6 +45,7 @@ export async function openStunSockets(options: StunSocketOptions): Promise<StunS
     } catch (error) {
       failures.push(`udp${family}: ${netErrorText(error)}`);
     }
+  await Promise.all([...sockets.values()].map((socket) => warmUp(socket, clock)));
   if (sockets.size === 0) throw new RhumbError('unavailable', `no UDP socket: ${failures.join('; ')}`);
   const usable = usableFamilies();
   return {
@@ -66,6 +73,7 @@ async function open(family: Family, options: StunSocketOptions): Promise<Socket>
   });
   socket.on('message', (data, remote) => {
     const atMs = clock.monotonic();
+    if (!isStun(data)) return;
     const ip = canonicalIp(remote.address.replace(/%.*$/, ''));
     if (ip !== undefined) receive({ ip, port: remote.port }, data, atMs);
   });
@@ -84,6 +92,18 @@ async function open(family: Family, options: StunSocketOptions): Promise<Socket>
   // What goes wrong from here on is a datagram that gets no answer.
   socket.on('error', () => undefined);
   return socket;
+}
+
+/** The first datagram each way takes a socket milliseconds, which would count as latency: that is one to itself. */
+async function warmUp(socket: Socket, clock: Clock): Promise<void> {
+  const { address, port } = socket.address();
+  const own = address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address;
+  const arrived = Promise.withResolvers<void>();
+  const cancel = clock.after(WARM_UP_MS, arrived.resolve);
+  socket.once('message', () => arrived.resolve());
+  socket.send(WARM_UP, port, own, () => undefined);
+  await arrived.promise;
+  cancel();
 }
 
 const closed = (socket: Socket): Promise<void> => new Promise((resolve) => socket.close(() => resolve()));

@@ -1,5 +1,5 @@
 /** STUN binding requests and responses in the fixed forms that relays and their clients exchange (nat-traversal.md §2). */
-import { copyOf, equal, utf8 } from '../bytes/bytes.ts';
+import { equal, utf8 } from '../bytes/bytes.ts';
 import { formatIp, type IpBytes, parseIp, type SockAddr, unmap } from '../ip/address.ts';
 import { crc32 } from './crc32.ts';
 
@@ -166,7 +166,7 @@ function addressOf(value: Uint8Array, message: Uint8Array | undefined): SockAddr
   if (value.length < 4 + length) return undefined;
   const port = view(value).getUint16(2);
   const ip = value.subarray(4, 4 + length);
-  if (message === undefined) return { ip: formatIp(unmap(copyOf(ip))), port };
+  if (message === undefined) return { ip: formatIp(unmap(ip)), port };
   return { ip: formatIp(unmap(masked(ip, message))), port: port ^ (COOKIE >>> 16) };
 }
 
@@ -180,7 +180,8 @@ function isSealed(datagram: Uint8Array, seal: Attribute): boolean {
 
 const fingerprint = (before: Uint8Array): number => (crc32(before) ^ FINGERPRINT_XOR) >>> 0;
 
-const txIdOf = (datagram: Uint8Array): Uint8Array => copyOf(datagram, 8, HEADER_BYTES);
+/** A plain array of its own, also from a Node Buffer. */
+const txIdOf = (datagram: Uint8Array): Uint8Array => new Uint8Array(datagram.subarray(8, HEADER_BYTES));
 
 const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
