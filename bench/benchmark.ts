@@ -6,6 +6,8 @@ export interface Measured {
   /** Other programs by name and version, with the same figures. */
   readonly peers?: Readonly<Record<string, Figures>>;
   readonly skipped?: readonly Skipped[];
+  /** Goals of the issue that were not reached, each in a sentence: the run is not ok then. */
+  readonly missed?: readonly string[];
 }
 
 export interface Benchmark {

@@ -28,9 +28,12 @@ process.exit();
 
 async function measure(title: string, running: Promise<Measured>): Promise<void> {
   try {
-    const { figures, peers, skipped = [] } = await running;
+    const { figures, peers, skipped = [], missed = [] } = await running;
     const compared = peers === undefined ? {} : { peers, ratios: ratios(figures, Object.values(peers)) };
-    console.log(resultLine({ name: title, ok: true, figures, skipped, ...compared }));
+    for (const goal of missed) console.error(`${title}: missed: ${goal}`);
+    const ok = missed.length === 0;
+    console.log(resultLine({ name: title, ok, figures, skipped, ...compared }));
+    if (!ok) process.exitCode = 1;
   } catch (error) {
     const { message, stack } = toRhumbError(error);
     console.error(`${title}: ${message}\n${stack ?? ''}`);
