@@ -6,13 +6,13 @@ import { looksLikeDisco } from '#shared/disco/envelope.ts';
 import { toRhumbError } from '#shared/errors.ts';
 import type { NodeKey } from '#shared/key/key.ts';
 import type { Log } from '#shared/log/log.ts';
+import { portOf } from '#shared/node/relay/tcp-race.ts';
 import { Connection } from './connection.ts';
 import type { CounterSet } from './counters.ts';
 import { IdealNode } from './ideal-node.ts';
 import { PacketQueue } from './packet-queue.ts';
 import { type RegionEvent, type RegionState, type RestartPlan, restartPlan, step } from './region-machine.ts';
 import { viewOf } from './region-view.ts';
-import { portOf } from './tcp-race.ts';
 import type { DerpNode, DerpRegion, Dial, Dialed, RelayState } from './types.ts';
 
 export interface RegionClientOptions {

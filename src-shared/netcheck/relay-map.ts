@@ -1,10 +1,10 @@
 /** The relay map as a network check sees it: which regions to measure, and which servers they have for each family. */
 import { canonicalIp } from '../ip/address.ts';
-import type { DerpMap } from '../wire/map.ts';
+import type { DerpMap, DerpNode, DerpRegion } from '../wire/map.ts';
 
 export type Family = 4 | 6;
-export type RelayRegion = NonNullable<NonNullable<DerpMap['Regions']>[string]>;
-export type RelayNode = NonNullable<RelayRegion['Nodes']>[number];
+export type RelayRegion = DerpRegion;
+export type RelayNode = DerpNode;
 
 export const STUN_PORT = 3478;
 

@@ -91,6 +91,8 @@ export const derpMap = z.looseObject({
   omitDefaultRegions: maybe(z.boolean()),
 });
 export type DerpMap = z.infer<typeof derpMap>;
+export type DerpRegion = z.infer<typeof derpRegion>;
+export type DerpNode = z.infer<typeof derpNode>;
 
 export const pingRequest = z.looseObject({
   URL: text,

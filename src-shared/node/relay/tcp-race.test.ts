@@ -1,9 +1,9 @@
 /** Which addresses of a relay node are dialled, when, and who wins. */
 import { Socket } from 'node:net';
 import { expect, test } from 'vitest';
-import { FakeClock, settle } from '#shared/testing/fake-clock.ts';
+import { FakeClock, settle } from '../../testing/fake-clock.ts';
+import type { DerpNode } from '../../wire/map.ts';
 import { type Connect, portOf, raceTcp, targetsOf } from './tcp-race.ts';
-import type { DerpNode } from './types.ts';
 
 const node = (change: Partial<DerpNode> = {}): DerpNode =>
   ({ Name: '1a', RegionID: 1, HostName: 'relay.example', ...change }) as DerpNode;

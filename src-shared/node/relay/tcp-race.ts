@@ -1,10 +1,10 @@
 /** TCP to one relay node: IPv4 and IPv6 race, whichever is there first wins (nat-traversal.md §1.12). */
 import type { Socket } from 'node:net';
-import type { Clock } from '#shared/async/clock.ts';
-import { RhumbError } from '#shared/errors.ts';
-import { parseIp } from '#shared/ip/address.ts';
-import { netErrorText } from '#shared/node/net-error.ts';
-import type { DerpNode } from './types.ts';
+import type { Clock } from '../../async/clock.ts';
+import { RhumbError } from '../../errors.ts';
+import { parseIp } from '../../ip/address.ts';
+import type { DerpNode } from '../../wire/map.ts';
+import { netErrorText } from '../net-error.ts';
 
 export interface Target {
   /** An address, or a name to be resolved for that family. */

@@ -1,8 +1,8 @@
 /** Which certificates of a relay are good, and what its meta certificate tells. */
 import { expect, test } from 'vitest';
-import { toHex } from '#shared/bytes/hex.ts';
+import { toHex } from '../../bytes/hex.ts';
+import type { DerpNode } from '../../wire/map.ts';
 import { checkPin, metaKey, type Presented, trustOf } from './trust.ts';
-import type { DerpNode } from './types.ts';
 
 const PIN = 'ab'.repeat(32);
 const KEY = '11'.repeat(32);

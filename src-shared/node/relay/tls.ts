@@ -2,10 +2,10 @@
 import type { X509Certificate } from 'node:crypto';
 import { isIP, type Socket } from 'node:net';
 import tls, { type SecureContext, type TLSSocket } from 'node:tls';
-import type { Clock } from '#shared/async/clock.ts';
-import { RhumbError } from '#shared/errors.ts';
+import type { Clock } from '../../async/clock.ts';
+import { RhumbError } from '../../errors.ts';
+import type { DerpNode } from '../../wire/map.ts';
 import { checkPin, metaKey, type Presented, type Trust, trustOf } from './trust.ts';
-import type { DerpNode } from './types.ts';
 
 export interface TlsDialerOptions {
   readonly clock: Clock;

@@ -1,6 +1,6 @@
 /** Whether the certificates of a relay are those that the relay map asks for (nat-traversal.md §1.2, §1.3). */
-import { fromHex } from '#shared/bytes/hex.ts';
-import type { DerpNode } from './types.ts';
+import { fromHex } from '../../bytes/hex.ts';
+import type { DerpNode } from '../../wire/map.ts';
 
 /** What makes a relay's certificate good. */
 export type Trust =
