@@ -147,6 +147,7 @@ describe('disco messages', () => {
 
   test.each([
     ['a type from the future', `0a00${TX}`],
+    ['a peer-relay message of a later version', `0401${BIND}`],
     ['a bind cut short', `0400${BIND.slice(2)}`],
     ['an allocate request cut short', `0800${C1_HEX}${C2_HEX}000001`],
     ['an allocate response without an endpoint', '090000000001'],

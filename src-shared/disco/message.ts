@@ -69,7 +69,7 @@ export function decodeMessage(payload: Uint8Array): DiscoMessage | undefined {
     case DiscoType.CallMeMaybe:
       return { type: 'call-me-maybe', endpoints: payload[1] === VERSION ? decodeAddresses(body) : [] };
     default:
-      return decodePeerRelay(payload[0] as number, body);
+      return payload[1] === VERSION ? decodePeerRelay(payload[0] as number, body) : undefined;
   }
 }
 
