@@ -19,27 +19,18 @@ import type { ControlEndpoint } from '../control/types.ts';
 import { Tunnel } from '../engine/tunnel.ts';
 import type { EngineRecord, PacketEngine, PeerActivity, PeerId } from '../engine/types.ts';
 import { Magicsock } from '../magicsock/magicsock.ts';
-import type { MagicsockOptions, PeerPathView } from '../magicsock/types.ts';
-import { inWords } from '../magicsock/why.ts';
+import type { MagicsockOptions } from '../magicsock/types.ts';
 import type { PeerTraffic } from '../metrics/traffic.ts';
 import { hasNetwork, localAddresses } from '../netmon/local-addresses.ts';
 import type { NetworkSnapshot } from '../netmon/snapshot.ts';
 import type { Router } from '../router/linux.ts';
 import type { HandshakeTime } from '../store/handshake-time.ts';
 import type { OpenUnderlay } from '../underlay/open.ts';
-import type { OwnEndpoint } from '../underlay/own-endpoints.ts';
 import type { RelayStatus } from '../underlay/relay-status.ts';
 import type { Underlay } from '../underlay/underlay.ts';
 import { PeerIds } from './peer-ids.ts';
-import type {
-  DataPlane,
-  DiscoPong,
-  PlaneConfig,
-  PlaneEvents,
-  PlanePath,
-  PlanePeer,
-  PlanePeerStatus,
-} from './plane.ts';
+import type { DataPlane, DiscoPong, PlaneConfig, PlaneEvents, PlanePeer, PlanePeerStatus } from './plane.ts';
+import { asControlEndpoint, pathLabel, planePath } from './plane-path.ts';
 import { SocketRepair } from './socket-repair.ts';
 import { StaleSessions } from './stale-sessions.ts';
 
@@ -163,7 +154,7 @@ export class TunnelPlane implements DataPlane {
       lastWriteMs: this.#wall(activity?.lastTxAny ?? 0),
       rxBytes: activity?.rxBytes ?? 0,
       txBytes: activity?.txBytes ?? 0,
-      path: this.#planePath(path),
+      path: planePath(path, this.#wall(path.sinceMs)),
       wireguard: status?.state ?? 'none',
       active: activity !== undefined && this.#isActive(activity),
     };
@@ -371,17 +362,6 @@ export class TunnelPlane implements DataPlane {
     if (peer !== undefined) this.#deps.engine.inject([{ kind: 'relay-in', peer, region, data }]);
   }
 
-  #planePath(path: PeerPathView): PlanePath {
-    return {
-      kind: path.kind,
-      addr: path.addr === undefined ? undefined : formatSockAddr(path.addr),
-      region: path.region,
-      sinceMs: this.#wall(path.sinceMs),
-      latencyMs: path.latencyMs,
-      why: path.why === undefined ? undefined : inWords(path.why),
-    };
-  }
-
   /** On the clock's monotonic scale. */
   #lastTrafficMs(): number {
     const { engine, clock } = this.#deps;
@@ -405,16 +385,6 @@ export class TunnelPlane implements DataPlane {
   #wall(engineMs: number): number {
     return engineMs === 0 ? 0 : Math.round(this.#deps.clock.now() - (this.#deps.engine.nowMs() - engineMs));
   }
-}
-
-const asControlEndpoint = ({ addr, type }: OwnEndpoint): ControlEndpoint => ({
-  addr: formatSockAddr(addr),
-  type,
-});
-
-function pathLabel({ kind, addr }: PeerPathView): string {
-  if (kind !== 'direct') return 'derp';
-  return addr?.ip.includes(':') === true ? 'direct_ipv6' : 'direct_ipv4';
 }
 
 const withoutBits = (prefix: string): string => prefix.slice(0, prefix.indexOf('/'));

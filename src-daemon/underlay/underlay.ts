@@ -69,6 +69,8 @@ export interface NatFacts {
   readonly udp: boolean | undefined;
 }
 
+/** Called for each relayed packet: the schedule need not hear of all. */
+const NOTE_MS = 1_000;
 /** A packet in this time is news to the schedule. */
 const TRAFFIC_MS = 20_000;
 /** Younger ones are good enough for a call-me-maybe (§4.4). */
@@ -95,6 +97,7 @@ export class Underlay implements AsyncDisposable {
   #check: Promise<void> | undefined;
   #refresh: Promise<OwnAddresses> | undefined;
   #cancelTimer: (() => void) | undefined;
+  #notedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: UnderlayDeps) {
     this.#deps = deps;
@@ -171,6 +174,9 @@ export class Underlay implements AsyncDisposable {
 
   /** Packets go out: the checks that keep our mapping known go on. */
   noteTraffic(): void {
+    const nowMs = this.#deps.clock.monotonic();
+    if (nowMs - this.#notedAtMs < NOTE_MS) return;
+    this.#notedAtMs = nowMs;
     this.#step({ type: 'traffic' });
   }
 
