@@ -14,6 +14,8 @@ export interface Exchange<T> {
   readonly send: (socket: LanSocket) => void;
   /** How long each sending is waited for; there are as many sendings. */
   readonly waitsMs: readonly number[];
+  /** Asked before each sending but the first: nothing more has to be waited for. */
+  readonly isEnough?: ((sent: number) => boolean) | undefined;
   /** Calls `finish` when nothing more is to be waited for. */
   readonly receive: (from: SockAddr, datagram: Uint8Array, finish: (value: T) => void) => void;
 }
@@ -36,13 +38,14 @@ export async function exchange<T>(
       receive: (from, datagram) => asked.receive(from, datagram, resolve),
     });
     const open = socket;
-    const waits = [...asked.waitsMs];
+    let sent = 0;
     const round = (): void => {
-      const waitMs = waits.shift();
-      if (waitMs === undefined) {
+      const waitMs = asked.waitsMs[sent];
+      if (waitMs === undefined || (sent > 0 && asked.isEnough?.(sent) === true)) {
         resolve(undefined);
         return;
       }
+      sent++;
       asked.send(open);
       cancel = wire.clock.after(waitMs, round);
     };

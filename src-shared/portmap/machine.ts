@@ -68,8 +68,9 @@ const FIRST_RETRY_MS = 15_000;
 /** As long as a service that answered counts as there. */
 const MAX_RETRY_MS = 600_000;
 const MAX_REFUSAL_MS = 1_800_000;
-/** A renewal that failed is tried again at half of what is left, and not more often than this. */
+/** A renewal that failed is tried again within these bounds, at half of what is left. */
 const MIN_RENEW_MS = 15_000;
+const MAX_RENEW_MS = 120_000;
 
 type Step = readonly [State, readonly Effect[]];
 
@@ -170,7 +171,7 @@ function failed(
       const leftMs = mapping.goodUntilMs - at.nowMs;
       // From the start: perhaps another service of the router does it now.
       if (isLost || leftMs <= 0) return begin(link, 0, mapping);
-      const renewAtMs = at.nowMs + Math.max(MIN_RENEW_MS, leftMs / 2);
+      const renewAtMs = at.nowMs + Math.min(MAX_RENEW_MS, Math.max(MIN_RENEW_MS, leftMs / 2));
       return [{ kind: 'mapped', link, mapping, renewAtMs }, []];
     }
     default:

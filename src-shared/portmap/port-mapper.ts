@@ -44,6 +44,8 @@ export interface PortMapperStatus {
   readonly services: Services;
 }
 
+/** So long is a probe waited for (nat-traversal.md §3.1). */
+const PROBE_MS = 300;
 /** So long may the making of a mapping take in all (nat-traversal.md §3.1). */
 const BUDGET_MS = 5_000;
 /** So long is waited at the end for the router to take mappings back. */
@@ -100,21 +102,25 @@ export class PortMapper implements AsyncDisposable {
     return this.#usable();
   }
 
-  /** Which services the router has; what answered lately is not asked again. Never takes longer than a quarter second. */
+  /** Which services the router has; what answered lately is not asked again. Takes a third of a second at most. */
   async probe(signal: AbortSignal): Promise<Services> {
     signal.throwIfAborted();
     this.#refresh();
     const gateway = this.#gateway();
     if (typeof gateway === 'string') return NO_SERVICES;
-    const probing = this.#servicesOf(gateway).probe(this.#end.signal);
-    // Shared with others, so that one who gives up must not end it for all.
-    const gaveUp = Promise.withResolvers<never>();
-    const give = (): void => gaveUp.reject(signal.reason);
-    signal.addEventListener('abort', give, { once: true });
+    const services = this.#servicesOf(gateway);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const gaveUp = (): void => reject(signal.reason);
+    signal.addEventListener('abort', gaveUp, { once: true });
+    // The asking itself is shared with others and may go on: late answers count next time.
+    const cancel = this.#deps.clock.after(PROBE_MS, resolve);
+    services.probe(this.#end.signal).then(() => resolve(), reject);
     try {
-      return await Promise.race([probing, gaveUp.promise]);
+      await promise;
+      return services.known();
     } finally {
-      signal.removeEventListener('abort', give);
+      cancel();
+      signal.removeEventListener('abort', gaveUp);
     }
   }
 
@@ -182,8 +188,9 @@ export class PortMapper implements AsyncDisposable {
       random: this.#deps.random,
       openUdp: this.#deps.openUdp ?? openLanSocket,
       fetch: this.#deps.fetch ?? lanFetch,
-      restarted: (protocol) => {
-        if (this.#services !== services || mappingOf(this.#state)?.protocol !== protocol) return;
+      restarted: () => {
+        const protocol = mappingOf(this.#state)?.protocol;
+        if (this.#services !== services || protocol === undefined || protocol === 'upnp') return;
         this.#log('info', 'portmap.router-restarted', { protocol });
         this.#step({ type: 'restarted' });
       },
@@ -199,20 +206,29 @@ export class PortMapper implements AsyncDisposable {
     this.#logChange(next);
     this.#state = next;
     for (const effect of effects) this.#do(effect);
-    this.#cancelDue?.();
-    const atMs = dueAtMs(next);
-    this.#cancelDue =
-      atMs === undefined ? undefined : clock.after(Math.max(0, atMs - clock.monotonic()), () => this.#due());
+    this.#plan();
     const mapping = mappingOf(next);
     const hasServer = mapping?.protocol === 'nat-pmp' || mapping?.protocol === 'pcp';
     this.#announcements.follow(hasServer ? linkOf(next) : undefined);
     this.#tell();
   }
 
+  #plan(): void {
+    const { clock } = this.#deps;
+    const atMs = dueAtMs(this.#state);
+    this.#cancelDue?.();
+    this.#cancelDue =
+      atMs === undefined
+        ? undefined
+        : clock.after(Math.max(1, Math.ceil(atMs - clock.monotonic())), () => this.#due());
+  }
+
   #due(): void {
     // A renewal must not be for another address or port than the mapping was (nat-traversal.md §9.7).
     this.#refresh();
     this.#step({ type: 'due' });
+    // Timers may be early by a moment, and then nothing was due yet.
+    this.#plan();
     this.#tell();
   }
 
@@ -236,7 +252,7 @@ export class PortMapper implements AsyncDisposable {
       const { protocol, external, reach } = next.mapping;
       this.#log('info', 'portmap.mapped', { protocol, external: formatSockAddr(external), reach });
     }
-    if (mappingOf(before) !== undefined && mappingOf(next) === undefined)
+    if (mappingOf(before) !== undefined && mappingOf(next) === undefined && next.kind !== 'idle')
       this.#log('info', 'portmap.lost', { next: next.kind });
   }
 

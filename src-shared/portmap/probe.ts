@@ -7,8 +7,12 @@ import { decodePcp, encodeAnnounce, PcpResult } from './pcp.ts';
 import { decodeSsdp, orderReplies, type SsdpReply, searches } from './ssdp.ts';
 import type { Gateway, Services } from './types.ts';
 
-/** 250 ms in all; what was not answered by then is asked once more in between. */
-const WAITS_MS = [100, 150];
+/**
+ * 250 ms in all; what was not answered is asked once more in between. Only a router that said nothing at all is waited for
+ * longer: UPnP lets it take two seconds (MX), and a busy machine reads its answers late.
+ */
+const WAITS_MS = [100, 150, 750, 1_250];
+const QUICK_ROUNDS = 2;
 /** More UPnP devices may answer after the first. */
 const MORE_UPNP_MS = 50;
 const MAX_REPLIES = 24;
@@ -41,11 +45,15 @@ export async function probeServices(
   const wantsPmp = (): boolean => !known.pmp && heard.pmp === undefined && !heard.isPmpRefused;
   const wantsPcp = (): boolean => !known.pcp && heard.pcp === undefined;
   const wantsUpnp = (): boolean => !known.upnp && heard.replies.length === 0;
+  const isAnyKnown = known.pmp || known.pcp || known.upnp;
+  const hasHeard = (): boolean =>
+    heard.pmp !== undefined || heard.isPmpRefused || heard.pcp !== undefined || heard.replies.length > 0;
   const isDone = (): boolean => !wantsPmp() && !wantsPcp() && !wantsUpnp();
   let cancelMore: (() => void) | undefined;
   const asked: Exchange<true> = {
     localIp: link.self,
     waitsMs: WAITS_MS,
+    isEnough: (sent) => sent >= QUICK_ROUNDS && (isAnyKnown || hasHeard()),
     send: (socket) => ask(socket, link, { pmp: wantsPmp(), pcp: wantsPcp(), upnp: wantsUpnp() }),
     receive: (from, datagram, finish) => {
       // Anybody on the network could answer for the router.

@@ -19,8 +19,8 @@ export interface ServicesDeps {
   readonly random: Random;
   readonly openUdp: OpenPortmapSocket;
   readonly fetch: Fetch;
-  /** The server of this protocol began anew and has lost its mappings. */
-  readonly restarted: (protocol: Protocol) => void;
+  /** The server of NAT-PMP and PCP began anew and has lost its mappings. */
+  readonly restarted: () => void;
 }
 
 /** One router as seen from one address of ours. */
@@ -60,16 +60,37 @@ export class RouterServices {
     return this.#probing;
   }
 
-  /** Tries the service that made `wish`, then the others that are known. */
+  /**
+   * Tries the service that made `wish`, then the others that are known. Where a wish fails, the router is looked at anew:
+   * after a restart its UPnP is elsewhere, and it may have learned or forgotten something.
+   */
   async make(link: Link, wish: Mapping | undefined, signal: AbortSignal): Promise<Outcome> {
+    const first = await this.#tryAll(link, wish, this.#order(wish?.protocol), signal);
+    if (first.ok || wish === undefined) return first;
+    await this.probe(signal);
+    const second = await this.#tryAll(link, wish, this.#order(undefined), signal);
+    return second.ok ? second : first;
+  }
+
+  /** NAT-PMP unless only others answered; the last one that worked before all. */
+  #order(best: Protocol | undefined): readonly Protocol[] {
     const known = this.known();
-    const order: Protocol[] = wish === undefined ? [] : [wish.protocol];
+    const order: Protocol[] = best === undefined ? [] : [best];
     if (known.pmp) order.push('nat-pmp');
     if (known.pcp) order.push('pcp');
     if (known.upnp) order.push('upnp');
+    return [...new Set(order)];
+  }
+
+  async #tryAll(
+    link: Link,
+    wish: Mapping | undefined,
+    order: readonly Protocol[],
+    signal: AbortSignal,
+  ): Promise<Outcome> {
     const refusals: string[] = [];
     let retryAfterS = 0;
-    for (const protocol of new Set(order)) {
+    for (const protocol of order) {
       const outcome = await this.#makeBy(protocol, link, wish, signal);
       if (outcome.ok) {
         this.#seen(protocol);
@@ -164,6 +185,6 @@ export class RouterServices {
     const before = this.#epochs.get(protocol);
     this.#epochs.set(protocol, seen);
     // The very answer that made or renewed a mapping does not unmake it.
-    if (!isFresh && before !== undefined && hasRestarted(before, seen)) this.#deps.restarted(protocol);
+    if (!isFresh && before !== undefined && hasRestarted(before, seen)) this.#deps.restarted();
   }
 }
