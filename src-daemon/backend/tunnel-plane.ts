@@ -3,7 +3,6 @@ import type { Clock, Random } from '#shared/async/clock.ts';
 import { publicOf } from '#shared/crypto/x25519.ts';
 import { looksLikeDisco } from '#shared/disco/envelope.ts';
 import { RhumbError } from '#shared/errors.ts';
-import { formatSockAddr } from '#shared/ip/address.ts';
 import {
   type DiscoKey,
   keyBytes,
