@@ -5,7 +5,7 @@ import { generatePrivate, publicOf } from '#shared/crypto/x25519.ts';
 import { encodeFrame, FrameType } from '#shared/derp/frames.ts';
 import * as m from '#shared/derp/messages.ts';
 import { DISCO_MAGIC } from '#shared/disco/envelope.ts';
-import { keyBytes, type NodeKey, nodeKeyFrom } from '#shared/key/key.ts';
+import { keyBytes, type NodeKey, nodeKeyFrom, privateKeyFrom } from '#shared/key/key.ts';
 import { silent } from '#shared/log/log.ts';
 import { FakeClock } from '#shared/testing/fake-clock.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
@@ -370,15 +370,59 @@ test('pings of the relay are answered', async () => {
   expect(relay.latest.ofType(FrameType.Pong)).toEqual([utf8('12345678')]);
 });
 
-test('a connection that died in silence is noticed within fifteen seconds of its use', async () => {
+test('a connection that died in silence is noticed within eleven seconds of its use', async () => {
   const { clock, relay, clients, states } = setUp();
   clients.setHome(1);
   await clock.advance(30_000);
   relay.mood.isFrozen = true;
   await clock.advance(1_000);
   clients.send(1, PEER, hello);
-  await clock.advance(15_000);
+  await clock.advance(11_000);
   expect(states.find((s) => s.lastError !== undefined)?.lastError).toBe('the relay did not answer a ping');
+});
+
+test('a full buffer that moves is as good as an answer', async () => {
+  const { clock, relay, clients, state } = setUp();
+  clients.setHome(1);
+  await clock.advance(1_000);
+  const link = relay.latest;
+  relay.mood.answersPings = false;
+  for (let i = 0; i < 20; i++) {
+    link.isStuck = true;
+    for (let n = 0; n < 60; n++) clients.send(1, PEER, new Uint8Array(1_400));
+    await clock.advance(2_000);
+    link.unstick();
+  }
+  expect([state()?.state, relay.links.length]).toEqual(['connected', 1]);
+  clients.send(1, PEER, hello);
+  await clock.advance(11_000);
+  expect(relay.links).toHaveLength(2);
+});
+
+test('a connection that dies in the middle of a frame comes back, and begins with a whole one', async () => {
+  const { clock, relay, clients, got, state } = setUp();
+  clients.setHome(1);
+  await clock.advance(100);
+  relay.latest.send(m.encodeRecvPacket(keyBytes(PEER), hello).subarray(0, 38));
+  relay.latest.hangUp('connection reset');
+  await clock.advance(10);
+  expect(state()).toMatchObject({ state: 'waiting', lastError: 'connection reset' });
+  await clock.advance(1_000);
+  relay.latest.send(m.encodeRecvPacket(keyBytes(PEER), hello));
+  await clock.advance(10);
+  expect(got).toHaveLength(1);
+});
+
+test('each change of state is told once', async () => {
+  const { clock, relay, clients, states } = setUp();
+  clients.setHome(1);
+  await clock.advance(100);
+  relay.latest.hangUp();
+  await clock.advance(100);
+  await clients[Symbol.asyncDispose]();
+  const seen = states.map((s) => s.state).filter((kind, i, all) => kind !== all[i - 1]);
+  expect(seen).toEqual(['dialing', 'connected', 'waiting', 'dialing', 'connected', 'idle']);
+  expect(states.length).toBeLessThanOrEqual(seen.length + 1);
 });
 
 test('after a change of network a connection must answer within three seconds', async () => {
@@ -468,11 +512,13 @@ test('a region that changed is dialled anew when it is home, closed otherwise, a
   expect(state()).toMatchObject({ state: 'connected', isHome: true });
 });
 
-test('another key ends what was made with the old one', async () => {
-  const { clock, relay, clients } = setUp();
+test('another key ends what was made with the old one, the same again does not', async () => {
+  const { clock, relay, clients, privateKey } = setUp();
   clients.setHome(1);
   await clock.advance(100);
   const old = relay.latest;
+  clients.setIdentity(privateKeyFrom(privateKey));
+  expect(old.isClosed).toBe(false);
   clients.setIdentity(generatePrivate());
   await clock.advance(100);
   expect([old.isClosed, relay.open.length]).toEqual([true, 1]);

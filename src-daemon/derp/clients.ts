@@ -1,4 +1,5 @@
 /** The relay client of a node: one connection per region where one is needed, home always (nat-traversal.md §1.12). */
+import { equal } from '#shared/bytes/bytes.ts';
 import { importPrivate, type X25519Private } from '#shared/crypto/x25519.ts';
 import { MAX_PACKET_BYTES } from '#shared/derp/frames.ts';
 import type { NodeKey, PrivateKey } from '#shared/key/key.ts';
@@ -20,6 +21,7 @@ export class DerpClients implements AsyncDisposable {
   readonly #routes = new ReverseRoutes();
   readonly #clients = new Map<number, RegionClient>();
   #regions: ReadonlyMap<number, DerpRegion> = new Map();
+  #privateKey: PrivateKey | undefined;
   #identity: X25519Private | undefined;
   #home = 0;
   #generation = 0;
@@ -38,6 +40,11 @@ export class DerpClients implements AsyncDisposable {
 
   /** The node's key; another one, or none, ends all connections made with the old. */
   setIdentity(privateKey: PrivateKey | undefined): void {
+    const before = this.#privateKey;
+    // Told with every map, which seldom has another.
+    if (privateKey === before) return;
+    this.#privateKey = privateKey;
+    if (privateKey !== undefined && before !== undefined && equal(privateKey, before)) return;
     this.#identity = privateKey === undefined ? undefined : importPrivate(privateKey);
     for (const region of [...this.#clients.keys()]) this.#drop(region);
     this.#connectHome();

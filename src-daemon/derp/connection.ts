@@ -59,6 +59,8 @@ export class Connection {
   #latencyMs: number | undefined;
   #trafficAt: number;
   #isHome = false;
+  /** The system took less than there was. */
+  #wasFull = false;
 
   constructor(options: ConnectionOptions) {
     this.generation = options.generation;
@@ -108,9 +110,7 @@ export class Connection {
         this.#liveness.heard(this.#clock.monotonic());
         this.#session.receive(chunk);
       },
-      drained: () => {
-        if (!this.#isClosed) this.#on.writable();
-      },
+      drained: () => this.#drained(),
       closed: (why) => this.#ended(why),
     });
     this.#session.start();
@@ -172,12 +172,21 @@ export class Connection {
     this.#stream.close();
   }
 
+  #drained(): void {
+    if (this.#isClosed) return;
+    // A full buffer that moves is acknowledged data: behind much of it an answer to our ping may take longer than its limit.
+    if (this.#wasFull) this.#liveness.heard(this.#clock.monotonic());
+    this.#wasFull = false;
+    this.#on.writable();
+  }
+
   #flush(): void {
     if (this.#isClosed || this.#batch.length === 0) return;
     const batch = this.#batch;
     this.#batch = [];
     this.#batchBytes = 0;
     this.#stream.write(batch);
+    this.#wasFull = this.#stream.bufferedBytes >= MAX_BUFFERED_BYTES;
   }
 
   #ended(why: string): void {

@@ -31,7 +31,7 @@ test('a write without an answer is asked about, and the silence after that is th
   const live = known();
   expect(live.wrote(1_000)).toBe(true);
   expect(live.wrote(2_000)).toBe(false);
-  expect(run(live, 200_000)).toEqual(['9000 ping', '14000 dead']);
+  expect(run(live, 200_000)).toEqual(['5750 ping', '10750 dead']);
 });
 
 test('an answer of any kind ends the doubt', () => {
@@ -67,7 +67,7 @@ test('a relay that never answered a ping is not given up for that', () => {
   const live = new Liveness(0, half);
   live.pinged(0);
   live.wrote(1_000);
-  expect(run(live, 200_000)).toEqual(['9000 ping', '120000 dead']);
+  expect(run(live, 200_000)).toEqual(['5750 ping', '120000 dead']);
 });
 
 test('the limit of a single ping can be shorter', () => {

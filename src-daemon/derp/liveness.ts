@@ -2,15 +2,15 @@
  * Whether a relay connection still works, without I/O: when to ping it and when it counts as dead.
  *
  * A relay says something at least every 65 s, so silence proves nothing for long. What we wrote without hearing anything
- * since is asked about after some seconds: a connection that died in silence is noticed within 15 s of being used
+ * since is asked about after some seconds: a connection that died in silence is noticed within 11 s of being used
  * (nat-traversal.md §1.7, §11.5).
  */
 import type { Random } from '#shared/async/clock.ts';
 
 export const READ_LIMIT_MS = 120_000;
 /** Wrote and heard nothing for this long: ask. */
-const DOUBT_MS = 7_000;
-const DOUBT_SPREAD_MS = 2_000;
+const DOUBT_MS = 4_000;
+const DOUBT_SPREAD_MS = 1_500;
 /** While packets flow, to know the round trip. */
 const REGULAR_MS = 15_000;
 const REGULAR_SPREAD_MS = 5_000;
@@ -55,7 +55,7 @@ export class Liveness {
     return this.#heardAt;
   }
 
-  /** Some frame came. */
+  /** Something came, or something that the system had refused to take was taken. */
   heard(nowMs: number): void {
     this.#heardAt = nowMs;
     this.#quietAt = nowMs + QUIET_MS;

@@ -12,7 +12,7 @@ import type { CounterSet } from './counters.ts';
 import { IdealNode } from './ideal-node.ts';
 import { PacketQueue } from './packet-queue.ts';
 import { type RegionEvent, type RegionState, type RestartPlan, restartPlan, step } from './region-machine.ts';
-import { viewOf } from './region-view.ts';
+import { publicState, viewOf } from './region-view.ts';
 import type { DerpNode, DerpRegion, Dial, Dialed, RelayState } from './types.ts';
 
 export interface RegionClientOptions {
@@ -160,7 +160,7 @@ export class RegionClient {
       else this.#wait();
     }
     this.#arm();
-    this.#o.onState();
+    if (publicState(state) !== publicState(before)) this.#o.onState();
   }
 
   #end(): void {

@@ -2,6 +2,10 @@
 import type { RegionState } from './region-machine.ts';
 import type { DerpNode, DerpRegion, RelayState, RelayStateKind } from './types.ts';
 
+/** Whether a relay has admitted us yet is our own business. */
+export const publicState = (state: RegionState): RelayStateKind =>
+  state.kind === 'joining' ? 'dialing' : state.kind;
+
 type Facts = Pick<
   RelayState,
   'isHome' | 'localIp' | 'latencyMs' | 'heardAtMs' | 'lastError' | 'problem' | 'queued'
@@ -12,17 +16,9 @@ export const viewOf = (region: DerpRegion, state: RegionState, { node, ...facts 
   region: region.RegionID,
   code: region.RegionCode,
   name: region.RegionName,
-  state: PUBLIC_STATE[state.kind],
+  state: publicState(state),
   sinceMs: state.sinceMs,
   node: node?.Name,
   isIdealNode: node !== undefined && node === region.Nodes?.[0],
   failures: state.kind === 'idle' || state.kind === 'connected' ? 0 : state.attempt,
 });
-
-const PUBLIC_STATE: Readonly<Record<RegionState['kind'], RelayStateKind>> = {
-  idle: 'idle',
-  dialing: 'dialing',
-  joining: 'dialing',
-  connected: 'connected',
-  waiting: 'waiting',
-};

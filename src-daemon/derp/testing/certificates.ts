@@ -27,7 +27,9 @@ const DAY_MS = 86_400_000;
 /** One element of DER: tag, length, content. */
 function element(tag: number, ...parts: readonly Uint8Array[]): Buffer {
   const body = Buffer.concat(parts);
+  // The shortest form of the length is the only one (X.690 §10.1); strict parsers look.
   if (body.length < 0x80) return Buffer.concat([Uint8Array.of(tag, body.length), body]);
+  if (body.length < 0x100) return Buffer.concat([Uint8Array.of(tag, 0x81, body.length), body]);
   return Buffer.concat([Uint8Array.of(tag, 0x82, body.length >> 8, body.length & 255), body]);
 }
 
@@ -36,8 +38,9 @@ const name = (commonName: string): Buffer =>
   sequence(
     element(0x31, sequence(element(0x06, Uint8Array.of(0x55, 0x04, 0x03)), element(0x0c, utf8(commonName)))),
   );
+/** UTCTime, two digits of the year: good until 2049 (RFC 5280 §4.1.2.5). */
 const time = (ms: number): Buffer =>
-  element(0x18, utf8(`${new Date(ms).toISOString().slice(0, 19).replaceAll(/[-:T]/g, '')}Z`));
+  element(0x17, utf8(`${new Date(ms).toISOString().slice(2, 19).replaceAll(/[-:T]/g, '')}Z`));
 
 /** id-ce-… and its value. */
 const extension = (id: number, value: Buffer): Buffer =>
