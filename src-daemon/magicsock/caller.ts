@@ -40,18 +40,19 @@ export class Caller {
     this.#deps = deps;
   }
 
-  call(peer: PeerId): void {
+  /** With `afresh` what is known goes out at once, and what a new look shows if it differs. */
+  call(peer: PeerId, afresh: boolean): void {
     if (this.#isClosed) return;
     this.#calls.set(peer, { atMs: this.#deps.nowMs(), sent: undefined });
     const { list, ageMs } = this.#deps.endpoints();
-    if (ageMs < FRESH_MS) {
-      this.#send(peer, list);
-      return;
-    }
-    this.#cancelPatience ??= this.#deps.clock.after(PATIENCE_MS, () => {
-      this.#cancelPatience = undefined;
-      this.#tell(this.#deps.endpoints().list);
-    });
+    const isFresh = ageMs < FRESH_MS;
+    if (isFresh) this.#send(peer, list);
+    if (isFresh && !afresh) return;
+    if (!isFresh)
+      this.#cancelPatience ??= this.#deps.clock.after(PATIENCE_MS, () => {
+        this.#cancelPatience = undefined;
+        this.#tell(this.#deps.endpoints().list);
+      });
     if (!this.#isRefreshing) void this.#refresh();
   }
 

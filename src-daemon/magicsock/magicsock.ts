@@ -422,7 +422,8 @@ export class Magicsock implements AsyncDisposable {
           this.#setPath(peer, effect.path, effect.isNews);
           break;
         case 'call':
-          if (!this.#puncher.isCalling(id) && peer.config.discoKey !== undefined) this.#caller.call(id);
+          if (!this.#puncher.isCalling(id) && peer.config.discoKey !== undefined)
+            this.#caller.call(id, effect.afresh);
           break;
         case 'met':
           this.#deps.met(id);

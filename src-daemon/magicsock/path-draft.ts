@@ -76,13 +76,16 @@ export function retry(draft: Draft): void {
     if (isRetrying(candidate) && dueAt(candidate, true) <= draft.context.nowMs) discover(draft, candidate);
 }
 
-/** At most so often, and only where a relay can carry it. */
-export function call(draft: Draft): void {
+/**
+ * At most so often, and only where a relay can carry it. `afresh` when a path has just died: then what our NAT shows of us
+ * may be another address since, however lately it was asked.
+ */
+export function call(draft: Draft, afresh = false): void {
   const { nowMs } = draft.context;
   if (draft.callAtMs !== undefined && nowMs - draft.callAtMs < path.CALL_MS) return;
   if (draft.context.relay() === undefined) return;
   draft.callAtMs = nowMs;
-  draft.effects.push({ do: 'call' });
+  draft.effects.push({ do: 'call', afresh });
 }
 
 /** Asked without an answer: asked again as soon as its turn comes, not only with the next beat. */

@@ -142,13 +142,11 @@ export function called(draft: Draft, endpoints: readonly SockAddr[]): void {
   );
   draft.calledAtMs = draft.context.nowMs;
   for (const [key, candidate] of draft.candidates) {
-    const isRecent =
-      candidate.pingedAtMs !== undefined && draft.context.nowMs - candidate.pingedAtMs < path.CALLED_AGAIN_MS;
-    draft.candidates.set(key, {
-      ...candidate,
-      inCall: listed.has(key),
-      tries: isRecent ? candidate.tries : 0,
-    });
+    // Early retries once, not with each call of a search that leads nowhere.
+    const { pingedAtMs } = candidate;
+    const isStale = pingedAtMs === undefined || draft.context.nowMs - pingedAtMs > 2 * path.DISCOVERY_MS;
+    const tries = isStale ? 0 : candidate.tries;
+    draft.candidates.set(key, { ...candidate, inCall: listed.has(key), tries });
   }
   prune(draft);
   for (const addr of endpoints) {

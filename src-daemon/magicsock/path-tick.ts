@@ -2,6 +2,7 @@
 import { keyOf } from './candidate.ts';
 import {
   burst,
+  call,
   type Draft,
   dueAt,
   isAt,
@@ -91,7 +92,9 @@ function judgeBest(draft: Draft, words: Activity): void {
   if (check.kind === 'again') {
     draft.best = { ...best, check: { kind: 'failed', sinceMs: check.sinceMs } };
     adoptConfirmed(draft, check.sinceMs);
-    if (draft.session.kind === 'active' && !isTrusted(draft.best, nowMs)) burst(draft);
+    if (draft.session.kind !== 'active' || isTrusted(draft.best, nowMs)) return;
+    call(draft, true);
+    burst(draft);
     return;
   }
   // Data that has come from there since the question outweighs one missing answer.

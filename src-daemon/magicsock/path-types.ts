@@ -190,8 +190,8 @@ export type PathEffect =
   | { readonly do: 'pong'; readonly to: Target; readonly txId: TxId }
   /** `isNews` unless only the time of trust or the relay's copy changed. */
   | { readonly do: 'path'; readonly path: EnginePath; readonly isNews: boolean }
-  /** Tell the peer our addresses by relay; always after the pings that open our NAT for it. */
-  | { readonly do: 'call' }
+  /** Tell the peer our addresses by relay; always after the pings that open our NAT for it. `afresh`: asked anew. */
+  | { readonly do: 'call'; readonly afresh: boolean }
   | { readonly do: 'met' }
   | { readonly do: 'answer'; readonly ticket: number; readonly from: Target; readonly latencyMs: number }
   | { readonly do: 'no-candidates'; readonly ticket: number };

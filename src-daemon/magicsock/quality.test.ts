@@ -17,6 +17,20 @@ const LAN = '10.0.0.2:123';
 test.each([
   { name: 'half the latency wins', a: at(V4, 5), b: at(OTHER4, 10), ab: true, ba: false },
   { name: 'the same address is no better', a: at(V4, 5), b: at(V4, 10), ab: false, ba: false },
+  {
+    name: 'a larger MTU of the same address wins',
+    a: { ...at(V4, 30), wireMtu: 1_500 },
+    b: { ...at(V4, 30), wireMtu: 0 },
+    ab: true,
+    ba: false,
+  },
+  {
+    name: 'the same address through another socket is another path',
+    a: { ...at(V4, 5), via: 7 },
+    b: at(V4, 10),
+    ab: true,
+    ba: false,
+  },
   { name: 'equal latency changes nothing', a: at(V4, 100), b: at(OTHER4, 100), ab: false, ba: false },
   { name: 'one percent changes nothing', a: at(V4, 100), b: at(OTHER4, 101), ab: false, ba: false },
   { name: 'three percent wins', a: at(V4, 100), b: at(OTHER4, 103), ab: true, ba: false },

@@ -5,13 +5,15 @@ import { DiscoBox } from '../disco/disco-box.ts';
 import { at, Host, longestGap, Nat, type Pair, talk, Wire } from './scene.ts';
 
 /** Two machines behind NATs that let in only whom they have written to; 20 ms to each other, 30 ms by relay. */
-function behindNats(): Pair {
+function behindNats(): Pair & { readonly nats: readonly Nat[] } {
   const wire = new Wire();
   wire.delayMs = 20;
   wire.relayDelayMs = 30;
-  const nat = (ip: string): Nat => new Nat(ip, { kind: 'easy', nextPort: () => 20_000 });
-  const a = new Host(wire, ['10.0.0.1'], { nat: nat('203.0.113.1') });
-  const b = new Host(wire, ['10.0.0.2'], { nat: nat('203.0.113.2') });
+  let port = 20_000;
+  const nats = ['203.0.113.1', '203.0.113.2'].map(
+    (ip) => new Nat(ip, { kind: 'easy', nextPort: () => port++ }),
+  );
+  const [a, b] = nats.map((nat, i) => new Host(wire, [`10.0.0.${i + 1}`], { nat })) as [Host, Host];
   a.region = b.region = 1;
   for (const [one, other] of [
     [a, b],
@@ -27,7 +29,7 @@ function behindNats(): Pair {
         homeRegion: 1,
       },
     ]);
-  return { wire, a, b };
+  return { wire, a, b, nats };
 }
 
 /** Two machines without NATs that know each other's address and a relay. */
@@ -165,6 +167,23 @@ describe('when the direct path dies', () => {
   });
 });
 
+describe('a NAT that forgets its ports', () => {
+  test.each([[[0]], [[1]], [[0, 1]]])(
+    '(of machine %j): two seconds without packets, and direct again in four',
+    async (which) => {
+      const scene = behindNats();
+      await talk(scene, 11_000);
+      for (const i of which) scene.nats[i]?.rebind();
+      const atMs = scene.wire.clock.monotonic();
+      await talk(scene, 4_000);
+      const end = scene.wire.clock.monotonic();
+      expect([scene.a.mode, scene.b.mode]).toEqual(['direct', 'direct']);
+      expect(longestGap(scene.a, atMs - 1, end)).toBeLessThan(2_000);
+      expect(longestGap(scene.b, atMs - 1, end)).toBeLessThan(2_000);
+    },
+  );
+});
+
 describe('a path that answers pings but loses data', () => {
   const isData = (datagram: Uint8Array): boolean => datagram.length === 4;
 
@@ -283,7 +302,7 @@ describe('pings on request', () => {
     await talk(scene, 2_000);
     const answer = scene.a.magicsock.ping(1, never);
     await scene.wire.clock.advance(100);
-    await expect(answer).resolves.toEqual({ endpoint: at('203.0.113.2', 20_000), latencyMs: 40 });
+    await expect(answer).resolves.toEqual({ endpoint: at('203.0.113.2', 20_001), latencyMs: 40 });
   });
 });
 

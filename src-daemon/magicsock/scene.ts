@@ -69,6 +69,12 @@ export class Nat {
     return mapping?.peers.has(formatSockAddr(from)) === true ? mapping.inner : undefined;
   }
 
+  /** Forgets every port it gave out, as one does that restarts. */
+  rebind(): void {
+    this.#out.clear();
+    this.#in.clear();
+  }
+
   get isHard(): boolean {
     return this.#options.kind === 'hard';
   }
@@ -129,6 +135,7 @@ export class Host {
         this.refreshed++;
         await wire.clock.sleep(20);
         this.endpointsAgeMs = 0;
+        if (nat !== undefined) this.#askStun(nat);
         return { list: this.advertised, ageMs: 0 };
       },
       nat: () => this.nat(),
@@ -253,6 +260,7 @@ export class Host {
 
   /** Two servers tell us what they see. */
   #askStun(nat: Nat): void {
+    this.#stun.length = 0;
     for (const server of [at('192.0.2.250', 3_478), at('192.0.2.251', 3_478)])
       this.#stun.push({ server, mapped: { ip: nat.ip, port: nat.leave(PORT, server) } });
     this.advertised = [...new Map(this.#stun.map(({ mapped }) => [mapped.port, mapped])).values()].slice(
