@@ -44,7 +44,7 @@ process.exitCode = await run(process.argv.slice(2), {
   lookup: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
   readFile: readSmallFile,
   confirm,
-  openProbes: openSystemProbes,
+  openProbes: openSystemProbes(Math.random),
   signal: new AbortController().signal,
   isRoot: process.getuid?.() === 0,
 });

@@ -15,6 +15,7 @@ import type { ProbeOptions, Probes } from './probes.ts';
 import type { Command, FlagValues } from './spec.ts';
 
 const MAX_PORT = 65_535;
+const FORMATS: readonly string[] = ['', 'json', 'json-line'];
 
 export const netcheckCommand: Command = {
   name: 'netcheck',
@@ -26,7 +27,6 @@ export const netcheckCommand: Command = {
     {
       name: 'format',
       kind: 'text',
-      choices: ['', 'json', 'json-line'],
       about: 'json, or json-line for one line; text unless given',
     },
     { name: 'every', kind: 'duration', about: 'check again after so long, the nearest relays only' },
@@ -36,17 +36,24 @@ export const netcheckCommand: Command = {
   ],
   run: async (context, { flags }) => {
     const bind = bindOf(flags);
-    const isJson = flags.text('format') !== '';
-    if (isJson) context.err('# Warning: this JSON format is not yet considered a stable interface\n');
+    const format = flags.text('format');
+    if (!FORMATS.includes(format))
+      throw new RhumbError(
+        'bad-argument',
+        `unknown output format ${JSON.stringify(format)}: want json or json-line`,
+      );
+    if (format !== '') context.err('# Warning: this JSON format is not yet considered a stable interface\n');
     const map = await relayMap(context);
     const isVerbose = flags.bool('verbose');
     const log = isVerbose ? verboseLog(context) : silent;
     // A stray datagram may come before there is somebody to take it.
     let check: Netcheck | undefined;
-    await using probes = await openProbes(context, log, bind, (...answer) => check?.handleStun(...answer));
+    const receive: ProbeOptions['receive'] = (...answer) => check?.handleStun(...answer);
+    await using probes = await context.openProbes({ ...bind, clock: context.clock, log, receive });
     check = new Netcheck({ ...probes.netcheck, clock: context.clock, log, isVerbose });
     await rehearse(map, context.clock, context.signal);
-    for (const failure of probes.failures) log('info', 'socket.failed', { why: failure });
+    if (probes.hasUdp) for (const why of probes.failures) log('info', 'netcheck.no-socket', { why });
+    else context.err(`netcheck: UDP test failure: ${probes.failures.join('; ')}\n`);
     while (true) {
       const report = await check.run({ map, home: 0 }, context.signal);
       context.out(render(map, report, probes, flags));
@@ -69,27 +76,6 @@ function bindOf(flags: FlagValues): Bind {
   if (text !== '' && bindAddress === undefined)
     throw new RhumbError('bad-argument', `invalid bind address: ${JSON.stringify(text)}`);
   return { bindAddress, bindPort };
-}
-
-/** Without any UDP socket the relays are still measured by HTTPS. */
-async function openProbes(
-  context: Context,
-  log: Log,
-  bind: Bind,
-  receive: ProbeOptions['receive'],
-): Promise<Probes> {
-  try {
-    return await context.openProbes({ ...bind, clock: context.clock, log, receive });
-  } catch (error) {
-    if (!(error instanceof RhumbError) || error.code !== 'unavailable') throw error;
-    context.err(`netcheck: UDP test failure: ${error.message}\n`);
-    return {
-      netcheck: { stun: { send: () => false, canSend: () => false } },
-      localIps: [],
-      failures: [],
-      [Symbol.asyncDispose]: async () => undefined,
-    };
-  }
 }
 
 function render(map: DerpMap, report: NetReport, probes: Probes, flags: FlagValues): string {

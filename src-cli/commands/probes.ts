@@ -1,5 +1,5 @@
 /** The network as `rhumb netcheck` sees it: sockets of its own, the router, the web; handed in so that tests stay on the loopback. */
-import type { Clock } from '#shared/async/clock.ts';
+import type { Clock, Random } from '#shared/async/clock.ts';
 import type { SockAddr } from '#shared/ip/address.ts';
 import type { Log } from '#shared/log/log.ts';
 import { mayBeCaptive } from '#shared/netcheck/captive.ts';
@@ -7,6 +7,8 @@ import type { NetcheckOptions } from '#shared/netcheck/check.ts';
 import { defaultGateway } from '#shared/node/gateway.ts';
 import { localAddresses } from '#shared/node/interfaces.ts';
 import { httpGet, osHasIpv6, resolveBySystem, sendFromElsewhere } from '#shared/node/net-probes.ts';
+import { relayDial } from '#shared/node/relay/dial.ts';
+import { httpsLatency } from '#shared/node/relay/latency.ts';
 import { openStunSockets } from '#shared/node/stun-sockets.ts';
 import { PortMapper } from '#shared/portmap/port-mapper.ts';
 
@@ -24,42 +26,46 @@ export interface Probes extends AsyncDisposable {
   readonly localIps: readonly string[];
   /** What could not be opened; the check goes on without. */
   readonly failures: readonly string[];
+  readonly hasUdp: boolean;
 }
 
-/** Rejects when there is no UDP socket at all. */
 export type OpenProbes = (options: ProbeOptions) => Promise<Probes>;
 
-export const openSystemProbes: OpenProbes = async ({ clock, log, bindAddress, bindPort, receive }) => {
-  const sockets = await openStunSockets({ clock, bindAddress, bindPort, receive });
-  const gateway = await defaultGateway();
-  const portmap = new PortMapper({
-    clock,
-    log,
-    random: Math.random,
-    gateway: () => gateway,
-    changed: () => undefined,
-  });
-  const addresses = localAddresses().filter(({ isLoopback }) => !isLoopback);
-  return {
-    failures: sockets.failures,
-    localIps: addresses.filter(({ name }) => mayBeCaptive(name, process.platform)).map(({ ip }) => ip),
-    netcheck: {
-      stun: sockets,
-      resolve: resolveBySystem,
-      osHasIpv6,
-      hairpin: sendFromElsewhere,
-      portmap: (signal) => portmap.probe(signal),
-      captive: {
-        get: httpGet,
-        platform: process.platform,
-        interfaces: () => oneOfEach(addresses),
+export const openSystemProbes =
+  (random: Random): OpenProbes =>
+  async ({ clock, log, bindAddress, bindPort, receive }) => {
+    const sockets = await openStunSockets({ clock, bindAddress, bindPort, receive });
+    const gateway = await defaultGateway();
+    const portmap = new PortMapper({
+      clock,
+      log,
+      random,
+      gateway: () => gateway,
+      changed: () => undefined,
+    });
+    const addresses = localAddresses().filter(({ isLoopback }) => !isLoopback);
+    return {
+      failures: sockets.failures,
+      hasUdp: sockets.isOpen,
+      localIps: addresses.filter(({ name }) => mayBeCaptive(name, process.platform)).map(({ ip }) => ip),
+      netcheck: {
+        stun: sockets,
+        resolve: resolveBySystem,
+        osHasIpv6,
+        hairpin: sendFromElsewhere,
+        https: httpsLatency(relayDial({ clock }), clock),
+        portmap: (signal) => portmap.probe(signal),
+        captive: {
+          get: httpGet,
+          platform: process.platform,
+          interfaces: () => oneOfEach(addresses),
+        },
       },
-    },
-    [Symbol.asyncDispose]: async () => {
-      await Promise.all([sockets[Symbol.asyncDispose](), portmap[Symbol.asyncDispose]()]);
-    },
+      [Symbol.asyncDispose]: async () => {
+        await Promise.all([sockets[Symbol.asyncDispose](), portmap[Symbol.asyncDispose]()]);
+      },
+    };
   };
-};
 
 /** One IPv4 address of each interface. */
 function oneOfEach(

@@ -49,8 +49,10 @@ describe('sockets of a check', () => {
 
   test('an address that is not ours is told in words', async () => {
     const receive = (): void => undefined;
-    const opening = openStunSockets({ clock, bindAddress: '192.0.2.1', bindPort: 0, receive });
-    await expect(opening).rejects.toMatchObject({ code: 'unavailable', message: /^no UDP socket: udp4: / });
+    await using sockets = await openStunSockets({ clock, bindAddress: '192.0.2.1', bindPort: 0, receive });
+    expect(sockets.isOpen).toBe(false);
+    expect(sockets.failures).toEqual(['udp4: network is unreachable']);
+    expect(sockets.send({ ip: '127.0.0.1', port: 9 }, request)).toBe(false);
   });
 
   test('a datagram can be sent from elsewhere', async () => {

@@ -2,7 +2,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import type { Clock } from '../async/clock.ts';
-import { RhumbError } from '../errors.ts';
 import { canonicalIp, type SockAddr } from '../ip/address.ts';
 import { isStun } from '../stun/stun.ts';
 import { usableFamilies } from './interfaces.ts';
@@ -24,8 +23,9 @@ export interface StunSockets extends AsyncDisposable {
   send(to: SockAddr, datagram: Uint8Array): boolean;
   /** There is a socket, and an address that reaches beyond the link. */
   canSend(family: Family): boolean;
-  /** Why a family has no socket. */
+  /** Why a family has no socket; all of them when nothing can be sent. */
   readonly failures: readonly string[];
+  readonly isOpen: boolean;
 }
 
 /** A firewall may keep us from ourselves. */
@@ -33,7 +33,7 @@ const WARM_UP_MS = 50;
 /** Too short for STUN: whoever gets it drops it. */
 const WARM_UP = new Uint8Array(1);
 
-/** Rejects when neither family can be opened. */
+/** Never rejects: a machine without UDP is one of those that a check is for. */
 export async function openStunSockets(options: StunSocketOptions): Promise<StunSockets> {
   const { bindAddress, clock } = options;
   const families: readonly Family[] = bindAddress === undefined ? [4, 6] : [familyOf(bindAddress)];
@@ -46,10 +46,10 @@ export async function openStunSockets(options: StunSocketOptions): Promise<StunS
       failures.push(`udp${family}: ${netErrorText(error)}`);
     }
   await Promise.all([...sockets.values()].map((socket) => warmUp(socket, clock)));
-  if (sockets.size === 0) throw new RhumbError('unavailable', `no UDP socket: ${failures.join('; ')}`);
   const usable = usableFamilies();
   return {
     failures,
+    isOpen: sockets.size > 0,
     canSend: (family) => sockets.has(family) && (bindAddress !== undefined || usable.has(family)),
     send: (to, datagram) => {
       const socket = sockets.get(familyOf(to.ip));

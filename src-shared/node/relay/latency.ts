@@ -1,12 +1,12 @@
 /** How far a relay is by HTTPS, where UDP does not get through: one small request on a connection that is already made (nat-traversal.md §2.5). */
 import { request } from 'node:http';
-import type { TLSSocket } from 'node:tls';
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../../async/clock.ts';
 import { RhumbError } from '../../errors.ts';
-import { canonicalIp } from '../../ip/address.ts';
+import { formatIp, parseIp, unmap } from '../../ip/address.ts';
 import type { DerpRegion } from '../../wire/map.ts';
 import { netErrorText } from '../net-error.ts';
-import type { RelayDial } from './dial.ts';
+import type { RelayDialRequest, RelaySocket } from './dial.ts';
 import { portOf } from './tcp-race.ts';
 
 const PATH = '/derp/latency-check';
@@ -20,25 +20,32 @@ export interface HttpsLatency {
   readonly ip: string;
 }
 
+/** A dialler of relays, as far as it is needed here. */
+export type LatencyDial = (
+  request: RelayDialRequest,
+  signal: AbortSignal,
+) => Promise<Pick<RelaySocket, 'node' | 'remoteIp'> & { readonly socket: Duplex }>;
+
 /** For a network check: dials the region's first reachable relay and times one request. */
 export const httpsLatency =
-  (dial: RelayDial, clock: Clock) =>
+  (dial: LatencyDial, clock: Clock) =>
   async (region: DerpRegion, signal: AbortSignal): Promise<HttpsLatency> => {
     const nodes = (region.Nodes ?? []).filter(({ STUNOnly }) => STUNOnly !== true);
     const { socket, node, remoteIp } = await dial({ region, nodes, prefersIpv6: false }, signal);
     try {
-      const ip = canonicalIp(remoteIp ?? '');
+      const ip = parseIp(remoteIp ?? '');
       if (ip === undefined) throw new RhumbError('internal', `relay ${node.Name} has no address`);
       const port = portOf(node);
       const host = port === HTTPS_PORT ? node.HostName : `${node.HostName}:${port}`;
-      return { latencyMs: await timeRequest({ socket, host, clock, name: node.Name }, signal), ip };
+      const latencyMs = await timeRequest({ socket, host, clock, name: node.Name }, signal);
+      return { latencyMs, ip: formatIp(unmap(ip)) };
     } finally {
       socket.destroy();
     }
   };
 
 interface Timed {
-  readonly socket: TLSSocket;
+  readonly socket: Duplex;
   readonly host: string;
   readonly clock: Clock;
   readonly name: string;
