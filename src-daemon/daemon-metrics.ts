@@ -8,6 +8,10 @@ type Counters = Readonly<Record<string, number | bigint>>;
 export interface MetricSources {
   readonly engine: () => Counters;
   readonly disco: () => Counters;
+  readonly relays: () => Counters;
+  readonly stun: () => Counters;
+  /** Region of the home relay; 0 = none. */
+  readonly home: () => number;
   readonly traffic: () => Iterable<PeerTraffic>;
   readonly health: () => Pick<Health, 'visible'> | undefined;
 }
@@ -16,6 +20,8 @@ export function clientMetrics(from: MetricSources): MetricsRegistry {
   const registry = new MetricsRegistry();
   registry.collect('rhumbd_engine', 'packet engine', from.engine);
   registry.collect('rhumbd_disco', 'disco messages', from.disco);
+  registry.collect('rhumbd_derp', 'packets by relay', from.relays);
+  registry.collect('rhumbd_stun', 'address discovery', from.stun);
   registry.register({
     name: 'rhumbd_resident_bytes',
     kind: 'gauge',
@@ -87,6 +93,11 @@ export function userMetrics(from: MetricSources): MetricsRegistry {
     registry.register({ name, kind: 'gauge', help, read: () => [{ value: 0 }] });
   none('tailscaled_advertised_routes', 'advertised network routes');
   none('tailscaled_approved_routes', 'approved network routes');
-  none('tailscaled_home_derp_region_id', 'region of the home relay; 0 = none');
+  registry.register({
+    name: 'tailscaled_home_derp_region_id',
+    kind: 'gauge',
+    help: 'region of the home relay; 0 = none',
+    read: () => [{ value: from.home() }],
+  });
   return registry;
 }

@@ -104,6 +104,9 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
   const sources = {
     engine: () => plane.stats(),
     disco: () => plane.discoCounters(),
+    relays: () => plane.relayCounters(),
+    stun: () => plane.stunCounters(),
+    home: () => plane.relays().home,
     traffic: () => plane.traffic(),
     health: () => backend?.health,
   };

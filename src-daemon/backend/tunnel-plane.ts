@@ -182,6 +182,14 @@ export class TunnelPlane implements DataPlane {
     return this.#tunnel?.stats() ?? this.#deps.engine.stats();
   }
 
+  relayCounters(): Readonly<Record<string, number>> {
+    return this.#underlay.relayCounters();
+  }
+
+  stunCounters(): Readonly<Record<string, number>> {
+    return this.#underlay.stunCounters();
+  }
+
   /** Disco messages and drops by name. */
   discoCounters(): Readonly<Record<string, number>> {
     return this.#magicsock.counters();

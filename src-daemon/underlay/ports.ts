@@ -3,9 +3,9 @@ import type { SockAddr } from '#shared/ip/address.ts';
 import type { NodeKey, PrivateKey } from '#shared/key/key.ts';
 import type { Netcheck } from '#shared/netcheck/check.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
-import type { RelayState } from '../derp/types.ts';
+import type { DerpCounters, RelayState } from '../derp/types.ts';
 
-export type Checker = Pick<Netcheck, 'run' | 'fastStun' | 'handleStun' | 'networkChanged'>;
+export type Checker = Pick<Netcheck, 'run' | 'fastStun' | 'handleStun' | 'networkChanged' | 'counters'>;
 
 export interface Mapper extends AsyncDisposable {
   setLocalPort(port: number): void;
@@ -29,4 +29,5 @@ export interface Relays extends AsyncDisposable {
   /** The region through which the peer is reached right now. */
   routeFor(peer: NodeKey, homeRegion: number | undefined): number | undefined;
   regions(): readonly RelayState[];
+  counters(): DerpCounters;
 }

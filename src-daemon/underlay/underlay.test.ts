@@ -9,7 +9,7 @@ import { FakeClock, settle } from '#shared/testing/fake-clock.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
 import type { OwnEndpoint } from './own-endpoints.ts';
 import type { Checker, Mapper } from './ports.ts';
-import { FakeRelays, idleMapper } from './testing/fake-parts.ts';
+import { deafChecker, FakeRelays, idleMapper } from './testing/fake-parts.ts';
 import { Underlay } from './underlay.ts';
 
 const region = (RegionID: number) => ({
@@ -42,6 +42,7 @@ function setUp() {
   let fast: SockAddr | undefined;
   let fastRuns = 0;
   const checker: Checker = {
+    ...deafChecker,
     run: ({ full = false, home }, signal) =>
       new Promise((resolve, reject) => {
         signal.addEventListener('abort', () => reject(signal.reason), { once: true });
@@ -52,8 +53,6 @@ function setUp() {
           fail: () => reject(new RhumbError('timeout', 'no answer')),
         });
       }),
-    networkChanged: () => undefined,
-    handleStun: () => true,
     fastStun: async () => {
       fastRuns++;
       const mappings = fast === undefined ? [] : [{ server: SERVER, mapped: fast, atMs: clock.monotonic() }];

@@ -194,6 +194,17 @@ export class Underlay implements AsyncDisposable {
     return relayStatus(relays.home, relays.regions());
   }
 
+  /** Packets by relay, and drops, by name. */
+  relayCounters(): Readonly<Record<string, number>> {
+    const { dropped, ...rest } = this.#deps.relays.counters();
+    const drops = Object.entries(dropped).map(([reason, count]) => [`drop.${reason}`, count]);
+    return { ...rest, ...Object.fromEntries(drops) };
+  }
+
+  stunCounters(): Readonly<Record<string, number>> {
+    return { ...this.#deps.checker.counters };
+  }
+
   get home(): number {
     return this.#deps.relays.home;
   }

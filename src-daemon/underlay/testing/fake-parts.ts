@@ -3,6 +3,8 @@ import type { Clock } from '#shared/async/clock.ts';
 import { silent } from '#shared/log/log.ts';
 import { newDraft } from '#shared/netcheck/report.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
+import { CounterSet } from '../../derp/counters.ts';
+import type { DerpCounters } from '../../derp/types.ts';
 import type { OpenUnderlay } from '../open.ts';
 import type { Checker, Mapper, Relays } from '../ports.ts';
 import { Underlay } from '../underlay.ts';
@@ -41,6 +43,9 @@ export class FakeRelays implements Relays {
   regions(): [] {
     return [];
   }
+  counters(): DerpCounters {
+    return new CounterSet().snapshot();
+  }
   async [Symbol.asyncDispose](): Promise<void> {}
 }
 
@@ -57,6 +62,7 @@ export const deafChecker: Checker = {
   fastStun: async () => ({ v4: [], v6: [], mappingVariesByDestIp: undefined, mappings: [] }),
   handleStun: () => false,
   networkChanged: () => undefined,
+  counters: { sent: 0, answered: 0, unknown: 0, wrongSource: 0, malformed: 0 },
 };
 
 /** An underlay without a network beyond this machine's own addresses. */
