@@ -204,7 +204,10 @@ function openPlane(
     isResumed: kept.isKept,
     paths: { portPrediction: options.portPrediction, pathMtuDiscovery: options.pathMtuDiscovery },
     openUnderlay: (around) =>
-      openUnderlay({ ...system, isPortFixed: options.port !== 0, gateway, probes: systemProbes() }, around),
+      openUnderlay(
+        { ...system, isPortFixed: options.port !== 0, gateway, probes: systemProbes(system.clock) },
+        around,
+      ),
     handshakeTime: kept.handshakeTime,
     // Nothing can be saved then: the service manager starts everything anew.
     deviceLost: (detail) => lost(new RhumbError('unavailable', `the tunnel device is gone: ${detail}`)),

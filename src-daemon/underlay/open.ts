@@ -40,7 +40,7 @@ export interface UnderlaySystem {
   /** The way out over IPv4 as it is now. */
   readonly gateway: () => Gateway | undefined;
   /** How to look without UDP, and for portals. */
-  readonly probes: Pick<NetcheckOptions, 'resolve' | 'https' | 'icmp' | 'captive' | 'osHasIpv6'>;
+  readonly probes: Pick<NetcheckOptions, 'resolve' | 'https' | 'icmp' | 'captive' | 'osHasIpv6' | 'hairpin'>;
 }
 
 export function openUnderlay(system: UnderlaySystem, around: Around): Underlay {
