@@ -5,7 +5,10 @@ import { badPackets } from './scenarios/bad-packets.ts';
 import { badState } from './scenarios/bad-state.ts';
 import { controlRestart } from './scenarios/control-restart.ts';
 import { natMatrix, natPairs } from './scenarios/nat-matrix.ts';
+import { pathEvents } from './scenarios/path-events.ts';
+import { relayEvents } from './scenarios/relay-events.ts';
 import { roaming } from './scenarios/roaming.ts';
+import { sameLan } from './scenarios/same-lan.ts';
 import { threeHostsChurn } from './scenarios/three-hosts-churn.ts';
 import { twoHosts } from './scenarios/two-hosts.ts';
 import { wireguardGo } from './scenarios/wireguard-go.ts';
@@ -22,5 +25,8 @@ export const scenarios: readonly Scenario[] = [
   wireguardGo,
   wireguardGoRekey,
   natPairs,
+  sameLan,
+  pathEvents,
+  relayEvents,
   natMatrix,
 ];

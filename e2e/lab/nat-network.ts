@@ -7,7 +7,7 @@ import { Internet } from './internet.ts';
 import type { Lab } from './lab.ts';
 import { Relay, relayMap } from './relay.ts';
 import type { Site, SiteKind } from './site.ts';
-import { eachOf, must } from './wait.ts';
+import { eachOf, must, until } from './wait.ts';
 import type { Weather } from './weather.ts';
 
 export interface NatNetworkOptions {
@@ -22,6 +22,7 @@ export interface NatNetworkOptions {
 const OUTER_PORT = 443;
 const INNER_PORT = 8080;
 const FIRST_REGION = 900;
+const MAP_FILE = 'relays.json';
 /** Starting is mostly work for a processor; the lab's machine has few. */
 const STARTS_AT_ONCE = 2;
 
@@ -53,13 +54,19 @@ export class NatNetwork {
     }
     const { server } = net;
     await server.exec(['nft', '-f', '-'], { input: redirect(net) });
-    const config = join(server.folder, 'control.json');
-    writeFileSync(config, JSON.stringify({ derpMap: relayMap(relays) }));
+    const [config, map] = [join(server.folder, 'control.json'), join(server.folder, MAP_FILE)];
+    writeFileSync(map, JSON.stringify(relayMap(relays)));
+    writeFileSync(config, JSON.stringify({ derpMapFiles: [map] }));
     const url = `http://${server.v4}:${OUTER_PORT}`;
     const control = await Control.start(server, { listen: `[::]:${INNER_PORT}`, url, config });
     const network = new NatNetwork(net, control, relays, await control.authKey({ reusable: true }));
     if (options.weather !== undefined) await net.weather(options.weather);
     return network;
+  }
+
+  /** Writes another relay map; the server notices by itself. */
+  setRelays(relays: readonly Relay[]): void {
+    writeFileSync(join(this.net.server.folder, MAP_FILE), JSON.stringify(relayMap(relays)));
   }
 
   /** The server as a site's host can reach it. */
@@ -79,6 +86,10 @@ export class NatNetwork {
     await eachOf(sites, STARTS_AT_ONCE, async (site) => {
       const machine = await Daemon.start(site.host, flags);
       await machine.join({ server: this.urlFor(site), authKey: this.#authKey });
+      await until(
+        `${site.name} to have a home relay`,
+        async () => (await machine.status()).Self?.Relay !== '',
+      );
       this.machines.set(site.name, machine);
     });
   }

@@ -266,3 +266,45 @@ async function sameNat(net: Internet, name: string, kind: SiteKind): Promise<Bui
   const host = await hostIn(net, name, made);
   return { host, routers: [made.router], outermost: made.router };
 }
+
+/** A second way out for a site's host: another port-restricted router, plugged in beside the first. Takes over when told. */
+export async function addUplink(net: Internet, { host, name }: Site): Promise<{ switchTo(): Promise<void> }> {
+  const { router, inside } = await addRouter(net, `${name}-other`, net.core, net.gateway, {
+    nat: 'port-restricted',
+  });
+  const [first] = host.links;
+  const { name: second } = await net.lab.plug(host, inside);
+  await host.ip(`link set ${second} down`);
+  return {
+    switchTo: async () => {
+      const { v4 } = router.links[1] ?? {};
+      await host.ip(
+        ...(first === undefined ? [] : [`link set ${first.name} down`]),
+        `link set ${second} up`,
+        `route replace default via ${v4}`,
+      );
+    },
+  };
+}
+
+/** The router forgets every UDP mapping and gives other ports from now on, as one that was restarted may. */
+export async function rebind({ outermost: router }: Site, firstPort: number): Promise<void> {
+  const rule = `insert rule ip nat sending oifname "eth0" meta l4proto udp masquerade to :${firstPort}-${firstPort + 100}`;
+  await router.exec(['nft', '-f', '-'], { input: `${rule}\n` });
+  await router.exec(['conntrack', '-D', '-p', 'udp'], { mayFail: true });
+}
+
+/** The router lets no UDP through any more, not of what there is either. The returned function ends that. */
+export async function blockUdp({ outermost: router }: Site): Promise<() => Promise<void>> {
+  await router.exec(['nft', '-f', '-'], {
+    input: `table inet blocked {
+      chain passing {
+        type filter hook forward priority filter - 1;
+        meta l4proto udp drop
+      }
+    }\n`,
+  });
+  return async () => {
+    await router.exec(['nft', 'delete', 'table', 'inet', 'blocked']);
+  };
+}

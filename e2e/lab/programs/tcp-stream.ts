@@ -2,12 +2,14 @@
  * A TCP transfer that goes on while something happens to the path, and says when it moved.
  *
  *   node tcp-stream.ts serve PORT          sends back whatever comes, to everybody; says `ready`
- *   node tcp-stream.ts to ADDRESS PORT     sends a piece every 20 ms; says `MS PIECES` for what came back, `broken CODE`
- *                                          when the connection is reset or closed
+ *   node tcp-stream.ts to ADDRESS PORT     sends a piece every 20 ms; says `PIECES GAP` ten times a second while pieces
+ *                                          come back, with the longest silence so far in ms, and `broken CODE` when the
+ *                                          connection is reset or closed
  */
 import { connect, createServer } from 'node:net';
 
 const EVERY_MS = 20;
+const SAY_MS = 100;
 /** 100 kB/s: enough that segments are always under way, little enough for many pairs at once. */
 const PIECE = Buffer.alloc(2_000, 'rhumb');
 /** What may be under way; a path that is dead for long holds this much. */
@@ -37,12 +39,18 @@ function send(address: string, port: number): void {
   };
   socket.on('error', (error) => over(error.message));
   socket.on('close', () => over('closed'));
+  let saidBytes = 0;
+  let gapMs = 0;
+  let lastMs = performance.now();
   socket.on('data', (data) => {
     back += data.length;
-    console.log(
-      `${Math.round(performance.timeOrigin + performance.now())} ${Math.floor(back / PIECE.length)}`,
-    );
+    gapMs = Math.max(gapMs, performance.now() - lastMs);
+    lastMs = performance.now();
   });
+  setInterval(() => {
+    if (back > saidBytes) console.log(`${Math.floor(back / PIECE.length)} ${Math.round(gapMs)}`);
+    saidBytes = back;
+  }, SAY_MS);
   socket.on('connect', () => {
     setInterval(() => {
       if (sent - back > WINDOW) return;

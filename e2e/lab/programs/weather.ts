@@ -97,7 +97,8 @@ function arm(): void {
   if (firstMs === timerMs) return;
   clearTimeout(timer);
   timerMs = firstMs;
-  if (firstMs !== Number.POSITIVE_INFINITY) timer = setTimeout(deliver, firstMs - performance.now());
+  if (firstMs !== Number.POSITIVE_INFINITY)
+    timer = setTimeout(deliver, Math.max(1, firstMs - performance.now()));
 }
 
 function deliver(): void {
