@@ -7,7 +7,7 @@
  */
 import type { Random } from '#shared/async/clock.ts';
 
-export const READ_LIMIT_MS = 120_000;
+const READ_LIMIT_MS = 120_000;
 /** Wrote and heard nothing for this long: ask. */
 const DOUBT_MS = 4_000;
 const DOUBT_SPREAD_MS = 1_500;

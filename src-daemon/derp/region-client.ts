@@ -111,7 +111,8 @@ export class RegionClient {
       return;
     }
     const { localIp } = connection;
-    const canProve = connection.answersPings && (localIp === undefined || isUsable(localIp));
+    const isOurs = localIp === undefined || isLoopback(localIp) || isUsable(localIp);
+    const canProve = connection.answersPings && isOurs;
     if (canProve) connection.ping(REBIND_PING_MS);
     else this.#do({ kind: this.#isWanted() ? 'renew' : 'stop' });
   }
@@ -361,6 +362,9 @@ export class RegionClient {
     });
   }
 }
+
+/** A relay on this very machine: no change of network touches it. */
+const isLoopback = (ip: string): boolean => ip === '::1' || ip.startsWith('127.');
 
 const newLive = (): Live => ({
   cancel: new AbortController(),

@@ -4,7 +4,7 @@ import { formatIp, parseIp, type SockAddr, to16, unmap } from '../ip/address.ts'
 import { encodeFrame, FrameType, HEADER_BYTES, KEY_BYTES, PING_BYTES, writeHeader } from './frames.ts';
 
 /** `DERP` and a key in UTF-8. */
-export const DERP_MAGIC: Uint8Array = Uint8Array.of(0x44, 0x45, 0x52, 0x50, 0xf0, 0x9f, 0x94, 0x91);
+const DERP_MAGIC: Uint8Array = Uint8Array.of(0x44, 0x45, 0x52, 0x50, 0xf0, 0x9f, 0x94, 0x91);
 export const NONCE_BYTES = 24;
 const ADDRESS_BYTES = 18;
 
