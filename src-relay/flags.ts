@@ -218,8 +218,9 @@ interface Parsed {
   readonly version?: true;
 }
 
-/** Go's flags may be written with one dash. */
-const withTwoDashes = (arg: string): string => (/^-[a-z][a-z0-9-]+(=|$)/.test(arg) ? `-${arg}` : arg);
+/** Go's flags may be written with one dash, and short ones with an equals sign. */
+const asGiven = (arg: string): string =>
+  /^-[a-z][a-z0-9-]+(=|$)/.test(arg) ? `-${arg}` : arg.replace(/^(-[a-z])=/, '$1');
 
 export function parseFlags(args: readonly string[], defaults: { readonly socket: string }): Flags {
   let out = '';
@@ -232,7 +233,7 @@ export function parseFlags(args: readonly string[], defaults: { readonly socket:
       writeErr: () => undefined,
     });
   try {
-    program.parse(args.map(withTwoDashes), { from: 'user' });
+    program.parse(args.map(asGiven), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.code === 'commander.helpDisplayed') return { kind: 'help', text: out };

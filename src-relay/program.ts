@@ -1,5 +1,6 @@
 /** The relay as a program: from its options to a running relay, what it does on SIGHUP, and its end. */
 import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import type { Clock, Random } from '#shared/async/clock.ts';
 import { generatePrivate } from '#shared/crypto/x25519.ts';
@@ -171,10 +172,13 @@ function mapNode(
   const port = relay.front?.port ?? options.listen.port;
   const [stun] = relay.stun?.ports ?? [];
   const pair = certificates?.current;
+  const host = options.hostName ?? 'localhost';
   return {
     Name: '900a',
     RegionID: 900,
-    HostName: options.hostName ?? 'localhost',
+    HostName: host,
+    ...(isIP(host) === 4 ? { IPv4: host, IPv6: 'none' } : {}),
+    ...(isIP(host) === 6 ? { IPv4: 'none', IPv6: host } : {}),
     ...(options.tls?.mode === 'self' && pair !== undefined ? { CertName: pinOf(pair) } : {}),
     ...(port === 443 ? {} : { DERPPort: port }),
     ...(stun === 3_478 ? {} : { STUNPort: stun ?? -1 }),

@@ -1,0 +1,117 @@
+/** Admission: what each answer of a controller or daemon means, and that all checks must agree. */
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { nodeKeyFrom } from '#shared/key/key.ts';
+import { silent } from '#shared/log/log.ts';
+import { systemClock } from '#shared/node/clock.ts';
+import { allOf, verifyByDaemon, verifyByUrl } from './admission.ts';
+import { listen } from './listen.ts';
+
+const KEY = nodeKeyFrom(new Uint8Array(32).fill(7));
+const folder = mkdtempSync(join(tmpdir(), 'rhumb-relay-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const servers: Server[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) server.close().closeAllConnections();
+});
+const never = new AbortController().signal;
+
+async function controller(answer: RequestListener): Promise<URL> {
+  const server = createServer(answer);
+  servers.push(server);
+  return new URL(`http://127.0.0.1:${await listen(server, { host: '127.0.0.1', port: 0 }, 'HTTP')}/verify`);
+}
+
+describe('by URL', () => {
+  test('the controller gets the key and the address', async () => {
+    let asked: unknown;
+    const url = await controller((request, response) => {
+      let body = '';
+      request.on('data', (part) => {
+        body += part;
+      });
+      request.on('end', () => {
+        asked = { method: request.method, path: request.url, body: JSON.parse(body) };
+        response.end('{"Allow":true}');
+      });
+    });
+    const verify = verifyByUrl({ url, isFailOpen: false, log: silent });
+    expect(await verify(KEY, '192.0.2.1', never)).toBe(true);
+    expect(asked).toEqual({
+      method: 'POST',
+      path: '/verify',
+      body: { NodePublic: KEY, Source: '192.0.2.1' },
+    });
+  });
+
+  test.each([
+    { name: 'yes', status: 200, body: '{"Allow":true}', allowed: true },
+    { name: 'yes, and more', status: 200, body: '{"Allow":true,"x":[1]}', allowed: true },
+    { name: 'no', status: 200, body: '{"Allow":false}', allowed: false },
+    { name: 'nothing', status: 200, body: '{}', allowed: false },
+    { name: 'no JSON', status: 200, body: 'yes', allowed: false },
+    { name: 'a word for yes', status: 200, body: '{"Allow":"true"}', allowed: false },
+    { name: 'another status', status: 201, body: '{"Allow":true}', allowed: false },
+    { name: 'an error', status: 500, body: '{"Allow":true}', allowed: false },
+    {
+      name: 'more than 4 KiB',
+      status: 200,
+      body: `{"x":"${'a'.repeat(5_000)}","Allow":true}`,
+      allowed: false,
+    },
+  ])('$name, however open it fails', async ({ status, body, allowed }) => {
+    const url = await controller((_request, response) => response.writeHead(status).end(body));
+    for (const isFailOpen of [true, false])
+      expect(await verifyByUrl({ url, isFailOpen, log: silent })(KEY, '', never)).toBe(allowed);
+  });
+
+  test.each([true, false])('out of reach: fail open %s', async (isFailOpen) => {
+    const url = new URL('http://127.0.0.1:9/verify');
+    expect(await verifyByUrl({ url, isFailOpen, log: silent })(KEY, '', never)).toBe(isFailOpen);
+  });
+});
+
+describe('by the daemon on this machine', () => {
+  async function daemon(answer: RequestListener): Promise<string> {
+    const server = createServer(answer);
+    servers.push(server);
+    const path = join(folder, `${servers.length}-${Math.floor(performance.now())}.sock`);
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    return path;
+  }
+
+  test.each([
+    { name: 'known', status: 200, body: '{"Node":{}}', allowed: true },
+    { name: 'not known', status: 404, body: 'no match for IP:port', allowed: false },
+    { name: 'an error', status: 500, body: 'broken', allowed: false },
+  ])('$name', async ({ status, body, allowed }) => {
+    let path = '';
+    const socket = await daemon((request, response) => {
+      path = request.url ?? '';
+      response.writeHead(status).end(body);
+    });
+    expect(await verifyByDaemon(socket, systemClock(), silent)(KEY, '', never)).toBe(allowed);
+    expect(path).toBe(`/localapi/v0/whois?addr=${encodeURIComponent(KEY)}`);
+  });
+
+  test('that is not there lets nobody in', async () => {
+    const verify = verifyByDaemon(join(folder, 'none.sock'), systemClock(), silent);
+    expect(await verify(KEY, '', never)).toBe(false);
+  });
+});
+
+describe('several checks', () => {
+  const [yes, no] = [async () => true, async () => false];
+  test.each([
+    [[yes, yes], true],
+    [[yes, no], false],
+    [[no, yes], false],
+  ])('must all agree', async (checks, allowed) => {
+    expect(await allOf(checks)?.(KEY, '', never)).toBe(allowed);
+  });
+  test('none lets everybody in', () => expect(allOf([])).toBeUndefined());
+});
