@@ -8,6 +8,7 @@ export const O_CLOEXEC = 0o2000000;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const SOCK_DGRAM = 2;
+export const SOCK_RAW = 3;
 export const SOL_SOCKET = 1;
 
 export interface Libc {
@@ -18,6 +19,7 @@ export interface Libc {
   readonly write: (fd: number, buffer: Uint8Array, length: number) => number;
   readonly setsockopt: (fd: number, level: number, name: number, value: Uint8Array, length: number) => number;
   readonly bind: (fd: number, address: Uint8Array, length: number) => number;
+  readonly connect: (fd: number, address: Uint8Array, length: number) => number;
   readonly socket: (family: number, type: number, protocol: number) => number;
   readonly clock_gettime: (clock: number, time: Uint8Array) => number;
   readonly timerfd_create: (clock: number, flags: number) => number;
@@ -49,6 +51,7 @@ export function libc(): Libc {
       'int setsockopt(int fd, int level, int name, const uint8_t *value, unsigned int length)',
     ),
     bind: self.func('int bind(int fd, const uint8_t *address, unsigned int length)'),
+    connect: self.func('int connect(int fd, const uint8_t *address, unsigned int length)'),
     socket: self.func('int socket(int family, int type, int protocol)'),
     clock_gettime: self.func('int clock_gettime(int clock, _Out_ uint8_t *time)'),
     timerfd_create: self.func('int timerfd_create(int clock, int flags)'),
