@@ -6,6 +6,7 @@
 import { isTailnetIp, parseIp, type SockAddr } from '#shared/ip/address.ts';
 import { decodeResponse, encodeRequest } from '#shared/stun/stun.ts';
 import { seeded } from '../wire.ts';
+import { isForbidden } from './forbidden.ts';
 import type { Host, HostSocket } from './host.ts';
 import { isV6 } from './network.ts';
 import { SimClock } from './sim-clock.ts';
@@ -153,6 +154,7 @@ function heard(one: Party, from: SockAddr, kind: number | undefined): void {
 }
 
 function send(one: Party, to: SockAddr, kind: number): void {
+  if (isForbidden(to)) return;
   one.sockets[isV6(to.ip) ? 6 : 4].send(to, Uint8Array.of(kind));
 }
 

@@ -181,7 +181,9 @@ export class Router {
       this.#network.transmit(this.#lanSide, datagram);
       return;
     }
-    const inner = this.nat.inbound(source(datagram), datagram.dstPort, this.#now());
+    // An address that was routed here until just now.
+    const isOurs = datagram.dstIp === this.#wanIp;
+    const inner = isOurs ? this.nat.inbound(source(datagram), datagram.dstPort, this.#now()) : undefined;
     if (inner === undefined) {
       this.#network.count('drop.filtered');
       return;

@@ -114,7 +114,10 @@ export class Machine {
       mapped: () => this.#mapped(),
       relayTripMs: (region) => this.#relayTripMs(region),
       isActive: () => clock.monotonic() - this.#lastTrafficMs < ACTIVE_MS,
-      changed: () => deps.events.changed(this),
+      changed: () => {
+        this.magicsock.endpointsChanged();
+        deps.events.changed(this);
+      },
       setHome: (region) => {
         this.relays.setHome(region);
         this.magicsock.relayChanged();
@@ -192,7 +195,7 @@ export class Machine {
   /** The daemon begins anew: another disco key, nothing known of paths. */
   async restart(discoPrivate: PrivateKey): Promise<void> {
     await this.magicsock[Symbol.asyncDispose]();
-    for (const { peer } of this.#configs) this.engine.setPath(peer, { mode: 'none' });
+    for (const [index, { token }] of this.#peers) this.engine.add(idOf(index), token);
     this.magicsock = this.#makeMagicsock(discoPrivate);
     this.magicsock.setPeers(this.#configs);
     this.#deps.events.changed(this);

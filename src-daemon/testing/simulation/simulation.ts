@@ -242,6 +242,7 @@ class Simulation {
       stream.sinceDelivery = 0;
     }
     stream.lastSentMs = nowMs;
+    this.#watch.lastPacketMs = nowMs;
     stream.pendingMs ??= nowMs;
     stream.sinceDelivery += 1;
   }
@@ -324,10 +325,9 @@ class Simulation {
     const knows = (a: Machine, b: Machine): boolean => a.knownDisco(b.index) === b.magicsock.discoKey;
     if (!knows(from, to) || !knows(to, from)) return;
     if (!this.#mayMeet(from.index, to.index)) return;
-    this.#watch.violate(
-      'no-direct-path',
-      `m${from.index} to m${to.index} stays ${mode} though they could meet`,
-    );
+    const why = from.magicsock.pathOf(idOf(to.index)).why?.kind;
+    const pair = `m${from.index} to m${to.index}`;
+    this.#watch.violate('no-direct-path', `${pair} stays ${mode} (${why}) though they could meet`);
   }
 
   #mayMeet(a: number, b: number): boolean {

@@ -1,8 +1,9 @@
 /** What must hold in every simulated network, and is checked all the time. */
-import { isTailnetIp, parseIp, parsePrefix, prefixContains, type SockAddr } from '#shared/ip/address.ts';
+import type { SockAddr } from '#shared/ip/address.ts';
 import type { EnginePath } from '../../magicsock/types.ts';
+import { isForbidden } from '../network/forbidden.ts';
 import type { Datagram } from '../network/network.ts';
-import type { Machine } from './machine.ts';
+import { idOf, type Machine } from './machine.ts';
 
 /** Never longer without a packet while some path exists. */
 export const MAX_HOLE_MS = 5_000;
@@ -40,23 +41,6 @@ export interface Stream {
   lastDirectMs: number;
   /** When the engine last was to use a direct address. */
   directModeMs: number;
-}
-
-const refused = [
-  '0.0.0.0/8',
-  '127.0.0.0/8',
-  '224.0.0.0/3',
-  '::/128',
-  '::1/128',
-  'fe80::/10',
-  'ff00::/8',
-].flatMap((text) => parsePrefix(text) ?? []);
-
-/** Where nothing may ever be sent for a peer. */
-export function isForbidden({ ip, port }: SockAddr): boolean {
-  const bytes = parseIp(ip);
-  if (bytes === undefined || port === 0 || isTailnetIp(bytes)) return true;
-  return refused.some((prefix) => prefixContains(prefix, bytes));
 }
 
 /** Reached hosts by `sender dst`: where a machine's datagrams really ended. */
@@ -123,7 +107,8 @@ export class Watch {
     this.note(
       `m${machine.index}>m${peer} ${path.mode} ${direct === undefined ? '' : `${direct.ip}:${direct.port}`} r${path.relayRegion ?? 0}`,
     );
-    if (direct === undefined) return;
+    const known = machine.engine.pathOf(idOf(peer)).direct;
+    if (direct === undefined || (known?.ip === direct.ip && known.port === direct.port)) return;
     const owner = this.#reached.get(`m${machine.index} ${direct.ip} ${direct.port}`);
     if (owner !== `m${peer}`)
       this.violate(
