@@ -35,8 +35,13 @@ export function metricsText(stats: RelayStats): string {
     'derp_connections_refused',
     Object.entries(c.refused).map(([reason, count]) => [`reason="${reason}"`, count]),
   );
-  // The official relay prints this one as a counter with bounds for labels.
-  labelled(lines, 'derp_tcp_rtt', cumulative(c.rttMs));
+  // Not a histogram of Prometheus: the official relay counts each value in its own bucket alone.
+  const { bounds, counts } = c.rttMs;
+  labelled(
+    lines,
+    'derp_tcp_rtt',
+    counts.map((count, i) => [`le="${bounds[i] === undefined ? 'inf' : `${bounds[i]}ms`}"`, count]),
+  );
   histogram(lines, 'derp_buffered_write_frames', c.writeFrames);
   histogram(lines, 'derp_mesh_update_batch_size', c.meshBatch);
   return `${lines.join('\n')}\n`;

@@ -261,9 +261,13 @@ export class Session implements ConnEvents, FrameHandler, OutboxOwner, Recipient
     }
   }
 
-  /** The bucket of the present configuration, after it was changed. */
+  /** The limit has changed; who waits because of the old one goes on. */
   setBucket(bucket: TokenBucket | undefined): void {
     this.#bucket = this.#member?.isMesh === true ? undefined : bucket;
+    if (this.#cancelWait === undefined) return;
+    this.#cancelWait();
+    this.#cancelWait = undefined;
+    this.#resume();
   }
 
   /** Sends a last frame and ends once that has left. */

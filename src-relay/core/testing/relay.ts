@@ -1,4 +1,4 @@
-/** A relay under a fake clock. */
+/** A relay under a fake clock, which sends as soon as the test has done what it does. */
 import { generatePrivate } from '#shared/crypto/x25519.ts';
 import { silent } from '#shared/log/log.ts';
 import { FakeClock } from '#shared/testing/fake-clock.ts';
@@ -12,6 +12,8 @@ export interface TestRelay {
 export function testRelay(options: Partial<RelayOptions> = {}): TestRelay {
   const clock = new FakeClock();
   const privateKey = generatePrivate();
-  const server = new RelayServer({ clock, random: () => 0.5, log: silent, privateKey, ...options });
+  const afterIo = (fn: () => void): void => queueMicrotask(fn);
+  const deps = { clock, random: () => 0.5, log: silent, privateKey, afterIo };
+  const server = new RelayServer({ ...deps, ...options });
   return { server, clock };
 }
