@@ -328,6 +328,7 @@ export class Magicsock implements AsyncDisposable {
     for (const id of peers) {
       const isSender = id === sender;
       const event = { type: 'ping-in', ...source, txId: toHex(ping.txId), isSender } as const;
+      this.#wakeIfUsed(id);
       const rest = this.#advance(id, event).filter((effect) => {
         const isRepeated = effect.do === 'pong' && isAnswered;
         isAnswered ||= effect.do === 'pong';
@@ -362,7 +363,17 @@ export class Magicsock implements AsyncDisposable {
     });
   }
 
+  /** The engine tells of traffic once; whoever missed it hears of it again when the peer looks for us. */
+  #wakeIfUsed(id: PeerId): void {
+    const state = this.#stateOf(id);
+    if (state?.session.kind !== 'idle') return;
+    const [words] = this.#deps.activity([id]);
+    const lastMs = Math.max(words?.lastTxAny ?? 0, words?.lastRxAny ?? 0);
+    if (lastMs > 0 && this.#deps.nowMs() - lastMs < path.SESSION_MS) this.#step(id, { type: 'send' });
+  }
+
   #called(id: PeerId, endpoints: readonly SockAddr[]): void {
+    this.#wakeIfUsed(id);
     const usable = endpoints.filter(isUsable);
     if (usable.length < endpoints.length) this.#count('drop.called-address');
     this.#step(id, { type: 'called', endpoints: usable.slice(0, path.MAX_CALLED) });

@@ -11,6 +11,7 @@ export interface Draft {
   readonly pings: Map<path.TxId, path.SentPing>;
   best: path.Best;
   data: path.DataCheck;
+  dataAtMs: number | undefined;
   session: path.Session;
   search: path.Search;
   lastBurstMs: number | undefined;

@@ -35,6 +35,7 @@ export function pingIn(draft: Draft, event: Event<'ping-in'>): void {
 export function dataIn(draft: Draft, event: Event<'data-in'>): void {
   const beforeMs = draft.candidates.get(keyOf(event.from, event.via))?.heardAtMs;
   const candidate = heard(draft, event, undefined);
+  draft.dataAtMs = draft.context.nowMs;
   if (candidate !== undefined) triggeredCheck(draft, candidate, beforeMs);
 }
 

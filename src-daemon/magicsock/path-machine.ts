@@ -9,7 +9,7 @@
  *     │                     └───────────── any pong ────────────────────────────────────────────┘    │
  *     └─────── a ping to it 5 s without a pong; our network changed; the OS can't send there ────────┘
  *
- *   data     fine ── data unanswered though probes are answered ──► suspect (copy) ── copies answered ──► blocked (relay)
+ *   data     fine ── data unanswered though probes are answered ──► suspect (copy) ── only the relay brings data ──► blocked (relay)
  *              ▲──────────── data from the address ───────────────────┴──◄── 30 s and doubling ────────────────┘
  *   session  idle ── a packet goes out ──► active (a beat each 3 s) ── 45 s without a packet ──► idle
  *   search   none ── active without a trusted path ──► on (bursts of pings, each followed by a call-me-maybe)
@@ -35,6 +35,7 @@ export const initialPath = (): path.PathState => ({
   pings: new Map(),
   best: { kind: 'none' },
   data: { kind: 'fine' },
+  dataAtMs: undefined,
   session: { kind: 'idle' },
   search: { kind: 'none' },
   lastBurstMs: undefined,

@@ -24,8 +24,8 @@ const FLOWING_MS = 1_000;
 const UNUSED_SILENT_MS = 3_000;
 /** … than one that carried some: a peer with nothing to say sends its keepalive after 10 s (WireGuard paper §6.5). */
 const USED_SILENT_MS = 12_000;
-/** If copies by relay are answered for this long and the address stays silent, it is no path for data. */
-const BLOCKED_AFTER_MS = 5_000;
+/** If the relay brings data for this long and no address of the peer does, there is no path for data. */
+const BLOCKED_AFTER_MS = 12_000;
 const BLOCKED_PAUSE_MS = 30_000;
 const MAX_BLOCKED_PAUSE_MS = 600_000;
 
@@ -143,18 +143,20 @@ function judgeData(draft: Draft, words: Activity): void {
     draft.data = { kind: 'fine' };
     return;
   }
+  // The peer may answer from elsewhere than we ask; only the relay tells nothing of the direct way.
+  const heardMs = Math.max(words.rxBestAt, draft.dataAtMs ?? 0);
   switch (data.kind) {
     case 'fine':
       if (isUnheard(draft, best, words))
         draft.data = { kind: 'suspect', sinceMs: nowMs, pauseMs: BLOCKED_PAUSE_MS };
       return;
     case 'suspect':
-      if (words.rxBestAt > data.sinceMs) draft.data = { kind: 'fine' };
-      else if (nowMs - data.sinceMs >= BLOCKED_AFTER_MS && words.lastRxAny > data.sinceMs)
+      if (heardMs > data.sinceMs) draft.data = { kind: 'fine' };
+      else if (nowMs - data.sinceMs >= BLOCKED_AFTER_MS && nowMs - words.lastRxAny < FLOWING_MS)
         draft.data = { ...data, kind: 'blocked', sinceMs: nowMs, retryAtMs: nowMs + data.pauseMs };
       return;
     case 'blocked':
-      if (words.rxBestAt > data.sinceMs) draft.data = { kind: 'fine' };
+      if (heardMs > data.sinceMs) draft.data = { kind: 'fine' };
       else if (nowMs >= data.retryAtMs)
         draft.data = {
           kind: 'suspect',
@@ -170,11 +172,12 @@ function judgeData(draft: Draft, words: Activity): void {
 /** We send, probes are answered meanwhile, and nothing comes back at all. */
 function isUnheard(draft: Draft, best: path.Direct, words: Activity): boolean {
   const { nowMs } = draft.context;
-  const { unansweredSince, lastTxAny, rxBestAt } = words;
+  const { unansweredSince, lastTxAny } = words;
+  const heardMs = Math.max(words.rxBestAt, draft.dataAtMs ?? 0);
   if (unansweredSince === 0 || nowMs - lastTxAny > FLOWING_MS || !isTrusted(best, nowMs)) return false;
   // Only what went out while this was the path speaks of it.
   const silentMs = nowMs - Math.max(unansweredSince, best.sinceMs);
-  if (silentMs < (rxBestAt >= best.sinceMs ? USED_SILENT_MS : UNUSED_SILENT_MS)) return false;
+  if (silentMs < (heardMs >= best.sinceMs ? USED_SILENT_MS : UNUSED_SILENT_MS)) return false;
   const answeredAtMs = draft.candidates.get(keyOf(best.addr, best.via))?.answeredAtMs;
   return answeredAtMs !== undefined && answeredAtMs > nowMs - silentMs;
 }

@@ -75,7 +75,7 @@ export type DataCheck =
   | { readonly kind: 'fine' }
   /** No answer to data although probes are answered: a copy goes by relay. */
   | { readonly kind: 'suspect'; readonly sinceMs: number; readonly pauseMs: number }
-  /** The copies were answered: relay only, and another look later. */
+  /** The relay brings data and the address none: relay only, and another look later. */
   | {
       readonly kind: 'blocked';
       readonly sinceMs: number;
@@ -133,6 +133,8 @@ export interface PathState {
   readonly pings: ReadonlyMap<TxId, SentPing>;
   readonly best: Best;
   readonly data: DataCheck;
+  /** The last data that came from another address than the best. */
+  readonly dataAtMs: number | undefined;
   readonly session: Session;
   readonly search: Search;
   readonly lastBurstMs: number | undefined;

@@ -192,7 +192,7 @@ describe('a path that answers pings but loses data', () => {
     scene.wire.drop = (_from, _to, datagram) => isData(datagram);
     await talk(scene, 5_000);
     expect(scene.a.mode).toBe('direct+relay');
-    await talk(scene, 7_000);
+    await talk(scene, 14_000);
     expect(scene.a.mode).toBe('relay');
     expect(scene.a.magicsock.pathOf(1)).toMatchObject({ kind: 'relay', why: { kind: 'control-only' } });
     expect(scene.b.mode).toBe('relay');
