@@ -149,6 +149,7 @@ export const rules: Readonly<Record<string, Rule>> = {
     may: [
       ...SHARED,
       'zod',
+      'src-relay/front',
       'src-control/relay',
       'src-control/store',
       'src-control/state',
