@@ -72,6 +72,24 @@ test('a datagram that is too long is told by name, and the socket lives on', asy
   await arrived;
 });
 
+test('five hundred small sockets have five hundred ports', async () => {
+  const factory = systemSockets(silent);
+  const sockets = await Promise.all(
+    Array.from({ length: 500 }, () =>
+      factory.open({
+        family: 4,
+        port: 0,
+        bufferBytes: 65_536,
+        dontFragment: true,
+        receive: () => undefined,
+        failed: (error) => expect.unreachable(error.message),
+      }),
+    ),
+  );
+  expect(new Set(sockets.map(({ port }) => port)).size).toBe(500);
+  await Promise.all(sockets.map((socket) => socket.close()));
+});
+
 test('a closed socket sends nothing and closes twice', async () => {
   const a = await open(4);
   await a.socket.close();

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { closeFd, readFd } from './fd.ts';
+import { libc } from './libc.ts';
 import { openUdp, peerCredentials, SOCKADDR_IN_BYTES, SOCKADDR_IN6_BYTES, UCRED_BYTES } from './sockets.ts';
 import { IFREQ_BYTES, setInterfaceMtu } from './tun-device.ts';
 
@@ -63,6 +64,27 @@ test.runIf(onLinux)('a port that is taken gives the name of the error, and nothi
   expect(again.ok).toBe(true);
   if (again.ok) closeFd(again.fd);
 });
+
+// linux/in.h, linux/in6.h: IP_MTU_DISCOVER is 10 of level 0, IPV6_MTU_DISCOVER 23 of level 41; "want" is 1, "probe" 3.
+test.runIf(onLinux).each([
+  { family: 4, level: 0, name: 10 },
+  { family: 6, level: 41, name: 23 },
+] as const)(
+  'datagrams over IPv$family are not fragmented when that is asked for',
+  ({ family, level, name }) => {
+    const options = { family, port: 0, mark: undefined, bufferBytes: 65_536 } as const;
+    const discovery = [false, true].map((dontFragment) => {
+      const opened = openUdp({ ...options, dontFragment });
+      if (!opened.ok) throw new Error(opened.code);
+      expect(opened.fragmented).toBeUndefined();
+      const value = new Uint8Array(4);
+      libc().getsockopt(opened.fd, level, name, value, new Uint8Array(Uint32Array.of(4).buffer));
+      closeFd(opened.fd);
+      return new Uint32Array(value.buffer)[0];
+    });
+    expect(discovery).toEqual([1, 3]);
+  },
+);
 
 /** From the kernel's table: the one line of /proc/net/udp whose inode is this descriptor's. */
 function boundPort(fd: number): number {
