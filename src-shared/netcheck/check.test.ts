@@ -354,6 +354,22 @@ test('only STUN means only STUN', async () => {
   expect((await run({ onlyStun: true })).tookMs).toBe(3_000);
 });
 
+test('where only TCP is wanted no datagram leaves', async () => {
+  const { run, net } = world(three, near, { https: async () => ({ latencyMs: 7, ip: '192.0.2.1' }) });
+  const { report, tookMs } = await run({ onlyTcp: true });
+  expect(net.sent).toEqual([]);
+  expect(report).toMatchObject({ udp: false, preferredDerp: 1 });
+  expect(tookMs).toBeLessThan(100);
+});
+
+test('a second server of a single region that is down is waited for only once', async () => {
+  const { run } = world(mapOf({ 7: 2 }), { '198.51.7.1:3478': at(20) });
+  const first = await run();
+  expect(first.report.mappingVariesByDestIp).toBeUndefined();
+  expect(first.tookMs).toBeLessThan(1_300);
+  expect((await run()).tookMs).toBeLessThan(400);
+});
+
 test('latency is taken from when the datagram came, if the transport knows', async () => {
   const { check, clock, net } = world(mapOf({ 1: 1 }), {});
   const requests: Uint8Array[] = [];

@@ -1,13 +1,12 @@
 /** The network check: one report at a time about what this machine's network lets through (nat-traversal.md §2.5–2.7). */
 import type { Clock } from '../async/clock.ts';
-import { equal } from '../bytes/bytes.ts';
 import { randomBytes } from '../crypto/random.ts';
 import { RhumbError } from '../errors.ts';
-import { formatSockAddr, type SockAddr } from '../ip/address.ts';
+import type { SockAddr } from '../ip/address.ts';
 import type { Log } from '../log/log.ts';
-import { decodeRequest, encodeRequest, isStunBinding, TX_ID_BYTES } from '../stun/stun.ts';
+import { isStunBinding } from '../stun/stun.ts';
 import type { DerpMap } from '../wire/map.ts';
-import { type CaptiveDeps, detectCaptive } from './captive.ts';
+import type { CaptiveDeps } from './captive.ts';
 import { type HttpsProbe, type IcmpProbe, measureWithoutUdp, regionsInNeed } from './fallback.ts';
 import { type FastStunRequest, type FastStunResult, fastStun } from './fast-stun.ts';
 import { addToHistory, bestLatencies, type Entry, isFullDue } from './history.ts';
@@ -16,14 +15,12 @@ import { NodeAddrs, type Resolve } from './node-addrs.ts';
 import { planProbes } from './plan.ts';
 import { type Family, hasRelay, measurable, regionsOf } from './relay-map.ts';
 import { type Draft, type Latencies, type NetReport, newDraft } from './report.ts';
+import { Hairpin, lookForPortal, type PortmapProbe, probePortmap } from './side-probes.ts';
 import { type RoundDeps, StunRound } from './stun-round.ts';
 import { type StunCounters, Transactions } from './transactions.ts';
+import { within } from './within.ts';
 
 export const REPORT_LIMIT_MS = 5_000;
-/** STUN gets this head start before the web is asked about a portal. */
-const CAPTIVE_DELAY_MS = 200;
-/** A router that reflects does so at once. */
-const HAIRPIN_WAIT_MS = 150;
 
 /** The socket whose mapping counts: in the daemon that of WireGuard (§9.3-1). */
 export interface StunTransport {
@@ -31,12 +28,6 @@ export interface StunTransport {
   send(to: SockAddr, datagram: Uint8Array): boolean;
   /** The host has addresses of the family that are worth a try. */
   canSend(family: Family): boolean;
-}
-
-export interface PortmapProbe {
-  readonly pmp: boolean;
-  readonly pcp: boolean;
-  readonly upnp: boolean;
 }
 
 export interface NetcheckOptions {
@@ -71,6 +62,8 @@ export interface CheckRequest {
   readonly forcedHome?: number | undefined;
   /** Nothing but STUN: no HTTPS, no ICMP, no portal. */
   readonly onlyStun?: boolean | undefined;
+  /** Nothing but HTTPS to the relays and the search for a portal. */
+  readonly onlyTcp?: boolean | undefined;
 }
 
 export class Netcheck {
@@ -80,11 +73,13 @@ export class Netcheck {
   #history: readonly Entry[] = [];
   #lastFullAtMs: number | undefined;
   #isRunning = false;
-  #hairpin: { readonly txId: Uint8Array; readonly seen: () => void } | undefined;
+  readonly #hairpin: Hairpin | undefined;
 
   constructor(options: NetcheckOptions) {
     this.#options = options;
+    const { hairpin, clock, log } = options;
     this.#transactions = new Transactions(options.randomBytes ?? randomBytes);
+    if (hairpin !== undefined) this.#hairpin = new Hairpin({ clock, log, send: hairpin });
     this.#addrs = new NodeAddrs(options.clock, options.resolve);
   }
 
@@ -118,7 +113,7 @@ export class Netcheck {
    */
   handleStun(from: SockAddr, datagram: Uint8Array, atMs: number = this.#options.clock.monotonic()): boolean {
     if (!isStunBinding(datagram)) return false;
-    if (datagram[0] === 0) return this.#handleRequest(datagram);
+    if (datagram[0] === 0) return this.#hairpin?.handle(datagram) === true;
     return this.#transactions.answer(from, datagram, atMs);
   }
 
@@ -158,29 +153,33 @@ export class Netcheck {
     limited: AbortSignal,
   ): Promise<ReadonlySet<number>> {
     const { stun, osHasIpv6, isVerbose = false, log } = this.#options;
-    const { map, onlyStun = false } = request;
+    const { map, onlyStun = false, onlyTcp = false } = request;
     const { clock } = this.#options;
     draft.isFull = request.full === true || isFullDue(this.last, this.#lastFullAtMs, clock.monotonic());
     draft.osHasIpv6 = (await osHasIpv6?.()) ?? stun.canSend(6);
     signal.throwIfAborted();
-    const plan = planProbes({
-      map,
-      has4: stun.canSend(4),
-      has6: stun.canSend(6),
-      last: draft.isFull ? undefined : this.last,
-      home: this.#homeOf(request),
-      onlyRegions: request.onlyRegions === undefined ? undefined : new Set(request.onlyRegions),
-    });
+    const plan = onlyTcp
+      ? []
+      : planProbes({
+          map,
+          has4: stun.canSend(4),
+          has6: stun.canSend(6),
+          last: draft.isFull ? undefined : this.last,
+          home: this.#homeOf(request),
+          onlyRegions: request.onlyRegions === undefined ? undefined : new Set(request.onlyRegions),
+        });
+    let reflected: Promise<void> | undefined;
     const round = new StunRound(this.#roundDeps(), plan, draft, {
       isFull: draft.isFull,
       isVerbose,
       answeredBefore: this.#answeredBefore(),
+      onGlobalV4: (addr) => {
+        if (draft.isFull) reflected = this.#hairpin?.probe(draft, addr, limited);
+      },
     });
-    const portmapped = this.#probePortmap(draft, limited);
+    const portmapped = probePortmap(this.#options, draft, limited);
     const noPortal = new AbortController();
-    const portal = onlyStun
-      ? undefined
-      : this.#lookForPortal(request, draft, AbortSignal.any([limited, noPortal.signal]));
+    const portal = onlyStun ? undefined : this.#lookForPortal(request, draft, limited, noPortal.signal);
     const abort = (): void => round.abort();
     signal.addEventListener('abort', abort, { once: true });
     round.start();
@@ -189,7 +188,7 @@ export class Netcheck {
     log('debug', 'netcheck.stun-ended', { end, regions: draft.regionLatencyMs.size, sets: plan.length });
     // Somebody who answers by UDP is no portal; whoever wants to see everything waits all the same.
     if (draft.udp && !isVerbose) noPortal.abort();
-    await Promise.all([portmapped, this.#probeHairpin(draft, limited)]);
+    await Promise.all([portmapped, reflected]);
     if (!draft.udp && !onlyStun && !limited.aborted) await this.#withoutUdp(request, draft, limited);
     await portal;
     return new Set(plan.map(({ region }) => region));
@@ -221,71 +220,21 @@ export class Netcheck {
     };
   }
 
-  async #probePortmap(draft: Draft, signal: AbortSignal): Promise<void> {
-    const { portmap, log } = this.#options;
-    if (portmap === undefined) return;
-    // Asked for is known: without an answer there is none.
-    Object.assign(draft, { upnp: false, pmp: false, pcp: false });
-    try {
-      const { upnp, pmp, pcp } = await within(portmap(signal), signal);
-      Object.assign(draft, { upnp, pmp, pcp });
-    } catch (error) {
-      if (!signal.aborted) log('debug', 'netcheck.portmap-failed', { error: String(error) });
-    }
-  }
-
-  async #lookForPortal(request: CheckRequest, draft: Draft, signal: AbortSignal): Promise<void> {
-    const { captive, clock, isVerbose, log } = this.#options;
-    if (captive === undefined || !draft.isFull) return;
-    try {
-      await clock.sleep(CAPTIVE_DELAY_MS, signal);
-      if (draft.udp && isVerbose !== true) return;
-      const home = this.#homeOf(request);
-      draft.captivePortal = await within(
-        detectCaptive({ ...captive, clock }, request.map, home, signal),
-        signal,
-      );
-    } catch (error) {
-      if (!signal.aborted) log('debug', 'netcheck.portal-failed', { error: String(error) });
-    }
-  }
-
-  /** A request to our own address: whether it comes back in tells if two machines behind this NAT can meet outside of it. */
-  async #probeHairpin(draft: Draft, signal: AbortSignal): Promise<void> {
-    const { hairpin, clock, log } = this.#options;
-    const to = draft.globalV4;
-    if (hairpin === undefined || to === undefined || !draft.isFull || signal.aborted) return;
-    const txId = (this.#options.randomBytes ?? randomBytes)(TX_ID_BYTES);
-    const waited = new AbortController();
-    this.#hairpin = {
-      txId,
-      seen: () => {
-        draft.hairpin = true;
-        waited.abort();
-      },
-    };
-    try {
-      await within(hairpin(to, encodeRequest(txId)), signal);
-      draft.hairpin ??= false;
-      await clock.sleep(HAIRPIN_WAIT_MS, AbortSignal.any([signal, waited.signal]));
-    } catch (error) {
-      if (!signal.aborted && !waited.signal.aborted)
-        log('debug', 'netcheck.hairpin-failed', { to: formatSockAddr(to), error: String(error) });
-    } finally {
-      this.#hairpin = undefined;
-    }
-  }
-
-  #handleRequest(datagram: Uint8Array): boolean {
-    const request = decodeRequest(datagram);
-    if (request === undefined || this.#hairpin === undefined || !equal(request.txId, this.#hairpin.txId))
-      return false;
-    this.#hairpin.seen();
-    return true;
+  #lookForPortal(
+    request: CheckRequest,
+    draft: Draft,
+    limited: AbortSignal,
+    unwanted: AbortSignal,
+  ): Promise<void> {
+    const { captive, clock, log, isVerbose = false } = this.#options;
+    const ask = { map: request.map, home: this.#homeOf(request), isVerbose };
+    const signal = AbortSignal.any([limited, unwanted]);
+    return lookForPortal({ captive, clock, log }, draft, ask, signal);
   }
 
   async #withoutUdp(request: CheckRequest, draft: Draft, signal: AbortSignal): Promise<void> {
-    const { clock, log, https, icmp } = this.#options;
+    const { clock, log, https } = this.#options;
+    const icmp = request.onlyTcp === true ? undefined : this.#options.icmp;
     const only = request.onlyRegions;
     const regions = measurable(request.map).filter(({ RegionID }) => only?.includes(RegionID) ?? true);
     const need = regionsInNeed(regions, draft);
@@ -341,13 +290,3 @@ const copyOf = (draft: Draft): Draft => ({
   globalV6Counters: new Map(draft.globalV6Counters),
   mappings: [...draft.mappings],
 });
-
-/** The promise, or the signal's reason if that comes first. */
-function within<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const aborted = (): void => reject(signal.reason);
-    if (signal.aborted) aborted();
-    else signal.addEventListener('abort', aborted, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted));
-  });
-}

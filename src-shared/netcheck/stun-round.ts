@@ -37,6 +37,8 @@ export interface RoundRules {
   readonly isVerbose: boolean;
   /** Whether a region answered in a family lately; undefined when it was not asked. Decides what is worth waiting for. */
   readonly answeredBefore: (region: number, family: Family) => boolean | undefined;
+  /** Called with the first IPv4 address that a server saw us at. */
+  readonly onGlobalV4?: ((addr: SockAddr) => void) | undefined;
 }
 
 interface Running {
@@ -118,6 +120,7 @@ export class StunRound {
     const { request, forget } = this.#deps.transactions.open(to, (mapped, atMs) => {
       this.#forgets.delete(forget);
       running.isOver = true;
+      const isFirstV4 = this.#draft.globalV4 === undefined;
       addStunAnswer(this.#draft, {
         region: set.region,
         server: to,
@@ -126,6 +129,7 @@ export class StunRound {
         atMs,
       });
       this.#lastAnswerMs = this.#deps.clock.monotonic();
+      if (isFirstV4 && this.#draft.globalV4 !== undefined) this.#rules.onGlobalV4?.(this.#draft.globalV4);
       this.#answered();
     });
     this.#forgets.add(forget);
@@ -195,8 +199,9 @@ export class StunRound {
 
   /** What answered before is expected again; of a region that is new, an answer in either family. */
   #isExpected({ region, family, isForMapping }: ProbeSet): boolean {
-    if (isForMapping) return this.#draft.mappingVariesByDestIp === undefined;
     const before = this.#rules.answeredBefore(region, family);
+    // Of the other server of a known region nothing is known: it gets the time that is left for the unexpected.
+    if (isForMapping) return before === undefined && this.#draft.mappingVariesByDestIp === undefined;
     return before ?? !this.#draft.regionLatencyMs.has(region);
   }
 
