@@ -322,6 +322,20 @@ test('a relay that does not take us is told apart', async () => {
   expect(relay.latest.isAdmitted).toBe(false);
 });
 
+test('a node that accepts and then fails lets the others of its region go first', async () => {
+  const { clock, relay, clients, state } = setUp();
+  relay.mood.refuses = true;
+  clients.setHome(1);
+  await clock.advance(60);
+  relay.mood.refuses = false;
+  await clock.advance(60);
+  expect(state()).toMatchObject({ state: 'connected', node: '1b', isIdealNode: false });
+  expect(relay.latest.request).toContain('Ideal-Node: 1a');
+  relay.latest.hangUp();
+  await clock.advance(1_000);
+  expect(state()).toMatchObject({ state: 'connected', node: '1a' });
+});
+
 test.each<[string, Uint8Array, string]>([
   [
     'garbage',

@@ -261,6 +261,35 @@ test('a server that says nothing is left when the caller has had enough', async 
   await closed;
 });
 
+test('a node that accepts and says nothing does not hide the others of its region', async () => {
+  const spokenTo = Promise.withResolvers<void>();
+  const silent = await raw((socket) => socket.on('data', () => spokenTo.resolve()));
+  const server = await serve([good]);
+  const shares: (() => void)[] = [];
+  const after = (ms: number, fn: () => void): (() => void) => {
+    if (ms === 4_000) shares.push(fn);
+    return () => undefined;
+  };
+  const dial = dialler({ clock: { ...clock, after } });
+  const dialing = dialOne(dial, node(silent), node(server.port, { Name: '1b' }));
+  await spokenTo.promise;
+  // Its share of the time is over; the last node has all that is left.
+  for (const over of shares) over();
+  expect([(await dialing).node.Name, shares.length]).toEqual(['1b', 1]);
+});
+
+test('names are resolved, and the last address is kept for when they are not', async () => {
+  const server = await serve([good]);
+  const answers = [['127.0.0.1'], []];
+  const dial = dialler({ resolve: () => Promise.resolve(answers.shift() ?? []) });
+  const byName = node(server.port, { IPv4: '' });
+  for (let i = 0; i < 2; i++) expect((await dialOne(dial, byName)).node.Name).toBe('1a');
+  expect(answers).toEqual([]);
+  await expect(dialOne(dialler({ resolve: () => Promise.resolve([]) }), byName)).rejects.toThrow(
+    'no such host',
+  );
+});
+
 test('sockets come from where they are wanted from', async () => {
   const server = await serve([good]);
   const targets: string[] = [];

@@ -62,6 +62,8 @@ export class RegionClient {
   #lastError: string | undefined;
   #problem: string | undefined;
   #restart: RestartPlan | undefined;
+  /** It took our connection and then failed: the others of the region come first. */
+  #failed: DerpNode | undefined;
 
   constructor(options: RegionClientOptions) {
     this.#o = options;
@@ -205,7 +207,9 @@ export class RegionClient {
     const { region, counters, dial, prefersIpv6 } = this.#o;
     counters.dials++;
     const usable = nodes.filter((node) => node.STUNOnly !== true);
-    return dial({ region, nodes: usable, prefersIpv6: prefersIpv6() }, signal);
+    const failed = usable.filter((node) => node === this.#failed);
+    const others = usable.filter((node) => node !== this.#failed);
+    return dial({ region, nodes: [...others, ...failed], prefersIpv6: prefersIpv6() }, signal);
   }
 
   #idealNode(live: Live): IdealNode {
@@ -279,6 +283,7 @@ export class RegionClient {
 
   #joined(): void {
     this.#lastError = undefined;
+    this.#failed = undefined;
     this.#o.log('info', 'relay.up', {
       region: this.#o.region.RegionID,
       node: this.#live?.node?.Name,
@@ -297,6 +302,7 @@ export class RegionClient {
     const { counters, log, region } = this.#o;
     if (this.#live?.connection === undefined) counters.dialFailures++;
     else counters.connectionsLost++;
+    if (this.#state.kind !== 'connected') this.#failed = this.#live?.node;
     const before = this.#lastError;
     if (this.#restart !== undefined) this.#lastError = 'the relay is restarting';
     else this.#lastError = this.#state.kind === 'joining' ? `${why} before it admitted us` : why;

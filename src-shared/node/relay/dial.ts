@@ -1,9 +1,11 @@
 /** Dials a region: its nodes in order, TCP, then TLS with the trust that the relay map asks for (nat-traversal.md §1.2, §1.12). */
-import net, { type Socket } from 'node:net';
+import { lookup } from 'node:dns/promises';
+import net, { isIP, type Socket } from 'node:net';
 import type { Clock } from '../../async/clock.ts';
 import { RhumbError } from '../../errors.ts';
 import type { DerpNode, DerpRegion } from '../../wire/map.ts';
 import { netErrorText } from '../net-error.ts';
+import { RelayNames, type Resolve } from './names.ts';
 import { type Connect, portOf, raceTcp } from './tcp-race.ts';
 import { type Secured, TlsDialer } from './tls.ts';
 
@@ -11,6 +13,8 @@ export interface RelayDialOptions {
   readonly clock: Clock;
   /** Where sockets come from; one that marks or binds them keeps relay traffic out of the tunnel. */
   readonly connect?: Connect | undefined;
+  /** Addresses of a name; the default asks the system. */
+  readonly resolve?: Resolve | undefined;
   /** Authorities to trust besides the system's and Node's, as PEM. */
   readonly extraCa?: readonly string[] | undefined;
 }
@@ -34,27 +38,45 @@ export interface RelaySocket extends Secured {
 /** Rejects with a RhumbError whose message names the node, or with the signal's reason. */
 export type RelayDial = (request: RelayDialRequest, signal: AbortSignal) => Promise<RelaySocket>;
 
-/** One dialler keeps the TLS sessions of all regions. */
+/** What a node may take for TLS when there are others: one that accepts and says nothing must not hide them. */
+const TLS_SHARE_MS = 4_000;
+
+/** One dialler keeps the TLS sessions and addresses of all relays. */
 export function relayDial(options: RelayDialOptions): RelayDial {
-  const { clock, connect = tcpConnect } = options;
+  const { clock, connect = tcpConnect, resolve = bySystem } = options;
+  const names = new RelayNames(clock, resolve);
   const tls = new TlsDialer({ clock, extraCa: options.extraCa ?? [] });
 
+  const connectByName: Connect = async (target, signal) => {
+    const host = isIP(target.host) === 0 ? await names.address(target.host, target.family) : target.host;
+    signal.throwIfAborted();
+    return connect({ ...target, host }, signal);
+  };
+
   const dialNode = async (
-    node: DerpNode,
-    prefersIpv6: boolean,
+    { node, prefersIpv6, isLast }: { node: DerpNode; prefersIpv6: boolean; isLast: boolean },
     signal: AbortSignal,
   ): Promise<RelaySocket> => {
-    const tcp = await raceTcp({ node, prefersIpv6, clock, connect }, signal);
+    const tcp = await raceTcp({ node, prefersIpv6, clock, connect: connectByName }, signal);
     const { localAddress: localIp, remoteAddress: remoteIp } = tcp;
-    const secured = await tls.handshake(tcp, node, portOf(node), signal);
-    return { ...secured, node, localIp, remoteIp };
+    const share = new AbortController();
+    const cancelShare = isLast
+      ? () => undefined
+      : clock.after(TLS_SHARE_MS, () => share.abort(new RhumbError('timeout', 'timed out')));
+    try {
+      const inner = AbortSignal.any([signal, share.signal]);
+      const secured = await tls.handshake(tcp, node, portOf(node), inner);
+      return { ...secured, node, localIp, remoteIp };
+    } finally {
+      cancelShare();
+    }
   };
 
   return async ({ region, nodes, prefersIpv6 }, signal) => {
     let first: RhumbError | undefined;
     for (const node of nodes) {
       try {
-        return await dialNode(node, prefersIpv6, signal);
+        return await dialNode({ node, prefersIpv6, isLast: node === nodes.at(-1) }, signal);
       } catch (error) {
         if (signal.aborted) throw signal.reason;
         // The next node may do; when none does, the first failure is the one to tell.
@@ -66,6 +88,10 @@ export function relayDial(options: RelayDialOptions): RelayDial {
     throw first ?? new RhumbError('unavailable', `region ${region.RegionID} has no relay in the relay map`);
   };
 }
+
+/** Cannot be cancelled; who asked just stops waiting. */
+const bySystem: Resolve = async (host, family) =>
+  (await lookup(host, { all: true, family })).map(({ address }) => address);
 
 const tcpConnect: Connect = ({ host, port, family }, signal) =>
   new Promise<Socket>((resolve, reject) => {
