@@ -135,7 +135,9 @@ function randomNat(roll: Dice): NatBehaviour | undefined {
     firewall: 1,
     open: 1,
   });
-  const idleMs = roll.pick([20_000, 30_000, 60_000, 120_000, 300_000]);
+  const idleMs = roll.chance(0.1)
+    ? roll.pick([5_000, 20_000])
+    : roll.pick([30_000, 60_000, 120_000, 300_000]);
   return {
     ...NAT_KINDS[kind],
     hairpin: roll.pick(['no', 'no', 'external-source', 'internal-source']),

@@ -13,7 +13,7 @@ import { idOf, Machine } from './machine.ts';
 import { currentPlan, labelOf } from './now.ts';
 import type { FlowPlan, SimulationPlan } from './plan.ts';
 import { Relay } from './relays.ts';
-import { MAX_SEARCH_MS, type Stream, type Violation, Watch } from './watch.ts';
+import { type Stream, searchLimitMs, type Violation, Watch } from './watch.ts';
 
 /** How one pair fared in its first search, while nothing was broken on purpose. */
 export interface Meeting {
@@ -64,6 +64,7 @@ class Simulation {
   readonly #directAtMs = new Map<FlowPlan, number>();
   readonly #possible = new Map<string, boolean>();
   readonly #work: Promise<void>[] = [];
+  readonly #searchLimitMs: number;
   #worldVersion = 0;
   #isPaused = false;
   #skippedMs = 0;
@@ -75,6 +76,7 @@ class Simulation {
   constructor(plan: SimulationPlan) {
     this.#plan = plan;
     this.#random = seeded(plan.seed ^ 0x5eed);
+    this.#searchLimitMs = searchLimitMs(plan.world);
     this.#world = buildWorld(plan.world, this.#clock, this.#random);
     this.#watch = new Watch(() => this.#clock.monotonic());
     this.#world.network.onReached = (datagram, host) => {
@@ -320,7 +322,8 @@ class Simulation {
       stream.lastNoPathMs,
       stream.directModeMs,
     );
-    if (nowMs - calmMs < MAX_SEARCH_MS || !this.#isRelayed(from, to) || !this.#isRelayed(to, from)) return;
+    if (nowMs - calmMs < this.#searchLimitMs || !this.#isRelayed(from, to) || !this.#isRelayed(to, from))
+      return;
     // Without the coordination server nobody learns the key of a daemon that started anew.
     const knows = (a: Machine, b: Machine): boolean => a.knownDisco(b.index) === b.magicsock.discoKey;
     if (!knows(from, to) || !knows(to, from)) return;

@@ -3,12 +3,21 @@ import type { SockAddr } from '#shared/ip/address.ts';
 import type { EnginePath } from '../../magicsock/types.ts';
 import { isForbidden } from '../network/forbidden.ts';
 import type { Datagram } from '../network/network.ts';
+import type { WorldPlan } from '../network/world.ts';
 import { idOf, type Machine } from './machine.ts';
 
 /** Never longer without a packet while some path exists. */
 export const MAX_HOLE_MS = 5_000;
 /** A direct path that is possible is found within this time of calm. */
 export const MAX_SEARCH_MS = 15_000;
+/** The same where a NAT forgets sooner than checks of the network follow each other (§2.8): an address told is gone by then. */
+export const MAX_SHORT_TIMER_SEARCH_MS = 45_000;
+const CHECKS_MS = 27_000;
+
+export const searchLimitMs = ({ sites }: WorldPlan): number =>
+  sites.some(({ nat }) => nat !== undefined && nat.mapping !== 'none' && nat.idleMs < CHECKS_MS)
+    ? MAX_SHORT_TIMER_SEARCH_MS
+    : MAX_SEARCH_MS;
 /**
  * Disco datagrams of one machine in a minute, for each peer: heartbeats, bursts over all its addresses and the answers to
  * its own; and one attempt to guess ports (nat-traversal.md §11.4: 1 024 guesses at most, 256 sockets, their answers).
