@@ -14,10 +14,10 @@ import {
 } from '#shared/derp/frames.ts';
 import { decodeServerInfoJson, encodeClientInfoJson, type ServerInfo } from '#shared/derp/info.ts';
 import * as messages from '#shared/derp/messages.ts';
-import { RhumbError } from '#shared/errors.ts';
+import { toRhumbError } from '#shared/errors.ts';
 import { type NodeKey, nodeKeyFrom } from '#shared/key/key.ts';
 import type { RelayStream } from './types.ts';
-import { encodeUpgrade, UpgradeReader, type UpgradeRequest } from './upgrade.ts';
+import { encodeUpgrade, httpRefusal, UpgradeReader, type UpgradeRequest } from './upgrade.ts';
 
 /** Everything is called from within `receive` or `start`; after `failed` nothing is. */
 export interface SessionEvents {
@@ -62,6 +62,7 @@ export class Session {
   readonly #senders = new Map<string, NodeKey>();
   #phase: Phase = { kind: 'new' };
   #isGreeted = false;
+  #isFirstChunk = true;
   #pingData: Uint8Array | undefined;
 
   constructor(options: SessionOptions) {
@@ -85,12 +86,31 @@ export class Session {
   }
 
   receive(chunk: Uint8Array): void {
-    try {
-      this.#receive(chunk);
-    } catch (error) {
-      // Only what the relay sent can be wrong here; anything else is a bug and goes on.
-      if (!(error instanceof RhumbError) || error.code !== 'protocol') throw error;
-      this.#fail(error.message);
+    let bytes = chunk;
+    if (this.#phase.kind === 'upgrading') {
+      const answer = this.#phase.reader.push(chunk);
+      if (answer.kind === 'more') return;
+      if (answer.kind === 'refused') {
+        this.#fail(answer.why);
+        return;
+      }
+      this.#phase = { kind: 'greeting' };
+      this.#isFirstChunk = false;
+      bytes = answer.rest;
+    }
+    const why = this.#isFirstChunk ? httpRefusal(chunk) : undefined;
+    this.#isFirstChunk = false;
+    if (why !== undefined) {
+      this.#fail(why);
+      return;
+    }
+    this.#frames.push(bytes);
+    // What a frame leads to may end the session, so the phase is looked at each time.
+    while (this.#phase.kind === 'greeting' || this.#phase.kind === 'open') {
+      const frame = this.#next();
+      if (frame === undefined) return;
+      if (this.#phase.kind === 'greeting') this.#greeted(frame);
+      else this.#dispatch(frame, this.#phase.shared);
     }
   }
 
@@ -108,25 +128,13 @@ export class Session {
     this.#stream.write([messages.encodeNotePreferred(isHome)]);
   }
 
-  #receive(chunk: Uint8Array): void {
-    let bytes = chunk;
-    if (this.#phase.kind === 'upgrading') {
-      const answer = this.#phase.reader.push(chunk);
-      if (answer.kind === 'more') return;
-      if (answer.kind === 'refused') {
-        this.#fail(answer.why);
-        return;
-      }
-      this.#phase = { kind: 'greeting' };
-      bytes = answer.rest;
-    }
-    this.#frames.push(bytes);
-    // What a frame leads to may end the session, so the phase is looked at each time.
-    while (this.#phase.kind === 'greeting' || this.#phase.kind === 'open') {
-      const frame = this.#frames.next();
-      if (frame === undefined) return;
-      if (this.#phase.kind === 'greeting') this.#greeted(frame);
-      else this.#dispatch(frame, this.#phase.shared);
+  /** Only the reader is guarded: what a frame leads to elsewhere is not the relay's fault. */
+  #next(): Frame | undefined {
+    try {
+      return this.#frames.next();
+    } catch (error) {
+      this.#fail(toRhumbError(error).message);
+      return undefined;
     }
   }
 

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { concat, utf8 } from '#shared/bytes/bytes.ts';
-import { encodeUpgrade, UpgradeReader } from './upgrade.ts';
+import { encodeUpgrade, httpRefusal, UpgradeReader } from './upgrade.ts';
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 const base = { hostName: 'relay.example', port: 443, idealNode: undefined, isFastStart: false };
@@ -70,4 +70,13 @@ test.each([
   ],
 ])('refuses %s', (_, answer, why) => {
   expect(new UpgradeReader().push(utf8(answer))).toEqual({ kind: 'refused', why });
+});
+
+test.each([
+  ['a refusal', 'HTTP/1.1 404 Not Found\r\n\r\nno relay here', 'it answered 404: no relay here'],
+  ['a switch', HEAD, 'it answered a fast start in HTTP'],
+  ['a frame', '\u0001\0\0\0(DERP', undefined],
+  ['too little to tell', 'HTTP', undefined],
+])('an answer to a fast start can be %s', (_, answer, why) => {
+  expect(httpRefusal(utf8(answer))).toBe(why);
 });

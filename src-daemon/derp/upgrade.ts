@@ -66,6 +66,13 @@ export class UpgradeReader {
   }
 }
 
+/** What a server said that answers in HTTP where it must not: after a fast start it would be read as a frame. */
+export function httpRefusal(chunk: Uint8Array): string | undefined {
+  if (chunk.length < PREFIX.length || !startsWithHttp(chunk)) return undefined;
+  const answer = new UpgradeReader().push(chunk);
+  return answer.kind === 'refused' ? answer.why : 'it answered a fast start in HTTP';
+}
+
 const PREFIX = utf8('HTTP/1.');
 const startsWithHttp = (bytes: Uint8Array): boolean =>
   PREFIX.every((byte, i) => i >= bytes.length || bytes[i] === byte);
