@@ -167,6 +167,8 @@ async function startEngine(
     tun: options.tun === undefined ? { kind: 'none' } : { kind: 'device', name: options.tun },
     mtu: TUNNEL_MTU,
     port: options.port,
+    // Probes of a size say nothing when the network may cut them up (nat-traversal.md §4.5).
+    dontFragment: options.pathMtuDiscovery,
   });
   if (options.tun === undefined)
     log('warn', 'tun.none', { effect: 'programs of this machine do not reach the network' });
