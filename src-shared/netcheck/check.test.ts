@@ -1,4 +1,5 @@
 /** The network check against simulated servers: what it learns, when it ends, what it refuses to believe. */
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { silent } from '../log/log.ts';
 import { encodeResponse } from '../stun/stun.ts';
@@ -385,4 +386,48 @@ test('latency is taken from when the datagram came, if the transport knows', asy
   check.handleStun({ ip: '198.51.1.1', port: 3_478 }, answer, clock.monotonic() - 50);
   await clock.advance(10);
   expect((await done).regionLatencyMs.get(1)).toBe(30);
+});
+
+const anyServer = fc.record({
+  latencyMs: fc.integer({ min: 1, max: 1_500 }),
+  lost: fc.uniqueArray(fc.integer({ min: 0, max: 4 }), { maxLength: 4 }),
+  port: fc.integer({ min: 1, max: 3 }),
+  isDead: fc.boolean(),
+});
+
+test('whatever the network does, a check ends in time, leaves nothing, and says only what it saw', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(anyServer, { minLength: 1, maxLength: 6 }), async (servers) => {
+      const map = mapOf(Object.fromEntries(servers.map((_, nth) => [nth + 1, 1])));
+      const net = Object.fromEntries(
+        servers.flatMap(({ isDead, latencyMs, lost, port }, nth) =>
+          isDead
+            ? []
+            : [
+                [
+                  `198.51.${nth + 1}.1:3478`,
+                  at(latencyMs, {
+                    isLost: (request) => lost.includes(request),
+                    mapped: { ip: '203.0.113.7', port },
+                  }),
+                ],
+              ],
+        ),
+      );
+      const { run, clock } = world(map, net);
+      for (let round = 0; round < 2; round++) {
+        const { report, tookMs } = await run();
+        expect(tookMs).toBeLessThanOrEqual(3_000);
+        for (const [region, ms] of report.regionLatencyMs) expect(servers[region - 1]?.latencyMs).toBe(ms);
+        expect(report.udp).toBe(report.regionLatencyMs.size > 0);
+        expect(report.regionLatencyMs.has(report.preferredDerp) || report.preferredDerp === 0).toBe(true);
+        const ports = new Set(report.mappings.map(({ mapped }) => mapped.port));
+        if (report.mappingVariesByDestIp !== undefined)
+          expect(report.mappingVariesByDestIp).toBe(ports.size > 1);
+        await clock.advance(2_000);
+        expect(clock.pending).toBe(0);
+      }
+    }),
+    { numRuns: 40 },
+  );
 });

@@ -45,7 +45,9 @@ export function natWords(facts: NatFacts): readonly string[] {
       'The router maps ports on request, which makes a direct connection likely whatever its NAT does.',
     );
   else if (natKind(facts) === 'hard')
-    words.push('Switching UPnP or NAT-PMP on in the router would help, or a peer with IPv6 or an easy NAT.');
+    words.push(
+      'What helps: UPnP or NAT-PMP switched on in the router of either side, a forwarded port, or IPv6 on both.',
+    );
   if (report.ipv6 && natKind(facts) !== 'only-ipv6')
     words.push('IPv6 works: with peers that have it too, NAT is not in the way.');
   if (report.hairpin === false)
@@ -55,12 +57,13 @@ export function natWords(facts: NatFacts): readonly string[] {
   return words;
 }
 
+/** As the pairs of nat-traversal.md §7.2 behave. */
 const KINDS: Readonly<Record<NatKind, string>> = {
   'udp-blocked':
     'UDP does not get through here, so there is no direct connection: all traffic goes by relay.',
   none: 'This machine has a public address. Only a firewall can be in the way of a direct connection.',
-  easy: 'The NAT is easy: one port for all destinations. Direct connections work unless the peer’s NAT is hard and strict.',
-  hard: 'The NAT is hard: another port for each destination. Direct connections work with peers that have an easy NAT or none; with others traffic goes by relay.',
+  easy: 'The NAT is easy: one port for all destinations. Direct connections work, save perhaps with peers behind a hard NAT.',
+  hard: 'The NAT is hard: another port for each destination. Direct connections work with peers that let anybody in or tell senders apart by address alone; with others traffic goes by relay.',
   unknown: 'There is a NAT; of which kind could not be seen, as that takes answers of two relays by IPv4.',
   'only-ipv6': 'Only IPv6 gets through: direct connections work with peers that have IPv6.',
 };
