@@ -88,6 +88,11 @@ export class Netcheck {
     return this.#history.at(-1)?.report;
   }
 
+  /** The reports of the last minutes, the oldest first. */
+  get history(): readonly Entry[] {
+    return this.#history;
+  }
+
   get isRunning(): boolean {
     return this.#isRunning;
   }

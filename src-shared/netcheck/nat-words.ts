@@ -54,6 +54,8 @@ export function natWords(facts: NatFacts): readonly string[] {
     words.push(
       'The router does not reflect: machines behind it reach each other by their local addresses only.',
     );
+  else if (report.hairpin === true && natKind(facts) !== 'none')
+    words.push('The router reflects: machines behind it can meet at their outside addresses too.');
   return words;
 }
 

@@ -179,6 +179,12 @@ describe('words', () => {
     expect(natWords(at({ udp: false, captivePortal: true }))[0]).toContain('sign in');
   });
 
+  test('a router that reflects, one that does not, and where none is', () => {
+    expect(natWords(at({ hairpin: true })).at(-1)).toMatch(/^The router reflects/);
+    expect(natWords(at({ hairpin: false })).at(-1)).toMatch(/^The router does not reflect/);
+    expect(natWords(at({ hairpin: true }, ['203.0.113.7'])).join(' ')).not.toContain('reflect');
+  });
+
   test('behind a carrier’s NAT without a router between', () => {
     expect(natWords(at({}, ['100.64.3.4'])).join(' ')).toContain('provider');
     expect(natWords(at({})).join(' ')).not.toContain('provider');
