@@ -1,74 +1,16 @@
-/** The relay client against a relay in memory and a fake clock: home, demand, routes, failures, restarts. */
+/** The relay client against a relay in memory and a fake clock: home, demand, routes, back-pressure, changes of map and key. */
 import { expect, test } from 'vitest';
 import { concat, utf8 } from '#shared/bytes/bytes.ts';
 import { generatePrivate, publicOf } from '#shared/crypto/x25519.ts';
-import { encodeFrame, FrameType } from '#shared/derp/frames.ts';
+import { FrameType } from '#shared/derp/frames.ts';
 import * as m from '#shared/derp/messages.ts';
 import { DISCO_MAGIC } from '#shared/disco/envelope.ts';
-import { keyBytes, type NodeKey, nodeKeyFrom, privateKeyFrom } from '#shared/key/key.ts';
+import { keyBytes, nodeKeyFrom, privateKeyFrom } from '#shared/key/key.ts';
 import { silent } from '#shared/log/log.ts';
-import { FakeClock } from '#shared/testing/fake-clock.ts';
-import type { DerpMap } from '#shared/wire/map.ts';
 import { DerpClients } from './clients.ts';
-import { MemoryRelay, type MemoryRelayOptions } from './testing/memory-relay.ts';
-import type { RelayState } from './types.ts';
+import { hello, MAP, mapOf, OTHER, PEER, setUp } from './testing/rig.ts';
 
-const PEER = nodeKeyFrom(new Uint8Array(32).fill(7));
-const OTHER = nodeKeyFrom(new Uint8Array(32).fill(8));
-const hello = utf8('hello');
 const discoLike = concat(DISCO_MAGIC, new Uint8Array(60));
-
-const node = (name: string, region: number): Record<string, unknown> => ({
-  Name: name,
-  RegionID: region,
-  HostName: `${name}.example`,
-});
-const mapOf = (...regions: readonly { id: number; nodes: readonly string[]; name?: string }[]): DerpMap =>
-  ({
-    Regions: Object.fromEntries(
-      regions.map(({ id, nodes, name }) => [
-        String(id),
-        {
-          RegionID: id,
-          RegionCode: `r${id}`,
-          RegionName: name ?? `Region ${id}`,
-          Nodes: nodes.map((n) => node(n, id)),
-        },
-      ]),
-    ),
-  }) as unknown as DerpMap;
-const MAP = mapOf({ id: 1, nodes: ['1a', '1b'] }, { id: 2, nodes: ['2a'] });
-
-interface Got {
-  readonly region: number;
-  readonly from: NodeKey;
-  readonly text: string;
-}
-
-/** One relay stands for all regions; each link tells by its request which one was meant. */
-function setUp(options: Partial<MemoryRelayOptions> = {}) {
-  const clock = new FakeClock();
-  const relay = new MemoryRelay({ clock, latencyMs: 10, ...options });
-  const got: Got[] = [];
-  const gone: [number, NodeKey, number][] = [];
-  const states: RelayState[] = [];
-  const privateKey = generatePrivate();
-  const clients = new DerpClients({
-    clock,
-    random: () => 0.5,
-    log: silent,
-    dial: relay.dial,
-    onPacket: (region, from, data) => got.push({ region, from, text: new TextDecoder().decode(data) }),
-    onPeerGone: (region, key, reason) => gone.push([region, key, reason]),
-    onState: (_, state) => states.push(state),
-  });
-  clients.setIdentity(privateKey);
-  clients.setMap(MAP);
-  const state = (region = 1): RelayState | undefined => clients.regions().find((r) => r.region === region);
-  const preferred = (): (number | undefined)[] =>
-    relay.latest.ofType(FrameType.NotePreferred).map((payload) => payload[0]);
-  return { clock, relay, clients, got, gone, states, privateKey, state, preferred };
-}
 
 test.each([
   ['after the upgrade', false],
@@ -270,111 +212,6 @@ test('a reverse route ends when the peer is gone, and when the connection is ano
   expect(clients.routeFor(PEER, 2)).toBe(2);
 });
 
-test('a relay that is away is tried again and again, more and more slowly', async () => {
-  const { clock, relay, clients, state } = setUp();
-  relay.mood.down = 'connection refused';
-  clients.setHome(1);
-  await clock.advance(1_000);
-  expect(state()).toMatchObject({ state: 'waiting', lastError: 'dial relay: connection refused' });
-  const early = relay.requests.length;
-  await clock.advance(60_000);
-  expect(relay.requests.length - early).toBeLessThan(30);
-  expect(state()?.failures).toBeGreaterThan(20);
-  relay.mood.down = undefined;
-  await clock.advance(5_100);
-  expect(state()).toMatchObject({ state: 'connected', lastError: undefined, failures: 0 });
-});
-
-test('another network ends the waiting', async () => {
-  const { clock, relay, clients, state } = setUp();
-  relay.mood.down = 'network is unreachable';
-  clients.setHome(1);
-  await clock.advance(60_000);
-  relay.mood.down = undefined;
-  clients.networkChanged();
-  await clock.advance(50);
-  expect(state()?.state).toBe('connected');
-});
-
-test('the whole of connecting has ten seconds', async () => {
-  const { clock, relay, clients, state } = setUp();
-  relay.mood.dialMs = 11_000;
-  clients.setHome(1);
-  await clock.advance(9_999);
-  expect(state()?.state).toBe('dialing');
-  await clock.advance(1);
-  expect(state()).toMatchObject({ state: 'waiting', lastError: 'timed out' });
-  relay.mood.dialMs = 0;
-  relay.mood.isFrozen = true;
-  await clock.advance(10);
-  expect(state()?.state).toBe('dialing');
-  await clock.advance(10_000);
-  expect(state()).toMatchObject({ state: 'waiting', failures: 2 });
-  expect(relay.open).toHaveLength(0);
-});
-
-test('a relay that does not take us is told apart', async () => {
-  const { clock, relay, clients, state } = setUp();
-  relay.mood.refuses = true;
-  clients.setHome(1);
-  await clock.advance(100);
-  expect(state()?.lastError).toBe('the relay closed the connection before it admitted us');
-  expect(relay.latest.isAdmitted).toBe(false);
-});
-
-test('a node that accepts and then fails lets the others of its region go first', async () => {
-  const { clock, relay, clients, state } = setUp();
-  relay.mood.refuses = true;
-  clients.setHome(1);
-  await clock.advance(60);
-  relay.mood.refuses = false;
-  await clock.advance(60);
-  expect(state()).toMatchObject({ state: 'connected', node: '1b', isIdealNode: false });
-  expect(relay.latest.request).toContain('Ideal-Node: 1a');
-  relay.latest.hangUp();
-  await clock.advance(1_000);
-  expect(state()).toMatchObject({ state: 'connected', node: '1a' });
-});
-
-test.each<[string, Uint8Array, string]>([
-  [
-    'garbage',
-    Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff),
-    'relay frame 0xff has 4294967295 bytes, above 1048576',
-  ],
-  [
-    'a frame that is too long',
-    encodeFrame(5, new Uint8Array(1_048_577)),
-    'relay frame 0x5 has 1048577 bytes, above 1048576',
-  ],
-  [
-    'server info that is not sealed for us',
-    encodeFrame(3, new Uint8Array(60)),
-    'its server info is malformed',
-  ],
-])('%s ends the connection, which comes back', async (_, bytes, why) => {
-  const { clock, relay, clients, state, states } = setUp();
-  clients.setHome(1);
-  await clock.advance(100);
-  relay.latest.send(bytes);
-  await clock.advance(10);
-  expect(states.some((s) => s.state === 'waiting' && s.lastError === why)).toBe(true);
-  await clock.advance(1_000);
-  expect(state()?.state).toBe('connected');
-});
-
-test('short frames, unknown types and the greeting after a fast start are passed over', async () => {
-  const { clock, relay, clients, state, got, gone } = setUp({ hasMeta: true });
-  clients.setHome(1);
-  await clock.advance(100);
-  for (const type of [1, 5, 8, 9, 0x12, 0x13, 0x15, 0x77])
-    relay.latest.send(encodeFrame(type, new Uint8Array(5)));
-  relay.latest.send(m.encodeServerKey(relay.identity.publicRaw));
-  relay.latest.send(m.encodeRecvPacket(keyBytes(PEER), hello));
-  await clock.advance(10);
-  expect([state()?.state, got.length, gone.length]).toEqual(['connected', 1, 0]);
-});
-
 test('pings of the relay are answered', async () => {
   const { clock, relay, clients } = setUp();
   clients.setHome(1);
@@ -382,130 +219,6 @@ test('pings of the relay are answered', async () => {
   relay.latest.send(m.encodePing(utf8('12345678')));
   await clock.advance(20);
   expect(relay.latest.ofType(FrameType.Pong)).toEqual([utf8('12345678')]);
-});
-
-test('a connection that died in silence is noticed within eleven seconds of its use', async () => {
-  const { clock, relay, clients, states } = setUp();
-  clients.setHome(1);
-  await clock.advance(30_000);
-  relay.mood.isFrozen = true;
-  await clock.advance(1_000);
-  clients.send(1, PEER, hello);
-  await clock.advance(11_000);
-  expect(states.find((s) => s.lastError !== undefined)?.lastError).toBe('the relay did not answer a ping');
-});
-
-test('a full buffer that moves is as good as an answer', async () => {
-  const { clock, relay, clients, state } = setUp();
-  clients.setHome(1);
-  await clock.advance(1_000);
-  const link = relay.latest;
-  relay.mood.answersPings = false;
-  for (let i = 0; i < 20; i++) {
-    link.isStuck = true;
-    for (let n = 0; n < 60; n++) clients.send(1, PEER, new Uint8Array(1_400));
-    await clock.advance(2_000);
-    link.unstick();
-  }
-  expect([state()?.state, relay.links.length]).toEqual(['connected', 1]);
-  clients.send(1, PEER, hello);
-  await clock.advance(11_000);
-  expect(relay.links).toHaveLength(2);
-});
-
-test('a connection that dies in the middle of a frame comes back, and begins with a whole one', async () => {
-  const { clock, relay, clients, got, state } = setUp();
-  clients.setHome(1);
-  await clock.advance(100);
-  relay.latest.send(m.encodeRecvPacket(keyBytes(PEER), hello).subarray(0, 38));
-  relay.latest.hangUp('connection reset');
-  await clock.advance(10);
-  expect(state()).toMatchObject({ state: 'waiting', lastError: 'connection reset' });
-  await clock.advance(1_000);
-  relay.latest.send(m.encodeRecvPacket(keyBytes(PEER), hello));
-  await clock.advance(10);
-  expect(got).toHaveLength(1);
-});
-
-test('each change of state is told once', async () => {
-  const { clock, relay, clients, states } = setUp();
-  clients.setHome(1);
-  await clock.advance(100);
-  relay.latest.hangUp();
-  await clock.advance(100);
-  await clients[Symbol.asyncDispose]();
-  const seen = states.map((s) => s.state).filter((kind, i, all) => kind !== all[i - 1]);
-  expect(seen).toEqual(['dialing', 'connected', 'waiting', 'dialing', 'connected', 'idle']);
-  expect(states.length).toBeLessThanOrEqual(seen.length + 1);
-});
-
-test('after a change of network a connection must answer within three seconds', async () => {
-  const { clock, relay, clients, state } = setUp();
-  clients.setHome(1);
-  await clock.advance(100);
-  clients.networkChanged();
-  await clock.advance(4_000);
-  expect([state()?.state, relay.links.length]).toEqual(['connected', 1]);
-  relay.mood.isFrozen = true;
-  clients.networkChanged();
-  await clock.advance(2_990);
-  expect(relay.open).toHaveLength(1);
-  relay.mood.isFrozen = false;
-  await clock.advance(100);
-  expect([state()?.state, relay.links.length]).toEqual(['connected', 2]);
-});
-
-test('a connection from an address that is no longer ours is made anew at once', async () => {
-  const { clock, relay, clients, state } = setUp();
-  clients.setHome(1);
-  clients.send(2, PEER, hello);
-  await clock.advance(61_000);
-  relay.mood.localIp = '198.51.100.2';
-  clients.networkChanged((ip) => ip === '198.51.100.2');
-  await clock.advance(100);
-  expect(state()).toMatchObject({ state: 'connected', localIp: '198.51.100.2' });
-  // Nobody wants the other any more.
-  expect(state(2)?.state).toBe('idle');
-});
-
-test('an announced restart is waited for as the relay asks, then followed quickly', async () => {
-  const { clock, relay, clients, state } = setUp();
-  clients.setHome(1);
-  await clock.advance(20_000);
-  relay.latest.send(m.encodeRestarting({ reconnectInMs: 3_000, tryForMs: 5_000 }));
-  relay.latest.hangUp();
-  relay.mood.down = 'connection refused';
-  await clock.advance(2_900);
-  expect(state()).toMatchObject({ state: 'waiting', lastError: 'the relay is restarting', failures: 0 });
-  expect(relay.requests).toHaveLength(1);
-  await clock.advance(3_000);
-  expect(relay.requests.length).toBeGreaterThan(8);
-  relay.mood.down = undefined;
-  await clock.advance(400);
-  expect(state()?.state).toBe('connected');
-});
-
-test('a relay that announces its restart and stays is left at the announced time', async () => {
-  const { clock, relay, clients, state } = setUp();
-  clients.setHome(1);
-  await clock.advance(20_000);
-  relay.latest.send(m.encodeRestarting({ reconnectInMs: 4_000_000_000, tryForMs: 0 }));
-  await clock.advance(59_000);
-  expect(relay.links).toHaveLength(1);
-  await clock.advance(2_000);
-  expect([state()?.state, relay.links.length]).toEqual(['connected', 2]);
-});
-
-test('what the relay says about the connection is there until it takes it back', async () => {
-  const { clock, relay, clients, state } = setUp();
-  clients.setHome(1);
-  await clock.advance(100);
-  relay.latest.send(m.encodeHealth('two machines use this key'));
-  await clock.advance(10);
-  expect(state()?.problem).toBe('two machines use this key');
-  relay.latest.send(m.encodeHealth(''));
-  await clock.advance(10);
-  expect(state()?.problem).toBeUndefined();
 });
 
 test('a region that changed is dialled anew when it is home, closed otherwise, and forgotten when it vanished', async () => {
@@ -579,22 +292,6 @@ test('at a node that is not the first, the first is tried later when nothing flo
   expect(relay.open).toHaveLength(1);
   expect(relay.latest.request).not.toContain('Ideal-Node');
   expect(state()).toBeUndefined();
-});
-
-test('a wall clock that jumps changes nothing, a long sleep ends the connection', async () => {
-  const { clock, relay, clients, state } = setUp();
-  clients.setHome(1);
-  await clock.advance(100);
-  clock.stepWall(-86_400_000);
-  await clock.advance(1_000);
-  expect([state()?.state, relay.links.length]).toEqual(['connected', 1]);
-  relay.mood.isFrozen = true;
-  await clock.advance(75_100);
-  expect(relay.open.length).toBeLessThanOrEqual(1);
-  relay.mood.isFrozen = false;
-  await clock.advance(20_000);
-  expect(state()?.state).toBe('connected');
-  expect(relay.links.length).toBeGreaterThan(1);
 });
 
 test('nothing is left when it is disposed of', async () => {

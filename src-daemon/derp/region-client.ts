@@ -12,6 +12,7 @@ import type { CounterSet } from './counters.ts';
 import { IdealNode } from './ideal-node.ts';
 import { PacketQueue } from './packet-queue.ts';
 import { type RegionEvent, type RegionState, type RestartPlan, restartPlan, step } from './region-machine.ts';
+import { RegionNodes } from './region-nodes.ts';
 import { publicState, viewOf } from './region-view.ts';
 import type { DerpNode, DerpRegion, Dial, Dialed, RelayState } from './types.ts';
 
@@ -40,6 +41,8 @@ const JOIN_LIMIT_MS = 15_000;
 /** A region that is not home is closed after this long without a write. */
 const IDLE_MS = 60_000;
 const REBIND_PING_MS = 3_000;
+/** A timer that comes this late says more about us than about the relay. */
+const LATE_MS = 1_000;
 /** What one attempt or connection holds; all of it goes at its end. */
 interface Live {
   readonly cancel: AbortController;
@@ -52,6 +55,7 @@ interface Live {
 export class RegionClient {
   readonly #o: RegionClientOptions;
   readonly #queue = new PacketQueue();
+  readonly #nodes: RegionNodes;
   #state: RegionState;
   #live: Live | undefined;
   #cancelTimer: (() => void) | undefined;
@@ -62,11 +66,10 @@ export class RegionClient {
   #lastError: string | undefined;
   #problem: string | undefined;
   #restart: RestartPlan | undefined;
-  /** It took our connection and then failed: the others of the region come first. */
-  #failed: DerpNode | undefined;
 
   constructor(options: RegionClientOptions) {
     this.#o = options;
+    this.#nodes = new RegionNodes(options.region);
     this.#state = { kind: 'idle', sinceMs: options.clock.monotonic() };
   }
 
@@ -192,7 +195,7 @@ export class RegionClient {
     log('debug', 'relay.dial', { region: region.RegionID });
     this.#setTimer(CONNECT_BUDGET_MS, () => this.#lost('timed out'));
     // Its outcome is looked at only as long as this attempt is the current one.
-    this.#attempt(region.Nodes ?? [], live.cancel.signal).then(
+    this.#attempt(this.#nodes.order(), live.cancel.signal).then(
       (dialed) => {
         if (this.#live === live) this.#connected(live, dialed);
         else dialed.stream.close();
@@ -206,18 +209,15 @@ export class RegionClient {
   #attempt(nodes: readonly DerpNode[], signal: AbortSignal): Promise<Dialed> {
     const { region, counters, dial, prefersIpv6 } = this.#o;
     counters.dials++;
-    const usable = nodes.filter((node) => node.STUNOnly !== true);
-    const failed = usable.filter((node) => node === this.#failed);
-    const others = usable.filter((node) => node !== this.#failed);
-    return dial({ region, nodes: [...others, ...failed], prefersIpv6: prefersIpv6() }, signal);
+    return dial({ region, nodes, prefersIpv6: prefersIpv6() }, signal);
   }
 
-  #idealNode(live: Live): IdealNode {
+  #idealNode(live: Live, better: DerpNode): IdealNode {
     const { clock, random, region, log } = this.#o;
     return new IdealNode({
       clock,
       random,
-      dial: (signal) => this.#attempt((region.Nodes ?? []).slice(0, 1), signal),
+      dial: (signal) => this.#attempt([better], signal),
       onDialed: (dialed) => {
         if (this.#live !== live || this.#state.kind !== 'connected') {
           dialed.stream.close();
@@ -236,10 +236,10 @@ export class RegionClient {
   }
 
   #connected(live: Live, { stream, node }: Dialed): void {
-    const { clock, random, counters, region, identity } = this.#o;
+    const { clock, random, counters, identity } = this.#o;
     live.node = node;
-    const ideal = region.Nodes?.[0];
-    if (ideal !== undefined && ideal !== node && ideal.STUNOnly !== true) live.ideal = this.#idealNode(live);
+    const better = this.#nodes.dialableBetterThan(node);
+    if (better !== undefined) live.ideal = this.#idealNode(live, better);
     const connection = new Connection({
       stream,
       clock,
@@ -250,7 +250,7 @@ export class RegionClient {
       upgrade: {
         hostName: node.HostName,
         port: portOf(node),
-        idealNode: ideal === undefined || ideal === node ? undefined : ideal.Name,
+        idealNode: this.#nodes.betterThan(node)?.Name,
       },
       on: {
         opened: () => {
@@ -283,7 +283,7 @@ export class RegionClient {
 
   #joined(): void {
     this.#lastError = undefined;
-    this.#failed = undefined;
+    this.#nodes.failed(undefined);
     this.#o.log('info', 'relay.up', {
       region: this.#o.region.RegionID,
       node: this.#live?.node?.Name,
@@ -302,7 +302,7 @@ export class RegionClient {
     const { counters, log, region } = this.#o;
     if (this.#live?.connection === undefined) counters.dialFailures++;
     else counters.connectionsLost++;
-    if (this.#state.kind !== 'connected') this.#failed = this.#live?.node;
+    if (this.#state.kind !== 'connected') this.#nodes.failed(this.#live?.node);
     const before = this.#lastError;
     if (this.#restart !== undefined) this.#lastError = 'the relay is restarting';
     else this.#lastError = this.#state.kind === 'joining' ? `${why} before it admitted us` : why;
@@ -339,12 +339,18 @@ export class RegionClient {
     const restartAt = this.#restart?.reconnectAtMs ?? Number.POSITIVE_INFINITY;
     const idealAt = this.#live?.ideal?.dueMs ?? Number.POSITIVE_INFINITY;
     const at = Math.min(connection.deadlineMs(), joinBy, restartAt, idealAt);
-    this.#setTimer(at - this.#o.clock.monotonic(), () => this.#tick(joinBy, restartAt));
+    this.#setTimer(at - this.#o.clock.monotonic(), () => this.#tick(at, { joinBy, restartAt }));
   }
 
-  #tick(joinBy: number, restartAt: number): void {
+  #tick(at: number, due: { readonly joinBy: number; readonly restartAt: number }): void {
+    const { joinBy, restartAt } = due;
     const now = this.#o.clock.monotonic();
     const live = this.#live;
+    if (now - at > LATE_MS) {
+      // We were held up, or asleep: what the relay sent meanwhile has not been read yet.
+      this.#setTimer(LATE_MS, () => this.#tick(now + LATE_MS, due));
+      return;
+    }
     if (now >= joinBy) this.#lost('the relay did not answer');
     else if (now >= restartAt) this.#lost('the relay is restarting');
     else {
