@@ -15,21 +15,31 @@ const WHY: Readonly<Record<string, string>> = {
   ENOTFOUND: 'this host name has no address',
 };
 
-/** Resolves with the port. `what` says what is served there. */
+const NO_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL']);
+
+/** Resolves with the port. `what` says what is served there. `::` is both families, or IPv4 where there is no other. */
 export async function listen(server: Server, address: Address, what: string): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(address.port, address.host, () => {
-      server.off('error', reject);
-      resolve();
+  try {
+    await open(server, address).catch((error: unknown) => {
+      if (address.host !== '::' || !NO_IPV6.has(codeOf(error) ?? '')) throw error;
+      return open(server, { ...address, host: '0.0.0.0' });
     });
-  }).catch((cause: unknown) => {
+  } catch (cause) {
     const text = WHY[codeOf(cause) ?? ''] ?? (cause instanceof Error ? cause.message : String(cause));
     const where = `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
     throw new RhumbError('unavailable', `can't serve ${what} on ${where}: ${text}`, { cause });
-  });
+  }
   return portOf(server);
 }
+
+const open = (server: Server, { host, port }: Address): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
 
 export function portOf(server: Server): number {
   const address = server.address();

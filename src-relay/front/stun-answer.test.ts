@@ -1,4 +1,5 @@
 /** Which datagrams the STUN server answers, byte by byte (nat-traversal.md §10.1), and how little a stranger gets. */
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { fromHex, toHex } from '#shared/bytes/hex.ts';
 import { FakeClock } from '#shared/testing/fake-clock.ts';
@@ -75,4 +76,16 @@ test('a client that asks now and then is always answered', async () => {
     expect(answerStun(PLAIN, V4, budget).answer).toBeDefined();
     await clock.advance(3_000);
   }
+});
+
+test('no datagram throws, and none of a stranger gets more than the smallest answer', () => {
+  const magic = fc
+    .uint8Array({ maxLength: 60 })
+    .map((rest) => Uint8Array.of(0, 1, 0, rest.length & 0xfc, 0x21, 0x12, 0xa4, 0x42, ...rest));
+  fc.assert(
+    fc.property(fc.oneof(fc.uint8Array({ maxLength: 200 }), magic), (datagram) => {
+      const verdict = answerStun(datagram, V4, new StunBudget(new FakeClock()));
+      expect(verdict.answer?.length ?? 32).toBe(32);
+    }),
+  );
 });
