@@ -9,8 +9,11 @@ import type { LocalEndpoints, PeerId } from './types.ts';
 const FRESH_MS = 27_000;
 /** The peer gets what is known after this; a different list follows. */
 const PATIENCE_MS = 500;
+const REFRESH_MS = 5_000;
 /** A list that changes this soon after a call is told too. */
 const AMEND_MS = 10_000;
+/** The same list again within this time tells nothing. */
+const TOLD_MS = 4_000;
 
 export interface CallerDeps {
   readonly clock: Clock;
@@ -32,7 +35,8 @@ interface Call {
 export class Caller {
   readonly #deps: CallerDeps;
   readonly #calls = new Map<PeerId, Call>();
-  #isRefreshing = false;
+  /** When the refresh that is under way began. */
+  #refreshingSinceMs: number | undefined;
   #cancelPatience: (() => void) | undefined;
   #isClosed = false;
 
@@ -43,10 +47,14 @@ export class Caller {
   /** With `afresh` what is known goes out at once, and what a new look shows if it differs. */
   call(peer: PeerId, afresh: boolean): void {
     if (this.#isClosed) return;
-    this.#calls.set(peer, { atMs: this.#deps.nowMs(), sent: undefined });
+    const nowMs = this.#deps.nowMs();
     const { list, ageMs } = this.#deps.endpoints();
+    const before = this.#calls.get(peer);
+    // The call at the first miss may have told the same a moment ago.
+    const isTold = afresh && before?.sent === textOf(list) && nowMs - before.atMs < TOLD_MS;
+    this.#calls.set(peer, { atMs: nowMs, sent: isTold ? before.sent : undefined });
     const isFresh = ageMs < FRESH_MS;
-    if (isFresh) this.#send(peer, list);
+    if (isFresh && !isTold) this.#send(peer, list);
     if (isFresh && !afresh) return;
     if (!isFresh)
       this.#cancelPatience ??= this.#deps.clock.after(PATIENCE_MS, () => {
@@ -74,14 +82,24 @@ export class Caller {
     this.#cancelPatience = undefined;
   }
 
+  /** One that takes longer than any look at a NAT is no reason to wait for. */
+  get #isRefreshing(): boolean {
+    const sinceMs = this.#refreshingSinceMs;
+    return sinceMs !== undefined && this.#deps.nowMs() - sinceMs < REFRESH_MS;
+  }
+
   async #refresh(): Promise<void> {
-    this.#isRefreshing = true;
+    const sinceMs = this.#deps.nowMs();
+    this.#refreshingSinceMs = sinceMs;
+    const over = (): void => {
+      if (this.#refreshingSinceMs === sinceMs) this.#refreshingSinceMs = undefined;
+    };
     try {
       const { list } = await this.#deps.refreshEndpoints();
-      this.#isRefreshing = false;
+      over();
       this.#tell(list);
     } catch (error) {
-      this.#isRefreshing = false;
+      over();
       this.#deps.log('debug', 'endpoints.refresh-failed', { why: toRhumbError(error).message });
       this.#tell(this.#deps.endpoints().list);
     }

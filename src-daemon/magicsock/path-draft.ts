@@ -16,6 +16,7 @@ export interface Draft {
   search: path.Search;
   lastBurstMs: number | undefined;
   callAtMs: number | undefined;
+  afreshAtMs: number | undefined;
   calledAtMs: number | undefined;
   meeting: path.Meeting;
   lostAtMs: number | undefined;
@@ -57,8 +58,9 @@ export function burst(draft: Draft): void {
   let sent = 0;
   for (const candidate of [...draft.candidates.values()])
     if (dueAt(candidate, isUrgent) <= draft.context.nowMs && discover(draft, candidate)) sent++;
-  // A peer of whom no address is known can still find us.
-  if (sent > 0 || draft.candidates.size === 0) call(draft);
+  // Also when all were pinged just now, for the peer's own call perhaps: it knows where it is, not where we are. And a peer
+  // of whom no address is known can still find us.
+  if (sent > 0 || isUrgent) call(draft);
 }
 
 /** Answering a call: pings only. A call in answer would go back and forth for ever (§9.4-1). */
@@ -72,10 +74,27 @@ export function answerCall(draft: Draft): void {
   }
 }
 
+/**
+ * Early repetitions one by one; a later one is a burst, so that the peer is called again with it. One who has only called
+ * gets the early ones.
+ */
 export function retry(draft: Draft): void {
-  for (const candidate of [...draft.candidates.values()])
-    if (isRetrying(candidate) && dueAt(candidate, true) <= draft.context.nowMs) discover(draft, candidate);
+  const { nowMs } = draft.context;
+  for (const candidate of [...draft.candidates.values()]) {
+    if (candidate.tries === 0 || dueAt(candidate, true) > nowMs) continue;
+    if (isEarly(candidate)) discover(draft, candidate);
+    else if (draft.session.kind === 'active') {
+      burst(draft);
+      return;
+    }
+  }
 }
+
+const isEarly = ({ tries }: Candidate): boolean => tries <= path.RETRY_MS.length;
+
+/** Asked without an answer: asked again as soon as its turn comes, not only with the next beat. */
+export const isRetrying = (candidate: Candidate, session: path.Session): boolean =>
+  candidate.tries > 0 && (session.kind === 'active' || isEarly(candidate));
 
 /**
  * At most so often, and only where a relay can carry it. `afresh` when a path has just died: then what our NAT shows of us
@@ -83,14 +102,14 @@ export function retry(draft: Draft): void {
  */
 export function call(draft: Draft, afresh = false): void {
   const { nowMs } = draft.context;
-  if (draft.callAtMs !== undefined && nowMs - draft.callAtMs < path.CALL_MS) return;
+  // The first miss has called already with what was known; that must not keep the NAT from being asked.
+  const lastMs = afresh ? draft.afreshAtMs : draft.callAtMs;
+  if (lastMs !== undefined && nowMs - lastMs < path.CALL_MS) return;
   if (draft.context.relay() === undefined) return;
   draft.callAtMs = nowMs;
+  if (afresh) draft.afreshAtMs = nowMs;
   draft.effects.push({ do: 'call', afresh });
 }
-
-/** Asked without an answer: asked again as soon as its turn comes, not only with the next beat. */
-export const isRetrying = ({ tries }: Candidate): boolean => tries > 0;
 
 export function dueAt(candidate: Candidate, isUrgent: boolean): number {
   if (candidate.pingedAtMs === undefined) return Number.NEGATIVE_INFINITY;

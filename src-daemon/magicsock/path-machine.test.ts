@@ -316,3 +316,19 @@ describe('requests', () => {
     });
   });
 });
+
+test('a path that dies has the NAT asked again, although the first miss has just called', () => {
+  const machine = new Machine();
+  machine.relay = 1;
+  machine
+    .feed({ type: 'configure', endpoints: [LAN, WAN] })
+    .feed({ type: 'send' })
+    .pong(WAN);
+  // One beat is answered. At the next the LAN address has its turn too, so the first miss is followed by a call.
+  machine
+    .pass(3_000, machine.nowMs)
+    .pong(WAN)
+    .pass(5_000, machine.nowMs + 3_000);
+  const calls = machine.effects.flatMap((effect) => (effect.do === 'call' ? [effect.afresh] : []));
+  expect(calls.slice(0, 2)).toEqual([false, true]);
+});

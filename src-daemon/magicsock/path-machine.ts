@@ -40,6 +40,7 @@ export const initialPath = (): path.PathState => ({
   search: { kind: 'none' },
   lastBurstMs: undefined,
   callAtMs: undefined,
+  afreshAtMs: undefined,
   calledAtMs: undefined,
   meeting: { kind: 'never' },
   lostAtMs: undefined,
@@ -85,7 +86,7 @@ export function wakeAt(state: path.PathState, nowMs: number): number | undefined
   if (session.kind === 'active') at = Math.min(at, session.beatAtMs, session.watchAtMs);
   if (isWanted(state, nowMs) && !isTrusted(best, nowMs))
     for (const candidate of state.candidates.values())
-      if (isRetrying(candidate)) at = Math.min(at, dueAt(candidate, true));
+      if (isRetrying(candidate, session)) at = Math.min(at, dueAt(candidate, true));
   return Number.isFinite(at) ? at : undefined;
 }
 

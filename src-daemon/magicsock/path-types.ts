@@ -140,6 +140,8 @@ export interface PathState {
   readonly lastBurstMs: number | undefined;
   /** Our last call-me-maybe, and the peer's. */
   readonly callAtMs: number | undefined;
+  /** The last one that had our NAT asked again. */
+  readonly afreshAtMs: number | undefined;
   readonly calledAtMs: number | undefined;
   readonly meeting: Meeting;
   /** When the last direct path was given up without another. */
