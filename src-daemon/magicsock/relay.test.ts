@@ -77,6 +77,15 @@ describe('the first packet', () => {
     expect([a.path, b.path]).toEqual(['192.0.2.2', '192.0.2.1']);
   });
 
+  test('a search that leads nowhere calls again each five seconds', async () => {
+    const scene = behindNats();
+    scene.wire.drop = () => true;
+    await talk(scene, 60_000);
+    const calls = scene.a.magicsock.counters()['tx.relayed-call-me-maybe'] ?? 0;
+    expect(calls).toBeGreaterThanOrEqual(10);
+    expect(calls).toBeLessThanOrEqual(13);
+  });
+
   test('old addresses are asked about before the peer is called', async () => {
     const { wire, a } = behindNats();
     a.endpointsAgeMs = 28_000;
