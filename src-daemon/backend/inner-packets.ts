@@ -1,7 +1,9 @@
 /** Pings inside the tunnel: ICMP echo (RFC 792, RFC 4443) and TSMP, the network's own protocol 99 (control-protocol.md). */
 import { concat } from '#shared/bytes/bytes.ts';
+import { decodeAdvertisement, encodeAdvertisement } from '#shared/disco/advertisement.ts';
 import { RhumbError } from '#shared/errors.ts';
 import { formatIp, type IpBytes, parseIp } from '#shared/ip/address.ts';
+import type { DiscoKey } from '#shared/key/key.ts';
 
 const PROTO_ICMP = 1;
 const PROTO_ICMP6 = 58;
@@ -13,6 +15,7 @@ const TSMP_PONG = 0x6f; // 'o'
 export const TSMP_DATA_BYTES = 8;
 
 export type InnerReply =
+  | { readonly kind: 'disco-key'; readonly key: DiscoKey }
   | { readonly kind: 'echo-reply'; readonly from: string; readonly ident: number; readonly sequence: number }
   | { readonly kind: 'tsmp-ping'; readonly from: string; readonly to: string; readonly data: Uint8Array }
   | {
@@ -99,7 +102,12 @@ export function encodeTsmpPong(from: string, to: string, data: Uint8Array, peerA
   return ipPacket(bytesOf(from), bytesOf(to), PROTO_TSMP, concat(Uint8Array.of(TSMP_PONG), data, port));
 }
 
-/** What a peer answered or asked, or undefined for anything that isn't one of the three kinds. */
+/** Our disco key, told through the tunnel (nat-traversal.md §4.6-2). */
+export function encodeDiscoKey(from: string, to: string, key: DiscoKey): Uint8Array {
+  return ipPacket(bytesOf(from), bytesOf(to), PROTO_TSMP, encodeAdvertisement(key));
+}
+
+/** What a peer answered, asked or told; undefined for anything else. */
 export function decodeInner(packet: Uint8Array): InnerReply | undefined {
   const ip = splitIp(packet);
   if (ip === undefined) return undefined;
@@ -112,6 +120,8 @@ export function decodeInner(packet: Uint8Array): InnerReply | undefined {
 }
 
 function decodeTsmp(from: string, to: string, payload: Uint8Array): InnerReply | undefined {
+  const key = decodeAdvertisement(payload);
+  if (key !== undefined) return { kind: 'disco-key', key };
   if (payload.length < 1 + TSMP_DATA_BYTES) return undefined;
   const data = payload.slice(1, 1 + TSMP_DATA_BYTES);
   if (payload[0] === TSMP_PING) return { kind: 'tsmp-ping', from, to, data };

@@ -133,6 +133,9 @@ export class Pinger {
       case 'tsmp-pong':
         this.#answered(`tsmp ${toHex(message.data)}`, message.from, message.peerApiPort);
         return;
+      // The data plane's own matter.
+      case 'disco-key':
+        return;
       case 'echo-reply':
         this.#answered(`icmp ${message.ident} ${message.sequence}`, message.from, 0);
         return;

@@ -328,3 +328,24 @@ test('disposing takes everything away and leaves no timer', async () => {
   expect(a.router.config).toBeUndefined();
   expect(clock.pending).toBe(0);
 });
+
+test('a peer that restarted with another disco key is found again without the server', async () => {
+  const clock = new FakeClock();
+  const wire = new SimulatedWire(clock, seeded(9));
+  const relay = new MemoryRelay(clock);
+  const [a, b] = [await machine(clock, wire, 1, { relay }), await machine(clock, wire, 2, { relay })];
+  await a.plane.configure(a.configWith(b));
+  await b.plane.configure(b.configWith(a));
+  a.send(echo(a, b, 1));
+  await clock.advance(500);
+  expect(a.plane.peer(b.key)?.path.kind).toBe('direct');
+  await b.kill();
+  // It has the map of before, and our key is in it; ours has its old key, and nobody can tell us the new one.
+  const again = await machine(clock, wire, 2, { relay, disco: 222 });
+  await again.plane.configure(again.configWith(a));
+  again.send(echo(again, a, 2));
+  await clock.advance(3_000);
+  expect(a.received.length).toBeGreaterThan(0);
+  expect(again.plane.peer(a.key)?.path.kind).toBe('direct');
+  expect(a.plane.peer(b.key)?.path.kind).toBe('direct');
+});

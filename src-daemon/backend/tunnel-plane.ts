@@ -27,6 +27,7 @@ import type { HandshakeTime } from '../store/handshake-time.ts';
 import type { OpenUnderlay } from '../underlay/open.ts';
 import type { RelayStatus } from '../underlay/relay-status.ts';
 import type { Underlay } from '../underlay/underlay.ts';
+import { decodeInner, encodeDiscoKey } from './inner-packets.ts';
 import { PeerIds } from './peer-ids.ts';
 import type { DataPlane, DiscoPong, PlaneConfig, PlaneEvents, PlanePeer, PlanePeerStatus } from './plane.ts';
 import { asControlEndpoint, pathLabel, planePath } from './plane-path.ts';
@@ -66,6 +67,8 @@ export class TunnelPlane implements DataPlane {
   readonly #stale = new StaleSessions();
   readonly #repair: SocketRepair;
   #tunnel: Tunnel | undefined;
+  /** Between which addresses each peer is told our disco key. */
+  #told: ReadonlyMap<PeerId, { readonly own: string; readonly peer: string }> = new Map();
   /** Families in which this machine has an address besides loopback. */
   #families: ReadonlySet<4 | 6> = new Set();
   /** Addresses and routes in force, as text; undefined when that is not known. */
@@ -91,7 +94,10 @@ export class TunnelPlane implements DataPlane {
       lastTrafficMs: () => this.#lastTrafficMs(),
       relayed: (region, from, data) => this.#relayed(region, from, data),
       peerGone: (_region, key) => this.#magicsock.relayPeerGone(key),
-      endpoints: (list) => this.#events?.endpoints(list.map(asControlEndpoint)),
+      endpoints: (list) => {
+        this.#magicsock.endpointsChanged();
+        this.#events?.endpoints(list.map(asControlEndpoint));
+      },
       checked: (info, isCaptive) => this.#events?.netInfo(info, isCaptive),
       relaysChanged: () => {
         this.#magicsock.relayChanged();
@@ -251,6 +257,8 @@ export class TunnelPlane implements DataPlane {
     const homes = config.peers.map(({ homeRegion }) => homeRegion).filter((home) => home !== undefined);
     this.#underlay.setMap(config.derpMap, homes);
     this.#underlay.setIdentity(config.privateKey);
+    this.#magicsock.relayChanged();
+    this.#told = new Map(peers.flatMap(({ id, ...peer }) => tellable(id, peer, config.addresses)));
     for (const key of this.#stale.toGreet(peers, engine.nowMs())) this.#greet(ids.get(key) as PeerId);
     if (router !== undefined) await this.#route(router, config);
   }
@@ -300,7 +308,10 @@ export class TunnelPlane implements DataPlane {
       random,
       log: log.child({ mod: 'wireguard' }),
       onRecord: (record) => this.#record(record),
-      onEstablished: () => this.#events?.peerUp(),
+      onEstablished: (peer) => {
+        this.#tellDiscoKey(peer);
+        this.#events?.peerUp();
+      },
     });
     return this.#tunnel;
   }
@@ -332,6 +343,11 @@ export class TunnelPlane implements DataPlane {
         return;
       case 'tsmp':
       case 'icmp-echo-reply': {
+        const told = record.type === 'tsmp' ? decodeInner(record.data) : undefined;
+        if (told?.kind === 'disco-key') {
+          this.#magicsock.adoptDiscoKey(record.peer, told.key);
+          return;
+        }
         const key = this.#ids.keyOf(record.peer);
         if (key !== undefined) this.#onInner?.(key, record.data.slice());
         return;
@@ -357,6 +373,14 @@ export class TunnelPlane implements DataPlane {
       default:
         record satisfies never;
     }
+  }
+
+  /** The server may be out of reach, and without our present key the peer could not find a path to us. */
+  #tellDiscoKey(id: PeerId): void {
+    const to = this.#told.get(id);
+    if (to === undefined) return;
+    const packet = encodeDiscoKey(to.own, to.peer, this.#magicsock.discoKey);
+    this.#deps.engine.inject([{ kind: 'to-peer', peer: id, data: packet }]);
   }
 
   /** A packet from a relay: `from` is whom the relay let in under that key, and the key proves nothing else. */
@@ -404,3 +428,18 @@ const tunnelPeer = (
   allowedIps: [...peer.allowedIps],
   wireguardOnly: peer.wireguardOnly,
 });
+
+/** The first addresses of ours and of the peer in one family; plain WireGuard peers would not understand. */
+function tellable(
+  id: PeerId,
+  { wireguardOnly, discoKey, allowedIps }: PlanePeer,
+  own: readonly string[],
+): [PeerId, { readonly own: string; readonly peer: string }][] {
+  if (wireguardOnly || discoKey === undefined) return [];
+  const isV6 = (prefix: string): boolean => prefix.includes(':');
+  for (const peer of allowedIps) {
+    const mine = own.find((prefix) => isV6(prefix) === isV6(peer));
+    if (mine !== undefined) return [[id, { own: withoutBits(mine), peer: withoutBits(peer) }]];
+  }
+  return [];
+}

@@ -214,10 +214,8 @@ test('a new port mapping is offered first and at once', async () => {
   expect(texts()[0]).toBe('203.0.113.1:7000 3');
 });
 
-test('addresses are asked for anew only when they are old, once for all who ask', async () => {
+test('addresses are asked for anew once for all who ask', async () => {
   const { underlay, clock, fastRuns, setFast, texts } = await started();
-  expect((await underlay.refresh()).ageMs).toBe(0);
-  expect(fastRuns()).toBe(0);
   await clock.advance(27_000);
   setFast({ ip: '203.0.113.1', port: 6_000 });
   const both = await Promise.all([underlay.refresh(), underlay.refresh()]);

@@ -73,8 +73,6 @@ export interface NatFacts {
 const NOTE_MS = 1_000;
 /** A packet in this time is news to the schedule. */
 const TRAFFIC_MS = 20_000;
-/** Younger ones are good enough for a call-me-maybe (§4.4). */
-export const FRESH_MS = 27_000;
 
 export class Underlay implements AsyncDisposable {
   readonly #deps: UnderlayDeps;
@@ -234,9 +232,8 @@ export class Underlay implements AsyncDisposable {
     };
   }
 
-  /** Asks STUN again when the last answer is old; resolves with what is known then, whether or not one came. */
+  /** Asks STUN again, once for all who ask meanwhile; resolves with what is known then, whether or not an answer came. */
   refresh(): Promise<OwnAddresses> {
-    if (this.ownAddresses().ageMs < FRESH_MS) return Promise.resolve(this.ownAddresses());
     this.#refresh ??= this.#runRefresh().finally(() => {
       this.#refresh = undefined;
     });
