@@ -156,7 +156,7 @@ describe('debug derp-map', () => {
     const { exit, err } = await netcheck(['debug', ...args]);
     expect({ exit, err }).toEqual({
       exit: 1,
-      err: 'usage: rhumb debug <subject>, with one of: derp-map\n',
+      err: 'usage: rhumb debug <subject>, with one of: derp-map, portmap\n',
     });
   });
 });

@@ -1,8 +1,9 @@
-/** `rhumb debug`: what the daemon knows, raw, for those who look for a fault. */
+/** `rhumb debug`: what the daemon knows or would do, raw, for those who look for a fault. */
 import { RhumbError } from '#shared/errors.ts';
 import { goJson } from '../print/go-json.ts';
 import type { Context } from './context.ts';
 import { fetchRelayMap } from './derp-map.ts';
+import { debugPortmap } from './portmap.ts';
 import type { Command } from './spec.ts';
 
 const SUBJECTS: Readonly<Record<string, (context: Context) => Promise<number>>> = {
@@ -10,6 +11,7 @@ const SUBJECTS: Readonly<Record<string, (context: Context) => Promise<number>>> 
     context.out(`${goJson(await fetchRelayMap(context), '\t')}\n`);
     return 0;
   },
+  portmap: (context) => debugPortmap(context),
 };
 
 const names = Object.keys(SUBJECTS).join(', ');
@@ -19,7 +21,9 @@ export const debugCommand: Command = {
   about: 'Print what the daemon knows, for finding faults',
   usage: '<subject>',
   maxArgs: 1,
-  details: 'Subjects: derp-map, the relays that the coordination server told of, as JSON.',
+  details:
+    'Subjects: derp-map, the relays that the coordination server told of, as JSON; portmap, asks the router for a UDP ' +
+    'port, step by step, and gives it back.',
   flags: [],
   run: async (context, { args }) => {
     const [subject = ''] = args;

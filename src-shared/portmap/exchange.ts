@@ -20,6 +20,9 @@ export interface Exchange<T> {
   readonly receive: (from: SockAddr, datagram: Uint8Array, finish: (value: T) => void) => void;
 }
 
+/** In a process that was busy, timers come before the datagrams that arrived meanwhile: those get one more turn. */
+const LAST_TURN_MS = 1;
+
 /** Undefined when nobody finished it in time; rejects when there is no socket to be had, or with the signal's reason. */
 export async function exchange<T>(
   wire: Wire,
@@ -42,7 +45,7 @@ export async function exchange<T>(
     const round = (): void => {
       const waitMs = asked.waitsMs[sent];
       if (waitMs === undefined || (sent > 0 && asked.isEnough?.(sent) === true)) {
-        resolve(undefined);
+        cancel = wire.clock.after(LAST_TURN_MS, () => resolve(undefined));
         return;
       }
       sent++;
