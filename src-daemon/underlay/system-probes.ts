@@ -4,14 +4,13 @@ import { localAddresses } from '#shared/node/interfaces.ts';
 import { httpGet, osHasIpv6, resolveBySystem, sendFromElsewhere } from '#shared/node/net-probes.ts';
 import { relayDial } from '#shared/node/relay/dial.ts';
 import { httpsLatency } from '#shared/node/relay/latency.ts';
-import { icmpEcho, icmpEcho } from '../ffi/icmp.ts';
+import { icmpEcho } from '../ffi/icmp.ts';
 import type { UnderlaySystem } from './open.ts';
 
 export const systemProbes = (clock: Clock): UnderlaySystem['probes'] => ({
   resolve: resolveBySystem,
   osHasIpv6,
   hairpin: sendFromElsewhere,
-  icmp: icmpEcho({ clock }),
   https: httpsLatency(relayDial({ clock }), clock),
   icmp: icmpEcho({ clock }),
   captive: {
