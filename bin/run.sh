@@ -1,5 +1,6 @@
 # Sourced by the programs beside it: finds a Node that can run TypeScript, then becomes it.
-# The caller sets $dir (this folder, links resolved) and $entry (path of the program below the checkout).
+# The caller sets $dir (this folder, links resolved), $entry (path of the program below the checkout) and, where it needs
+# some, $flags for Node.
 root=$(cd "$dir/.." && pwd -P)
 node=$root/node_modules/node/bin/node
 if [ ! -x "$node" ]; then
@@ -13,4 +14,4 @@ fi
 # Keeps what the types were stripped from, compiled: half the start-up time and 30 MB less memory. Node does without it
 # where the folder can't be written.
 export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE-$root/node_modules/.cache/rhumb}"
-exec "$node" --disable-warning=ExperimentalWarning "$root/$entry" "$@"
+exec "$node" --disable-warning=ExperimentalWarning ${flags-} "$root/$entry" "$@"
