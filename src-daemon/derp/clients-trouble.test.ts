@@ -1,6 +1,7 @@
 /** The relay client in trouble: relays that are away, refuse, restart, talk nonsense or fall silent. */
 import { expect, test } from 'vitest';
-import { encodeFrame } from '#shared/derp/frames.ts';
+import { utf8 } from '#shared/bytes/bytes.ts';
+import { encodeFrame, FrameType } from '#shared/derp/frames.ts';
 import * as m from '#shared/derp/messages.ts';
 import { keyBytes } from '#shared/key/key.ts';
 import { FakeClock } from '#shared/testing/fake-clock.ts';
@@ -19,6 +20,17 @@ test('a relay that is away is tried again and again, more and more slowly', asyn
   relay.mood.down = undefined;
   await clock.advance(5_100);
   expect(state()).toMatchObject({ state: 'connected', lastError: undefined, failures: 0 });
+});
+
+test('what waited too long for a relay is not sent any more', async () => {
+  const { clock, relay, clients } = setUp();
+  relay.mood.down = 'connection refused';
+  clients.send(1, PEER, utf8('old'));
+  await clock.advance(20_000);
+  relay.mood.down = undefined;
+  clients.send(1, PEER, utf8('new'));
+  await clock.advance(10_000);
+  expect([relay.latest.packets, clients.counters().dropped.stale]).toEqual([['new'], 1]);
 });
 
 test('another network ends the waiting', async () => {
@@ -109,6 +121,20 @@ test('short frames, unknown types and the greeting after a fast start are passed
   relay.latest.send(m.encodeRecvPacket(keyBytes(PEER), hello));
   await clock.advance(10);
   expect([state()?.state, got.length, gone.length]).toEqual(['connected', 1, 0]);
+});
+
+test('a pong that nobody asked for proves no round trip', async () => {
+  const { clock, relay, clients, state } = setUp();
+  relay.mood.answersPings = false;
+  clients.setHome(1);
+  await clock.advance(100);
+  const [ping] = relay.latest.ofType(FrameType.Ping);
+  relay.latest.send(m.encodePong(utf8('12345678')));
+  await clock.advance(10);
+  expect(state()?.latencyMs).toBeUndefined();
+  relay.latest.send(m.encodePong(ping ?? utf8('none')));
+  await clock.advance(10);
+  expect(state()?.latencyMs).toBeGreaterThan(0);
 });
 
 test('a connection that died in silence is noticed within eleven seconds of its use', async () => {
@@ -245,9 +271,10 @@ class SleepyClock extends FakeClock {
 
 test('a process that was held up does not take its own delay for the silence of the relay', async () => {
   const clock = new SleepyClock();
-  const { relay, clients, state } = setUp({ clock });
+  // The timer of three seconds runs just before the answer is read, as it does after a stall.
+  const { relay, clients, state } = setUp({ clock, hasMeta: true, latencyMs: 1_600 });
   clients.setHome(1);
-  await clock.advance(100);
+  await clock.advance(10_000);
   const link = relay.latest;
   for (const asleepMs of [6_000, 30_000, 90_000]) {
     clients.networkChanged();
