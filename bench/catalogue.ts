@@ -1,8 +1,19 @@
 /** Every benchmark. */
 import type { Benchmark } from './benchmark.ts';
 import { controlJoin } from './control-join.ts';
+import { failover } from './failover.ts';
 import { handshake } from './handshake.ts';
+import { idle } from './idle.ts';
 import { portableThroughput } from './portable-throughput.ts';
 import { relay } from './relay.ts';
+import { timeToDirect } from './time-to-direct.ts';
 
-export const benchmarks: readonly Benchmark[] = [handshake, portableThroughput, controlJoin, relay];
+export const benchmarks: readonly Benchmark[] = [
+  handshake,
+  portableThroughput,
+  controlJoin,
+  relay,
+  timeToDirect,
+  failover,
+  idle,
+];

@@ -1,5 +1,4 @@
 /** How long joining takes: one real machine from `up` to the first ping, and many simulated ones at once. */
-import { readFileSync } from 'node:fs';
 import { Control } from '../e2e/lab/control.ts';
 import { Daemon } from '../e2e/lab/daemon.ts';
 import type { Figures } from '../e2e/lab/figures.ts';
@@ -9,14 +8,13 @@ import { whyNot } from '../e2e/lab/scenario.ts';
 import { clock, must } from '../e2e/lab/wait.ts';
 import { adminSocketPath, connectAdmin } from '../src-control/server/admin-socket.ts';
 import type { Benchmark, Measured } from './benchmark.ts';
+import { cpuSeconds, residentMB } from './process-cost.ts';
 import { simulate } from './simulated-machines.ts';
 
 const MANY = 500;
 /** Half as many tell whether the work for one machine grows with the network. */
 const HALF = MANY / 2;
 const TIMEOUT_MS = 180_000;
-/** Of proc_pid_stat(5), as everywhere on Linux. */
-const TICKS_PER_S = 100;
 
 interface Crowd {
   readonly joinMs: number;
@@ -91,17 +89,6 @@ async function joinMany(count: number): Promise<Crowd> {
     serverMB: residentMB(control.process.pid),
     changeMs: clock.monotonic() - changed,
   };
-}
-
-function cpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S;
-}
-
-function residentMB(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1_024;
 }
 
 export const controlJoin: Benchmark = {

@@ -48,7 +48,7 @@ function ratios(ours: Figures, peers: readonly Figures[]): Figures {
   for (const [key, value] of Object.entries(ours)) {
     const theirs = peers.map((peer) => peer[key]).filter((one) => one !== undefined);
     if (theirs.length === 0) continue;
-    const smallIsGood = /(Ms|Us|Ns|Bytes|MB|PerGB)$/.test(key);
+    const smallIsGood = /(Ms|Us|Ns|Bytes|MB|PerGB|PerHour)$/.test(key);
     found[key] = value / (smallIsGood ? Math.min(...theirs) : Math.max(...theirs));
   }
   return found;

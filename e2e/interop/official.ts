@@ -6,6 +6,7 @@ import type { PeerStatus } from '#shared/localapi/status.ts';
 import { LocalApi } from '#shared/node/localapi-client.ts';
 import type { ExecOptions, ExecResult } from '../lab/exec.ts';
 import type { Host } from '../lab/host.ts';
+import type { LabProcess } from '../lab/process.ts';
 import { clock, until } from '../lab/wait.ts';
 import { pathOf } from './programs.ts';
 
@@ -28,6 +29,7 @@ const status = z.object({
 export class Official {
   readonly host: Host;
   readonly #socket: string;
+  #process: LabProcess | undefined;
   readonly #api: LocalApi;
 
   private constructor(host: Host) {
@@ -48,11 +50,17 @@ export class Official {
     ];
     const argv = [pathOf('tailscaled'), ...places, '--no-logs-no-support'];
     const child = host.spawn({ name: 'tailscaled', argv, env: { TS_NO_LOGS_NO_SUPPORT: 'true' } });
+    official.#process = child;
     await until(
       'tailscaled to answer',
       async () => !child.running || (await official.status()).BackendState !== '',
     );
     return official;
+  }
+
+  get process(): LabProcess {
+    if (this.#process === undefined) throw new Error('tailscaled was never started');
+    return this.#process;
   }
 
   cli(args: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
