@@ -324,3 +324,49 @@ test('a state directory of somebody else is refused in words', async ({ skip }) 
   chmodSync(dir, 0o000);
   expect((await run('users', 'list', '--state-dir', dir)).err).toMatch(/run as its owner/);
 });
+
+test('derp check connects to the embedded relay, and derp map shows it', async () => {
+  const dir = freshDir();
+  await using _server = await loopback({ stateDir: dir });
+  const shown = await run('derp', 'map', '--state-dir', dir);
+  expect(shown.out).toMatch(
+    /^Region +Code .*\n997 .*\n998 .*\n999 +rhumb +Embedded relay +999a +127\.0\.0\.1 /,
+  );
+  const checked = await run('derp', 'check', '--state-dir', dir);
+  expect(checked).toMatchObject({ exit: 0, err: '' });
+  expect(checked.out).toMatch(/999 +999a +127\.0\.0\.1 +[\d.]+ ms +[\d.]+ ms/);
+});
+
+test('derp map without a server says what is missing', async () => {
+  const dir = freshDir();
+  await run('users', 'create', 'carol', '--state-dir', dir);
+  expect(await run('derp', 'map', '--state-dir', dir)).toMatchObject({
+    exit: 1,
+    err: expect.stringContaining('start rhumb-control serve'),
+  });
+});
+
+test.each([
+  [{ relay: { listn: ':1' } }, 'unknown key "relay.listn": did you mean "listen"?'],
+  [{ relay: { listen: 'x' } }, 'is not an address to listen on'],
+  [{ relay: { host: 'a b' } }, 'relay.host: "a b" is not a host name or an address'],
+  [{ relay: { ipv6: '192.0.2.1' } }, 'relay.ipv6: "192.0.2.1" is neither an IPv6 address nor none'],
+  [{ relay: { stunPorts: [70_000] } }, 'relay.stunPorts.0'],
+  [{ derpMapUrls: ['ftp://x'] }, 'derpMapUrls: "ftp://x" is not an http or https URL'],
+  [{ derpMapRefresh: '5s' }, 'derpMapRefresh must be at least 1m'],
+])('%j is refused', async (settings, why) => {
+  const file = join(freshDir(), 'config.json');
+  writeFileSync(file, JSON.stringify(settings));
+  expect(() => loadConfig(file, {})).toThrow(why);
+});
+
+test.each([
+  [{}, true],
+  [{ derpMapUrls: ['https://x.test/'] }, false],
+  [{ derpMapUrls: ['https://x.test/'], relay: {} }, true],
+  [{ relay: { enabled: false } }, false],
+])('with %j the embedded relay is on: %s', async (settings, isOn) => {
+  const file = join(freshDir(), 'config.json');
+  writeFileSync(file, JSON.stringify(settings));
+  expect(loadConfig(file, {}).relay !== undefined).toBe(isOn);
+});

@@ -96,6 +96,8 @@ export class RelayMap implements Disposable {
   readonly #deps: MapSourcesDeps;
   readonly #fromUrls = new Map<string, DerpMap>();
   readonly #fromFiles = new Map<string, { readonly stamp: string; readonly map: DerpMap }>();
+  /** Of files that could not be used: said once, not at every look. */
+  readonly #refused = new Map<string, string>();
   readonly #closing = new AbortController();
   readonly #cancels = new Set<() => void>();
   #embedded: DerpMap | undefined;
@@ -181,8 +183,12 @@ export class RelayMap implements Disposable {
     for (const file of this.#sources.files) {
       try {
         if (await this.#readFile(file)) isChanged = true;
+        this.#refused.delete(file);
       } catch (error) {
-        this.#deps.log('warn', 'derp-map.file-failed', { file, error: toRhumbError(error).message });
+        const { message } = toRhumbError(error);
+        if (this.#refused.get(file) === message) continue;
+        this.#refused.set(file, message);
+        this.#deps.log('warn', 'derp-map.file-failed', { file, error: message });
       }
     }
     if (isChanged && !this.#closing.signal.aborted) this.#deps.changed(this.current);

@@ -175,18 +175,20 @@ export function checkSettings(json: unknown, where: string): z.output<typeof set
   const result = settings.safeParse(json);
   if (result.success) return result.data;
   const problems = result.error.issues.flatMap((issue) =>
-    issue.code === 'unrecognized_keys' && issue.path.length === 0
-      ? issue.keys.map(unknownKey)
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => unknownKey(key, issue.path[0] === 'relay' ? 'relay' : undefined))
       : [`${issue.path.join('.') || 'the file'}: ${issue.message}`],
   );
   throw new RhumbError('bad-argument', `${where}: ${problems.join('; ')}`);
 }
 
-function unknownKey(key: string): string {
-  const meant = nearest(key, SETTING_NAMES);
+function unknownKey(key: string, group: 'relay' | undefined): string {
+  const names = group === undefined ? SETTING_NAMES : Object.keys(relaySettings.shape);
+  const meant = nearest(key, names);
+  const place = group === undefined ? `"${key}"` : `"${group}.${key}"`;
   return meant === undefined
-    ? `unknown key "${key}": the keys are ${SETTING_NAMES.join(', ')}`
-    : `unknown key "${key}": did you mean "${meant}"?`;
+    ? `unknown key ${place}: the keys are ${names.join(', ')}`
+    : `unknown key ${place}: did you mean "${meant}"?`;
 }
 
 export function parseListen(value: string): Config['listen'] {
