@@ -29,6 +29,8 @@ type Extra =
   | {
       readonly kind: 'opening';
       readonly options: ExtraSocketOptions;
+      /** It is to carry a path as soon as it is there. */
+      isGrown: boolean;
       readonly waiting: { readonly to: SockAddr; readonly datagram: Uint8Array }[];
     }
   | { readonly kind: 'open'; readonly family: 4 | 6; readonly socket: UdpSocket };
@@ -53,7 +55,7 @@ export class ExtraSockets {
   /** The caller sees to it that the number is free and the bound on their count is kept. */
   open(id: SocketId, options: ExtraSocketOptions): void {
     if (this.#isClosed) return;
-    this.#sockets.set(id, { kind: 'opening', options, waiting: [] });
+    this.#sockets.set(id, { kind: 'opening', options, isGrown: false, waiting: [] });
     this.#queue.push(id);
     this.#cancelPause ??= this.#clock.after(0, () => this.#openSome());
   }
@@ -71,6 +73,13 @@ export class ExtraSockets {
     if (extra.waiting.length >= MAX_WAITING) return false;
     extra.waiting.push({ to, datagram: datagram.slice() });
     return true;
+  }
+
+  /** A path leads through it now. */
+  grow(id: SocketId): void {
+    const extra = this.#sockets.get(id);
+    if (extra?.kind === 'open') extra.socket.grow?.();
+    else if (extra !== undefined) extra.isGrown = true;
   }
 
   closeOne(id: SocketId): void {
@@ -129,6 +138,7 @@ export class ExtraSockets {
       }
       current = { kind: 'open', family, socket };
       this.#sockets.set(id, current);
+      if (extra.isGrown) socket.grow?.();
       for (const { to, datagram } of extra.waiting) socket.send(to, datagram);
     } catch (error) {
       lost(error);

@@ -369,7 +369,7 @@ class PortableEngine implements PacketEngine {
         return;
       case 'path-set':
         peer.path = op.path;
-        if (op.path.via !== undefined && !this.#hasSocket(op.path.via)) this.#leaveDirect(peer);
+        this.#checkVia(peer);
         this.#outbound.pathChanged(peer);
         return;
       case 'peer-heard':
@@ -415,8 +415,11 @@ class PortableEngine implements PacketEngine {
     peer.heldDatagram = undefined;
   }
 
-  #hasSocket(via: SocketId): boolean {
-    return via === 0 || this.#state.extraSockets.has(via);
+  #checkVia(peer: PeerState): void {
+    const { via } = peer.path;
+    if (via === undefined || via === 0) return;
+    if (this.#state.extraSockets.has(via)) this.#extras?.grow(via);
+    else this.#leaveDirect(peer);
   }
 
   #openSocket(id: SocketId, family: 4 | 6): void {

@@ -45,6 +45,8 @@ export interface MemoryTun {
 export interface UdpSocket {
   readonly port: number;
   send(to: SockAddr, datagram: Uint8Array): void;
+  /** A small socket carries a path now: its buffers become as large as those of one for all traffic. */
+  grow?(): void;
   close(): Promise<void>;
 }
 export interface SocketFactory {

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { RhumbError } from '#shared/errors.ts';
 import type { SockAddr } from '#shared/ip/address.ts';
 import type { Log } from '#shared/log/log.ts';
-import { openUdp } from '../ffi/sockets.ts';
+import { enlarge, openUdp } from '../ffi/sockets.ts';
 import type { SocketFactory, UdpSocket } from './types.ts';
 
 /** What tailscaled and wireguard-go ask for; without CAP_NET_ADMIN the kernel gives what its limits allow. */
@@ -22,11 +22,12 @@ export const systemSockets = (log: Log): SocketFactory => ({
       // Destinations are addresses already; the default resolver would cost a turn of the loop per datagram.
       lookup: (host, _options, done) => done(null, host, family),
     });
+    let fd: number | undefined;
     try {
       const listening = once(socket, 'listening');
-      socket.bind(
-        address({ family, port, mark, log, dontFragment, bufferBytes: bufferBytes ?? BUFFER_BYTES }),
-      );
+      const at = address({ family, port, mark, log, dontFragment, bufferBytes: bufferBytes ?? BUFFER_BYTES });
+      fd = at.fd;
+      socket.bind(at);
       await listening;
     } catch (error) {
       socket.close();
@@ -34,7 +35,7 @@ export const systemSockets = (log: Log): SocketFactory => ({
     }
     socket.on('message', (datagram, remote) => receive({ ip: remote.address, port: remote.port }, datagram));
     socket.on('error', failed);
-    return new SystemSocket(socket, sendFailed);
+    return new SystemSocket(socket, fd, sendFailed);
   },
 });
 
@@ -67,9 +68,16 @@ class SystemSocket implements UdpSocket {
   readonly #sendFailed: ((to: SockAddr, code: string) => void) | undefined;
   #sinceCheck = 0;
   #isOpen = true;
+  readonly #fd: number | undefined;
+  #isLarge = false;
 
-  constructor(socket: Socket, sendFailed: ((to: SockAddr, code: string) => void) | undefined) {
+  constructor(
+    socket: Socket,
+    fd: number | undefined,
+    sendFailed: ((to: SockAddr, code: string) => void) | undefined,
+  ) {
     this.#socket = socket;
+    this.#fd = fd;
     this.port = socket.address().port;
     this.#sendFailed = sendFailed;
     // One function for all datagrams: the error itself says where it was going.
@@ -94,6 +102,12 @@ class SystemSocket implements UdpSocket {
       this.#sinceCheck = 0;
     }
     this.#socket.send(datagram, 0, datagram.length, to.port, to.ip, this.#afterSend);
+  }
+
+  grow(): void {
+    if (!this.#isOpen || this.#isLarge || this.#fd === undefined) return;
+    this.#isLarge = true;
+    enlarge(this.#fd, BUFFER_BYTES);
   }
 
   close(): Promise<void> {

@@ -99,7 +99,8 @@ const setDontFragment = (fd: number, family: 4 | 6): string | undefined =>
     ? setOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_PROBE)
     : setOption(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_PROBE);
 
-function enlarge(fd: number, bytes: number): string | undefined {
+/** Both buffers; the name of the error when more than the limits was refused. */
+export function enlarge(fd: number, bytes: number): string | undefined {
   const refused =
     setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, bytes) ?? setOption(fd, SOL_SOCKET, SO_SNDBUFFORCE, bytes);
   if (refused === undefined) return undefined;

@@ -81,11 +81,17 @@ function checkWork({ before, event, after, effects }: Turn): void {
   expect(effects.filter((effect) => effect.do === 'forsake').length).toBe(isLeft ? 1 : 0);
 }
 
-function checkRelease({ before, event, effects }: Turn): void {
+/** Of every mapping that is given up it is known whether the router was told, or will be. */
+function checkRelease({ before, event, after, effects }: Turn): void {
   const released = effects.filter((effect) => effect.do === 'release');
-  const isDue = mappingOf(before) !== undefined && event.type === 'link' && event.mayRelease;
-  expect(released.length).toBe(isDue ? 1 : 0);
-  for (const effect of released) expect(effect.link).toBe(linkOf(before));
+  const had = mappingOf(before);
+  if (had !== undefined && event.type === 'link') {
+    expect(released.map(({ mapping }) => mapping)).toEqual(event.mayRelease ? [had] : []);
+    expect(released.map(({ link }) => link)).toEqual(event.mayRelease ? [linkOf(before)] : []);
+    if (!event.mayRelease) expect(after).toMatchObject({ kind: 'idle', left: { mapping: had } });
+  } else if (event.type !== 'link') {
+    expect(released).toEqual([]);
+  }
 }
 
 function checkTimes({ before, after, nowMs }: Turn): void {

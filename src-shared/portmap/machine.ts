@@ -11,8 +11,14 @@ export type IdleReason =
   | 'network-down'
   | 'closed';
 
+/** A mapping that could not be released, because nothing could be sent. */
+export interface Left {
+  readonly link: Link;
+  readonly mapping: Mapping;
+}
+
 export type State =
-  | { readonly kind: 'idle'; readonly why: IdleReason }
+  | { readonly kind: 'idle'; readonly why: IdleReason; readonly left?: Left | undefined }
   | {
       readonly kind: 'probing';
       readonly link: Link;
@@ -125,21 +131,36 @@ function wanted(state: State, at: Moment): Step {
 }
 
 /** Begins anew with the other link; `wanted` has no part in it, because whoever changes the link says that it is wanted. */
-function relink(
-  state: State,
-  event: { readonly link: Link | IdleReason; readonly mayRelease: boolean },
-): Step {
+function relink(state: State, event: Extract<Event, { readonly type: 'link' }>): Step {
   const effects: Effect[] = [];
   if (state.kind === 'probing' || state.kind === 'creating' || state.kind === 'renewing')
     effects.push({ do: 'forsake', mayRelease: event.mayRelease });
-  const mapping = mappingOf(state);
-  const link = linkOf(state);
-  if (mapping !== undefined && link !== undefined && event.mayRelease)
-    effects.push({ do: 'release', link, mapping });
-  if (typeof event.link === 'string') return [{ kind: 'idle', why: event.link }, effects];
-  const [next, more] = begin(event.link, 0, undefined);
+  const left = leftOf(state);
+  if (typeof event.link === 'string') {
+    // What cannot be released now may be taken up again, or be released, when the same network is back.
+    const kept = event.mayRelease ? undefined : left;
+    if (left !== undefined && event.mayRelease) effects.push({ do: 'release', ...left });
+    return [{ kind: 'idle', why: event.link, left: kept }, effects];
+  }
+  const wish = state.kind === 'idle' && isSameLink(left?.link, event.link) ? left?.mapping : undefined;
+  const isNear = state.kind !== 'idle' || isSameNetwork(left?.link, event.link);
+  if (left !== undefined && wish === undefined && isNear && event.mayRelease)
+    effects.push({ do: 'release', ...left });
+  const [next, more] = begin(event.link, 0, wish);
   return [next, [...effects, ...more]];
 }
+
+function leftOf(state: State): Left | undefined {
+  if (state.kind === 'idle') return state.left;
+  const mapping = mappingOf(state);
+  return mapping === undefined ? undefined : { link: state.link, mapping };
+}
+
+const isSameNetwork = (a: Link | undefined, b: Link): boolean =>
+  a?.gateway === b.gateway && a.self === b.self;
+
+export const isSameLink = (a: Link | undefined, b: Link): boolean =>
+  isSameNetwork(a, b) && a?.port === b.port;
 
 function probed(state: State, services: Services, at: Moment): Step {
   if (state.kind !== 'probing') return [state, []];

@@ -129,12 +129,44 @@ describe.each(KINDS)('by $protocol ($quirks)', ({ protocol, quirks }) => {
     await clock.advance(1_000);
     expect(mapper.mapped()).toBeUndefined();
     expect(router.asked).toEqual([]);
-    expect(mapper.state().state).toEqual({ kind: 'idle', why: 'network-down' });
+    expect(mapper.state().state).toMatchObject({ kind: 'idle', why: 'network-down' });
     mapper.networkChanged(false);
     await clock.advance(1_000);
-    expect(mapper.mapped()).toBeDefined();
+    expect(mapper.mapped()).toEqual(told[0]);
     expect(told).toHaveLength(3);
+    expect(router.entries.size).toBe(1);
     await close();
+  });
+
+  test('what could not be released is released when the network is back and another port is wanted', async () => {
+    const { clock, router, mapper, map, close } = setUp(quirks);
+    await map();
+    mapper.networkChanged(true);
+    mapper.setLocalPort(PORT + 1);
+    await clock.advance(1_000);
+    expect(router.entries.size).toBe(1);
+    mapper.networkChanged(false);
+    await clock.advance(1_000);
+    expect([...router.entries.values()].map(({ internalPort }) => internalPort)).toEqual([PORT + 1]);
+    await close();
+  });
+
+  test('a gateway that comes and goes finds the mapping it had', async () => {
+    const { clock, router, scene, told, mapper, map, close } = setUp(quirks);
+    await map();
+    const { gateway } = scene;
+    for (let i = 0; i < 5; i++) {
+      scene.gateway = undefined;
+      mapper.networkChanged(false);
+      await clock.advance(1_000);
+      scene.gateway = gateway;
+      mapper.networkChanged(false);
+      await clock.advance(1_000);
+    }
+    expect(mapper.mapped()).toEqual(told[0]);
+    expect(router.entries.size).toBe(1);
+    await close();
+    expect(router.entries.size).toBe(0);
   });
 
   test('a router behind another one is no help: its mapping is kept, but not told', async () => {
@@ -381,17 +413,33 @@ describe('UPnP', () => {
     expect(router.entries.size).toBe(0);
   });
 
-  test('a port that another machine has is left to it', async () => {
-    const { router, map, close } = setUp({ upnp: '1' });
-    // The first that the generator of this test draws.
-    router.occupy(33_280);
-    const mapped = await map();
-    expect(mapped?.port).toBeGreaterThanOrEqual(1_024);
-    expect(mapped?.port).not.toBe(33_280);
-    expect(router.entries.get(33_280)?.client).toBe('192.168.1.66');
-    await close();
-    expect(router.entries.size).toBe(1);
+  test('the port is the same at each start, so that a run that was killed leaves nothing behind for good', async () => {
+    const killed = setUp({ upnp: '1', isPermanentOnly: true });
+    const first = await killed.map();
+    const again = setUp({ upnp: '1', isPermanentOnly: true });
+    for (const [port, entry] of killed.router.entries) again.router.entries.set(port, entry);
+    expect(await again.map()).toEqual(first);
+    await again.close();
+    expect(again.router.entries.size).toBe(0);
+    await killed.close();
   });
+
+  test.each(['1', '2'] as const)(
+    'a port that another machine has is left to it (version %s)',
+    async (upnp) => {
+      const { router, map, close } = setUp({ upnp });
+      const other = setUp({ upnp });
+      const usual = (await other.map())?.port ?? 0;
+      router.occupy(usual);
+      const mapped = await map();
+      expect(mapped?.port).toBeGreaterThanOrEqual(1_024);
+      expect(mapped?.port).not.toBe(usual);
+      expect(router.entries.get(usual)?.client).toBe('192.168.1.66');
+      await close();
+      await other.close();
+      expect(router.entries.size).toBe(1);
+    },
+  );
 
   test('a router that wants both ports to be the same gets that', async () => {
     const { router, map, close } = setUp({ upnp: '1' });

@@ -15,6 +15,7 @@ import {
   type Effect,
   type Event,
   type IdleReason,
+  isSameLink,
   linkOf,
   mappingOf,
   type State,
@@ -155,11 +156,10 @@ export class PortMapper implements AsyncDisposable {
     const isSame =
       typeof wanted === 'string'
         ? this.#state.kind === 'idle' && this.#state.why === wanted
-        : link !== undefined &&
-          link.gateway === wanted.gateway &&
-          link.self === wanted.self &&
-          link.port === wanted.port;
-    if (!isSame) this.#step({ type: 'link', link: wanted, mayRelease: !this.#isDown });
+        : isSameLink(link, wanted);
+    if (isSame) return;
+    const isCutOff = this.#isDown || wanted === 'no-gateway';
+    this.#step({ type: 'link', link: wanted, mayRelease: !isCutOff });
   }
 
   #wanted(): Link | IdleReason {

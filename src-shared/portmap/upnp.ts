@@ -151,8 +151,7 @@ async function add(
   signal: AbortSignal,
 ): Promise<Added> {
   const { service } = wish;
-  // Never 0: that is "all ports"; and below 1024 many routers refuse (nat-traversal.md §9.7).
-  const port = wish.port >= MIN_PORT ? wish.port : randomPort(router.random);
+  const port = wish.port >= MIN_PORT ? wish.port : usualPort(link);
   let next: Try | undefined = { port, leaseS: LIFETIME_S, isAny: canAddAny(service) };
   let why = '';
   for (let tries = 0; tries < MAX_TRIES && next !== undefined; tries++) {
@@ -208,7 +207,19 @@ const entryArgs = (link: Link, { port, leaseS }: Try): [string, string][] => [
   ['NewLeaseDuration', String(leaseS)],
 ];
 
+/** Never 0: that is "all ports"; and below 1024 many routers refuse (nat-traversal.md §9.7). */
 const randomPort = (random: Random): number => MIN_PORT + Math.floor(random() * (65_536 - MIN_PORT));
+
+/**
+ * As good as random among the machines of a network, but the same at each start: what a run that was killed has left on
+ * the router is taken over by the next one, and a permanent lease is deleted by it in the end.
+ */
+function usualPort({ self, port }: Link): number {
+  // FNV-1a
+  let hash = 0x811c9dc5;
+  for (const letter of `${self}:${port}`) hash = Math.imul(hash ^ letter.charCodeAt(0), 0x0100_0193) >>> 0;
+  return MIN_PORT + (hash % (65_536 - MIN_PORT));
+}
 
 const whole = (text: string | undefined, max: number): number | undefined =>
   text !== undefined && /^\d{1,10}$/.test(text) && Number(text) <= max ? Number(text) : undefined;
