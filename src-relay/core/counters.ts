@@ -82,7 +82,6 @@ export class Counters {
   readonly droppedBytes: number[] = new Array<number>(2 * DROP_LABELS.length).fill(0);
   readonly writeFrames = new Histogram([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 20, 25, 50, 100]);
   readonly meshBatch = new Histogram([0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000]);
-  readonly meshLoops = new Histogram([0, 1, 2, 5, 10, 20, 50, 100]);
   /** Measured with our own pings, as Node does not tell what the kernel knows. */
   readonly rttMs = new Histogram([10, 20, 50, 100, 150, 250, 500]);
 

@@ -1,6 +1,5 @@
 /** The sealed part of the handshake: who the client is, proven by its node key (nat-traversal.md §1.6). */
 import { timingSafeEqual } from 'node:crypto';
-import { copyOf } from '#shared/bytes/bytes.ts';
 import { BOX_NONCE_BYTES, boxShared, openBox, sealBox } from '#shared/crypto/box.ts';
 import { randomBytes } from '#shared/crypto/random.ts';
 import type { X25519Private } from '#shared/crypto/x25519.ts';
@@ -8,17 +7,10 @@ import { PROTOCOL_VERSION } from '#shared/derp/frames.ts';
 import {
   type ClientInfo,
   decodeClientInfoJson,
-  decodeServerInfoJson,
   encodeClientInfoJson,
   encodeServerInfoJson,
-  type ServerInfo,
 } from '#shared/derp/info.ts';
-import {
-  decodeClientInfo,
-  decodeServerInfo,
-  encodeClientInfo,
-  encodeServerInfo,
-} from '#shared/derp/messages.ts';
+import { decodeClientInfo, encodeClientInfo, encodeServerInfo } from '#shared/derp/messages.ts';
 
 export interface OpenedClientInfo {
   readonly raw: Uint8Array;
@@ -36,7 +28,8 @@ export function openClientInfo(own: X25519Private, payload: Uint8Array): OpenedC
   if (sealed === undefined || shared === undefined || info === undefined) return undefined;
   const nonce = randomBytes(BOX_NONCE_BYTES);
   const box = sealBox(shared, nonce, encodeServerInfoJson({ version: PROTOCOL_VERSION }));
-  return { raw: copyOf(sealed.key), info, serverInfo: encodeServerInfo({ nonce, box }) };
+  // Not a Buffer: a small plain array lies in the heap, without an allocation of its own.
+  return { raw: new Uint8Array(sealed.key), info, serverInfo: encodeServerInfo({ nonce, box }) };
 }
 
 /** What a relay says to another: that it is one of them. */
@@ -50,18 +43,6 @@ export function sealMeshInfo(
   const nonce = randomBytes(BOX_NONCE_BYTES);
   const info = encodeClientInfoJson({ version: PROTOCOL_VERSION, canAckPings: true, meshKey });
   return encodeClientInfo(own.publicRaw, { nonce, box: sealBox(shared, nonce, info) });
-}
-
-/** The server's answer to us as a client. */
-export function openServerInfo(
-  own: X25519Private,
-  server: Uint8Array,
-  payload: Uint8Array,
-): ServerInfo | undefined {
-  const sealed = decodeServerInfo(payload);
-  const shared = sealed && boxShared(own, server);
-  const json = sealed && shared && openBox(shared, sealed.nonce, sealed.box);
-  return json && decodeServerInfoJson(json);
 }
 
 /** In constant time; a relay without a mesh key knows no mesh. */

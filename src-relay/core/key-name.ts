@@ -5,5 +5,5 @@ import { KEY_BYTES } from '#shared/derp/frames.ts';
 /** Where the key lies in a buffer, without a view. */
 export const nameAt = (buffer: Buffer, at: number): string => buffer.toString('latin1', at, at + KEY_BYTES);
 
-export const nameOf = (raw: Uint8Array): string =>
-  Buffer.from(raw.buffer, raw.byteOffset, raw.length).toString('latin1');
+/** Through a copy: to look at its `buffer` would move a small array out of the heap for good. */
+export const nameOf = (raw: Uint8Array): string => Buffer.from(raw).toString('latin1');

@@ -36,3 +36,6 @@ export const WRITE_SLICE_BYTES = 16 * 1024;
 
 /** A relay sends something every 65 s at the latest (§1.1: clients wait 120 s). */
 export const MESH_SILENCE_MS = 120_000;
+
+/** A client that answers pings and is not heard of for so many of them is gone; its own deadline is shorter (120 s). */
+export const MAX_SILENT_PINGS = 3;

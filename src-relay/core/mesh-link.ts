@@ -1,6 +1,6 @@
 /** Our connection to another relay of the region, as its client: who is there, and packets for them (nat-traversal.md §1.13). */
 import type { Buffer } from 'node:buffer';
-import { copyOf, equal } from '#shared/bytes/bytes.ts';
+import { equal } from '#shared/bytes/bytes.ts';
 import type { X25519Private } from '#shared/crypto/x25519.ts';
 import { FrameReader } from '#shared/derp/frame-reader.ts';
 import { FrameType, MAX_CLIENT_FRAME_BYTES, MAX_SERVER_KEY_BYTES } from '#shared/derp/frames.ts';
@@ -61,10 +61,6 @@ export class MeshLink implements ConnEvents, OutboxOwner, MeshForwarder, Timed {
       (type) => !KNOWN.has(type),
     );
     this.#lastHeardMs = deps.nowMs();
-  }
-
-  get presentCount(): number {
-    return this.#present.size;
   }
 
   start(): void {
@@ -133,7 +129,7 @@ export class MeshLink implements ConnEvents, OutboxOwner, MeshForwarder, Timed {
     switch (type) {
       case FrameType.PeerPresent: {
         const present = decodePeerPresent(payload);
-        if (present !== undefined) this.#add(copyOf(present.key));
+        if (present !== undefined) this.#add(new Uint8Array(present.key));
         break;
       }
       case FrameType.PeerGone: {

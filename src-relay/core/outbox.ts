@@ -55,11 +55,6 @@ export class Outbox {
     return this.#isBlocked;
   }
 
-  /** Control frames that wait because the connection does not take them. */
-  get waitingControl(): number {
-    return this.#control?.length ?? 0;
-  }
-
   /** `frames` packet frames of this connection's own that lie one behind the other; never blocks the caller. */
   packets(buffer: Buffer, from: number, to: number, frames: number): void {
     if (this.#isBlocked || this.#isClosed) {

@@ -275,6 +275,18 @@ test('idle clients hear something every 60 to 65 seconds', async () => {
   expect(server.metricsText()).toMatch(/derp_tcp_rtt\{le="\d+ms"\} 1\n/);
 });
 
+test('a client that stops answering pings is given up, one that never could is not', async () => {
+  const { server, clock } = testRelay();
+  const dead = await new TestClient().join(server, { canAckPings: true });
+  const quiet = await new TestClient().join(server);
+  const alive = await new TestClient().join(server, { canAckPings: true });
+  for (let i = 0; i < 5; i++) {
+    await clock.advance(62_000);
+    alive.wire.write(m.encodePong(new Uint8Array(8)));
+  }
+  expect([dead.ended, quiet.ended, alive.ended]).toEqual([true, false, false]);
+});
+
 test('homes are counted, moves only after the first five seconds', async () => {
   const { server, clock } = testRelay();
   const a = await new TestClient().join(server);

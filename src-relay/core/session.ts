@@ -94,6 +94,8 @@ export class Session implements ConnEvents, FrameHandler, OutboxOwner, Recipient
   #isHome = false;
   #hasPong = false;
   #isEnding = false;
+  /** Pings of ours since it was last heard of. */
+  #silentTimes = 0;
   /** Keys from which this connection has had packets, and the latest of them. */
   #heard: Set<string> | undefined;
   #lastSource: string | undefined;
@@ -142,12 +144,21 @@ export class Session implements ConnEvents, FrameHandler, OutboxOwner, Recipient
   }
 
   data(chunk: Buffer): void {
-    this.#inbox.push(chunk);
+    this.#silentTimes = 0;
+    try {
+      this.#inbox.push(chunk);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   drained(): void {
     this.#hasPong = false;
-    this.#outbox.drained();
+    try {
+      this.#outbox.drained();
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   closed(why: string): void {
@@ -257,7 +268,6 @@ export class Session implements ConnEvents, FrameHandler, OutboxOwner, Recipient
       this.#end('does not read');
     } else {
       this.#keepAlive();
-      this.#armKeepalive();
     }
   }
 
@@ -401,8 +411,14 @@ export class Session implements ConnEvents, FrameHandler, OutboxOwner, Recipient
 
   /** Where the client answers pings, one of ours keeps the line open as well and tells the round-trip time. */
   #keepAlive(): void {
+    this.#armKeepalive();
     if (this.#member?.info.canAckPings !== true) {
       this.#outbox.control(KEEPALIVE);
+      return;
+    }
+    // The kernel would go on trying for a quarter of an hour, and Node can't set TCP_USER_TIMEOUT (§1.10).
+    if (this.#silentTimes++ >= limits.MAX_SILENT_PINGS) {
+      this.#end('silent');
       return;
     }
     this.#pingAtMs = this.#host.nowMs();
@@ -459,6 +475,12 @@ export class Session implements ConnEvents, FrameHandler, OutboxOwner, Recipient
     this.#host.counters.refused[reason]++;
     this.#end(why);
     return Verdict.Fail;
+  }
+
+  /** A bug of ours, which must cost this connection and not all others. */
+  #fail(error: unknown): void {
+    this.#host.log('error', 'client.failed', { error: toRhumbError(error).message });
+    this.#end('internal error');
   }
 
   #end(why: string): void {

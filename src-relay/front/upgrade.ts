@@ -56,18 +56,7 @@ export function upgradeRelay(
   const remote = sourceOf(request.socket);
   const isIdeal = (request.headers['ideal-node'] ?? '') === '';
   if (speaksWebSocket(request)) {
-    deps.counters.websockets++;
-    // Few relays ever see one: the library is loaded by the first.
-    import('./web-socket.ts')
-      .then(({ acceptWebSocket }) =>
-        acceptWebSocket(request, socket, head, (conn) =>
-          serve(deps, conn, { remote, transport: 'websocket', isIdeal }),
-        ),
-      )
-      .catch((error: unknown) => {
-        deps.log('error', 'websocket.failed', { error });
-        socket.destroy();
-      });
+    upgradeWebSocket(deps, request, socket, head, { remote, transport: 'websocket', isIdeal });
     return;
   }
   const isFast = request.headers['derp-fast-start'] === '1';
@@ -84,6 +73,24 @@ export function upgradeRelay(
   }
   serve(deps, socketConn(socket, head), { remote, transport: 'derp', isIdeal });
   socket.uncork();
+}
+
+/** On its own, so that what listens to the socket in `upgradeRelay` does not keep request and head for as long. */
+function upgradeWebSocket(
+  deps: UpgradeDeps,
+  request: IncomingMessage,
+  socket: Socket,
+  head: Uint8Array,
+  info: ConnInfo,
+): void {
+  deps.counters.websockets++;
+  // Few relays ever see one: the library is loaded by the first.
+  import('./web-socket.ts')
+    .then(({ acceptWebSocket }) => acceptWebSocket(request, socket, head, (conn) => serve(deps, conn, info)))
+    .catch((error: unknown) => {
+      deps.log('error', 'websocket.failed', { error });
+      socket.destroy();
+    });
 }
 
 /** Very old clients wrote "WebSocket" and spoke plain frames: only the subprotocol tells. */

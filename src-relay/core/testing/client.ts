@@ -4,7 +4,7 @@ import { boxShared, openBox, sealBox } from '#shared/crypto/box.ts';
 import { randomBytes } from '#shared/crypto/random.ts';
 import { generatePrivate, importPrivate } from '#shared/crypto/x25519.ts';
 import { FrameReader } from '#shared/derp/frame-reader.ts';
-import { FrameType, HEADER_BYTES } from '#shared/derp/frames.ts';
+import { FrameType } from '#shared/derp/frames.ts';
 import { type ClientInfo, encodeClientInfoJson } from '#shared/derp/info.ts';
 import * as m from '#shared/derp/messages.ts';
 import { DISCO_MAGIC } from '#shared/disco/envelope.ts';
@@ -106,6 +106,3 @@ export const discoPacket = (bytes = 62): Uint8Array => {
   packet.set(DISCO_MAGIC);
   return packet;
 };
-
-/** Bytes on the wire of a frame that carries so many. */
-export const frameBytes = (payload: number): number => HEADER_BYTES + payload;
