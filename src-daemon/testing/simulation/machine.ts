@@ -7,7 +7,7 @@ import { silent } from '#shared/log/log.ts';
 import { isStun } from '#shared/stun/stun.ts';
 import type { SocketId } from '../../engine/types.ts';
 import { Magicsock } from '../../magicsock/magicsock.ts';
-import type { EnginePath, PeerConfig, PeerId } from '../../magicsock/types.ts';
+import type { EnginePath, MagicsockDeps, PeerConfig, PeerId } from '../../magicsock/types.ts';
 import type { Host, HostSocket } from '../network/host.ts';
 import { isV6 } from '../network/network.ts';
 import type { SimClock } from '../network/sim-clock.ts';
@@ -45,7 +45,11 @@ export interface MachineDeps {
   readonly discoPrivate: PrivateKey;
   readonly relays: ReadonlyMap<number, Relay>;
   readonly events: MachineEvents;
+  /** Makes path choice worse, to see that it is noticed. */
+  readonly tamper?: Tamper | undefined;
 }
+
+export type Tamper = (deps: MagicsockDeps, machine: Machine) => MagicsockDeps;
 
 /** Traffic this recent keeps the network check going (nat-traversal.md §2.8). */
 const ACTIVE_MS = 45_000;
@@ -227,7 +231,7 @@ export class Machine {
 
   #makeMagicsock(discoPrivate: PrivateKey): Magicsock {
     const { clock, random } = this.#deps;
-    return new Magicsock({
+    const parts: MagicsockDeps = {
       sendUdp: (to, data, via) => void this.#sendUdp(to, data, via ?? 0, 'disco'),
       sendRelay: (region, to, data) => this.relays.send(region, to, data),
       relayFor: (peer, home) => this.relays.routeFor(peer, home),
@@ -248,7 +252,8 @@ export class Machine {
       discoPrivate,
       nodeKey: this.nodeKey,
       random: (length) => Uint8Array.from({ length }, () => Math.floor(random() * 256)),
-    });
+    };
+    return new Magicsock(this.#deps.tamper?.(parts, this) ?? parts);
   }
 
   #open(id: SocketId, family: 4 | 6, port: number): void {

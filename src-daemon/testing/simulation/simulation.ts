@@ -9,7 +9,7 @@ import { ModelControl } from './control.ts';
 import type { ModelPacket } from './engine.ts';
 import { applyFault, type FaultContext } from './faults.ts';
 import { Hostile } from './hostile.ts';
-import { idOf, Machine } from './machine.ts';
+import { idOf, Machine, type Tamper } from './machine.ts';
 import { currentPlan, labelOf } from './now.ts';
 import type { FlowPlan, SimulationPlan } from './plan.ts';
 import { Relay } from './relays.ts';
@@ -42,8 +42,8 @@ const LONG_SLEEP_MS = 30_000;
 /** Of traffic at both ends of a long sleep. */
 const MARGIN_MS = 5_000;
 
-export async function simulate(plan: SimulationPlan): Promise<SimulationResult> {
-  const simulation = new Simulation(plan);
+export async function simulate(plan: SimulationPlan, tamper?: Tamper): Promise<SimulationResult> {
+  const simulation = new Simulation(plan, tamper);
   await simulation.run();
   return simulation.result();
 }
@@ -73,7 +73,7 @@ class Simulation {
   #ownSteps = 0;
   #longestHoleMs = 0;
 
-  constructor(plan: SimulationPlan) {
+  constructor(plan: SimulationPlan, tamper: Tamper | undefined) {
     this.#plan = plan;
     this.#random = seeded(plan.seed ^ 0x5eed);
     this.#searchLimitMs = searchLimitMs(plan.world);
@@ -98,6 +98,7 @@ class Simulation {
           nodeKey: nodeKeyFrom(this.#bytes()),
           discoPrivate: this.#newKey(),
           relays: this.#relays,
+          tamper,
           events: {
             changed: () => this.#control.changed(),
             delivered: (machine, from, packet, isDirect) => this.#received(machine, from, packet, isDirect),
@@ -150,6 +151,7 @@ class Simulation {
       if (this.#watch.violations.length > 0) break;
     }
     if (this.#watch.violations.length === 0) await this.#advance(durationMs - atMs);
+    this.#watch.bystander(this.#hostile.spoofedBytes, this.#hostile.victimBytes);
     for (const machine of this.#machines) await machine.close();
     await Promise.all(this.#work);
   }

@@ -126,6 +126,11 @@ export class Watch {
       );
   }
 
+  /** Nobody may make our machines send more to someone else than they were sent in that one's name. */
+  bystander(spoofedBytes: number, gotBytes: number): void {
+    if (gotBytes > spoofedBytes) this.violate('amplification', `${gotBytes} bytes for ${spoofedBytes}`);
+  }
+
   tick(): void {
     const nowMs = this.#nowMs();
     if (nowMs - this.#minuteMs < MINUTE_MS) return;
