@@ -70,6 +70,18 @@ test('a relay that never answered a ping is not given up for that', () => {
   expect(run(live, 200_000)).toEqual(['5750 ping', '120000 dead']);
 });
 
+test('while nothing flows there is nothing to wake up for', () => {
+  const live = known();
+  expect(live.deadline()).toBe(70_000);
+  live.wrote(60_000);
+  live.heard(60_010);
+  // One round trip after the silence, then quiet again.
+  expect(live.deadline()).toBe(60_000);
+  live.pinged(60_000);
+  live.heard(60_020);
+  expect(live.deadline()).toBe(130_020);
+});
+
 test('the limit of a single ping can be shorter', () => {
   const live = known();
   live.pinged(1_000, 3_000);

@@ -35,16 +35,17 @@ export class Liveness {
   #quietAt: number;
   #pingAt: number | undefined;
   #pongBy = Number.POSITIVE_INFINITY;
-  #hadTraffic = false;
   /** Until the relay has answered a ping, the lack of an answer proves nothing: it may not know pings. */
   #answersPings = false;
-  #regularAt: number;
+  /** Never while nothing flows: an idle machine must not wake up for this. */
+  #regularAt = Number.POSITIVE_INFINITY;
+  #lastPingAt: number;
 
   constructor(nowMs: number, random: Random) {
     this.#random = random;
     this.#heardAt = nowMs;
     this.#quietAt = nowMs + QUIET_MS;
-    this.#regularAt = this.#nextRegular(nowMs);
+    this.#lastPingAt = nowMs;
   }
 
   get answersPings(): boolean {
@@ -64,17 +65,18 @@ export class Liveness {
     this.#pongBy = Number.POSITIVE_INFINITY;
   }
 
-  /** A packet went or came: not pings and the like. True when the next deadline moved forward. */
+  /** A packet went: not pings and the like. True when the next deadline moved forward. */
   wrote(nowMs: number): boolean {
-    this.#hadTraffic = true;
+    this.#traffic(nowMs);
     if (this.#unansweredSince !== undefined) return false;
     this.#unansweredSince = nowMs;
     this.#doubtAt = nowMs + DOUBT_MS + this.#random() * DOUBT_SPREAD_MS;
     return true;
   }
 
+  /** A packet came. */
   received(): void {
-    this.#hadTraffic = true;
+    this.#traffic(this.#heardAt);
   }
 
   pinged(nowMs: number, limitMs: number = PONG_LIMIT_MS): void {
@@ -82,8 +84,8 @@ export class Liveness {
     if (this.#answersPings) this.#pongBy = Math.min(this.#pongBy, nowMs + limitMs);
     this.#doubtAt = Number.POSITIVE_INFINITY;
     this.#quietAt = Number.POSITIVE_INFINITY;
-    this.#regularAt = this.#nextRegular(nowMs);
-    this.#hadTraffic = false;
+    this.#lastPingAt = nowMs;
+    this.#regularAt = Number.POSITIVE_INFINITY;
   }
 
   /** Our ping came back: its round trip. */
@@ -107,13 +109,11 @@ export class Liveness {
     if (nowMs >= this.#pongBy) return { kind: 'dead', why: 'the relay did not answer a ping' };
     if (this.#pongBy !== Number.POSITIVE_INFINITY) return { kind: 'fine' };
     if (nowMs >= this.#doubtAt || nowMs >= this.#quietAt) return { kind: 'ping' };
-    if (nowMs < this.#regularAt) return { kind: 'fine' };
-    if (this.#hadTraffic) return { kind: 'ping' };
-    this.#regularAt = this.#nextRegular(nowMs);
-    return { kind: 'fine' };
+    return nowMs >= this.#regularAt ? { kind: 'ping' } : { kind: 'fine' };
   }
 
-  #nextRegular(nowMs: number): number {
-    return nowMs + REGULAR_MS + this.#random() * REGULAR_SPREAD_MS;
+  #traffic(nowMs: number): void {
+    if (this.#regularAt !== Number.POSITIVE_INFINITY) return;
+    this.#regularAt = Math.max(nowMs, this.#lastPingAt + REGULAR_MS + this.#random() * REGULAR_SPREAD_MS);
   }
 }
