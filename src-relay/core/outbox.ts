@@ -149,7 +149,7 @@ export class Outbox {
     }
   }
 
-  /** One write of one piece is cheaper than one of many, even with the copy (measured: docs/rhumb-relay.md). */
+  /** Measured with 40 pieces: of 137 bytes, a copy takes 11 us and writev 15; of 1437, 25 and 20. Small ones are the usual. */
   #join(first: Uint8Array, more: readonly Uint8Array[]): Uint8Array {
     const batch = Buffer.allocUnsafe(this.#bytes);
     batch.set(first, 0);

@@ -139,6 +139,8 @@ export class Session implements ConnEvents, FrameHandler, OutboxOwner, Recipient
     // First, because what came with the request may be answered from within `start`.
     this.#outbox.control(this.#host.greeting);
     this.#stream.start(this);
+    // At once, so that the greeting leaves together with the HTTP answer (§1.2).
+    this.#outbox.flush();
     await this.ended;
     await this.#admission;
   }
