@@ -11,8 +11,11 @@ export const LIFETIME_S = 7_200;
 /** Below, renewing would be a burden to everybody. */
 const MIN_LIFETIME_S = 60;
 const MAX_LIFETIME_S = 86_400;
-/** RFC 6886 §3.1 doubles from 250 ms on; the first four waits fit into the budget of nat-traversal.md §3.1. */
-const WAITS_MS = [250, 500, 1_000, 2_000];
+/**
+ * RFC 6886 §3.1 doubles from 250 ms on, nine times; a router that answered a moment ago has answered by the third, and the
+ * other services are to have their turn within the budget of nat-traversal.md §3.1.
+ */
+const WAITS_MS = [250, 500, 1_000];
 
 /** What a try at a mapping came to; `retryAfterS` when the router said for how long not to ask again. */
 export type Outcome =

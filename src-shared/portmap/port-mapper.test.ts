@@ -543,6 +543,17 @@ describe('a probe', () => {
     await close();
   });
 
+  test('does not hold up the end', async () => {
+    const { clock, router, mapper } = setUp({ isDead: true });
+    const asked = mapper.probe(signal);
+    mapper.mapped();
+    await clock.advance(100);
+    await mapper[Symbol.asyncDispose]();
+    expect(await asked).toEqual({ pmp: false, pcp: false, upnp: false });
+    expect(clock.pending).toBe(0);
+    expect(router.open).toBe(0);
+  });
+
   test('ignores answers of others', async () => {
     const { clock, router, mapper, close } = setUp();
     const probing = mapper.probe(signal);

@@ -68,6 +68,8 @@ export class PortMapper implements AsyncDisposable {
   readonly #announcements: Announcements;
   /** Ends everything, after the releases of the end. */
   readonly #end = new AbortController();
+  /** Ends what only asks, at once. */
+  readonly #asking = new AbortController();
   readonly #underWay = new Set<Promise<void>>();
   #phase: 'unasked' | 'wanted' | 'closed' = 'unasked';
   #state: State = { kind: 'idle', why: 'not-asked' };
@@ -115,7 +117,8 @@ export class PortMapper implements AsyncDisposable {
     signal.addEventListener('abort', gaveUp, { once: true });
     // The asking itself is shared with others and may go on: late answers count next time.
     const cancel = this.#deps.clock.after(PROBE_MS, resolve);
-    services.probe(this.#end.signal).then(() => resolve(), reject);
+    const failed = (error: unknown): void => (this.#phase === 'closed' ? resolve() : reject(error));
+    this.#track(services.probe(this.#asking.signal).then(() => resolve(), failed));
     try {
       await promise;
       return services.known();
@@ -141,6 +144,7 @@ export class PortMapper implements AsyncDisposable {
     if (this.#phase !== 'closed') {
       this.#phase = 'closed';
       this.#refresh();
+      this.#asking.abort();
     }
     const cancel = this.#deps.clock.after(CLOSE_MS, () => this.#end.abort());
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
@@ -293,7 +297,7 @@ export class PortMapper implements AsyncDisposable {
   async #probeFor(link: Link, job: Job): Promise<void> {
     let services: Services;
     try {
-      services = await this.#servicesOf(link).probe(this.#end.signal);
+      services = await this.#servicesOf(link).probe(this.#asking.signal);
     } catch (error) {
       if (this.#job === job) this.#step({ type: 'failed', why: toRhumbError(error).message });
       return;
