@@ -67,3 +67,22 @@ test('the order does not make two lists differ, a type does', () => {
   expect(sameEndpoints([a, b], [b, a])).toBe(true);
   expect(sameEndpoints([a], [{ ...a, type: EndpointType.Stun }])).toBe(false);
 });
+
+test.each([
+  '127.0.0.1',
+  '0.0.0.0',
+  '169.254.1.1',
+  '224.0.0.1',
+  '255.255.255.255',
+  '::1',
+  '::',
+  'fe80::1',
+  'ff02::1',
+])('a server that says we are %s is not believed', (ip) => {
+  const seen = ip.includes(':') ? { global6: [at(ip, 5_000)] } : { global4: [at(ip, 5_000)] };
+  expect(list(facts(seen))).toEqual(['192.168.1.2:41641 1']);
+});
+
+test('without a socket no interface address is offered', () => {
+  expect(list(facts({ port: 0 }))).toEqual([]);
+});

@@ -1,5 +1,13 @@
 /** The addresses at which peers may reach this machine, in the order they are worth trying (nat-traversal.md §5.2). Pure. */
-import { formatSockAddr, isTailnetIp, parseIp, type SockAddr } from '#shared/ip/address.ts';
+import {
+  formatSockAddr,
+  type IpBytes,
+  isTailnetIp,
+  parseIp,
+  parsePrefix,
+  prefixContains,
+  type SockAddr,
+} from '#shared/ip/address.ts';
 import { EndpointType } from '#shared/wire/map.ts';
 
 export interface OwnEndpoint {
@@ -57,7 +65,8 @@ export function collectEndpoints(
   }
   const list = new Map<string, OwnEndpoint>();
   for (const [key, { addr, type }] of seen) list.set(key, { addr, type });
-  for (const ip of facts.local) {
+  // Without a socket there is no port at which anybody could be met.
+  for (const ip of facts.port === 0 ? [] : facts.local) {
     const addr = { ip, port: facts.port };
     const key = formatSockAddr(addr);
     if (!list.has(key)) list.set(key, { addr, type: EndpointType.Local });
@@ -69,8 +78,8 @@ function discovered(facts: EndpointFacts): OwnEndpoint[] {
   const found: OwnEndpoint[] = [];
   const add = (addr: SockAddr, type: EndpointType): void => {
     const ip = parseIp(addr.ip);
-    // An address inside the network's own range would lead back into the tunnel.
-    if (ip !== undefined && addr.port !== 0 && !isTailnetIp(ip)) found.push({ addr, type });
+    // An address inside the network's own range would lead back into the tunnel; the others lead to the peer itself or nowhere.
+    if (ip !== undefined && addr.port !== 0 && !isTailnetIp(ip) && !isNowhere(ip)) found.push({ addr, type });
   };
   if (facts.mapped !== undefined) add(facts.mapped, EndpointType.PortMapped);
   for (const addr of facts.global4) add(addr, EndpointType.Stun);
@@ -80,6 +89,18 @@ function discovered(facts: EndpointFacts): OwnEndpoint[] {
     add({ ip: first.ip, port: facts.port }, EndpointType.Stun4LocalPort);
   return found;
 }
+
+/** A server that lies or is on this very machine says so: no host besides us, or no single one, has it. */
+const NOWHERE = [
+  '0.0.0.0/8',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '224.0.0.0/3',
+  '::/127',
+  'fe80::/10',
+  'ff00::/8',
+].flatMap((text) => parsePrefix(text) ?? []);
+const isNowhere = (ip: IpBytes): boolean => NOWHERE.some((prefix) => prefixContains(prefix, ip));
 
 /** Whether two lists offer the same, whatever their order. */
 export function sameEndpoints(a: readonly OwnEndpoint[], b: readonly OwnEndpoint[]): boolean {

@@ -41,6 +41,8 @@ function setUp() {
   let mapped: SockAddr | undefined;
   let fast: SockAddr | undefined;
   let fastRuns = 0;
+  let port = 41_641;
+  const ports: number[] = [];
   const checker: Checker = {
     ...deafChecker,
     run: ({ full = false, home }, signal) =>
@@ -59,7 +61,7 @@ function setUp() {
       return { v4: fast === undefined ? [] : [fast], v6: [], mappingVariesByDestIp: undefined, mappings };
     },
   };
-  const mapper: Mapper = { ...idleMapper, mapped: () => mapped };
+  const mapper: Mapper = { ...idleMapper, mapped: () => mapped, setLocalPort: (to) => ports.push(to) };
   const underlay = new Underlay({
     clock,
     random: () => 0.5,
@@ -67,7 +69,7 @@ function setUp() {
     checker,
     mapper,
     relays,
-    port: () => 41_641,
+    port: () => port,
     isPortFixed: true,
     lastTrafficMs: () => traffic,
     events: {
@@ -89,6 +91,11 @@ function setUp() {
     },
     setMapped: (addr: SockAddr | undefined) => {
       mapped = addr;
+    },
+    ports,
+    setPort: (to: number) => {
+      port = to;
+      underlay.portIs();
     },
     setFast: (addr: SockAddr | undefined) => {
       fast = addr;
@@ -248,4 +255,69 @@ test('disposing ends a check that runs', async () => {
   expect(runs).toHaveLength(2);
   await underlay[Symbol.asyncDispose]();
   expect(clock.pending).toBe(0);
+});
+
+test('a check that was under way when the network changed says nothing of the new one', async () => {
+  const { underlay, texts, runs, last } = await started();
+  underlay.check('stale-endpoints');
+  const old = last();
+  underlay.networkIs(['10.0.0.9'], { isMajor: true, isUp: true });
+  old.answer({ globalV4: PUBLIC, preferredDerp: 2 });
+  await settle();
+  expect(texts()).toEqual(['10.0.0.9:41641 1']);
+  expect(underlay.home).toBe(1);
+  expect(runs).toHaveLength(3);
+  expect(last().full).toBe(true);
+});
+
+test('nor does a quick question', async () => {
+  const { underlay, texts, setFast } = await started();
+  setFast({ ip: '203.0.113.1', port: 6_000 });
+  const asked = underlay.refresh();
+  underlay.networkIs(['10.0.0.9'], { isMajor: true, isUp: true });
+  await asked;
+  expect(texts()).toEqual(['10.0.0.9:41641 1']);
+});
+
+test('a check that ends after the log-out is nobody’s', async () => {
+  const { underlay, last, homes } = await started();
+  underlay.check('relay-error');
+  const before = homes.length;
+  underlay.setIdentity(undefined);
+  last().answer({ globalV4: PUBLIC, preferredDerp: 2 });
+  await underlay.idle();
+  expect(homes).toHaveLength(before);
+});
+
+test('the router is asked for our port while somebody may reach us, and given it back after', async () => {
+  const { underlay, ports, setPort } = setUp();
+  setPort(41_641);
+  expect(ports.at(-1)).toBe(0);
+  underlay.setIdentity(generatePrivate());
+  expect(ports.at(-1)).toBe(41_641);
+  underlay.setIdentity(undefined);
+  expect(ports.at(-1)).toBe(0);
+});
+
+test('on another port what STUN saw is forgotten and asked for anew; without sockets no port is offered', async () => {
+  const { texts, setPort, runs, ports } = await started();
+  setPort(41_641);
+  expect(texts()).toContain('203.0.113.1:5000 2');
+  expect(runs).toHaveLength(2);
+  setPort(50_000);
+  expect(texts()).toEqual(['192.168.1.2:50000 1']);
+  expect(ports.at(-1)).toBe(50_000);
+  setPort(0);
+  expect(texts()).toEqual([]);
+});
+
+test('a relay that stays away asks for checks less and less often', async () => {
+  const { underlay, clock, runs, last } = await started();
+  for (let second = 0; second < 120; second++) {
+    underlay.relayChanged(true);
+    last().answer({ globalV4: PUBLIC, preferredDerp: 1 });
+    await clock.advance(1_000);
+  }
+  // At 0, 5, 15, 35 and 75 s, besides the one at the start.
+  expect(runs).toHaveLength(6);
 });

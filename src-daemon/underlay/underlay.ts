@@ -73,6 +73,9 @@ export interface NatFacts {
 const NOTE_MS = 1_000;
 /** A packet in this time is news to the schedule. */
 const TRAFFIC_MS = 20_000;
+/** A relay that stays away fails every few seconds: the checks that this asks for become rarer. */
+const RELAY_CHECK_MIN_MS = 5_000;
+const RELAY_CHECK_MAX_MS = 60_000;
 
 export class Underlay implements AsyncDisposable {
   readonly #deps: UnderlayDeps;
@@ -96,6 +99,10 @@ export class Underlay implements AsyncDisposable {
   #refresh: Promise<OwnAddresses> | undefined;
   #cancelTimer: (() => void) | undefined;
   #notedAtMs = Number.NEGATIVE_INFINITY;
+  /** Counts the networks and ports that we had: what was asked in one says nothing of the next. */
+  #era = 0;
+  #port = 0;
+  #relayCheck = { atMs: Number.NEGATIVE_INFINITY, waitMs: 0 };
 
   constructor(deps: UnderlayDeps) {
     this.#deps = deps;
@@ -107,6 +114,7 @@ export class Underlay implements AsyncDisposable {
     this.#deps.relays.setIdentity(key);
     if (this.#isOn === (key !== undefined)) return;
     this.#isOn = key !== undefined;
+    this.#askForMapping();
     this.#facts('start');
   }
 
@@ -134,10 +142,8 @@ export class Underlay implements AsyncDisposable {
     this.#isUp = options.isUp;
     const { relays, mapper, checker } = this.#deps;
     if (options.isMajor) {
-      this.#memory = NO_MEMORY;
-      this.#report = undefined;
-      this.#quick = undefined;
-      this.#confirmedAtMs = undefined;
+      this.#forget();
+      this.#relayCheck = { atMs: Number.NEGATIVE_INFINITY, waitMs: 0 };
       mapper.networkChanged(!options.isUp);
       checker.networkChanged();
       relays.networkChanged((ip) => local.includes(ip));
@@ -151,12 +157,14 @@ export class Underlay implements AsyncDisposable {
     this.#deps.checker.handleStun(from, datagram);
   }
 
-  /** The UDP socket has another port, or is there at last. */
+  /** The UDP sockets are there, or are others now, perhaps on another port. */
   portIs(): void {
-    this.#deps.mapper.setLocalPort(this.#deps.port());
-    this.#memory = NO_MEMORY;
+    const port = this.#deps.port();
+    if (port !== this.#port && this.#port !== 0) this.#forget();
+    this.#port = port;
+    this.#askForMapping();
     this.#collect();
-    this.check('rebind');
+    this.#facts('rebind');
   }
 
   mappingChanged(): void {
@@ -167,7 +175,15 @@ export class Underlay implements AsyncDisposable {
   /** A relay connection came, went or broke. */
   relayChanged(isBroken: boolean): void {
     this.#deps.events.relaysChanged();
-    if (isBroken) this.check('relay-error');
+    if (!isBroken) return;
+    const nowMs = this.#deps.clock.monotonic();
+    const { atMs, waitMs } = this.#relayCheck;
+    const agoMs = nowMs - atMs;
+    if (agoMs < waitMs) return;
+    const isAnew = agoMs > 2 * RELAY_CHECK_MAX_MS;
+    const next = isAnew ? RELAY_CHECK_MIN_MS : Math.min(RELAY_CHECK_MAX_MS, 2 * waitMs);
+    this.#relayCheck = { atMs: nowMs, waitMs: next };
+    this.check('relay-error');
   }
 
   /** Packets go out: the checks that keep our mapping known go on. */
@@ -294,17 +310,36 @@ export class Underlay implements AsyncDisposable {
     this.#step({ type: 'facts', hasPeers: this.#hasPeers, isNetworkUp: canCheck });
   }
 
+  /** What was learned of another network, or through another port. */
+  #forget(): void {
+    this.#era++;
+    this.#memory = NO_MEMORY;
+    this.#report = undefined;
+    this.#quick = undefined;
+    this.#confirmedAtMs = undefined;
+  }
+
+  /** Logged out, nobody is to reach us: a mapping that there is goes back to the router. */
+  #askForMapping(): void {
+    this.#deps.mapper.setLocalPort(this.#isOn ? this.#port : 0);
+  }
+
   async #runCheck(full: boolean): Promise<void> {
     const { checker, relays, clock, log, events } = this.#deps;
     const map = this.#map;
     if (map === undefined) return;
+    const era = this.#era;
     const began = clock.monotonic();
     try {
       const report = await checker.run(
         { map, home: relays.home, heardAtMs: (region) => relays.heardAtMs(region), full },
         this.#stop.signal,
       );
-      // The map or the network may have changed meanwhile: another check is due then and will say better.
+      // Addresses of the old network would be offered in the new one for minutes; another check is due already.
+      if (era !== this.#era || !this.#isOn) {
+        log('debug', 'netcheck.outdated');
+        return;
+      }
       this.#report = report;
       this.#quick = undefined;
       this.#confirmedAtMs = clock.monotonic();
@@ -328,10 +363,11 @@ export class Underlay implements AsyncDisposable {
   async #runRefresh(): Promise<OwnAddresses> {
     const { checker, relays, clock, log } = this.#deps;
     const map = this.#map;
+    const era = this.#era;
     if (map !== undefined && this.#isOn) {
       try {
         const found = await checker.fastStun({ map, home: relays.home }, this.#stop.signal);
-        if (found.mappings.length > 0) {
+        if (found.mappings.length > 0 && era === this.#era) {
           this.#confirmedAtMs = clock.monotonic();
           this.#quick = { varies: found.mappingVariesByDestIp, mappings: found.mappings };
           this.#collect(found);
@@ -354,7 +390,7 @@ export class Underlay implements AsyncDisposable {
         port: this.#deps.port(),
         isPortFixed,
         local: this.#local,
-        mapped: mapper.mapped(),
+        mapped: this.#isOn ? mapper.mapped() : undefined,
         global4: fresh?.v4[0] === undefined ? known.v4 : [fresh.v4[0]],
         global6: fresh?.v6[0] === undefined ? known.v6 : [fresh.v6[0]],
         mappingVaries: this.nat().varies,

@@ -67,14 +67,14 @@ export const deafChecker: Checker = {
 
 /** An underlay without a network beyond this machine's own addresses. */
 export const quietUnderlay =
-  (clock: Clock, relays: Relays = new FakeRelays()): OpenUnderlay =>
+  (clock: Clock, relays: Relays = new FakeRelays(), mapper: Mapper = idleMapper): OpenUnderlay =>
   (around) =>
     new Underlay({
       clock,
       random: () => 0.5,
       log: silent,
       checker: deafChecker,
-      mapper: idleMapper,
+      mapper,
       relays,
       isPortFixed: true,
       port: () => around.port(),
