@@ -515,6 +515,12 @@ test('what the network check found goes to the server, and again when a session 
   const info = { ...world.control().setup.hostinfo.NetInfo, PreferredDERP: 4 } as NetInfo;
   world.plane.events?.netInfo(info, false);
   expect(world.control().hostinfo?.NetInfo?.PreferredDERP).toBe(4);
+  // Other latencies alone are not worth a message.
+  const told = world.control().hostinfo;
+  world.plane.events?.netInfo({ ...info, DERPLatency: { '4-v4': 0.01 } }, false);
+  expect(world.control().hostinfo).toBe(told);
+  world.plane.events?.netInfo({ ...info, WorkingUDP: true }, false);
+  expect(world.control().hostinfo?.NetInfo?.WorkingUDP).toBe(true);
   await world.backend.newProfile();
   await up(world, 'key');
   expect(world.control().setup.hostinfo.NetInfo?.PreferredDERP).toBe(4);

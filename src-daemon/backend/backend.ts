@@ -13,6 +13,7 @@ import {
 import { State, type StateName, type Status } from '#shared/localapi/status.ts';
 import { type LoginProfile, NO_PROFILE } from '#shared/localapi/user.ts';
 import type { Log } from '#shared/log/log.ts';
+import { isMateriallyEqual } from '#shared/netcheck/net-info.ts';
 import type { Hostinfo, NetInfo } from '#shared/wire/hostinfo.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
 import type { ControlClient, ControlEvents, MapChange, NetworkMap } from '../control/types.ts';
@@ -520,6 +521,8 @@ export class Backend implements AsyncDisposable {
       know.isCaptive = isCaptive;
       this.#step();
     }
+    // Latencies are others at each check: told each time, every machine with traffic would write to the server for ever.
+    if (isMateriallyEqual(know.netInfo, info)) return;
     know.netInfo = info;
     know.session?.client.setHostinfo(this.#deps.hostinfo(know.profile.prefs, info));
   }

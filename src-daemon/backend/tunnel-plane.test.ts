@@ -15,7 +15,8 @@ import { memoryStore } from '../store/state-store.ts';
 import { testKey } from '../testing/tunnel-host.ts';
 import { SimulatedWire, seeded } from '../testing/wire.ts';
 import type { Around, OpenUnderlay } from '../underlay/open.ts';
-import { FakeRelays, quietUnderlay } from '../underlay/testing/fake-parts.ts';
+import type { Mapper } from '../underlay/ports.ts';
+import { FakeRelays, idleMapper, quietUnderlay } from '../underlay/testing/fake-parts.ts';
 import { decodeInner, encodeEchoRequest, encodeTsmpPing } from './inner-packets.ts';
 import type { PlaneConfig, PlanePeer } from './plane.ts';
 import { TunnelPlane } from './tunnel-plane.ts';
@@ -85,7 +86,12 @@ async function machine(
   clock: FakeClock,
   wire: SimulatedWire,
   n: number,
-  options: { readonly disco?: number; readonly isResumed?: boolean; readonly relay?: MemoryRelay } = {},
+  options: {
+    readonly disco?: number;
+    readonly isResumed?: boolean;
+    readonly relay?: MemoryRelay;
+    readonly mapper?: Mapper;
+  } = {},
 ): Promise<Machine> {
   const received: Uint8Array[] = [];
   const tun: MemoryTun = { receive: (packet) => received.push(packet.slice()), send: undefined };
@@ -101,7 +107,9 @@ async function machine(
     log: silent,
     discoPrivate: testKey(options.disco ?? 100 + n),
     isResumed: options.isResumed ?? false,
-    openUnderlay: options.relay?.joining(nodeKeyFrom(publicOf(testKey(n)))) ?? quietUnderlay(clock),
+    openUnderlay:
+      options.relay?.joining(nodeKeyFrom(publicOf(testKey(n)))) ??
+      quietUnderlay(clock, new FakeRelays(), options.mapper),
     handshakeTime: openHandshakeTime(memoryStore(), clock.now()),
     deviceLost: () => undefined,
   });
@@ -348,4 +356,19 @@ test('a peer that restarted with another disco key is found again without the se
   expect(a.received.length).toBeGreaterThan(0);
   expect(again.plane.peer(a.key)?.path.kind).toBe('direct');
   expect(a.plane.peer(b.key)?.path.kind).toBe('direct');
+});
+
+test('a router is asked to forward the port of the real socket', async () => {
+  const clock = new FakeClock();
+  const ports: number[] = [];
+  const mapper: Mapper = { ...idleMapper, setLocalPort: (port) => ports.push(port) };
+  const { plane, configWith, kill } = await machine(clock, new SimulatedWire(clock, seeded(9)), 1, {
+    mapper,
+  });
+  await plane.configure(configWith());
+  expect(ports.at(-1)).toBe(41_641);
+  await plane.configure(undefined);
+  expect(ports.at(-1)).toBe(0);
+  await plane[Symbol.asyncDispose]();
+  await kill();
 });

@@ -84,7 +84,11 @@ export class TunnelPlane implements DataPlane {
     this.#repair = new SocketRepair({
       ...deps,
       bind: () => engine.apply([{ op: 'bind', port }]),
-      trouble: (error) => this.#events?.trouble('no-udp4-bind', error),
+      trouble: (error) => {
+        this.#events?.trouble('no-udp4-bind', error);
+        // Meanwhile the socket had no port, and what NATs know of the old one may be gone.
+        if (error === undefined) this.#underlay.portIs();
+      },
     });
     if (deps.isResumed) this.#stale.restarted(engine.nowMs());
     const underlay = deps.openUnderlay({
@@ -105,6 +109,7 @@ export class TunnelPlane implements DataPlane {
       },
     });
     this.#underlay = underlay;
+    underlay.portIs();
     this.#magicsock = new Magicsock({
       sendUdp: (to, data, via) => void engine.inject([{ kind: 'udp', to, data, via }]),
       sendRelay: (region, to, data) => underlay.sendRelay(region, to, data),
@@ -229,10 +234,13 @@ export class TunnelPlane implements DataPlane {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#repair.close();
-    await this.#takeDown();
-    await this.#underlay[Symbol.asyncDispose]();
-    await this.#magicsock[Symbol.asyncDispose]();
-    this.#tunnel?.close();
+    try {
+      await this.#takeDown();
+    } finally {
+      await this.#underlay[Symbol.asyncDispose]();
+      await this.#magicsock[Symbol.asyncDispose]();
+      this.#tunnel?.close();
+    }
   }
 
   /** Peers first, routes last: what the kernel sends into the tunnel finds its peer there. */
