@@ -16,7 +16,7 @@ import { Lab } from '../e2e/lab/lab.ts';
 import { untilTold } from '../e2e/lab/leash.ts';
 import { endRun, leftOf, openRun, sweep } from '../e2e/lab/run.ts';
 import { whyNot } from '../e2e/lab/scenario.ts';
-import { clock, must } from '../e2e/lab/wait.ts';
+import { clock, must, until } from '../e2e/lab/wait.ts';
 
 const USAGE = `npm start                    a private network on this machine, until Ctrl-C
 npm start -- --check         the same without waiting; exit 0 when two machines reached each other
@@ -94,6 +94,7 @@ async function runNetwork(lab: Lab): Promise<void> {
   const row = (what: string, where: string, how: string): void =>
     say(`  ${what.padEnd(20)} ${where.padEnd(44)} ${how}`);
   row('coordination server', control.url, `namespace ${control.host.netns}`);
+  row('relay', `region ${await homeOf(one)}, over TLS; STUN`, 'in the coordination server');
   const where =
     first.netns === undefined ? `this machine, interface ${flags[1]}` : `namespace ${first.netns}`;
   row(first.netns === undefined ? 'this machine' : 'first machine', `${one4}  ${one6}`, where);
@@ -119,20 +120,30 @@ async function runNetwork(lab: Lab): Promise<void> {
   );
   say(`  directly, over WireGuard: ${peer.CurAddr}\n`);
   say(
-    'There is no window and no relay yet: the network is used from the command line, and all paths are direct.',
+    'Where no direct path is possible the relay carries the traffic. There is no window yet: the network is',
   );
+  say('used from the command line.');
   if (isCheck) return;
 
   say('\nTry, in another terminal, as root:\n');
   const inFirst = first.netns === undefined ? '' : `ip netns exec ${first.netns} `;
   say(`  ${bin('rhumb')} --socket ${one.socket} status`);
   say(`  ${bin('rhumb')} --socket ${two.socket} ping ${one4}`);
+  say(`  ${bin('rhumb')} --socket ${one.socket} netcheck`);
   say(`  ${inFirst}ping ${two4}`);
   say(`  ip netns exec ${second.netns} ping ${one6}`);
   say(`  ${bin('rhumb-control')} nodes list --state-dir ${control.stateDir}`);
   say(`  ${bin('rhumb-control')} preauthkeys create --user lab --state-dir ${control.stateDir}`);
   say('\nCtrl-C ends it and removes everything it made.');
   await ended([...machines.map((machine) => machine.process), control.process]);
+}
+
+/** The relay that a machine has chosen, by the code of its region. */
+async function homeOf(machine: Daemon): Promise<string> {
+  return await until(
+    `${machine.host.name} to have a home relay`,
+    async () => (await machine.status()).Self?.Relay || undefined,
+  );
 }
 
 /** Resolves never: rejects when one of the programs ends by itself. */
