@@ -39,8 +39,8 @@ export interface LoadReport {
 }
 
 const OVERHEAD = 5 + 32;
-/** Without any packet for so long, what is missing is lost. */
-const STALL_MS = 100;
+/** Without any packet for so long, what is missing is lost; longer than a busy machine makes one of us wait. */
+const STALL_MS = 1_000;
 const WARM_UP_MS = 500;
 const PROBE_BYTES = 100;
 /** Handshakes at once. */

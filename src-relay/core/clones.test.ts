@@ -62,6 +62,12 @@ test('any frame makes its connection the active one', async () => {
   expect(await reached()).toBe(1);
 });
 
+test('a pong is no reason to change', async () => {
+  const { wires, reached } = await scene(2);
+  wires[0]?.write(m.encodePong(new Uint8Array(8)));
+  expect(await reached()).toBe(1);
+});
+
 test('when the active one leaves, the latest to speak takes over, and the last is an ordinary client', async () => {
   const { server, wires, reached } = await scene(3);
   speak(wires[0]);

@@ -176,7 +176,9 @@ export class Session implements ConnEvents, FrameHandler, OutboxOwner, Recipient
         length <= MAX_CLIENT_INFO_BYTES;
       return isInfo ? Verdict.Take : this.#refuse('handshake', 'not a client info of a sane size');
     }
-    if (member.peer.clones !== undefined) this.#host.peers.noteActivity(member.peer, this);
+    // Not for a pong, which says only that we asked.
+    if (member.peer.clones !== undefined && type !== FrameType.Pong)
+      this.#host.peers.noteActivity(member.peer, this);
     const verdict = this.#judgeSize(type, length, member.isMesh);
     if (verdict === Verdict.Fail) return this.#refuse('protocol', `frame ${type} of ${length} bytes`);
     if (this.#bucket === undefined) return verdict;
