@@ -111,11 +111,13 @@ class AcmeSource implements CertificateSource {
     const { clock, log, host } = this.#options;
     const current = this.#current;
     if (current !== undefined) {
-      warnOfExpiry(current, clock.now(), log);
-      if (clock.now() < renewalTime(current.cert)) {
-        this.#arm(LOOK_EVERY_MS);
+      const left = renewalTime(current.cert) - clock.now();
+      if (left > 0) {
+        this.#arm(Math.min(LOOK_EVERY_MS, left));
         return;
       }
+      // While renewals succeed, an end that is near is nothing to speak of.
+      if (this.#failures > 0) warnOfExpiry(current, clock.now(), log);
     }
     try {
       const pair = await this.#order();
@@ -125,7 +127,7 @@ class AcmeSource implements CertificateSource {
       this.#failures = 0;
       log('info', 'certificate.issued', { host, until: new X509Certificate(pair.cert).validTo });
       for (const listener of this.#listeners) listener(pair);
-      this.#arm(LOOK_EVERY_MS);
+      this.#arm(Math.min(LOOK_EVERY_MS, Math.max(RETRY_FIRST_MS, renewalTime(pair.cert) - clock.now())));
     } catch (error) {
       const wait = Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** this.#failures++);
       log('warn', 'certificate.order-failed', { host, error: textOf(error), retryInMs: wait });
@@ -139,13 +141,13 @@ class AcmeSource implements CertificateSource {
   async #order(): Promise<CertificatePair> {
     const { directoryUrl, email, challenge, host, clock } = this.#options;
     const client = new acme.Client({ directoryUrl, accountKey: await this.#accountKey() });
+    await openAccount(client, email);
     const [key, csr] = await acme.crypto.createCsr(
       { commonName: host, altNames: [host] },
       await acme.crypto.createPrivateEcdsaKey('P-256'),
     );
     const order = client.auto({
       csr,
-      ...(email === undefined ? {} : { email }),
       termsOfServiceAgreed: true,
       challengePriority: [challenge],
       // The authority looks; looking ourselves first fails behind many NATs.
@@ -216,4 +218,30 @@ class AcmeSource implements CertificateSource {
   }
 }
 
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+/** Finds the account of the key, or makes it. */
+async function openAccount(client: acme.Client, email: string | undefined): Promise<void> {
+  const contact = email === undefined ? {} : { contact: [`mailto:${email}`] };
+  try {
+    await client.createAccount({ termsOfServiceAgreed: true, ...contact });
+  } catch (error) {
+    // For an account that exists the library sends an update, which says nothing new and which some authorities refuse. By
+    // then it knows the account.
+    if (!hasAccount(client)) throw error;
+  }
+}
+
+function hasAccount(client: acme.Client): boolean {
+  try {
+    return client.getAccountUrl() !== '';
+  } catch {
+    return false;
+  }
+}
+
+/** The library stumbles over its own retries when nothing answers at all (TypeError). */
+const textOf = (error: unknown): string =>
+  error instanceof TypeError
+    ? 'the authority does not answer: check the network and --acme-directory'
+    : error instanceof Error
+      ? error.message
+      : String(error);
