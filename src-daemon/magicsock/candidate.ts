@@ -12,6 +12,8 @@ export interface Candidate {
   readonly inCall: boolean;
   /** Last accepted ping from there: such an address lives on without the map for a while. */
   readonly heardAtMs: number | undefined;
+  /** Pings from there since our last one to it was answered. */
+  readonly heardCount: number;
   /** Transaction of that ping; the same one again is a duplicate. */
   readonly heardTxId: string | undefined;
   /** Our last discovery or heartbeat ping to it. */
@@ -32,6 +34,7 @@ export const newCandidate = (addr: SockAddr, via: SocketId = 0): Candidate => ({
   inMap: false,
   inCall: false,
   heardAtMs: undefined,
+  heardCount: 0,
   heardTxId: undefined,
   pingedAtMs: undefined,
   tries: 0,
@@ -47,6 +50,7 @@ export const forgotten = (candidate: Candidate): Candidate => ({
   inMap: candidate.inMap,
   inCall: candidate.inCall,
   heardAtMs: candidate.heardAtMs,
+  heardCount: candidate.heardCount,
   heardTxId: candidate.heardTxId,
 });
 

@@ -5,7 +5,8 @@ import type { DiscoPing } from '#shared/disco/message.ts';
 import { RhumbError } from '#shared/errors.ts';
 import { formatSockAddr, type SockAddr } from '#shared/ip/address.ts';
 import { type DiscoKey, type NodeKey, shortKey } from '#shared/key/key.ts';
-import { isUsable } from './candidate.ts';
+import { PingMemory } from '../disco/replay.ts';
+import { isUsable, keyOf } from './candidate.ts';
 import { DiscoLink } from './link.ts';
 import { Observer } from './observer.ts';
 import { PathKeeper, toldOf } from './path-keeper.ts';
@@ -22,6 +23,7 @@ export class Magicsock implements AsyncDisposable {
   readonly #link: DiscoLink;
   readonly #observer: Observer;
   readonly #keeper: PathKeeper;
+  readonly #pings = new PingMemory();
   /** As it was given, with the disco keys of the map. */
   #list: readonly PeerConfig[] = [];
   #closed = false;
@@ -48,7 +50,9 @@ export class Magicsock implements AsyncDisposable {
     const ids = new Set(list.map((config) => config.peer));
     for (const id of this.#keeper.peers.ids()) if (!ids.has(id)) this.#keeper.drop(id);
     const current = this.#keeper.peers.index(list);
-    this.#link.setPeers(this.#keeper.peers.discoKeys());
+    const keys = new Set(this.#keeper.peers.discoKeys());
+    this.#link.setPeers(keys);
+    this.#pings.keep(keys);
     for (const config of current) this.#keeper.configure(config);
   }
 
@@ -71,7 +75,9 @@ export class Magicsock implements AsyncDisposable {
     const peers = this.#keeper.peers.ofDisco(sender);
     switch (message.type) {
       case 'ping':
-        this.#pingIn(peers, { from, via }, message);
+        if (this.#pings.take(sender, toHex(message.txId), keyOf(from, via)))
+          this.#pingIn(peers, { from, via }, message);
+        else this.#link.drop('replayed-ping');
         break;
       case 'pong':
         this.#pongIn(peers, toHex(message.txId), message.source);

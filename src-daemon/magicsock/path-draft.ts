@@ -45,7 +45,12 @@ export function heard(
   const known = draft.candidates.get(key);
   if (known === undefined && !makeRoom(draft)) return undefined;
   const base = known ?? newCandidate(from, via);
-  const candidate = { ...base, heardAtMs: draft.context.nowMs, heardTxId: txId ?? base.heardTxId };
+  const candidate = {
+    ...base,
+    heardAtMs: draft.context.nowMs,
+    heardCount: base.heardCount + 1,
+    heardTxId: txId ?? base.heardTxId,
+  };
   draft.candidates.set(key, candidate);
   return candidate;
 }
@@ -56,7 +61,7 @@ export function burst(draft: Draft): void {
   draft.lastBurstMs = draft.context.nowMs;
   const isUrgent = !isTrusted(draft.best, draft.context.nowMs);
   let sent = 0;
-  for (const candidate of [...draft.candidates.values()])
+  for (const candidate of affordable(draft))
     if (dueAt(candidate, isUrgent) <= draft.context.nowMs && discover(draft, candidate)) sent++;
   // Also when all were pinged just now, for the peer's own call perhaps: it knows where it is, not where we are. And a peer
   // of whom no address is known can still find us.
@@ -68,7 +73,7 @@ export function answerCall(draft: Draft): void {
   prune(draft);
   const { nowMs } = draft.context;
   draft.lastBurstMs = nowMs;
-  for (const candidate of [...draft.candidates.values()]) {
+  for (const candidate of affordable(draft)) {
     const { pingedAtMs } = candidate;
     if (pingedAtMs === undefined || nowMs - pingedAtMs >= path.CALLED_AGAIN_MS) discover(draft, candidate);
   }
@@ -80,7 +85,7 @@ export function answerCall(draft: Draft): void {
  */
 export function retry(draft: Draft): void {
   const { nowMs } = draft.context;
-  for (const candidate of [...draft.candidates.values()]) {
+  for (const candidate of affordable(draft)) {
     if (candidate.tries === 0 || dueAt(candidate, true) > nowMs) continue;
     if (isEarly(candidate)) discover(draft, candidate);
     else if (draft.session.kind === 'active') {
@@ -90,11 +95,25 @@ export function retry(draft: Draft): void {
   }
 }
 
+/**
+ * Whether the address may be pinged once more. The source of a ping can be forged, so one that only pings show must not get
+ * more from us than was spent on it: of each ping's 124 bytes the pong takes 110, so one of ours in nine of theirs, beyond
+ * the two that an honest peer needs.
+ */
+export const isOverdrawn = (candidate: Candidate, nowMs: number): boolean => {
+  const { inMap, inCall, via, answeredAtMs, tries, heardCount } = candidate;
+  const isAnswering = answeredAtMs !== undefined && nowMs - answeredAtMs <= path.HEARD_MS;
+  return !(inMap || inCall || via !== 0 || isAnswering) && tries >= 2 + Math.floor(heardCount / 9);
+};
+
+const affordable = ({ candidates, context }: Draft): Candidate[] =>
+  [...candidates.values()].filter((candidate) => !isOverdrawn(candidate, context.nowMs));
+
 const isEarly = ({ tries }: Candidate): boolean => tries <= path.RETRY_MS.length;
 
 /** Asked without an answer: asked again as soon as its turn comes, not only with the next beat. */
-export const isRetrying = (candidate: Candidate, session: path.Session): boolean =>
-  candidate.tries > 0 && (session.kind === 'active' || isEarly(candidate));
+export const isRetrying = (candidate: Candidate, session: path.Session, nowMs: number): boolean =>
+  candidate.tries > 0 && (session.kind === 'active' || isEarly(candidate)) && !isOverdrawn(candidate, nowMs);
 
 /**
  * At most so often, and only where a relay can carry it. `afresh` when a path has just died: then what our NAT shows of us

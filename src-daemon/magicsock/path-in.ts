@@ -7,6 +7,7 @@ import {
   discover,
   heard,
   isAt,
+  isOverdrawn,
   isTrusted,
   makeRoom,
   prune,
@@ -50,7 +51,7 @@ function triggeredCheck(draft: Draft, candidate: Candidate, heardBeforeMs: numbe
     atMs !== undefined && nowMs - atMs < path.TRIGGERED_MS;
   // A ping of ours from before the peer's NAT was open is lost: the first word from there is always asked back.
   const isAsked = isRecent(candidate.pingedAtMs) && isRecent(heardBeforeMs);
-  if (isConfirmed(candidate, nowMs) || isAsked) return;
+  if (isConfirmed(candidate, nowMs) || isAsked || isOverdrawn(candidate, nowMs)) return;
   discover(draft, candidate);
   const { best } = draft;
   if (best.kind !== 'direct' || isAt(best, candidate) || justAnswered(draft, best)) return;
@@ -101,6 +102,7 @@ export function pongIn(draft: Draft, { txId, seenAs }: Event<'pong-in'>): void {
     wireMtu,
     seenAs: seenAs ?? known.seenAs,
     tries: 0,
+    heardCount: 0,
   };
   draft.candidates.set(keyOf(to.addr, to.via), answered);
   promote(draft, { ...answered, latencyMs });

@@ -204,6 +204,21 @@ describe('pings', () => {
     expect(machine.ping(WAN, 'c', 1).pinged).toEqual([WAN.ip]);
   });
 
+  test('with a forged source bring that one no more bytes than were spent in its name', () => {
+    const machine = looking(LAN);
+    let [spent, brought] = [0, 0];
+    for (let i = 0; i < 60; i++) {
+      machine.ping(WAN, `forged${i}`);
+      spent += 124;
+      const effects = [...machine.effects, ...machine.pass(500, machine.nowMs).effects];
+      for (const effect of effects)
+        if ((effect.do === 'ping' || effect.do === 'pong') && textOf(effect.to) === formatSockAddr(WAN))
+          brought += effect.do === 'ping' ? 124 : 110;
+    }
+    expect(brought).toBeGreaterThan(0);
+    expect(brought).toBeLessThanOrEqual(spent + 2 * 124);
+  });
+
   test.each([
     '100.64.0.9:1',
     '[fd7a:115c:a1e0::9]:1',

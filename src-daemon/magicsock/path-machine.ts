@@ -83,10 +83,14 @@ export function wakeAt(state: path.PathState, nowMs: number): number | undefined
   if (best.kind === 'direct' && (best.check.kind === 'waiting' || best.check.kind === 'again'))
     at = Math.min(at, best.check.dueMs);
   if (meeting.kind === 'soon') at = Math.min(at, meeting.dueMs);
-  if (session.kind === 'active') at = Math.min(at, session.beatAtMs, session.watchAtMs);
+  if (session.kind === 'active') {
+    at = Math.min(at, session.beatAtMs);
+    // Only a direct path is watched.
+    if (best.kind === 'direct') at = Math.min(at, session.watchAtMs);
+  }
   if (isWanted(state, nowMs) && !isTrusted(best, nowMs))
     for (const candidate of state.candidates.values())
-      if (isRetrying(candidate, session)) at = Math.min(at, dueAt(candidate, true));
+      if (isRetrying(candidate, session, nowMs)) at = Math.min(at, dueAt(candidate, true));
   return Number.isFinite(at) ? at : undefined;
 }
 

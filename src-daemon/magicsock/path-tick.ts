@@ -6,6 +6,7 @@ import {
   type Draft,
   dueAt,
   isAt,
+  isOverdrawn,
   isTrusted,
   isWanted,
   lose,
@@ -49,7 +50,8 @@ export function touchSession(draft: Draft): void {
   };
   // A new search has its early retries again.
   for (const [key, candidate] of draft.candidates)
-    if (dueAt(candidate, false) <= nowMs) draft.candidates.set(key, { ...candidate, tries: 0 });
+    if (dueAt(candidate, false) <= nowMs && !isOverdrawn(candidate, nowMs))
+      draft.candidates.set(key, { ...candidate, tries: 0 });
 }
 
 export function tick(draft: Draft, words: Activity): void {
