@@ -11,6 +11,8 @@ const { values } = parseArgs({
     /** This one seed only, with its whole story. */
     only: { type: 'string' },
     kinds: { type: 'boolean', default: false },
+    /** The portable engine and WireGuard in each machine: slower. */
+    real: { type: 'boolean', default: false },
   },
 });
 
@@ -20,7 +22,7 @@ const tally = new Tally();
 const startedMs = performance.now();
 let seed = first;
 do {
-  const result = await simulate(randomPlan(seed));
+  const result = await simulate(randomPlan(seed), { hasRealEngines: values.real });
   tally.add(result);
   const isBroken = result.violations.length > 0;
   if (isBroken || values.only !== undefined)

@@ -16,6 +16,8 @@ export class SimClock implements Clock {
   #order = 0;
   #nowMs = 1_000;
   #isAwaited = false;
+  /** For parts that go on in microtasks nobody tells of: each event is followed by them. */
+  isAlwaysAwaited = false;
   /** Events run since the start. */
   steps = 0;
 
@@ -66,10 +68,10 @@ export class SimClock implements Clock {
   /** Runs everything that is due within `ms`, events made meanwhile included. */
   async advance(ms: number): Promise<void> {
     const endMs = this.#nowMs + ms;
-    if (this.#isAwaited) await this.#react();
+    if (this.#isAwaited || this.isAlwaysAwaited) await this.#react();
     for (let next = this.#heap[0]; next !== undefined && next.atMs <= endMs; next = this.#heap[0]) {
       this.#step();
-      if (this.#isAwaited) await this.#react();
+      if (this.#isAwaited || this.isAlwaysAwaited) await this.#react();
     }
     this.#nowMs = endMs;
   }

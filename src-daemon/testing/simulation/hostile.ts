@@ -12,8 +12,8 @@ import type { SimClock } from '../network/sim-clock.ts';
 import { STUN_PORT } from '../network/stun-host.ts';
 import { stunAddress, type World } from '../network/world.ts';
 import type { ModelControl } from './control.ts';
-import { PACKET_BYTES } from './engine.ts';
 import type { Machine } from './machine.ts';
+import { PACKET_BYTES } from './model-engine.ts';
 import type { Hostility } from './plan.ts';
 import { type Relay, RelayClient } from './relays.ts';
 

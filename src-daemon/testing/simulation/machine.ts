@@ -4,16 +4,16 @@ import { looksLikeDisco } from '#shared/disco/envelope.ts';
 import type { SockAddr } from '#shared/ip/address.ts';
 import type { DiscoKey, NodeKey, PrivateKey } from '#shared/key/key.ts';
 import { silent } from '#shared/log/log.ts';
-import { isStun } from '#shared/stun/stun.ts';
-import type { SocketId } from '../../engine/types.ts';
 import { Magicsock } from '../../magicsock/magicsock.ts';
 import type { EnginePath, MagicsockDeps, PeerConfig, PeerId } from '../../magicsock/types.ts';
-import type { Host, HostSocket } from '../network/host.ts';
+import type { Host } from '../network/host.ts';
 import { isV6 } from '../network/network.ts';
 import type { SimClock } from '../network/sim-clock.ts';
 import { type MachinePlan, routersOf, type World } from '../network/world.ts';
-import { isModelPacket, ModelEngine, type ModelPacket, tokenOf } from './engine.ts';
+import type { EngineEvents, EnginePort, ModelPacket } from './engine-port.ts';
 import { MachineClock } from './machine-clock.ts';
+import { ModelEngine } from './model-engine.ts';
+import { RealEngine } from './real-engine.ts';
 import { type Relay, RelayClient, type StreamPath } from './relays.ts';
 import { ModelUnderlay } from './underlay.ts';
 
@@ -43,6 +43,8 @@ export interface MachineDeps {
   readonly plan: MachinePlan;
   readonly nodeKey: NodeKey;
   readonly discoPrivate: PrivateKey;
+  /** With one the machine has the real engine and tunnel. */
+  readonly wireguardPrivate?: PrivateKey | undefined;
   readonly relays: ReadonlyMap<number, Relay>;
   readonly events: MachineEvents;
   /** Makes path choice worse, to see that it is noticed. */
@@ -63,15 +65,13 @@ export class Machine {
   readonly nodeKey: NodeKey;
   readonly host: Host;
   readonly plan: MachinePlan;
-  readonly engine: ModelEngine;
+  readonly engine: EnginePort;
   readonly relays: RelayClient;
   readonly underlay: ModelUnderlay;
   magicsock: Magicsock;
   readonly #deps: MachineDeps;
   readonly #clock: MachineClock;
-  readonly #sockets = new Map<string, HostSocket>();
   readonly #peers = new Map<number, { readonly nodeKey: NodeKey; readonly token: number }>();
-  readonly #byToken = new Map<number, PeerId>();
   #configs: readonly PeerConfig[] = [];
   #epoch = '';
   #lastTrafficMs = Number.NEGATIVE_INFINITY;
@@ -84,16 +84,7 @@ export class Machine {
     this.nodeKey = deps.nodeKey;
     this.host = world.machines[index] as Host;
     this.#clock = new MachineClock(clock);
-    for (const family of [4, 6] as const) this.#open(0, family, plan.port);
-    this.engine = new ModelEngine(this.#clock, {
-      needPath: (peer) => this.magicsock.wantPath(peer),
-      peerActive: (peer) => this.magicsock.wantPath(peer),
-      newAddress: (peer, from, via) => this.magicsock.newAddress(peer, from, via === 0 ? undefined : via),
-      pathError: (peer, code) => this.magicsock.pathError(peer, code),
-      deliver: (peer, packet, isDirect) => this.#delivered(peer, packet, isDirect),
-      sendUdp: (to, data, via) => this.#sendUdp(to, data, via, 'data'),
-      sendRelay: (region, peer, data) => this.#sendRelay(region, peer, data),
-    });
+    this.engine = this.#makeEngine();
     this.relays = new RelayClient({
       clock: this.#clock,
       random,
@@ -113,8 +104,11 @@ export class Machine {
       clock: this.#clock,
       random,
       regions: [...relays.keys()],
-      sendUdp: (to, data) => void this.#sendUdp(to, data, 0, 'stun'),
-      local: () => this.host.addresses().map((ip) => ({ ip, port: this.#portOf(ip) })),
+      sendUdp: (to, data) => {
+        deps.events.sent(this, to, 'stun');
+        this.engine.sendRaw(to, data, 0);
+      },
+      local: () => this.host.addresses().map((ip) => ({ ip, port: this.engine.portOf(isV6(ip) ? 6 : 4) })),
       mapped: () => this.#mapped(),
       relayTripMs: (region) => this.#relayTripMs(region),
       isActive: () => clock.monotonic() - this.#lastTrafficMs < ACTIVE_MS,
@@ -131,7 +125,8 @@ export class Machine {
     this.magicsock = this.#makeMagicsock(deps.discoPrivate);
   }
 
-  start(): void {
+  async start(): Promise<void> {
+    await this.engine.start();
     this.underlay.start();
   }
 
@@ -144,8 +139,7 @@ export class Machine {
   /** Before it is ever configured; the token stands for the pair's WireGuard session. */
   meet(peer: { readonly index: number; readonly nodeKey: NodeKey }, token: number): void {
     this.#peers.set(peer.index, { nodeKey: peer.nodeKey, token });
-    this.#byToken.set(token, idOf(peer.index));
-    this.engine.add(idOf(peer.index), token);
+    this.engine.add(idOf(peer.index), token, peer.nodeKey);
   }
 
   /** The control server's list of the others. */
@@ -171,9 +165,9 @@ export class Machine {
     return this.#configs.find(({ nodeKey }) => nodeKey === this.#peers.get(peer)?.nodeKey)?.discoKey;
   }
 
-  send(peer: number, kind: ModelPacket['kind']): number {
+  send(peer: number, kind: ModelPacket['kind']): void {
     this.#lastTrafficMs = this.#deps.clock.monotonic();
-    return this.engine.send(idOf(peer), kind);
+    this.engine.send(idOf(peer), kind);
   }
 
   /** Interfaces or addresses changed, and the machine's link monitor sees it. */
@@ -199,7 +193,7 @@ export class Machine {
   /** The daemon begins anew: another disco key, nothing known of paths. */
   async restart(discoPrivate: PrivateKey): Promise<void> {
     await this.magicsock[Symbol.asyncDispose]();
-    for (const [index, { token }] of this.#peers) this.engine.add(idOf(index), token);
+    for (const [index, { token, nodeKey }] of this.#peers) this.engine.add(idOf(index), token, nodeKey);
     this.magicsock = this.#makeMagicsock(discoPrivate);
     this.magicsock.setPeers(this.#configs);
     this.#deps.events.changed(this);
@@ -207,7 +201,7 @@ export class Machine {
 
   async close(): Promise<void> {
     await this.magicsock[Symbol.asyncDispose]();
-    for (const socket of this.#sockets.values()) socket.close();
+    await this.engine.close();
   }
 
   /** How this machine's TCP reaches the Internet. */
@@ -229,10 +223,31 @@ export class Machine {
     return { delayMs: isUp ? delayMs : undefined, loss, epoch: this.#epoch };
   }
 
+  #makeEngine(): EnginePort {
+    const { events, plan, wireguardPrivate, random } = this.#deps;
+    const engineEvents: EngineEvents = {
+      stun: (data) => this.underlay.handleStun(data),
+      disco: (from, data, via) => this.magicsock.handleDisco(from, data, via === 0 ? undefined : via),
+      sending: (to) => events.sent(this, to, 'data'),
+      needPath: (peer) => this.magicsock.wantPath(peer),
+      peerActive: (peer) => this.magicsock.wantPath(peer),
+      newAddress: (peer, from, via) => this.magicsock.newAddress(peer, from, via === 0 ? undefined : via),
+      pathError: (peer, code) => this.magicsock.pathError(peer, code),
+      deliver: (peer, packet, isDirect) => this.#delivered(peer, packet, isDirect),
+      sendRelay: (region, peer, data) => this.#sendRelay(region, peer, data),
+    };
+    const common = { clock: this.#clock, host: this.host, port: plan.port, events: engineEvents };
+    if (wireguardPrivate === undefined) return new ModelEngine(common);
+    return new RealEngine({ ...common, random, index: this.index, privateKey: wireguardPrivate });
+  }
+
   #makeMagicsock(discoPrivate: PrivateKey): Magicsock {
     const { clock, random } = this.#deps;
     const parts: MagicsockDeps = {
-      sendUdp: (to, data, via) => void this.#sendUdp(to, data, via ?? 0, 'disco'),
+      sendUdp: (to, data, via) => {
+        this.#deps.events.sent(this, to, 'disco');
+        this.engine.sendRaw(to, data, via ?? 0);
+      },
       sendRelay: (region, to, data) => this.relays.send(region, to, data),
       relayFor: (peer, home) => this.relays.routeFor(peer, home),
       setPath: (peer, path) => {
@@ -240,12 +255,12 @@ export class Machine {
         this.engine.setPath(peer, path);
       },
       activity: (peers) => this.engine.activity(peers),
-      met: () => undefined,
+      met: (peer) => this.engine.met(peer),
       endpoints: () => this.underlay.endpoints(),
       refreshEndpoints: () => this.underlay.refreshEndpoints(),
       nat: () => this.underlay.nat(),
-      openSocket: (id, family) => this.#clock.after(1, () => this.#open(id, family, 0)),
-      closeSocket: (id) => this.#close(id),
+      openSocket: (id, family) => this.engine.openSocket(id, family),
+      closeSocket: (id) => this.engine.closeSocket(id),
       nowMs: () => clock.monotonic(),
       clock: this.#clock,
       log: silent,
@@ -256,47 +271,9 @@ export class Machine {
     return new Magicsock(this.#deps.tamper?.(parts, this) ?? parts);
   }
 
-  #open(id: SocketId, family: 4 | 6, port: number): void {
-    const key = `${id} ${family}`;
-    if (this.#sockets.has(key)) return;
-    const receive = (from: SockAddr, data: Uint8Array): void => this.#received(from, data, id);
-    this.#sockets.set(key, this.host.bind(family, receive, port));
-  }
-
-  #close(id: SocketId): void {
-    for (const family of [4, 6]) {
-      this.#sockets.get(`${id} ${family}`)?.close();
-      this.#sockets.delete(`${id} ${family}`);
-    }
-  }
-
-  #portOf(ip: string): number {
-    return this.#sockets.get(`0 ${isV6(ip) ? 6 : 4}`)?.port ?? 0;
-  }
-
-  #sendUdp(
-    to: SockAddr,
-    data: Uint8Array,
-    via: SocketId,
-    kind: 'disco' | 'data' | 'stun',
-  ): string | undefined {
-    this.#deps.events.sent(this, to, kind);
-    return this.#sockets.get(`${via} ${isV6(to.ip) ? 6 : 4}`)?.send(to, data);
-  }
-
   #sendRelay(region: number, peer: PeerId, data: Uint8Array): void {
     const known = this.#peers.get(indexOf(peer));
     if (known !== undefined) this.relays.send(region, known.nodeKey, data);
-  }
-
-  #received(from: SockAddr, data: Uint8Array, via: SocketId): void {
-    if (isStun(data)) this.underlay.handleStun(data);
-    else if (looksLikeDisco(data)) this.magicsock.handleDisco(from, data, via === 0 ? undefined : via);
-    else if (isModelPacket(data)) {
-      const peer = this.#byToken.get(tokenOf(data));
-      if (peer === undefined) this.engine.forged += 1;
-      else this.engine.receive(peer, data, from, via);
-    }
   }
 
   #relayed(region: number, from: NodeKey, data: Uint8Array): void {
@@ -305,7 +282,7 @@ export class Machine {
       return;
     }
     for (const [index, { nodeKey }] of this.#peers)
-      if (nodeKey === from) this.engine.receive(idOf(index), data, undefined, 0);
+      if (nodeKey === from) this.engine.relayed(idOf(index), region, data);
   }
 
   #delivered(peer: PeerId, packet: ModelPacket, isDirect: boolean): void {

@@ -1,19 +1,20 @@
 /** One random network from start to end: machines, traffic, faults, and the watch over what must hold. */
 import type { Random } from '#shared/async/clock.ts';
+import { publicOf } from '#shared/crypto/x25519.ts';
 import { nodeKeyFrom, type PrivateKey, privateKeyFrom } from '#shared/key/key.ts';
 import { canMeet } from '../network/oracle.ts';
 import { SimClock } from '../network/sim-clock.ts';
 import { buildWorld, type World } from '../network/world.ts';
 import { seeded } from '../wire.ts';
 import { ModelControl } from './control.ts';
-import type { ModelPacket } from './engine.ts';
+import type { ModelPacket } from './engine-port.ts';
 import { applyFault, type FaultContext } from './faults.ts';
 import { Hostile } from './hostile.ts';
 import { idOf, Machine, type Tamper } from './machine.ts';
 import { currentPlan, labelOf } from './now.ts';
 import type { FlowPlan, SimulationPlan } from './plan.ts';
 import { Relay } from './relays.ts';
-import { type Stream, searchLimitMs, type Violation, Watch } from './watch.ts';
+import { SILENCE_MS, type Stream, searchLimitMs, TUNNEL_SILENCE_MS, type Violation, Watch } from './watch.ts';
 
 /** How one pair fared in its first search, while nothing was broken on purpose. */
 export interface Meeting {
@@ -42,8 +43,17 @@ const LONG_SLEEP_MS = 30_000;
 /** Of traffic at both ends of a long sleep. */
 const MARGIN_MS = 5_000;
 
-export async function simulate(plan: SimulationPlan, tamper?: Tamper): Promise<SimulationResult> {
-  const simulation = new Simulation(plan, tamper);
+export interface SimulationOptions {
+  readonly tamper?: Tamper | undefined;
+  /** With the portable engine and WireGuard instead of the model: a tenth as fast. */
+  readonly hasRealEngines?: boolean | undefined;
+}
+
+export async function simulate(
+  plan: SimulationPlan,
+  options: SimulationOptions = {},
+): Promise<SimulationResult> {
+  const simulation = new Simulation(plan, options);
   await simulation.run();
   return simulation.result();
 }
@@ -73,12 +83,13 @@ class Simulation {
   #ownSteps = 0;
   #longestHoleMs = 0;
 
-  constructor(plan: SimulationPlan, tamper: Tamper | undefined) {
+  constructor(plan: SimulationPlan, { tamper, hasRealEngines = false }: SimulationOptions) {
     this.#plan = plan;
     this.#random = seeded(plan.seed ^ 0x5eed);
     this.#searchLimitMs = searchLimitMs(plan.world);
     this.#world = buildWorld(plan.world, this.#clock, this.#random);
-    this.#watch = new Watch(() => this.#clock.monotonic());
+    this.#clock.isAlwaysAwaited = hasRealEngines;
+    this.#watch = new Watch(() => this.#clock.monotonic(), hasRealEngines ? TUNNEL_SILENCE_MS : SILENCE_MS);
     this.#world.network.onReached = (datagram, host) => {
       this.#watch.reached(datagram, host);
       this.#hostile.saw(datagram);
@@ -88,6 +99,7 @@ class Simulation {
     );
     for (const [index, machinePlan] of plan.world.machines.entries()) {
       this.#troubleMs.push(Number.NEGATIVE_INFINITY);
+      const wireguardPrivate = hasRealEngines ? this.#newKey() : undefined;
       this.#machines.push(
         new Machine({
           clock: this.#clock,
@@ -95,7 +107,8 @@ class Simulation {
           world: this.#world,
           index,
           plan: machinePlan,
-          nodeKey: nodeKeyFrom(this.#bytes()),
+          nodeKey: nodeKeyFrom(wireguardPrivate === undefined ? this.#bytes() : publicOf(wireguardPrivate)),
+          wireguardPrivate,
           discoPrivate: this.#newKey(),
           relays: this.#relays,
           tamper,
@@ -136,7 +149,7 @@ class Simulation {
 
   async run(): Promise<void> {
     const { flows, faults, durationMs } = this.#plan;
-    for (const machine of this.#machines) machine.start();
+    for (const machine of this.#machines) await machine.start();
     this.#hostile.start();
     for (const flow of flows) this.#send(flow);
     this.#check();

@@ -85,7 +85,7 @@ const ROWS: readonly { readonly name: string; readonly rule: string; readonly ta
 test.each(ROWS)('$name: $rule', async ({ rule, tamper }) => {
   const broken = new Set<string>();
   for (const seed of SEEDS) {
-    const result = await simulate(randomPlan(seed), tamper);
+    const result = await simulate(randomPlan(seed), { tamper });
     for (const violation of result.violations) broken.add(violation.rule);
     if (broken.has(rule)) break;
   }
