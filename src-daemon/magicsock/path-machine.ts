@@ -85,6 +85,10 @@ export function wakeAt(state: path.PathState, nowMs: number): number | undefined
   if (meeting.kind === 'soon') at = Math.min(at, meeting.dueMs);
   if (session.kind === 'active') {
     at = Math.min(at, session.beatAtMs);
+    // When the ordinary search has had its chance, others may try more.
+    const { search } = state;
+    if (search.kind === 'on' && nowMs < search.sinceMs + path.SEARCHED_MS)
+      at = Math.min(at, search.sinceMs + path.SEARCHED_MS);
     // Only a direct path is watched.
     if (best.kind === 'direct') at = Math.min(at, session.watchAtMs);
   }

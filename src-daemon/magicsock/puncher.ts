@@ -6,7 +6,7 @@ import { isPublic4, keyOf } from './candidate.ts';
 import { Deadlines } from './deadlines.ts';
 import { isTrusted } from './path-draft.ts';
 import { socketInUse } from './path-machine.ts';
-import type { PathEvent, PathState } from './path-types.ts';
+import { type PathEvent, type PathState, SEARCHED_MS } from './path-types.ts';
 import { spreadPorts } from './predict.ts';
 import {
   EASY_PAUSE_MS,
@@ -26,8 +26,6 @@ import {
 import { looksHard } from './reason.ts';
 import type { LocalEndpoints, NatView, PeerId, SocketId } from './types.ts';
 
-/** The ordinary search has had its chance after this. */
-const PATIENCE_MS = 1_500;
 /** A call that lists so many ports beyond the ordinary is one with guesses. */
 const MIN_GUESSES = 32;
 
@@ -84,7 +82,7 @@ export class Puncher {
     const { nat, nowMs, log } = this.#deps;
     const { search, best } = state;
     if (this.#punch.kind !== 'rest' || search.kind !== 'on' || best.kind !== 'none') return;
-    if (state.told.mode !== 'relay' || nowMs() - search.sinceMs < PATIENCE_MS) return;
+    if (state.told.mode !== 'relay' || nowMs() - search.sinceMs < SEARCHED_MS) return;
     const { varies, portMapped } = nat();
     if (varies !== true || portMapped || this.#ownIp() === undefined) return;
     if (nowMs() - (this.#triedAt.get(peer) ?? Number.NEGATIVE_INFINITY) < HARD_PAUSE_MS) return;
