@@ -42,6 +42,7 @@ export interface Listen {
 
 /** Forms are a few hundred bytes. */
 const MAX_FORM = 4_096;
+const BAD_REQUEST = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n';
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 
@@ -89,7 +90,7 @@ export async function listenOuter(listen: Listen): Promise<http.Server> {
 function makeServer(limits: http.ServerOptions, listen: Listen): http.Server {
   if (listen.tls === undefined) return http.createServer(limits);
   try {
-    return https.createServer({ ...limits, ...listen.tls });
+    return https.createServer({ ...limits, ...listen.tls, handshakeTimeout: HEADERS_TIMEOUT_MS });
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new RhumbError('bad-argument', `can't use the TLS certificate and key: ${why}`, { cause });
@@ -119,10 +120,15 @@ export function serveOuter(server: http.Server, deps: OuterDeps): void {
     });
   });
   server.on('clientError', (_error, socket) => {
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+    // Its other end may never close.
+    if (socket.writable) socket.end(BAD_REQUEST, () => socket.destroy());
     else socket.destroy();
   });
-  server.on('tlsClientError', (error) => deps.log('debug', 'tls.failed', { error }));
+  server.on('tlsClientError', (error: Error, socket: Duplex) => {
+    deps.log('debug', 'tls.failed', { error });
+    // Also one that only never began: Node tells of the time limit and leaves the rest to us.
+    socket.destroy();
+  });
 }
 
 const admission = z.looseObject({ NodePublic: z.string().max(256) });

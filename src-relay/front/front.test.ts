@@ -325,6 +325,14 @@ describe('the door', () => {
     await client.ended();
   });
 
+  test('what is no TLS is counted and closed', async () => {
+    const ready = await relay();
+    using client = await RawClient.plain(ready.port);
+    client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await client.ended();
+    expect(ready.relay.front?.counters.tlsFailures).toBe(1);
+  });
+
   test('a head without end is cut off', async () => {
     const { httpPort } = await relay();
     using client = await RawClient.plain(httpPort);

@@ -59,6 +59,7 @@ const LIMITS: http.ServerOptions = {
   noDelay: true,
 };
 const REQUESTS_PER_CONNECTION = 100;
+const BAD_REQUEST = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n';
 const ACME_PATH = '/.well-known/acme-challenge/';
 
 export async function openRelayFront(options: RelayFrontOptions): Promise<RelayFront> {
@@ -96,9 +97,11 @@ export async function openRelayFront(options: RelayFrontOptions): Promise<RelayF
     const version = socket.getProtocol() ?? 'unknown';
     tls.versions.set(version, (tls.versions.get(version) ?? 0) + 1);
   });
-  server.on('tlsClientError', (error: Error) => {
+  server.on('tlsClientError', (error: Error, socket: Socket) => {
     tls.failures++;
     log('debug', 'tls.failed', { error: error.message });
+    // Also one that only never began: Node tells of the time limit and leaves the rest to us.
+    socket.destroy();
   });
   const port = await listen(server, options.listen, certificates === undefined ? 'HTTP' : 'HTTPS');
 
@@ -169,7 +172,8 @@ function guard(server: http.Server, door: Door, maxConnections: number | undefin
     server.on('error', (error) => log('error', 'listener.failed', { error }));
   });
   server.on('clientError', (_error, socket) => {
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+    // Its other end may never close.
+    if (socket.writable) socket.end(BAD_REQUEST, () => socket.destroy());
     else socket.destroy();
   });
 }
