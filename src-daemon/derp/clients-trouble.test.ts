@@ -304,3 +304,31 @@ test('a wall clock that jumps changes nothing, a long sleep ends the connection'
   expect(state()?.state).toBe('connected');
   expect(relay.links.length).toBeGreaterThan(1);
 });
+
+test('a relay that keeps changing its mind about our health is heard once a second', async () => {
+  const { clock, relay, clients, states, state } = setUp();
+  clients.setHome(1);
+  await clock.advance(2_000);
+  const before = states.length;
+  for (let i = 0; i < 500; i++) relay.latest.send(m.encodeHealth(i % 2 === 0 ? 'two of you' : ''));
+  relay.latest.send(m.encodeHealth('still two'));
+  await clock.advance(5_000);
+  expect(state()?.problem).toBe('still two');
+  expect(states.at(-1)?.problem).toBe('still two');
+  expect(states.length - before).toBe(2);
+  await clients[Symbol.asyncDispose]();
+  expect(clock.pending).toBe(0);
+});
+
+test('a relay that asks and does not read gets no more answers than fit', async () => {
+  const { clock, relay, clients } = setUp();
+  clients.setHome(1);
+  await clock.advance(1_000);
+  const link = relay.latest;
+  link.isStuck = true;
+  const pings = new Uint8Array(13 * 1_000);
+  for (let i = 0; i < 1_000; i++) pings.set(m.encodePing(new Uint8Array(8)), i * 13);
+  for (let i = 0; i < 50; i++) link.send(pings);
+  await clock.advance(100);
+  expect(link.bufferedBytes).toBeLessThan(300_000);
+});

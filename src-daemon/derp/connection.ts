@@ -59,6 +59,7 @@ export class Connection {
   #latencyMs: number | undefined;
   #trafficAt: number;
   #isHome = false;
+  #isJoined = false;
   /** The system took less than there was. */
   #wasFull = false;
 
@@ -219,6 +220,9 @@ export class Connection {
   #joined(info: ServerInfo): void {
     const { tokenBucketBytesPerSecond: rate, tokenBucketBytesBurst: burst } = info;
     this.#bucket = rate === 0 ? undefined : new TokenBucket(rate, burst, this.#clock.monotonic());
+    // Told again, it is about the rate alone.
+    if (this.#isJoined) return;
+    this.#isJoined = true;
     this.#stream.admitted();
     this.#on.joined();
     // The round trip, and whether this relay answers pings at all.

@@ -43,6 +43,7 @@ const IDLE_MS = 60_000;
 const REBIND_PING_MS = 3_000;
 /** A timer that comes this late says more about us than about the relay. */
 const LATE_MS = 1_000;
+const HEALTH_MS = 1_000;
 /** What one attempt or connection holds; all of it goes at its end. */
 interface Live {
   readonly cancel: AbortController;
@@ -60,6 +61,7 @@ export class RegionClient {
   #live: Live | undefined;
   #cancelTimer: (() => void) | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
+  #cancelTelling: (() => void) | undefined;
   #isHome = false;
   #wroteAt = Number.NEGATIVE_INFINITY;
   #heardAt: number | undefined;
@@ -173,6 +175,8 @@ export class RegionClient {
     const live = this.#live;
     this.#live = undefined;
     this.#problem = undefined;
+    this.#cancelTelling?.();
+    this.#cancelTelling = undefined;
     this.#restart = undefined;
     if (live === undefined) return;
     live.cancel.abort();
@@ -263,10 +267,7 @@ export class RegionClient {
         writable: () => this.#drain(),
         packet: (from, data) => this.#o.onPacket(from, data, connection.generation),
         peerGone: (key, reason) => this.#o.onPeerGone(key, reason),
-        health: (problem) => {
-          this.#problem = problem;
-          this.#o.onState();
-        },
+        health: (problem) => this.#health(problem),
         restarting: (announced) => this.#restarting(announced),
         deadlineMoved: () => {
           if (connection.deadlineMs() < this.#timerAt) this.#arm();
@@ -292,9 +293,23 @@ export class RegionClient {
     this.#do({ kind: 'joined' });
   }
 
+  /** A relay may change its mind as often as it likes; who listens hears of it once a second. */
+  #health(problem: string | undefined): void {
+    if (problem === this.#problem) return;
+    this.#problem = problem;
+    if (this.#cancelTelling !== undefined) return;
+    const { clock, onState } = this.#o;
+    onState();
+    this.#cancelTelling = clock.after(HEALTH_MS, () => {
+      this.#cancelTelling = undefined;
+      if (this.#problem !== problem) onState();
+    });
+  }
+
   #restarting(announced: Restarting): void {
+    const level = this.#restart === undefined ? 'info' : 'debug';
     this.#restart = restartPlan(announced, this.#o.clock.monotonic());
-    this.#o.log('info', 'relay.restarting', { region: this.#o.region.RegionID, ...announced });
+    this.#o.log(level, 'relay.restarting', { region: this.#o.region.RegionID, ...announced });
     this.#arm();
   }
 

@@ -50,6 +50,8 @@ type Phase =
   | { readonly kind: 'open'; readonly shared: BoxShared }
   | { readonly kind: 'ended' };
 
+/** Above what packets may fill, so that a busy connection still answers. */
+const MAX_BUFFERED_FOR_PONG = 256 * 1_024;
 /** Senders whose key text is kept; one conversion costs more than the rest of a small frame. */
 const MAX_KNOWN_SENDERS = 4_096;
 
@@ -174,7 +176,9 @@ export class Session {
       }
       case FrameType.Ping: {
         const data = messages.decodePing(payload);
-        if (data !== undefined) this.#stream.write([messages.encodePong(data)]);
+        // A relay that asks and does not read must not fill our memory with answers.
+        if (data !== undefined && this.#stream.bufferedBytes < MAX_BUFFERED_FOR_PONG)
+          this.#stream.write([messages.encodePong(data)]);
         return;
       }
       case FrameType.Pong:
