@@ -4,6 +4,8 @@ import type { NetReport } from './report.ts';
 
 /** How this machine looks from outside (nat-traversal.md §7.1). */
 export type NatKind =
+  /** Nothing came back, by UDP or otherwise. */
+  | 'no-answer'
   /** No datagram came back. */
   | 'udp-blocked'
   /** The address that servers see is one of this machine's own. */
@@ -23,7 +25,7 @@ export interface NatFacts {
 }
 
 export function natKind({ report, localIps }: NatFacts): NatKind {
-  if (!report.udp) return 'udp-blocked';
+  if (!report.udp) return report.regionLatencyMs.size === 0 ? 'no-answer' : 'udp-blocked';
   if (report.globalV4 === undefined) return 'only-ipv6';
   if (localIps.includes(report.globalV4.ip)) return 'none';
   if (report.mappingVariesByDestIp === undefined) return 'unknown';
@@ -61,9 +63,11 @@ export function natWords(facts: NatFacts): readonly string[] {
 
 /** As the pairs of nat-traversal.md §7.2 behave. */
 const KINDS: Readonly<Record<NatKind, string>> = {
+  'no-answer':
+    'No relay answered by any means: either this machine has no network now, or the relays are down or out of its reach. Connections that are direct already go on.',
   'udp-blocked':
     'UDP does not get through here, so there is no direct connection: all traffic goes by relay.',
-  none: 'This machine has a public address. Only a firewall can be in the way of a direct connection.',
+  none: 'There is no NAT between this machine and the relays. Only a firewall can be in the way of a direct connection.',
   easy: 'The NAT is easy: one port for all destinations. Direct connections work, save perhaps with peers behind a hard NAT.',
   hard: 'The NAT is hard: another port for each destination. Direct connections work with peers that let anybody in or tell senders apart by address alone; with others traffic goes by relay.',
   unknown: 'There is a NAT; of which kind could not be seen, as that takes answers of two relays by IPv4.',

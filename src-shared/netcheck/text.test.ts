@@ -160,6 +160,7 @@ describe('words', () => {
 
   test.each([
     ['udp-blocked', at({ udp: false })],
+    ['no-answer', at({ udp: false, regionLatencyMs: new Map() })],
     ['none', at({}, ['203.0.113.7'])],
     ['easy', at({})],
     ['hard', at({ mappingVariesByDestIp: true })],
