@@ -92,6 +92,18 @@ export class NatNetwork {
       );
       this.machines.set(site.name, machine);
     });
+    await this.#settle();
+  }
+
+  /** Everybody knows everybody's relay: whoever has just joined is not reached before. */
+  async #settle(): Promise<void> {
+    const machines = [...this.machines.values()];
+    await eachOf(machines, STARTS_AT_ONCE, async (machine) => {
+      await until(`${machine.host.name} to know all relays`, async () => {
+        const peers = Object.values((await machine.status()).Peer ?? {});
+        return peers.length >= machines.length - 1 && peers.every(({ Relay }) => Relay !== '');
+      });
+    });
   }
 
   async add(kind: SiteKind, name: string): Promise<Daemon> {
