@@ -27,6 +27,8 @@ export interface EnginePort {
   /** A relay brought it. */
   relayed(peer: PeerId, region: number, data: Uint8Array): void;
   met(peer: PeerId): void;
+  /** A new session, unless there is one. */
+  greet(peer: PeerId): void;
   /** Of the socket that everything uses. */
   portOf(family: 4 | 6): number;
   close(): Promise<void>;

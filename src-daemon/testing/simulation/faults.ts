@@ -10,7 +10,11 @@ import type { Machine } from './machine.ts';
 import type { Fault } from './plan.ts';
 import type { Relay } from './relays.ts';
 
+/** A peer whose session was lost at the other end notices after 15 s if the new one's first packet is lost (WireGuard §6.5). */
+const SESSION_LOST_MS = 15_500;
+
 export interface FaultContext {
+  readonly hasRealEngines: boolean;
   readonly clock: SimClock;
   readonly random: Random;
   readonly world: World;
@@ -77,7 +81,9 @@ export function applyFault(context: FaultContext, fault: Fault): void {
     case 'restart': {
       const machine = machines[fault.machine];
       context.trouble([fault.machine]);
-      if (machine !== undefined) context.work(machine.restart(context.newKey()));
+      if (context.hasRealEngines)
+        context.clock.after(SESSION_LOST_MS, () => context.trouble([fault.machine]));
+      if (machine !== undefined) context.work(machine.restart(fault.keepsKey ? undefined : context.newKey()));
       return;
     }
     case 'relay':

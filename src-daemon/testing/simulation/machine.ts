@@ -73,6 +73,7 @@ export class Machine {
   readonly #clock: MachineClock;
   readonly #peers = new Map<number, { readonly nodeKey: NodeKey; readonly token: number }>();
   #configs: readonly PeerConfig[] = [];
+  #discoPrivate: PrivateKey;
   #epoch = '';
   #lastTrafficMs = Number.NEGATIVE_INFINITY;
 
@@ -122,6 +123,7 @@ export class Machine {
       },
       awaited: () => clock.awaited(),
     });
+    this.#discoPrivate = deps.discoPrivate;
     this.magicsock = this.#makeMagicsock(deps.discoPrivate);
   }
 
@@ -144,7 +146,7 @@ export class Machine {
 
   /** The control server's list of the others. */
   configure(list: readonly Facts[]): void {
-    this.#configs = list.map(({ index, nodeKey, discoKey, endpoints, homeRegion }) => ({
+    const next = list.map(({ index, nodeKey, discoKey, endpoints, homeRegion }) => ({
       peer: idOf(index),
       nodeKey,
       discoKey,
@@ -152,7 +154,19 @@ export class Machine {
       wireguardOnly: false,
       homeRegion,
     }));
-    this.magicsock.setPeers(this.#configs);
+    const isAnew = ({ peer, discoKey }: PeerConfig): boolean =>
+      this.#configs.some((known) => known.peer === peer && known.discoKey !== discoKey);
+    // A peer with another key has started anew: it is a new peer to all below (as by `PeerIds`).
+    const restarted = next.filter(isAnew).map(({ peer }) => indexOf(peer));
+    if (restarted.length > 0) this.magicsock.setPeers(next.filter((config) => !isAnew(config)));
+    for (const index of restarted) {
+      const known = this.#peers.get(index);
+      if (known !== undefined) this.engine.add(idOf(index), known.token, known.nodeKey);
+    }
+    this.#configs = next;
+    this.magicsock.setPeers(next);
+    // It may have made a session with us before we heard of it, which has just been ended.
+    for (const index of restarted) this.engine.greet(idOf(index));
   }
 
   /** The home region of a peer as this machine knows it. */
@@ -190,12 +204,14 @@ export class Machine {
     this.linkChanged();
   }
 
-  /** The daemon begins anew: another disco key, nothing known of paths. */
-  async restart(discoPrivate: PrivateKey): Promise<void> {
+  /** The daemon begins anew and knows nothing of paths; it says so at once to those who may not see it (`StaleSessions`). */
+  async restart(discoPrivate: PrivateKey | undefined): Promise<void> {
+    if (discoPrivate !== undefined) this.#discoPrivate = discoPrivate;
     await this.magicsock[Symbol.asyncDispose]();
     for (const [index, { token, nodeKey }] of this.#peers) this.engine.add(idOf(index), token, nodeKey);
-    this.magicsock = this.#makeMagicsock(discoPrivate);
+    this.magicsock = this.#makeMagicsock(this.#discoPrivate);
     this.magicsock.setPeers(this.#configs);
+    for (const index of this.#peers.keys()) this.engine.greet(idOf(index));
     this.#deps.events.changed(this);
   }
 

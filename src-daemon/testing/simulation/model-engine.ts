@@ -99,8 +99,11 @@ export class ModelEngine implements EnginePort {
     this.#receive(peer, data, undefined, 0);
   }
 
-  /** There are no handshakes to hurry. */
+  /** There are no handshakes to hurry … */
   met(): void {}
+
+  /** … and none to begin. */
+  greet(): void {}
 
   add(peer: PeerId, token: number): void {
     this.#byToken.set(token, peer);

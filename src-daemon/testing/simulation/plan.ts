@@ -31,7 +31,7 @@ export type Fault =
   | { readonly kind: 'loss'; readonly site: number; readonly loss: number; readonly forMs: number }
   | { readonly kind: 'roam'; readonly machines: readonly number[]; readonly site: number }
   | { readonly kind: 'sleep'; readonly machine: number; readonly forMs: number }
-  | { readonly kind: 'restart'; readonly machine: number }
+  | { readonly kind: 'restart'; readonly machine: number; readonly keepsKey: boolean }
   | {
       readonly kind: 'relay';
       readonly region: number;
@@ -244,7 +244,7 @@ function randomFault(roll: Dice, world: WorldPlan): Fault {
     case 'sleep':
       return { kind, machine: onMachine, forMs: roll.pick([10_000, 60_000, 900_000, HOUR_MS]) };
     case 'restart':
-      return { kind, machine: onMachine };
+      return { kind, machine: onMachine, keepsKey: roll.chance(0.7) };
     case 'relay':
       return {
         kind,

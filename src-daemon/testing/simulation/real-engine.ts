@@ -134,6 +134,10 @@ export class RealEngine implements EnginePort {
     this.#tunnel.reached(peer);
   }
 
+  greet(peer: PeerId): void {
+    if (this.#tunnel.peerStatus(peer)?.state === 'none') this.#engine.apply([{ op: 'send-keepalive', peer }]);
+  }
+
   portOf(family: 4 | 6): number {
     return this.#ports.get(family) ?? 0;
   }

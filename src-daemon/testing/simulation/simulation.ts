@@ -14,7 +14,7 @@ import { idOf, Machine, type Tamper } from './machine.ts';
 import { currentPlan, labelOf } from './now.ts';
 import type { FlowPlan, SimulationPlan } from './plan.ts';
 import { Relay } from './relays.ts';
-import { SILENCE_MS, type Stream, searchLimitMs, TUNNEL_SILENCE_MS, type Violation, Watch } from './watch.ts';
+import { MODEL_LIMITS, type Stream, searchLimitMs, TUNNEL_LIMITS, type Violation, Watch } from './watch.ts';
 
 /** How one pair fared in its first search, while nothing was broken on purpose. */
 export interface Meeting {
@@ -75,6 +75,7 @@ class Simulation {
   readonly #possible = new Map<string, boolean>();
   readonly #work: Promise<void>[] = [];
   readonly #searchLimitMs: number;
+  readonly #hasRealEngines: boolean;
   #worldVersion = 0;
   #isPaused = false;
   #skippedMs = 0;
@@ -88,8 +89,9 @@ class Simulation {
     this.#random = seeded(plan.seed ^ 0x5eed);
     this.#searchLimitMs = searchLimitMs(plan.world);
     this.#world = buildWorld(plan.world, this.#clock, this.#random);
+    this.#hasRealEngines = hasRealEngines;
     this.#clock.isAlwaysAwaited = hasRealEngines;
-    this.#watch = new Watch(() => this.#clock.monotonic(), hasRealEngines ? TUNNEL_SILENCE_MS : SILENCE_MS);
+    this.#watch = new Watch(() => this.#clock.monotonic(), hasRealEngines ? TUNNEL_LIMITS : MODEL_LIMITS);
     this.#world.network.onReached = (datagram, host) => {
       this.#watch.reached(datagram, host);
       this.#hostile.saw(datagram);
@@ -360,6 +362,7 @@ class Simulation {
 
   #context(): FaultContext {
     return {
+      hasRealEngines: this.#hasRealEngines,
       clock: this.#clock,
       random: this.#random,
       world: this.#world,
