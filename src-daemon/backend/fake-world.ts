@@ -96,10 +96,16 @@ export class FakePlane implements DataPlane {
   onInner(handle: (from: NodeKey, packet: Uint8Array) => void): void {
     this.inner = handle;
   }
-  async discoPing(): Promise<{
+  readonly pingSizes: number[] = [];
+  async discoPing(
+    _key: NodeKey,
+    _signal: AbortSignal,
+    size: number,
+  ): Promise<{
     readonly endpoint: { ip: string; port: number };
     readonly latencyMs: number;
   }> {
+    this.pingSizes.push(size);
     return { endpoint: { ip: '192.0.2.7', port: 41_641 }, latencyMs: 12 };
   }
   controlUp = false;

@@ -28,6 +28,8 @@ interface Pending {
 export interface PingTarget {
   readonly ip: string;
   readonly kind: PingKind;
+  /** Of the datagram, for disco pings; 0 or absent is the least. */
+  readonly size?: number | undefined;
 }
 
 export class Pinger {
@@ -63,7 +65,7 @@ export class Pinger {
     if (node.Key === undefined || own === undefined) return { ...base, Err: 'unknown peer' };
     const regionCode = (region: number): string =>
       map.derpMap?.Regions?.[String(region)]?.RegionCode ?? String(region);
-    const resolved = { own, ip, node, key: node.Key, kind: target.kind, regionCode };
+    const resolved = { own, ip, node, key: node.Key, kind: target.kind, size: target.size ?? 0, regionCode };
     return { ...base, ...(await this.#run(resolved, signal)) };
   }
 
@@ -71,7 +73,7 @@ export class Pinger {
     const named = { NodeIP: to.ip, NodeName: baseName(to.node) };
     switch (to.kind) {
       case 'disco': {
-        const pong = await this.#plane.discoPing(to.key, signal);
+        const pong = await this.#plane.discoPing(to.key, signal, to.size);
         const took = { ...named, LatencySeconds: pong.latencyMs / 1_000 };
         if (pong.endpoint !== undefined) return { ...took, Endpoint: formatSockAddr(pong.endpoint) };
         return { ...took, DERPRegionID: pong.region, DERPRegionCode: to.regionCode(pong.region) };
@@ -156,6 +158,7 @@ interface Resolved {
   readonly node: Node;
   readonly key: NodeKey;
   readonly kind: PingKind;
+  readonly size: number;
   regionCode(region: number): string;
 }
 

@@ -90,8 +90,8 @@ export interface DataPlane extends AsyncDisposable {
   send(key: NodeKey, packet: Uint8Array): void;
   /** Replies to our own pings: TSMP, and ICMP echo replies with our ident. */
   onInner(handle: (from: NodeKey, packet: Uint8Array) => void): void;
-  /** Answers with the address or the relay region through which the answer came. */
-  discoPing(key: NodeKey, signal: AbortSignal): Promise<DiscoPong>;
+  /** Answers with the address or the relay region through which the answer came. `size` pads the datagram. */
+  discoPing(key: NodeKey, signal: AbortSignal, size: number): Promise<DiscoPong>;
   /** Peers learn of a new home relay only while the server can be told. */
   setControlUp(isUp: boolean): void;
   relays(): RelayStatus;

@@ -43,6 +43,8 @@ async function answerOne(
     Err: result.Err,
     LatencySeconds: result.LatencySeconds,
     Endpoint: result.Endpoint,
+    DERPRegionID: result.DERPRegionID,
+    DERPRegionCode: result.DERPRegionCode,
     PeerAPIPort: result.PeerAPIPort,
     IsLocalIP: result.IsLocalIP,
   };

@@ -175,10 +175,10 @@ export class TunnelPlane implements DataPlane {
     if (peer !== undefined) this.#deps.engine.inject([{ kind: 'to-peer', peer, data: packet }]);
   }
 
-  async discoPing(key: NodeKey, signal: AbortSignal): Promise<DiscoPong> {
+  async discoPing(key: NodeKey, signal: AbortSignal, size = 0): Promise<DiscoPong> {
     const id = this.#ids.find(key);
     if (id === undefined) throw new RhumbError('not-found', `no tunnel to ${shortKey(key)}`);
-    return await this.#magicsock.ping(id, signal);
+    return await this.#magicsock.ping(id, signal, size);
   }
 
   setControlUp(isUp: boolean): void {

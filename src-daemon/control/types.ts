@@ -85,6 +85,8 @@ export interface PingAnswer {
   readonly Err?: string;
   readonly LatencySeconds?: number;
   readonly Endpoint?: string;
+  readonly DERPRegionID?: number;
+  readonly DERPRegionCode?: string;
   readonly PeerAPIPort?: number;
   readonly IsLocalIP?: boolean;
 }

@@ -145,13 +145,23 @@ function whois({ backend, query, response }: Call): void {
   sendJson(response, encodeWhoIs(found));
 }
 
+/** What fits into one datagram over IPv4, as official daemons have it: 65 503 bytes of content less its headers. */
+const MAX_PING_BYTES = 65_475;
+
 async function ping({ backend, query, response, signal }: Call): Promise<void> {
   const ip = query.get('ip') ?? '';
   const kind = parsePingKind(query.get('type') ?? '');
   if (ip === '') throw new RhumbError('bad-argument', "missing 'ip' parameter");
   if (kind === undefined) throw new RhumbError('bad-argument', "missing or unknown 'type' parameter");
+  const text = query.get('size') ?? '0';
+  const size = Number(text === '' ? '0' : text);
+  if (!Number.isInteger(size) || size < 0) throw new RhumbError('bad-argument', "invalid 'size' parameter");
+  if (size !== 0 && kind !== 'disco')
+    throw new RhumbError('bad-argument', "'size' parameter is only supported with disco pings");
+  if (size > MAX_PING_BYTES)
+    throw new RhumbError('bad-argument', `maximum value for 'size' is ${MAX_PING_BYTES}`);
   try {
-    sendJson(response, encodePingResult(await backend.ping({ ip, kind }, signal)));
+    sendJson(response, encodePingResult(await backend.ping({ ip, kind, size }, signal)));
   } catch (error) {
     if (signal.aborted) return; // the client stopped waiting, which is how pings end without an answer
     sendError(response, 500, toRhumbError(error).message);

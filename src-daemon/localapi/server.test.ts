@@ -296,6 +296,9 @@ test.each([
   ['GET', 'logout', 400, 'want POST'],
   ['GET', 'ping?ip=100.64.0.1&type=TSMP', 400, 'want POST'],
   ['POST', 'ping?ip=100.64.0.1&type=tsmp', 400, "'type'"],
+  ['POST', 'ping?ip=100.64.0.1&type=disco&size=x', 400, "'size'"],
+  ['POST', 'ping?ip=100.64.0.1&type=TSMP&size=100', 400, 'only supported with disco'],
+  ['POST', 'ping?ip=100.64.0.1&type=disco&size=70000', 400, 'maximum'],
   ['POST', 'derpmap', 400, 'want GET'],
   ['GET', 'whois', 400, "missing 'addr' parameter"],
   ['GET', 'whois?addr=nonsense', 400, "invalid 'addr' parameter"],
@@ -483,7 +486,8 @@ test('a ping ends with its client', async () => {
   const setup = await setUp();
   await wantRunning(setup.world);
   await setup.world.join([fakeNode({ id: 2 })]);
-  const reply = await setup.call('POST', 'ping?ip=100.64.0.3&type=disco');
+  const reply = await setup.call('POST', 'ping?ip=100.64.0.3&type=disco&size=500');
+  expect(setup.world.plane.pingSizes).toEqual([500]);
   expect(JSON.parse(reply.body)).toMatchObject({
     NodeIP: '100.64.0.3',
     NodeName: 'host-3',
