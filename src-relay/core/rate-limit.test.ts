@@ -1,5 +1,6 @@
 /** A client that sends faster than it may is slowed down by not being read, and loses nothing (nat-traversal.md §1.10). */
 import { expect, test } from 'vitest';
+import { encodeFrame } from '#shared/derp/frames.ts';
 import { settle } from '#shared/testing/fake-clock.ts';
 import { TestClient } from './testing/client.ts';
 import { testRelay } from './testing/relay.ts';
@@ -55,6 +56,20 @@ test('a new limit holds at once, for those who are there as well', async () => {
   server.setRate(undefined);
   await settle();
   expect(a.packets()).toHaveLength(14);
+});
+
+test('frames that nobody knows count as well', async () => {
+  const { server, clock } = testRelay({ rate: { bytesPerS: FRAME, burstBytes: 1 } });
+  const a = await new TestClient().join(server);
+  for (let i = 0; i < 10; i++) a.wire.write(encodeFrame(0x77, new Uint8Array(FRAME)));
+  expect(a.wire.isPaused).toBe(true);
+  await clock.advance(3_000);
+  expect(a.wire.isPaused).toBe(true);
+  await clock.advance(1_000);
+  expect(a.wire.isPaused).toBe(false);
+  a.wire.leave();
+  await settle();
+  expect(clock.pending).toBe(0);
 });
 
 test('who leaves while waiting leaves no timer', async () => {

@@ -24,7 +24,8 @@ import { MESH_RETRY_MS, MIN_BURST_BYTES, WRITE_MS } from './limits.ts';
 import { type LinkEnd, MeshLink } from './mesh-link.ts';
 import { metricsText, type RelayStats } from './metrics.ts';
 import { Peers } from './peers.ts';
-import { Session, type SessionHost } from './session.ts';
+import { Session } from './session.ts';
+import type { SessionHost } from './session-host.ts';
 import { type Listener, Sources } from './sources.ts';
 import { TimerWheel } from './wheel.ts';
 
@@ -77,7 +78,7 @@ export interface RelayClient {
 export class RelayServer {
   readonly publicKey: NodeKey;
   readonly #options: RelayOptions;
-  readonly #host: SessionHost;
+  readonly #host: SessionHost<Session>;
   readonly #counters = new Counters();
   readonly #gate: SourceGate;
   readonly #sessions = new Set<Session>();

@@ -1,111 +1,62 @@
 /** One connection of one client, from its greeting to its end (nat-traversal.md §1.6–§1.10). */
 import { Buffer } from 'node:buffer';
-import type { Clock, Random } from '#shared/async/clock.ts';
-import type { X25519Private } from '#shared/crypto/x25519.ts';
-import {
-  FrameType,
-  HEADER_BYTES,
-  KEY_BYTES,
-  MAX_CLIENT_INFO_BYTES,
-  MAX_PACKET_BYTES,
-  MAX_PING_BYTES,
-  PING_BYTES,
-} from '#shared/derp/frames.ts';
+import { FrameType, HEADER_BYTES, PING_BYTES } from '#shared/derp/frames.ts';
 import type { ClientInfo } from '#shared/derp/info.ts';
 import {
   encodeHealth,
-  encodeKeepAlive,
   encodePeerGone,
-  encodePing,
   encodePong,
   PeerGoneReason,
   PresentFlag,
 } from '#shared/derp/messages.ts';
 import { toRhumbError } from '#shared/errors.ts';
-import { type NodeKey, nodeKeyFrom } from '#shared/key/key.ts';
-import type { Log } from '#shared/log/log.ts';
+import { nodeKeyFrom } from '#shared/key/key.ts';
 import type { TokenBucket } from './bucket.ts';
 import type { ConnEvents, ConnInfo, RelayConn } from './conn.ts';
-import type { Counters, RefusalReason } from './counters.ts';
-import { Courier, type Recipient, type RelayPeer, type RelayPeers } from './courier.ts';
+import type { RefusalReason } from './counters.ts';
+import { Courier, type Recipient } from './courier.ts';
+import { isClientInfo, judgeFrame } from './frame-rules.ts';
 import { isMeshKey, openClientInfo } from './handshake.ts';
 import { type FrameHandler, Inbox, Verdict } from './inbox.ts';
+import { KeepAlive } from './keep-alive.ts';
 import { nameAt, nameOf } from './key-name.ts';
 import * as limits from './limits.ts';
-import { Outbox, type OutboxDeps, type OutboxOwner } from './outbox.ts';
-import type { Listener, Sources } from './sources.ts';
-import { NOT_TIMED, type Timed, type TimerWheel } from './wheel.ts';
-
-/** What all connections of one server share. */
-export interface SessionHost extends OutboxDeps {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly counters: Counters;
-  readonly wheel: TimerWheel;
-  readonly peers: RelayPeers;
-  readonly sources: Sources<Listener>;
-  readonly own: X25519Private;
-  readonly meshKey: Uint8Array | undefined;
-  readonly greeting: Uint8Array;
-  /** How long a client may leave what we send unread; 0 for ever. */
-  readonly writeMs: number;
-  readonly verify: ((key: NodeKey, source: string, signal: AbortSignal) => Promise<boolean>) | undefined;
-  newBucket(): TokenBucket | undefined;
-  onOpen(session: Session): void;
-  /** Only for those that were open. */
-  onClosed(session: Session): void;
-  onHome(delta: 1 | -1): void;
-  onWatch(session: Session): void;
-  closePeer(name: string): number;
-}
+import { Outbox, type OutboxOwner } from './outbox.ts';
+import type { Member, SessionHost } from './session-host.ts';
+import type { Listener } from './sources.ts';
+import { Throttle } from './throttle.ts';
+import { NOT_TIMED, type Timed } from './wheel.ts';
 
 /** greeting → admitting → open → ended; any of them → ended. */
 type Phase = 'greeting' | 'admitting' | 'open' | 'ended';
 
-/** What is known of a client once it is in. */
-interface Member {
-  readonly name: string;
-  readonly raw: Uint8Array;
-  readonly info: ClientInfo;
-  readonly isMesh: boolean;
-  readonly openedAtMs: number;
-  readonly openedAtWallMs: number;
-  readonly peer: RelayPeer;
-  readonly courier: Courier;
-}
-
 const CLONED = 'another machine is using the same node key; sign in again on one of the two';
-const KEEPALIVE = encodeKeepAlive();
 
 export class Session implements ConnEvents, FrameHandler, OutboxOwner, Recipient, Listener, Timed {
   readonly conn: ConnInfo;
-  readonly #host: SessionHost;
+  readonly #host: SessionHost<Session>;
   readonly #stream: RelayConn;
   readonly #inbox: Inbox;
   readonly #outbox: Outbox;
+  readonly #keepAlive = new KeepAlive();
   #phase: Phase = 'greeting';
   #member: Member | undefined;
-  #bucket: TokenBucket | undefined;
   #admission: Promise<void> | undefined;
   #abort: AbortController | undefined;
-  #cancelWait: (() => void) | undefined;
+  /** Only where there is a limit. */
+  #throttle: Throttle | undefined;
   readonly #ended = Promise.withResolvers<void>();
   #isHome = false;
   #hasPong = false;
   #isEnding = false;
-  /** Pings of ours since it was last heard of. */
-  #silentTimes = 0;
   /** Keys from which this connection has had packets, and the latest of them. */
   #heard: Set<string> | undefined;
   #lastSource: string | undefined;
-  /** Our own ping that is under way. */
-  #pingAtMs: number | undefined;
   wheelSlot = NOT_TIMED;
   wheelNext: Timed | undefined;
   wheelPrevious: Timed | undefined;
 
-  constructor(host: SessionHost, stream: RelayConn, conn: ConnInfo) {
+  constructor(host: SessionHost<Session>, stream: RelayConn, conn: ConnInfo) {
     this.#host = host;
     this.#stream = stream;
     this.conn = conn;
@@ -146,7 +97,7 @@ export class Session implements ConnEvents, FrameHandler, OutboxOwner, Recipient
   }
 
   data(chunk: Buffer): void {
-    this.#silentTimes = 0;
+    this.#keepAlive.heard();
     try {
       this.#inbox.push(chunk);
     } catch (error) {
@@ -169,23 +120,21 @@ export class Session implements ConnEvents, FrameHandler, OutboxOwner, Recipient
 
   judge(type: number, length: number): Verdict {
     const member = this.#member;
-    if (member === undefined) {
-      const isInfo =
-        type === FrameType.ClientInfo &&
-        length >= limits.MIN_CLIENT_INFO_BYTES &&
-        length <= MAX_CLIENT_INFO_BYTES;
-      return isInfo ? Verdict.Take : this.#refuse('handshake', 'not a client info of a sane size');
-    }
+    if (member === undefined)
+      return isClientInfo(type, length)
+        ? Verdict.Take
+        : this.#refuse('handshake', 'not a client info of a sane size');
     // Not for a pong, which says only that we asked.
     if (member.peer.clones !== undefined && type !== FrameType.Pong)
       this.#host.peers.noteActivity(member.peer, this);
-    const verdict = this.#judgeSize(type, length, member.isMesh);
+    const verdict = judgeFrame(type, length, member.isMesh);
     if (verdict === Verdict.Fail) return this.#refuse('protocol', `frame ${type} of ${length} bytes`);
-    if (this.#bucket === undefined) return verdict;
-    const waitMs = this.#bucket.borrow(length, this.#host.nowMs());
-    if (waitMs === 0 || verdict !== Verdict.Take) return verdict;
-    this.#waitFor(waitMs);
-    return Verdict.Wait;
+    if (verdict === Verdict.Skip) this.#host.counters.unknownFrames++;
+    if (this.#throttle === undefined || this.#throttle.take(length)) return verdict;
+    this.#host.counters.rateLimitWaited++;
+    this.#stream.pause();
+    // What is skipped is not waited for; the frame after it is.
+    return verdict === Verdict.Take ? Verdict.Wait : verdict;
   }
 
   frame(buffer: Buffer, at: number, type: number, length: number): void {
@@ -271,17 +220,15 @@ export class Session implements ConnEvents, FrameHandler, OutboxOwner, Recipient
       counters.writeTimeouts++;
       this.#end('does not read');
     } else {
-      this.#keepAlive();
+      this.#sayAlive();
     }
   }
 
-  /** The limit has changed; who waits because of the old one goes on. */
+  /** The limit has changed. */
   setBucket(bucket: TokenBucket | undefined): void {
-    this.#bucket = this.#member?.isMesh === true ? undefined : bucket;
-    if (this.#cancelWait === undefined) return;
-    this.#cancelWait();
-    this.#cancelWait = undefined;
-    this.#resume();
+    const mine = this.#member?.isMesh === true ? undefined : bucket;
+    if (mine !== undefined) this.#throttle ??= new Throttle(this.#host.clock, () => this.#resume());
+    this.#throttle?.set(mine);
   }
 
   /** Sends a last frame and ends once that has left. */
@@ -300,36 +247,6 @@ export class Session implements ConnEvents, FrameHandler, OutboxOwner, Recipient
 
   destroy(why: string): void {
     this.#end(why);
-  }
-
-  #judgeSize(type: number, length: number, isMesh: boolean): Verdict {
-    let isRight = true;
-    switch (type) {
-      case FrameType.SendPacket:
-        isRight = length >= KEY_BYTES && length <= KEY_BYTES + MAX_PACKET_BYTES;
-        break;
-      case FrameType.ForwardPacket:
-        isRight = isMesh && length >= 2 * KEY_BYTES && length <= 2 * KEY_BYTES + MAX_PACKET_BYTES;
-        break;
-      case FrameType.NotePreferred:
-        isRight = length === 1;
-        break;
-      case FrameType.WatchConns:
-        isRight = isMesh && length === 0;
-        break;
-      case FrameType.ClosePeer:
-        isRight = isMesh && length === KEY_BYTES;
-        break;
-      case FrameType.Ping:
-        isRight = length >= PING_BYTES && length <= MAX_PING_BYTES;
-        break;
-      case FrameType.Pong:
-        return length <= MAX_PING_BYTES ? Verdict.Take : Verdict.Skip;
-      default:
-        this.#host.counters.unknownFrames++;
-        return Verdict.Skip;
-    }
-    return isRight ? Verdict.Take : Verdict.Fail;
   }
 
   #greet(payload: Uint8Array): void {
@@ -363,7 +280,7 @@ export class Session implements ConnEvents, FrameHandler, OutboxOwner, Recipient
   }
 
   async #admit(
-    verify: NonNullable<SessionHost['verify']>,
+    verify: NonNullable<SessionHost<Session>['verify']>,
     raw: Uint8Array,
     signal: AbortSignal,
   ): Promise<boolean> {
@@ -408,27 +325,18 @@ export class Session implements ConnEvents, FrameHandler, OutboxOwner, Recipient
   }
 
   #onPong(): void {
-    if (this.#pingAtMs === undefined) return;
-    this.#host.counters.rttMs.observe(this.#host.nowMs() - this.#pingAtMs);
-    this.#pingAtMs = undefined;
+    const rttMs = this.#keepAlive.pong(this.#host.nowMs());
+    if (rttMs !== undefined) this.#host.counters.rttMs.observe(rttMs);
   }
 
-  /** Where the client answers pings, one of ours keeps the line open as well and tells the round-trip time. */
-  #keepAlive(): void {
-    this.#armKeepalive();
-    if (this.#member?.info.canAckPings !== true) {
-      this.#outbox.control(KEEPALIVE);
-      return;
-    }
-    // The kernel would go on trying for a quarter of an hour, and Node can't set TCP_USER_TIMEOUT (§1.10).
-    if (this.#silentTimes++ >= limits.MAX_SILENT_PINGS) {
+  #sayAlive(): void {
+    const frame = this.#keepAlive.next(this.#member?.info.canAckPings === true, this.#host.nowMs());
+    if (frame === undefined) {
       this.#end('silent');
       return;
     }
-    this.#pingAtMs = this.#host.nowMs();
-    const data = Buffer.alloc(PING_BYTES);
-    data.writeDoubleBE(this.#pingAtMs);
-    this.#outbox.control(encodePing(data));
+    this.#outbox.control(frame);
+    this.#armKeepalive();
   }
 
   #armKeepalive(): void {
@@ -460,19 +368,10 @@ export class Session implements ConnEvents, FrameHandler, OutboxOwner, Recipient
     sources.add(source, this);
   }
 
-  #waitFor(waitMs: number): void {
-    this.#host.counters.rateLimitWaited++;
-    this.#stream.pause();
-    this.#cancelWait = this.#host.clock.after(waitMs, () => {
-      this.#cancelWait = undefined;
-      this.#resume();
-    });
-  }
-
   /** Reads on with what was held; what that leads to may hold again. */
   #resume(): void {
     this.#inbox.release();
-    if (this.#cancelWait === undefined && this.#phase === 'open') this.#stream.resume();
+    if (this.#throttle?.isWaiting !== true && this.#phase === 'open') this.#stream.resume();
   }
 
   #refuse(reason: RefusalReason, why: string): Verdict {
@@ -493,7 +392,7 @@ export class Session implements ConnEvents, FrameHandler, OutboxOwner, Recipient
     this.#phase = 'ended';
     const host = this.#host;
     host.wheel.cancel(this);
-    this.#cancelWait?.();
+    this.#throttle?.close();
     this.#abort?.abort(new Error(why));
     this.#inbox.stop();
     this.#outbox.close();
