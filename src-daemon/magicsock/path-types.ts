@@ -33,7 +33,7 @@ export const CALL_MS = 4_500;
 /** A peer that called wants to be found: its addresses are pinged again for this long even if we have nothing to say. */
 export const CALLED_MS = 3_000;
 /** The ordinary search has had its chance after this; then ports may be guessed. */
-export const SEARCHED_MS = 1_500;
+export const SEARCHED_MS = 1_000;
 /** A call that comes sooner than this after our ping to an address does not repeat the ping. */
 export const CALLED_AGAIN_MS = 200;
 export const MAX_CANDIDATES = 100;
