@@ -1,5 +1,5 @@
 /** Two whole nodes over a simulated wire: handshake, data, rekey, loss, restart, roaming, load (data-plane.md §1). */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { importPrivate } from '#shared/crypto/x25519.ts';
 import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { ipPacket } from '../testing/packets.ts';
@@ -416,10 +416,14 @@ test('setting the same peers again disturbs no session', async () => {
   await using net = await pair();
   net.a.send(toB(1));
   await net.clock.advance(100);
+  const applied = vi.spyOn(net.a.engine, 'apply');
   net.a.tunnel.setPeers([peerOf(B)]);
   net.b.tunnel.setPeers([peerOf(A)]);
+  expect(applied).not.toHaveBeenCalled();
   net.a.send(toB(2));
   await net.clock.advance(100);
   expect(net.b.received).toHaveLength(2);
+  net.a.tunnel.setPeers([peerOf(B, { allowedIps: [] })]);
+  expect(applied).toHaveBeenCalledWith([{ op: 'routes-set', routes: [] }]);
   expect(net.a.stat('handshake.initiations-sent')).toBe(1);
 });

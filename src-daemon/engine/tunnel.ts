@@ -56,6 +56,8 @@ export class Tunnel implements AsyncDisposable {
   #tickAt = Number.POSITIVE_INFINITY;
   #lastTickAt = Number.NEGATIVE_INFINITY;
   #isClosed = false;
+  /** The list of peers is in force as it was given; preshared keys are not kept to be compared. */
+  #mayRepeat = false;
 
   constructor(options: TunnelOptions) {
     this.#engine = options.engine;
@@ -78,7 +80,7 @@ export class Tunnel implements AsyncDisposable {
 
   /** The whole list; what did not change keeps its sessions. */
   setPeers(peers: readonly TunnelPeer[]): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#isInForce(peers)) return;
     const wanted = index(peers);
     const ops: EngineOp[] = [];
     for (const [id, old] of this.#peers) {
@@ -100,12 +102,28 @@ export class Tunnel implements AsyncDisposable {
     // The core keeps sessions by key alone; one whose engine peer was made anew must forget its own too.
     if (kept.length < wanted.size) this.#carryOut(this.#core.setPeers(kept, this.#moment()));
     this.#carryOut(this.#core.setPeers(peers, this.#moment()));
+    this.#mayRepeat = peers.every(({ presharedKey }) => presharedKey === undefined);
     this.#plan();
+  }
+
+  /** Most network maps tell of nothing that matters here, and a thousand routes are dear to read. */
+  #isInForce(peers: readonly TunnelPeer[]): boolean {
+    if (!this.#mayRepeat || peers.length !== this.#peers.size) return false;
+    let i = 0;
+    for (const [id, old] of this.#peers) {
+      const now = peers[i++];
+      if (now === undefined || now.peer !== id || now.presharedKey !== undefined || !isSamePeer(old, now))
+        return false;
+      if (!isSameList(old.allowedIps, now.allowedIps)) return false;
+    }
+    return true;
   }
 
   setPrivateKey(privateKey: PrivateKey): void {
     if (this.#isClosed) return;
+    const before = this.#core.publicKey;
     const effects = this.#core.setPrivateKey(privateKey, this.#moment());
+    if (!equal(before, this.#core.publicKey)) this.#mayRepeat = false;
     this.#engine.apply([{ op: 'set-identity', publicKey: this.#core.publicKey }]);
     this.#carryOut(effects);
     this.#plan();
@@ -274,6 +292,9 @@ const isSamePeer = (a: TunnelPeer, b: TunnelPeer): boolean =>
   equal(a.publicKey, b.publicKey) &&
   (a.wireguardOnly === true) === (b.wireguardOnly === true) &&
   (a.jailed === true) === (b.jailed === true);
+
+const isSameList = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((text, i) => text === b[i]);
 
 /** The core passes the socket through with the address. */
 function sourceOf(record: Extract<EngineRecord, { readonly type: 'handshake' }>): {
