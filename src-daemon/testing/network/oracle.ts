@@ -108,7 +108,12 @@ function party(world: World, plan: WorldPlan, index: number): Party {
 /** What the router told when it was asked for a port; behind another router that would be of no use. */
 function forwarded(world: World, machine: MachinePlan, host: Host): SockAddr[] {
   if (machine.forward !== 'mapped') return [];
-  return machine.plugs.flatMap(({ site }) => {
+  const hasV4 = (index: number): boolean => world.sites[index]?.plan.hasV4 === true;
+  const asked = machine.plugs
+    .filter(({ site, link }) => hasV4(site) && link.isUp)
+    .sort((a, b) => a.metric - b.metric)
+    .slice(0, 1);
+  return asked.flatMap(({ site }) => {
     const [router, second] = routersOf(world.sites, site);
     const inner = router?.nat.forwards.get(machine.port);
     const isOurs = inner !== undefined && host.addresses().includes(inner.ip);

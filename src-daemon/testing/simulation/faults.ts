@@ -39,7 +39,7 @@ export function applyFault(context: FaultContext, fault: Fault): void {
     case 'site-link':
       whileIn(
         context,
-        under(world, machines, fault.site),
+        () => under(world, machines, fault.site),
         fault.forMs,
         world.sites[fault.site]?.router?.uplink,
         {
@@ -50,7 +50,7 @@ export function applyFault(context: FaultContext, fault: Fault): void {
     case 'loss':
       whileIn(
         context,
-        under(world, machines, fault.site),
+        () => under(world, machines, fault.site),
         fault.forMs,
         world.sites[fault.site]?.router?.uplink,
         {
@@ -61,7 +61,7 @@ export function applyFault(context: FaultContext, fault: Fault): void {
       return;
     case 'plug-link': {
       const machine = machines[fault.machine];
-      whileIn(context, [fault.machine], fault.forMs, machine?.host.uplinks()[0]?.link, { isUp: false });
+      whileIn(context, () => [fault.machine], fault.forMs, machine?.host.uplinks()[0]?.link, { isUp: false });
       machine?.linkChanged();
       context.clock.after(fault.forMs, () => machine?.linkChanged());
       return;
@@ -81,8 +81,7 @@ export function applyFault(context: FaultContext, fault: Fault): void {
     case 'restart': {
       const machine = machines[fault.machine];
       context.trouble([fault.machine]);
-      if (context.hasRealEngines)
-        context.clock.after(SESSION_LOST_MS, () => context.trouble([fault.machine]));
+      if (context.hasRealEngines) keepTroubled(context, [fault.machine], SESSION_LOST_MS);
       if (machine !== undefined) context.work(machine.restart(fault.keepsKey ? undefined : context.newKey()));
       return;
     }
@@ -131,7 +130,8 @@ function applyToRouter(context: FaultContext, fault: RouterFault): void {
       router.udp = { kind: 'none' };
       clock.after(fault.forMs, () => {
         router.udp = before.kind === 'none' ? site.plan.udp : before;
-        context.trouble(concerned);
+        // Others may be there by now.
+        context.trouble(under(world, machines, fault.site));
       });
       return;
     }
@@ -151,7 +151,7 @@ function under(world: World, machines: readonly Machine[], index: number): numbe
 
 function whileIn(
   context: FaultContext,
-  concerned: readonly number[],
+  concerned: () => readonly number[],
   forMs: number,
   link: LinkConditions | undefined,
   change: Partial<LinkConditions>,
@@ -159,10 +159,11 @@ function whileIn(
   if (link === undefined) return;
   const before = { isUp: true, loss: Math.min(link.loss, HEAVY_LOSS / 4) };
   Object.assign(link, change);
-  context.trouble(concerned);
+  context.trouble(concerned());
   context.clock.after(forMs, () => {
     Object.assign(link, before);
-    context.trouble(concerned);
+    // Others may be there by now.
+    context.trouble(concerned());
   });
 }
 

@@ -7,7 +7,7 @@ import type { NodeKey, PrivateKey } from '#shared/key/key.ts';
 import { encodeResponse } from '#shared/stun/stun.ts';
 import { DiscoBox } from '../../disco/disco-box.ts';
 import { Host } from '../network/host.ts';
-import { conditions, type Datagram } from '../network/network.ts';
+import { conditions, type Datagram, isV6 } from '../network/network.ts';
 import type { SimClock } from '../network/sim-clock.ts';
 import { STUN_PORT } from '../network/stun-host.ts';
 import { stunAddress, type World } from '../network/world.ts';
@@ -86,7 +86,9 @@ export class Hostile {
   }
 
   saw(datagram: Datagram): void {
-    if (!looksLikeDisco(datagram.data) || datagram.origin.host === this.#host.name) return;
+    const { origin, data, dstIp } = datagram;
+    // What goes to the bystander is counted: nothing of our own may be among it.
+    if (!looksLikeDisco(data) || origin.host === this.#host.name || dstIp === VICTIM.ip) return;
     this.#seen.push(datagram);
     if (this.#seen.length > MAX_SEEN) this.#seen.shift();
   }
@@ -144,6 +146,7 @@ export class Hostile {
         return;
       }
       case 'spoofed-source': {
+        if (isV6(to.ip)) return;
         const data = this.#seal(this.#member, target, this.#ping(target));
         this.spoofedBytes += data.length;
         this.#host.forge(VICTIM, to, data);

@@ -309,7 +309,8 @@ export class Machine {
 
   #mapped(): SockAddr | undefined {
     if (this.plan.forward !== 'mapped') return undefined;
-    const uplink = this.host.uplinks().find(({ link }) => link.isUp);
+    const hasV4 = (addresses: readonly string[]): boolean => addresses.some((ip) => !isV6(ip));
+    const uplink = this.host.uplinks().find(({ link, addresses }) => link.isUp && hasV4(addresses));
     const routers = uplink === undefined ? [] : routersOf(this.#deps.world.sites, siteOf(uplink.name));
     const inner = routers[0];
     // What a second router hides is of no use, and the protocols say so.
