@@ -153,7 +153,7 @@ export class Lab implements AsyncDisposable {
   }
 
   /** What every process said last, for the reader of a failed run. */
-  report(lines = 40): string {
+  report(lines = 80): string {
     return [this.#wires, ...this.hosts]
       .flatMap((host) => host.processes)
       .map((child) => `--- ${child.name}${child.running ? '' : ' (ended)'}\n${child.tail(lines)}`)
