@@ -39,6 +39,16 @@ test.each([
   expect(answerStun(datagram, V4, budget)).toMatchObject({ disposition: 'not_stun', answer: undefined });
 });
 
+test('a datagram from port 0, to which nothing can be sent, gets no answer', () => {
+  const nowhere = { ...V4, port: 0 };
+  const budget = new StunBudget(new FakeClock());
+  for (const datagram of [REQUEST, PLAIN])
+    expect(answerStun(datagram, nowhere, budget)).toMatchObject({
+      disposition: 'not_stun',
+      answer: undefined,
+    });
+});
+
 test('a plain client is answered where that is wanted', () => {
   expect(answerStun(PLAIN, V4, undefined).answer).toBeUndefined();
   const verdict = answerStun(PLAIN, V4, new StunBudget(new FakeClock()));

@@ -21,6 +21,8 @@ export function answerStun(
   budget: StunBudget | undefined,
 ): StunVerdict {
   const family = isV4(parseIp(from.ip)) ? 'ipv4' : 'ipv6';
+  // Anybody can write that into a datagram, and nothing can be sent there: Node throws (RFC 768: "no port").
+  if (from.port === 0) return { disposition: 'not_stun', family, answer: undefined };
   const known = decodeRequest(datagram);
   if (known !== undefined)
     return { disposition: 'success', family, answer: encodeResponse(known.txId, from) };
