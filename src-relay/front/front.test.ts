@@ -209,6 +209,19 @@ describe('packets', () => {
     expect(await code).toBe(1_003);
   });
 
+  test('a WebSocket of another subprotocol is told so, and what it sends then harms nobody', async () => {
+    const ready = await relay();
+    using client = await RawClient.tls(ready.port);
+    client.write(
+      'GET /derp HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+        'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: derpy\r\n\r\n',
+    );
+    await client.head();
+    client.write(Buffer.from('ffffffff', 'hex'));
+    await client.ended();
+    expect(ready.relay.core.stats().handshaking).toBe(0);
+  });
+
   test('an old client that says WebSocket without the subprotocol speaks plain frames', async () => {
     const ready = await relay();
     using client = await RawClient.tls(ready.port);

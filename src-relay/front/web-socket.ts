@@ -6,6 +6,8 @@ import type { ConnEvents, RelayConn } from '../core/conn.ts';
 
 /** Several frames may share a message; a client with longer ones is no client of ours. */
 const MAX_MESSAGE = 1_024 * 1_024;
+/** Each piece costs some hundred bytes of its own, however few it has: a whole message must not come byte by byte. */
+const MAX_PIECES = 4_096;
 const SUBPROTOCOL = 'derp';
 const POLICY_VIOLATION = 1_008;
 const UNSUPPORTED_DATA = 1_003;
@@ -22,16 +24,22 @@ export function acceptWebSocket(
     noServer: true,
     clientTracking: false,
     maxPayload: MAX_MESSAGE,
+    maxFragments: MAX_PIECES,
+    maxBufferedChunks: MAX_PIECES,
     // What is relayed is encrypted and doesn't shrink, and one browser's compression is broken.
     perMessageDeflate: false,
     skipUTF8Validation: true,
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
   });
   server.handleUpgrade(request, socket, Buffer.from(head), (webSocket) => {
+    // From the first moment: who is told to go, or is never let in, may still send what is no WebSocket frame.
+    webSocket.on('error', ignore);
     if (webSocket.protocol === SUBPROTOCOL) serve(webSocketConn(webSocket, socket));
     else webSocket.close(POLICY_VIOLATION, 'client must speak the derp subprotocol');
   });
 }
+
+const ignore = (): void => undefined;
 
 function webSocketConn(webSocket: WebSocket, socket: Duplex): RelayConn {
   return {
