@@ -8,6 +8,7 @@ import {
   heard,
   isAt,
   isOverdrawn,
+  isSame,
   isTrusted,
   makeRoom,
   prune,
@@ -18,6 +19,8 @@ import { isBetter } from './quality.ts';
 
 /** What the peer's own work on a handshake may take. */
 const MEETING_DELAY_MS = 50;
+/** A handshake that is older than this was sent before the relay was there. */
+const RELAY_MADE_MS = 300;
 
 type Event<T extends path.PathEvent['type']> = Extract<path.PathEvent, { readonly type: T }>;
 
@@ -37,7 +40,19 @@ export function dataIn(draft: Draft, event: Event<'data-in'>): void {
   const beforeMs = draft.candidates.get(keyOf(event.from, event.via))?.heardAtMs;
   const candidate = heard(draft, event, undefined);
   draft.dataAtMs = draft.context.nowMs;
-  if (candidate !== undefined) triggeredCheck(draft, candidate, beforeMs);
+  if (candidate === undefined) return;
+  if (!followed(draft, candidate)) triggeredCheck(draft, candidate, beforeMs);
+}
+
+/** Behind a hard NAT several sockets may lead to the same address: we use the one that the peer uses. */
+function followed(draft: Draft, candidate: Candidate): boolean {
+  const { best, context } = draft;
+  const { addr, via, latencyMs } = candidate;
+  if (best.kind !== 'direct' || best.via === via || !isSame(best.addr, addr)) return false;
+  if (!isConfirmed(candidate, context.nowMs) || latencyMs === undefined) return false;
+  const { sinceMs, trustUntilMs, check } = best;
+  draft.best = direct({ ...candidate, latencyMs }, { sinceMs, trustUntilMs, check });
+  return true;
 }
 
 /**
@@ -73,6 +88,16 @@ function meet(draft: Draft, latencyMs: number): void {
   if (draft.meeting.kind === 'soon') return;
   if (draft.meeting.kind === 'past' && nowMs - draft.meeting.atMs < path.MEETING_MS) return;
   draft.meeting = { kind: 'soon', dueMs: nowMs + MEETING_DELAY_MS + 2 * latencyMs };
+}
+
+/** A relay that has just come up: what was sent into the one that was being made may be lost, a handshake above all. */
+export function meetByRelay(draft: Draft): void {
+  const { nowMs, relay } = draft.context;
+  if (relay() === undefined || draft.search.kind !== 'on' || draft.meeting.kind === 'soon') return;
+  if (nowMs - draft.search.sinceMs < RELAY_MADE_MS) return;
+  if (draft.meeting.kind === 'past' && nowMs - draft.meeting.atMs < RELAY_MADE_MS) return;
+  draft.meeting = { kind: 'past', atMs: nowMs };
+  draft.effects.push({ do: 'met' });
 }
 
 const justAnswered = (draft: Draft, best: path.Direct): boolean =>
@@ -118,7 +143,8 @@ function promote(draft: Draft, pinged: Candidate & { readonly latencyMs: number 
   const { nowMs } = draft.context;
   const { best } = draft;
   const isBest = best.kind === 'direct' && isAt(best, pinged);
-  if (!isBest && best.kind === 'direct' && isTrusted(best, nowMs) && !isBetter(pinged, best)) return;
+  const isSecured = !isBest && best.kind === 'direct' && isTrusted(best, nowMs);
+  if (isSecured && (isSame(best.addr, pinged.addr) || !isBetter(pinged, best))) return;
   if (!isBest) draft.data = { kind: 'fine' };
   draft.best = direct(pinged, {
     sinceMs: isBest ? best.sinceMs : nowMs,

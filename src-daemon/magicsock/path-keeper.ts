@@ -65,6 +65,7 @@ export class PathKeeper {
       openSocket: (id, family) => deps.openSocket(id, family),
       closeSocket: (id) => deps.closeSocket(id),
       step: (peer, event) => this.step(peer, event),
+      stateOf: (peer) => this.stateOf(peer),
       call: (peer, guesses) => this.#sendCall(peer, [...deps.endpoints().list, ...guesses]),
     });
   }
@@ -203,16 +204,15 @@ export class PathKeeper {
     }
   }
 
-  /** The list that the peer's next pings go to; what it saw of a socket of its own must stay in it. */
+  /** The list that the peer's next pings go to; what it saw of extra sockets must stay in it, or it forgets them. */
   #sendCall(id: PeerId, list: readonly SockAddr[]): void {
     const peer = this.peers.get(id);
     const region = peer === undefined ? undefined : this.relayOf(peer);
     if (peer?.machine.kind !== 'disco' || region === undefined) return;
-    const { best, candidates } = peer.machine.state;
-    const seen = [...candidates.values()].find(
-      ({ via }) => best.kind === 'direct' && via === best.via && via !== 0,
-    );
-    const endpoints = seen?.seenAs === undefined ? list : [seen.seenAs, ...list];
+    const seen = [...peer.machine.state.candidates.values()]
+      .filter(({ via }) => via !== 0)
+      .flatMap(({ seenAs }) => seenAs ?? []);
+    const endpoints = [...seen, ...list];
     this.#parts.link.call(peer.config, region, endpoints);
   }
 

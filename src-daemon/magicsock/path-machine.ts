@@ -24,7 +24,7 @@
  */
 import { enginePath, isSamePath, isSameWay } from './engine-path.ts';
 import { burst, call, type Draft, dueAt, isRetrying, isTrusted, isWanted, sendPing } from './path-draft.ts';
-import { called, dataIn, pingIn, pongIn } from './path-in.ts';
+import { called, dataIn, meetByRelay, pingIn, pongIn } from './path-in.ts';
 import { configure, networkChanged, restarted, socketClosed, unreachable } from './path-news.ts';
 import { noteSend, tick, touchSession } from './path-tick.ts';
 import * as path from './path-types.ts';
@@ -98,10 +98,9 @@ export function wakeAt(state: path.PathState, nowMs: number): number | undefined
   return Number.isFinite(at) ? at : undefined;
 }
 
-/** The extra socket that the peer's path needs. */
-export function socketInUse({ best }: path.PathState): SocketId | undefined {
-  return best.kind === 'direct' && best.via !== 0 ? best.via : undefined;
-}
+/** Extra sockets that lead to the peer. It may use another of them than we do, so none is closed while it speaks there. */
+export const socketsInUse = ({ candidates }: path.PathState): ReadonlySet<SocketId> =>
+  new Set([...candidates.values()].map(({ via }) => via).filter((via) => via !== 0));
 
 function apply(draft: Draft, event: path.PathEvent): void {
   switch (event.type) {
@@ -140,6 +139,7 @@ function apply(draft: Draft, event: path.PathEvent): void {
       if (draft.session.kind !== 'active' || isTrusted(draft.best, draft.context.nowMs)) break;
       burst(draft);
       call(draft);
+      meetByRelay(draft);
       break;
     case 'unreachable':
       unreachable(draft);

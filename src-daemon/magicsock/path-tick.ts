@@ -11,6 +11,7 @@ import {
   isWanted,
   lose,
   patienceMs,
+  prune,
   retry,
   sendPing,
 } from './path-draft.ts';
@@ -212,6 +213,7 @@ function beat(draft: Draft, { lastTxAny, lastRxAny }: Activity): void {
   const lastSendMs = Math.max(Math.min(Math.max(lastTxAny, lastRxAny), nowMs), draft.session.lastSendMs);
   if (nowMs - lastSendMs > path.SESSION_MS) {
     draft.session = { kind: 'idle' };
+    dropSpareSockets(draft);
     return;
   }
   draft.session = {
@@ -220,10 +222,19 @@ function beat(draft: Draft, { lastTxAny, lastRxAny }: Activity): void {
     beatAtMs: nowMs + path.HEARTBEAT_MS,
     watchAtMs: nowMs + path.WATCH_MS,
   };
+  prune(draft);
   const { best } = draft;
   if (best.kind === 'direct')
     sendPing(draft, { kind: 'udp', addr: best.addr, via: best.via }, { kind: 'heartbeat' });
   if (wantsBurst(draft)) burst(draft);
+}
+
+/** Of several sockets that lead to the peer an idle session keeps the one in use. */
+function dropSpareSockets(draft: Draft): void {
+  const { best } = draft;
+  for (const [key, candidate] of draft.candidates)
+    if (candidate.via !== 0 && !(best.kind === 'direct' && isAt(best, candidate)))
+      draft.candidates.delete(key);
 }
 
 function wantsBurst(draft: Draft): boolean {

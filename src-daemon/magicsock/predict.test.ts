@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { nextPorts, spreadPorts } from './predict.ts';
 import { LISTED_GUESSES, MAX_GUESSES, SOCKETS } from './punch.ts';
+import { seeded } from './scene.ts';
 import type { MappingSample } from './types.ts';
 
 const seen = (...ports: readonly number[]): MappingSample[] =>
@@ -33,17 +34,6 @@ test('guesses are different ports that a NAT gives out, those after the known on
   expect(Math.min(...ports)).toBeGreaterThanOrEqual(1_024);
   expect(Math.max(...ports)).toBeLessThanOrEqual(65_535);
 });
-
-/** A generator with a seed (mulberry32), so that the shares below are always the same. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** In how many of 1000 attempts one of the open ports is guessed. */
 function share(open: (random: () => number) => readonly number[], count: number): number {

@@ -8,8 +8,8 @@ const FIRST_PORT = 1_024;
 const PORTS = 65_536 - FIRST_PORT;
 /** Ports of one NAT that are no further apart than this were counted up. */
 const MAX_STEP = 16;
-/** Some NATs keep a subscriber's ports together, and others count: the surroundings of known ones come first. */
-const NEAR = 48;
+/** Some NATs keep a subscriber's ports together: some guesses are for those after the known ones. */
+const NEAR = 8;
 
 /** The next ports of a NAT that counts; none when the samples don't look like counting. */
 export function nextPorts(samples: readonly MappingSample[], count: number): readonly SockAddr[] {
@@ -41,7 +41,7 @@ export function spreadPorts(options: {
   const found = new Set<number>();
   if (known.length > 0) {
     const end = Math.max(...known);
-    for (let i = 1; i <= Math.min(NEAR, count >> 2); i++) found.add(wrapped(end + i));
+    for (let i = 1; i <= NEAR; i++) found.add(wrapped(end + i));
   }
   const gap = PORTS / Math.max(1, count - found.size);
   for (let i = 0; found.size < count && i < 2 * count; i++)

@@ -1,22 +1,23 @@
 /** Hard NATs facing easier ones: what is opened and sent, within which bounds, and that packets get through. */
 import { describe, expect, test } from 'vitest';
 import { MAX_GUESSES, SOCKETS } from './punch.ts';
-import { at, Host, Nat, type Pair, talk, Wire } from './scene.ts';
+import { at, Host, longestGap, Nat, type Pair, seeded, talk, Wire } from './scene.ts';
 import type { MagicsockOptions } from './types.ts';
 
 /** A behind a NAT with a port for each destination, B behind one that lets in only whom it has written to. */
-function hardAndEasy(nextPort: () => number, options: MagicsockOptions = {}): Pair {
+function hardAndEasy(
+  nextPort: () => number,
+  options: MagicsockOptions = {},
+): Pair & { readonly nats: readonly Nat[] } {
   const wire = new Wire();
   wire.delayMs = 20;
   wire.relayDelayMs = 30;
-  const a = new Host(wire, ['10.0.0.1'], {
-    nat: new Nat('203.0.113.1', { kind: 'hard', nextPort }),
-    options,
-  });
+  const hard = new Nat('203.0.113.1', { kind: 'hard', nextPort });
+  const a = new Host(wire, ['10.0.0.1'], { nat: hard, options });
   const easy = new Nat('203.0.113.2', { kind: 'easy', nextPort: () => 20_000 });
   const b = new Host(wire, ['10.0.0.2'], { nat: easy, options });
   meet({ wire, a, b });
-  return { wire, a, b };
+  return { wire, a, b, nats: [hard, easy] };
 }
 
 function meet({ a, b }: Pair): void {
@@ -37,14 +38,10 @@ function meet({ a, b }: Pair): void {
     ]);
 }
 
-/** Ports in a fixed disorder: each is drawn once. */
-function drawing(seed: number): () => number {
-  let n = seed;
-  return () => {
-    n = (n * 75 + 74) % 65_537;
-    return n < 1_024 ? n + 1_024 : Math.min(n, 65_535);
-  };
-}
+const drawing = (seed: number): (() => number) => {
+  const random = seeded(seed);
+  return () => 1_024 + Math.floor(random() * 64_512);
+};
 
 describe('a NAT that counts', () => {
   const counting = (): (() => number) => {
@@ -81,14 +78,47 @@ describe('a NAT that draws ports', () => {
     expect(scene.b.mode).toBe('direct');
   });
 
-  test('the socket is closed when the path through it dies', async () => {
+  test('a path that was silent for some seconds is taken again, through the same socket', async () => {
     const scene = hardAndEasy(drawing(7));
     await talk(scene, 10_000);
-    expect(scene.a.sockets.size).toBe(1);
+    const before = scene.a.paths.get(1);
     scene.wire.drop = () => true;
-    await talk(scene, 10_000);
+    await talk(scene, 12_000);
+    expect(scene.a.mode).toBe('relay');
+    scene.wire.drop = () => false;
+    await talk(scene, 8_000);
+    expect(scene.a.paths.get(1)).toMatchObject({ mode: 'direct', via: before?.via });
+    expect(scene.b.mode).toBe('direct');
+  });
+
+  test('the socket of a path that is dead for good is closed, and another attempt is made', async () => {
+    const scene = hardAndEasy(drawing(7));
+    await talk(scene, 70_000);
+    const before = scene.a.paths.get(1);
+    scene.nats[0]?.rebind();
+    scene.nats[1]?.rebind();
+    await talk(scene, 90_000);
+    expect([scene.a.mode, scene.b.mode]).toEqual(['direct', 'direct']);
+    expect(scene.a.paths.get(1)?.via).not.toBe(before?.via);
+    scene.wire.drop = () => true;
+    await talk(scene, 70_000);
     expect(scene.a.sockets.size).toBe(0);
     expect(scene.a.mode).toBe('relay');
+  });
+
+  test('sockets over which the peer has spoken stay: it may use another than we do', async () => {
+    // So few ports that many guesses meet one.
+    let n = 0;
+    const scene = hardAndEasy(() => 40_000 + ((n++ * 701) % 2_000));
+    await talk(scene, 8_000);
+    expect([scene.a.mode, scene.b.mode]).toEqual(['direct', 'direct']);
+    const { via = 0 } = scene.a.paths.get(1) ?? {};
+    expect(scene.a.sockets.has(via)).toBe(true);
+    const lost = longestGap(scene.a, scene.wire.clock.monotonic() - 5_000, scene.wire.clock.monotonic());
+    expect(lost).toBeLessThan(500);
+    // When all is quiet the one in use is enough.
+    await scene.wire.clock.advance(60_000);
+    expect(scene.a.sockets.size).toBe(1);
   });
 
   test('costs a bounded number of sockets and datagrams, once in five minutes', async () => {

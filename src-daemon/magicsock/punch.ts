@@ -5,7 +5,7 @@
  *   here is the hard NAT:   rest ─► opening: sockets one after another, each pings the peer's address, so that our NAT has
  *                           that many ports open for it ─► call-me-maybe with as many guesses at our ports ─► waiting
  *   the peer's is:          its call lists that many ports ─► guessing: those and more, at an even pace ─► waiting
- *   both                    ─► rest: a path was found, the peer left, or time is up
+ *   both                    ─► rest: a path was found, the peer left, or time is up; sockets over which it spoke stay
  *
  * With n ports open of 64512 and m guesses the chance is 1 - (1 - n/64512)^m: 64 % for n = m = 256, which is what an
  * official peer does with our call, and 98 % for m = 1024, which is what we do with a peer's. Against a NAT that counts,
@@ -25,9 +25,12 @@ const PER_PACE = 10;
 const OPENING_MS = 80;
 /** What an attempt may take after its last datagram. */
 const WAIT_MS = 6_000;
-/** At most one attempt for a peer in this time; the other side allows a little more often. */
+/** After an attempt in vain the next for that peer waits this long; the other side allows a little more often. */
 export const HARD_PAUSE_MS = 300_000;
 export const EASY_PAUSE_MS = 240_000;
+/** After one that succeeded, should its path die. */
+export const HARD_AGAIN_MS = 60_000;
+export const EASY_AGAIN_MS = 45_000;
 
 export type Punch =
   | { readonly kind: 'rest' }
@@ -83,8 +86,8 @@ export const guessAt = (peer: PeerId, queue: readonly SockAddr[], nowMs: number)
   nextAtMs: nowMs,
 });
 
-/** At `nextAtMs`. */
-export function punchOn(punch: Punch, nowMs: number): Stepped {
+/** At `nextAtMs`; `used` are sockets over which the peer has spoken. */
+export function punchOn(punch: Punch, nowMs: number, used: ReadonlySet<SocketId>): Stepped {
   switch (punch.kind) {
     case 'rest':
       return [punch, []];
@@ -98,17 +101,17 @@ export function punchOn(punch: Punch, nowMs: number): Stepped {
       return [{ kind: 'waiting', peer: punch.peer, first: 0, count: 0, nextAtMs: nowMs + WAIT_MS }, [ping]];
     }
     case 'waiting':
-      return stop(punch, undefined);
+      return stop(punch, used);
     default:
       return punch satisfies never;
   }
 }
 
-/** The attempt ends; the socket that won lives on. */
-export function stop(punch: Punch, winner: SocketId | undefined): Stepped {
+/** The attempt ends. Sockets over which the peer has spoken live on: one of them is its path to us. */
+export function stop(punch: Punch, used: ReadonlySet<SocketId>): Stepped {
   const [first, count] = socketsOf(punch);
   const all = Array.from({ length: count }, (_, i) => first + i);
-  return [REST, all.filter((via) => via !== winner).map((via) => ({ do: 'close', via }))];
+  return [REST, all.filter((via) => !used.has(via)).map((via) => ({ do: 'close', via }))];
 }
 
 export const peerOf = (punch: Punch): PeerId | undefined => (punch.kind === 'rest' ? undefined : punch.peer);

@@ -5,12 +5,14 @@ import type { Log } from '#shared/log/log.ts';
 import { isPublic4, keyOf } from './candidate.ts';
 import { Deadlines } from './deadlines.ts';
 import { isTrusted } from './path-draft.ts';
-import { socketInUse } from './path-machine.ts';
+import { socketsInUse } from './path-machine.ts';
 import { type PathEvent, type PathState, SEARCHED_MS } from './path-types.ts';
 import { spreadPorts } from './predict.ts';
 import {
+  EASY_AGAIN_MS,
   EASY_PAUSE_MS,
   guessAt,
+  HARD_AGAIN_MS,
   HARD_PAUSE_MS,
   LISTED_GUESSES,
   MAX_GUESSES,
@@ -29,6 +31,8 @@ import type { LocalEndpoints, NatView, PeerId, SocketId } from './types.ts';
 /** A call that lists so many ports beyond the ordinary is one with guesses. */
 const MIN_GUESSES = 32;
 
+const NONE: ReadonlySet<SocketId> = new Set();
+
 export interface PuncherDeps {
   readonly clock: Clock;
   readonly log: Log;
@@ -40,17 +44,18 @@ export interface PuncherDeps {
   openSocket(id: SocketId, family: 4 | 6): void;
   closeSocket(id: SocketId): void;
   step(peer: PeerId, event: PathEvent): void;
+  stateOf(peer: PeerId): PathState | undefined;
   call(peer: PeerId, guesses: readonly SockAddr[]): void;
 }
 
 export class Puncher {
   readonly #deps: PuncherDeps;
   readonly #deadlines: Deadlines<'punch'>;
-  /** Attempts by peer, for the pause between them. */
-  readonly #triedAt = new Map<PeerId, number>();
-  readonly #guessedAt = new Map<PeerId, number>();
-  /** Sockets that won. */
-  readonly #kept = new Map<PeerId, SocketId>();
+  /** From when on another attempt may be made for a peer: by opening ports here, by guessing ports there. */
+  readonly #openFrom = new Map<PeerId, number>();
+  readonly #guessFrom = new Map<PeerId, number>();
+  /** Sockets that are left of an attempt. */
+  readonly #kept = new Map<PeerId, Set<SocketId>>();
   #punch: Punch = REST;
   #nextSocket = 1;
 
@@ -67,14 +72,19 @@ export class Puncher {
 
   /** The peer's machine has taken a step. */
   stepped(peer: PeerId, state: PathState): void {
-    const inUse = socketInUse(state);
-    if (peerOf(this.#punch) === peer && isTrusted(state.best, this.#deps.nowMs())) {
-      if (inUse !== undefined) this.#kept.set(peer, inUse);
-      this.#deps.log('info', 'punch.through', { peer, via: inUse ?? 0 });
-      this.#run(stop(this.#punch, inUse));
+    const punch = this.#punch;
+    if (peerOf(punch) === peer && isTrusted(state.best, this.#deps.nowMs())) {
+      this.#deps.log('info', 'punch.through', { peer });
+      // A path that lives for a while and dies then is worth another attempt.
+      const nowMs = this.#deps.nowMs();
+      if (this.isCalling(peer)) this.#openFrom.set(peer, nowMs + HARD_AGAIN_MS);
+      else this.#guessFrom.set(peer, nowMs + EASY_AGAIN_MS);
+      this.#end(punch, peer, state);
     }
     const kept = this.#kept.get(peer);
-    if (kept !== undefined && inUse !== kept && peerOf(this.#punch) !== peer) this.#close(peer, kept);
+    if (kept === undefined) return;
+    const used = socketsInUse(state);
+    for (const via of [...kept]) if (!used.has(via)) this.#close(peer, via);
   }
 
   /** The peer's search goes on: perhaps it is time for more. */
@@ -85,12 +95,12 @@ export class Puncher {
     if (state.told.mode !== 'relay' || nowMs() - search.sinceMs < SEARCHED_MS) return;
     const { varies, portMapped } = nat();
     if (varies !== true || portMapped || this.#ownIp() === undefined) return;
-    if (nowMs() - (this.#triedAt.get(peer) ?? Number.NEGATIVE_INFINITY) < HARD_PAUSE_MS) return;
+    if (nowMs() < (this.#openFrom.get(peer) ?? 0)) return;
     const candidates = [...state.candidates.values()].filter(({ addr }) => isPublic4(addr));
     const target = candidates.find(({ inCall }) => inCall) ?? candidates[0];
     // Two such NATs would both have to guess.
     if (target === undefined || looksHard(candidates.map(({ addr }) => addr))) return;
-    this.#triedAt.set(peer, nowMs());
+    this.#openFrom.set(peer, nowMs() + HARD_PAUSE_MS);
     log('info', 'punch.open', { peer, to: keyOf(target.addr), sockets: SOCKETS });
     const first = this.#nextSocket;
     this.#nextSocket += SOCKETS;
@@ -104,42 +114,52 @@ export class Puncher {
     if (first === undefined || beyond.length < MIN_GUESSES || this.#punch.kind !== 'rest') return;
     if (!isPublic4(first) || beyond.some(({ ip }) => ip !== first.ip) || nat().varies === true) return;
     if (isTrusted(state.best, nowMs())) return;
-    if (nowMs() - (this.#guessedAt.get(peer) ?? Number.NEGATIVE_INFINITY) < EASY_PAUSE_MS) return;
-    this.#guessedAt.set(peer, nowMs());
+    if (nowMs() < (this.#guessFrom.get(peer) ?? 0)) return;
+    this.#guessFrom.set(peer, nowMs() + EASY_PAUSE_MS);
     const listed = beyond.slice(0, LISTED_GUESSES);
     const known = new Set(listed.map(({ port }) => port));
-    const more = spreadPorts({ known: [], count: MAX_GUESSES, random: random() })
+    const count = MAX_GUESSES - listed.length;
+    const more = spreadPorts({ known: [], count, random: random() })
       .filter((port) => !known.has(port))
       .map((port) => ({ ip: first.ip, port }));
-    const queue = [...listed, ...more].slice(0, MAX_GUESSES);
+    const queue = [...listed, ...more];
     log('info', 'punch.guess', { peer, at: first.ip, guesses: queue.length });
     this.#run([guessAt(peer, queue, nowMs()), []]);
   }
 
   forget(peer: PeerId): void {
-    if (peerOf(this.#punch) === peer) this.#run(stop(this.#punch, undefined));
-    const kept = this.#kept.get(peer);
-    if (kept !== undefined) this.#close(peer, kept);
-    this.#triedAt.delete(peer);
-    this.#guessedAt.delete(peer);
+    if (peerOf(this.#punch) === peer) this.#run(stop(this.#punch, NONE));
+    this.#closeAll(peer);
+    this.#openFrom.delete(peer);
+    this.#guessFrom.delete(peer);
   }
 
   /** Every extra socket belongs to the network that was. */
   networkChanged(): void {
-    this.#run(stop(this.#punch, undefined));
-    for (const [peer, via] of [...this.#kept]) this.#close(peer, via);
-    this.#triedAt.clear();
-    this.#guessedAt.clear();
+    this.#run(stop(this.#punch, NONE));
+    for (const peer of [...this.#kept.keys()]) this.#closeAll(peer);
+    this.#openFrom.clear();
+    this.#guessFrom.clear();
   }
 
   close(): void {
     this.#deadlines.close();
-    this.#run(stop(this.#punch, undefined));
-    for (const [peer, via] of [...this.#kept]) this.#close(peer, via);
+    this.#run(stop(this.#punch, NONE));
+    for (const peer of [...this.#kept.keys()]) this.#closeAll(peer);
   }
 
   #due(): void {
-    this.#run(punchOn(this.#punch, this.#deps.nowMs()));
+    const peer = peerOf(this.#punch);
+    const state = peer === undefined ? undefined : this.#deps.stateOf(peer);
+    if (this.#punch.kind === 'waiting' && peer !== undefined && state !== undefined)
+      this.#end(this.#punch, peer, state);
+    else this.#run(punchOn(this.#punch, this.#deps.nowMs(), NONE));
+  }
+
+  #end(punch: Punch, peer: PeerId, state: PathState): void {
+    const used = socketsInUse(state);
+    if (used.size > 0) this.#kept.set(peer, new Set([...(this.#kept.get(peer) ?? []), ...used]));
+    this.#run(stop(punch, used));
   }
 
   #run([punch, effects]: readonly [Punch, readonly PunchEffect[]]): void {
@@ -186,8 +206,14 @@ export class Puncher {
     return [...mapped.toReversed(), ...this.#deps.endpoints().list].find(isPublic4)?.ip;
   }
 
+  #closeAll(peer: PeerId): void {
+    for (const via of [...(this.#kept.get(peer) ?? [])]) this.#close(peer, via);
+  }
+
   #close(peer: PeerId, via: SocketId): void {
-    this.#kept.delete(peer);
+    const kept = this.#kept.get(peer);
+    kept?.delete(via);
+    if (kept?.size === 0) this.#kept.delete(peer);
     this.#deps.closeSocket(via);
     this.#deps.step(peer, { type: 'socket-closed', via });
   }

@@ -80,6 +80,22 @@ export class Nat {
   }
 }
 
+/** A generator with a seed (mulberry32), so that a scene goes the same way each time. */
+export function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const seededBytes = (seed: number): ((length: number) => Uint8Array) => {
+  const next = seeded(seed);
+  return (length) => Uint8Array.from({ length }, () => Math.floor(next() * 256));
+};
+
 export interface HostOptions {
   readonly nat?: Nat;
   readonly options?: MagicsockOptions;
@@ -150,6 +166,7 @@ export class Host {
       discoPrivate: this.discoPrivate,
       nodeKey: this.nodeKey,
       options,
+      random: seededBytes(wire.hosts.size),
     });
     this.move(...addresses);
     if (nat !== undefined) this.#askStun(nat);
