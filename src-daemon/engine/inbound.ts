@@ -66,7 +66,8 @@ export class Inbound {
 
   /** A datagram on our port, or on an extra socket. */
   fromWire(from: SockAddr, datagram: Uint8Array, via: SocketId): void {
-    const kind = classify(datagram);
+    // Anybody can write that into a datagram, and an answer could not be sent: Node's sockets throw (RFC 768: "no port").
+    const kind = from.port === 0 ? Kind.Junk : classify(datagram);
     switch (kind) {
       case Kind.Data:
         this.#data(datagram, from, via);

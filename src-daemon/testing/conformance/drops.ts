@@ -4,7 +4,16 @@ import { expect, test } from 'vitest';
 import { fromHex } from '#shared/bytes/hex.ts';
 import { settle } from '#shared/testing/fake-clock.ts';
 import { macKeysOf, stampMacs } from '../../wireguard/macs.ts';
-import { dataPacket, type EngineRig, engineRig, FAR_INNER, INNER, OWN_KEY, PEER } from '../engine-rig.ts';
+import {
+  dataPacket,
+  type EngineRig,
+  engineRig,
+  FAR,
+  FAR_INNER,
+  INNER,
+  OWN_KEY,
+  PEER,
+} from '../engine-rig.ts';
 import { ipPacket } from '../packets.ts';
 import type { MakeEngine } from '../tunnel-host.ts';
 
@@ -89,6 +98,18 @@ export function dropConformance(make: MakeEngine): void {
     expect(rig.toHost).toEqual([]);
     expect(rig.sent).toEqual([]);
     expect(rig.seen('handshake')).toEqual([]);
+  });
+
+  test('what comes from port 0, to which nothing can be sent, is dropped', async () => {
+    await using rig = await engineRig(make);
+    rig.install();
+    const disco = new Uint8Array(62);
+    disco.set(hex('5453f09f92ac'));
+    await rig.fromWire(disco, { ...FAR, port: 0 });
+    await rig.fromWire(dataPacket(0n, IN), { ...FAR, port: 0 });
+    expect(rig.stat('drop.junk')).toBe(2);
+    expect(rig.seen('disco')).toEqual([]);
+    expect(rig.toHost).toEqual([]);
   });
 
   test('a counter is accepted once, also when the copy is authentic', async () => {
