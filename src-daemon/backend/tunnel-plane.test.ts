@@ -6,6 +6,7 @@ import { parseSockAddr, type SockAddr } from '#shared/ip/address.ts';
 import { type NodeKey, nodeKeyFrom } from '#shared/key/key.ts';
 import { silent } from '#shared/log/log.ts';
 import { FakeClock } from '#shared/testing/fake-clock.ts';
+import { derpMap } from '#shared/wire/map.ts';
 import { createPortableEngine } from '../engine/portable.ts';
 import type { MemoryTun } from '../engine/types.ts';
 import type { Router } from '../router/linux.ts';
@@ -91,6 +92,7 @@ async function machine(
     readonly isResumed?: boolean;
     readonly relay?: MemoryRelay;
     readonly mapper?: Mapper;
+    readonly relays?: FakeRelays;
   } = {},
 ): Promise<Machine> {
   const received: Uint8Array[] = [];
@@ -109,7 +111,7 @@ async function machine(
     isResumed: options.isResumed ?? false,
     openUnderlay:
       options.relay?.joining(nodeKeyFrom(publicOf(testKey(n)))) ??
-      quietUnderlay(clock, new FakeRelays(), options.mapper),
+      quietUnderlay(clock, options.relays, options.mapper),
     handshakeTime: openHandshakeTime(memoryStore(), clock.now()),
     deviceLost: () => undefined,
   });
@@ -369,6 +371,23 @@ test('a router is asked to forward the port of the real socket', async () => {
   expect(ports.at(-1)).toBe(41_641);
   await plane.configure(undefined);
   expect(ports.at(-1)).toBe(0);
+  await plane[Symbol.asyncDispose]();
+  await kill();
+});
+
+test('the relays of another network never see the key of the one before', async () => {
+  const clock = new FakeClock();
+  const relays = new FakeRelays();
+  const wire = new SimulatedWire(clock, seeded(9));
+  const { plane, configWith, kill } = await machine(clock, wire, 1, { relays });
+  const [first, second] = [derpMap.parse({ Regions: {} }), derpMap.parse({ Regions: {} })];
+  await plane.configure({ ...configWith(), derpMap: first });
+  expect([relays.hasKey, relays.map]).toEqual([true, first]);
+  const keyAt: boolean[] = [];
+  relays.setMap = () => keyAt.push(relays.hasKey);
+  await plane.configure({ ...configWith(), derpMap: second, privateKey: testKey(2) });
+  expect(keyAt).toEqual([false]);
+  expect(relays.hasKey).toBe(true);
   await plane[Symbol.asyncDispose]();
   await kill();
 });

@@ -1,5 +1,6 @@
 /** The real data plane: packet engine, WireGuard core, path choice and router behind one wanted configuration. */
 import type { Clock, Random } from '#shared/async/clock.ts';
+import { equal } from '#shared/bytes/bytes.ts';
 import { publicOf } from '#shared/crypto/x25519.ts';
 import { looksLikeDisco } from '#shared/disco/envelope.ts';
 import { RhumbError } from '#shared/errors.ts';
@@ -246,8 +247,12 @@ export class TunnelPlane implements DataPlane {
   /** Peers first, routes last: what the kernel sends into the tunnel finds its peer there. */
   async #bringUp(config: PlaneConfig): Promise<void> {
     const { engine, router } = this.#deps;
+    const publicKey = publicOf(config.privateKey);
+    // Another network's relays must not see the key that we had in this one.
+    if (this.#tunnel !== undefined && !equal(this.#tunnel.publicKey, publicKey))
+      this.#underlay.setIdentity(undefined);
     const tunnel = this.#tunnelWith(config.privateKey);
-    this.#magicsock.setNodeKey(nodeKeyFrom(publicOf(config.privateKey)));
+    this.#magicsock.setNodeKey(nodeKeyFrom(publicKey));
     const ids = this.#ids.assign(config.peers);
     const peers = config.peers.map((peer) => ({ ...peer, id: ids.get(peer.nodeKey) as PeerId }));
     engine.apply([{ op: 'local-ips', own: config.addresses.map(withoutBits), service: [] }]);
