@@ -38,7 +38,7 @@ export interface EngineEvents {
   stun(data: Uint8Array): void;
   disco(from: SockAddr, data: Uint8Array, via: SocketId): void;
   /** A datagram of the data plane is about to leave. */
-  sending(to: SockAddr): void;
+  sending(to: SockAddr, data: Uint8Array): void;
   needPath(peer: PeerId): void;
   peerActive(peer: PeerId): void;
   newAddress(peer: PeerId, from: SockAddr, via: SocketId): void;

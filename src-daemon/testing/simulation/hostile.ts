@@ -45,7 +45,7 @@ export class Hostile {
   readonly #stranger: DiscoBox;
   readonly #relay: RelayClient;
   readonly #seen: Datagram[] = [];
-  /** Bytes that went out in the bystander's name, and that it got. */
+  /** Bytes that reached machines in the bystander's name, and that they sent there. */
   spoofedBytes = 0;
   victimBytes = 0;
 
@@ -61,9 +61,6 @@ export class Hostile {
     const link = conditions({ delayMs: 5 });
     this.#host.plug({ name: 'eth0', segment: world.core, link, addresses: [ADDRESS], metric: 1 });
     this.#host.bind(4, () => undefined, PORT);
-    const victim = new Host(world.network, 'victim');
-    victim.plug({ name: 'eth0', segment: world.core, link, addresses: [VICTIM.ip], metric: 1 });
-    victim.bind(4, (_, data) => (this.victimBytes += data.length), VICTIM.port);
     this.#relay = new RelayClient({
       clock,
       random,
@@ -85,8 +82,14 @@ export class Hostile {
     });
   }
 
+  /** A machine sends there. */
+  sent(to: SockAddr, bytes: number): void {
+    if (to.ip === VICTIM.ip && to.port === VICTIM.port) this.victimBytes += bytes;
+  }
+
   saw(datagram: Datagram): void {
-    const { origin, data, dstIp } = datagram;
+    const { origin, data, dstIp, srcIp } = datagram;
+    if (srcIp === VICTIM.ip) this.spoofedBytes += data.length;
     // What goes to the bystander is counted: nothing of our own may be among it.
     if (!looksLikeDisco(data) || origin.host === this.#host.name || dstIp === VICTIM.ip) return;
     this.#seen.push(datagram);
@@ -148,7 +151,6 @@ export class Hostile {
       case 'spoofed-source': {
         if (isV6(to.ip)) return;
         const data = this.#seal(this.#member, target, this.#ping(target));
-        this.spoofedBytes += data.length;
         this.#host.forge(VICTIM, to, data);
         return;
       }
@@ -188,7 +190,7 @@ export class Hostile {
       () => `ff02::${any().toString(16)}`,
       () => `fd7a:115c:a1e0::${any().toString(16)}`,
       () => '::',
-      () => VICTIM.ip,
+      () => `77.77.78.${any()}`,
     ];
     const endpoints = Array.from({ length }, () => {
       const kind = kinds[Math.floor(random() * kinds.length)];

@@ -31,7 +31,7 @@ export interface MachineEvents {
   changed(machine: Machine): void;
   delivered(machine: Machine, from: number, packet: ModelPacket, isDirect: boolean): void;
   /** A datagram is about to leave from a socket of path choice or engine. */
-  sent(machine: Machine, to: SockAddr, kind: 'disco' | 'data' | 'stun'): void;
+  sent(machine: Machine, to: SockAddr, kind: 'disco' | 'data' | 'stun', bytes: number): void;
   path(machine: Machine, peer: number, path: EnginePath): void;
 }
 
@@ -106,7 +106,7 @@ export class Machine {
       random,
       regions: [...relays.keys()],
       sendUdp: (to, data) => {
-        deps.events.sent(this, to, 'stun');
+        deps.events.sent(this, to, 'stun', data.length);
         this.engine.sendRaw(to, data, 0);
       },
       local: () => this.host.addresses().map((ip) => ({ ip, port: this.engine.portOf(isV6(ip) ? 6 : 4) })),
@@ -244,7 +244,7 @@ export class Machine {
     const engineEvents: EngineEvents = {
       stun: (data) => this.underlay.handleStun(data),
       disco: (from, data, via) => this.magicsock.handleDisco(from, data, via === 0 ? undefined : via),
-      sending: (to) => events.sent(this, to, 'data'),
+      sending: (to, data) => events.sent(this, to, 'data', data.length),
       needPath: (peer) => this.magicsock.wantPath(peer),
       peerActive: (peer) => this.magicsock.wantPath(peer),
       newAddress: (peer, from, via) => this.magicsock.newAddress(peer, from, via === 0 ? undefined : via),
@@ -261,7 +261,7 @@ export class Machine {
     const { clock, random } = this.#deps;
     const parts: MagicsockDeps = {
       sendUdp: (to, data, via) => {
-        this.#deps.events.sent(this, to, 'disco');
+        this.#deps.events.sent(this, to, 'disco', data.length);
         this.engine.sendRaw(to, data, via ?? 0);
       },
       sendRelay: (region, to, data) => this.relays.send(region, to, data),

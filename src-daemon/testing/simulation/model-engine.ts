@@ -228,7 +228,7 @@ export class ModelEngine implements EnginePort {
     const { mode, direct, via = 0, relayRegion, validUntilMs } = state.path;
     const isDoubted = validUntilMs !== undefined && this.#clock.monotonic() > validUntilMs;
     if (mode !== 'relay' && direct !== undefined) {
-      this.#events.sending(direct);
+      this.#events.sending(direct, data);
       const code = this.sendRaw(direct, data, via);
       // Not in the middle of whoever set the path.
       if (code !== undefined) this.#clock.after(0, () => this.#events.pathError(peer, code));

@@ -144,7 +144,8 @@ function randomNat(roll: Dice): NatBehaviour | undefined {
     idleMs,
     unrepliedMs: Math.min(30_000, idleMs),
     isRefreshedByInbound: roll.chance(0.7),
-    maxMappings: roll.chance(0.1) ? 128 : 4_096,
+    // The smallest that is sold; one attempt at guessing ports opens 256.
+    maxMappings: roll.chance(0.1) ? 512 : 4_096,
   };
 }
 

@@ -163,7 +163,7 @@ export class RealEngine implements EnginePort {
         return Promise.resolve({
           port: socket.port,
           send: (to: SockAddr, data: Uint8Array) => {
-            if (data[0] === DATA) this.#events.sending(to);
+            if (data[0] === DATA) this.#events.sending(to, data);
             const code = socket.send(to, data);
             if (code !== undefined) this.#clock.after(0, () => sendFailed?.(to, code));
           },

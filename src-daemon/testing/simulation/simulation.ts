@@ -117,7 +117,10 @@ class Simulation {
           events: {
             changed: () => this.#control.changed(),
             delivered: (machine, from, packet, isDirect) => this.#received(machine, from, packet, isDirect),
-            sent: (machine, to, kind) => this.#watch.sent(machine, to, kind, this.#machines.length),
+            sent: (machine, to, kind, bytes) => {
+              this.#watch.sent(machine, to, kind, this.#machines.length);
+              this.#hostile.sent(to, bytes);
+            },
             path: (machine, peer, path) => {
               this.#watch.path(machine, peer, path);
               if (path.direct !== undefined) this.#noteDirect(machine.index, peer);
