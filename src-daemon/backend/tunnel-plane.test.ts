@@ -18,6 +18,7 @@ import { SimulatedWire, seeded } from '../testing/wire.ts';
 import type { Around, OpenUnderlay } from '../underlay/open.ts';
 import type { Mapper } from '../underlay/ports.ts';
 import { FakeRelays, idleMapper, quietUnderlay } from '../underlay/testing/fake-parts.ts';
+import type { Underlay } from '../underlay/underlay.ts';
 import { decodeInner, encodeEchoRequest, encodeTsmpPing } from './inner-packets.ts';
 import type { PlaneConfig, PlanePeer } from './plane.ts';
 import { TunnelPlane } from './tunnel-plane.ts';
@@ -93,6 +94,7 @@ async function machine(
     readonly relay?: MemoryRelay;
     readonly mapper?: Mapper;
     readonly relays?: FakeRelays;
+    readonly open?: OpenUnderlay;
   } = {},
 ): Promise<Machine> {
   const received: Uint8Array[] = [];
@@ -110,6 +112,7 @@ async function machine(
     discoPrivate: testKey(options.disco ?? 100 + n),
     isResumed: options.isResumed ?? false,
     openUnderlay:
+      options.open ??
       options.relay?.joining(nodeKeyFrom(publicOf(testKey(n)))) ??
       quietUnderlay(clock, options.relays, options.mapper),
     handshakeTime: openHandshakeTime(memoryStore(), clock.now()),
@@ -380,7 +383,7 @@ test('the relays of another network never see the key of the one before', async 
   const relays = new FakeRelays();
   const wire = new SimulatedWire(clock, seeded(9));
   const { plane, configWith, kill } = await machine(clock, wire, 1, { relays });
-  const [first, second] = [derpMap.parse({ Regions: {} }), derpMap.parse({ Regions: {} })];
+  const [first, second] = [derpMap.parse({ Regions: {} }), derpMap.parse({})];
   await plane.configure({ ...configWith(), derpMap: first });
   expect([relays.hasKey, relays.map]).toEqual([true, first]);
   const keyAt: boolean[] = [];
@@ -390,4 +393,28 @@ test('the relays of another network never see the key of the one before', async 
   expect(relays.hasKey).toBe(true);
   await plane[Symbol.asyncDispose]();
   await kill();
+});
+
+test('peers without a home relay are peers all the same: our mapping is kept known for them', async () => {
+  const clock = new FakeClock();
+  const relays = new FakeRelays();
+  const wire = new SimulatedWire(clock, seeded(9));
+  const told: (readonly number[])[] = [];
+  const open = (around: Around): Underlay => {
+    const underlay = quietUnderlay(clock, relays)(around);
+    const setMap = underlay.setMap.bind(underlay);
+    underlay.setMap = (map, homes) => {
+      told.push(homes);
+      setMap(map, homes);
+    };
+    return underlay;
+  };
+  const a = await machine(clock, wire, 1, { open });
+  const b = await machine(clock, wire, 2);
+  await a.plane.configure(a.configWith(b));
+  expect(told).toEqual([[0]]);
+  for (const { plane, kill } of [a, b]) {
+    await plane[Symbol.asyncDispose]();
+    await kill();
+  }
 });

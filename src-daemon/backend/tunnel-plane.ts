@@ -267,8 +267,10 @@ export class TunnelPlane implements DataPlane {
         homeRegion,
       })),
     );
-    const homes = config.peers.map(({ homeRegion }) => homeRegion).filter((home) => home !== undefined);
-    this.#underlay.setMap(config.derpMap, homes);
+    this.#underlay.setMap(
+      config.derpMap,
+      config.peers.map(({ homeRegion }) => homeRegion ?? 0),
+    );
     this.#underlay.setIdentity(config.privateKey);
     this.#magicsock.relayChanged();
     this.#told = new Map(peers.flatMap(({ id, ...peer }) => tellable(id, peer, config.addresses)));

@@ -31,7 +31,11 @@ export function nextHome(facts: HomeFacts): number {
 export function homeRegions(map: DerpMap | undefined): number[] {
   return Object.values(map?.Regions ?? {})
     .filter((region) => region !== null)
-    .filter(({ NoMeasureNoHome, Nodes }) => NoMeasureNoHome !== true && hasRelay(Nodes ?? []))
+    .filter(
+      // 0 is no region, and the server takes no home below it.
+      ({ RegionID, NoMeasureNoHome, Nodes }) =>
+        RegionID > 0 && NoMeasureNoHome !== true && hasRelay(Nodes ?? []),
+    )
     .map(({ RegionID }) => RegionID)
     .sort((a, b) => a - b);
 }

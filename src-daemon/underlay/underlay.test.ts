@@ -321,3 +321,11 @@ test('a relay that stays away asks for checks less and less often', async () => 
   // At 0, 5, 15, 35 and 75 s, besides the one at the start.
   expect(runs).toHaveLength(6);
 });
+
+test('the same relay map again is no reason for a check', async () => {
+  const { underlay, runs } = await started();
+  underlay.setMap(mapOf(1, 2), [0]);
+  expect(runs).toHaveLength(1);
+  underlay.setMap(mapOf(1, 2, 3), [0]);
+  expect(runs).toHaveLength(2);
+});

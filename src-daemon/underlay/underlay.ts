@@ -124,7 +124,10 @@ export class Underlay implements AsyncDisposable {
     this.#hasPeers = peerHomes.length > 0;
     this.#facts();
     if (map === this.#map) return;
+    // Each new stream of the server brings the whole map again, which seldom is another.
+    const isSame = JSON.stringify(map) === JSON.stringify(this.#map);
     this.#map = map;
+    if (isSame) return;
     this.#deps.relays.setMap(map);
     this.#chooseHome();
     this.#facts('relay-map-change');
