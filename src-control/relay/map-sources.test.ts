@@ -53,7 +53,34 @@ describe('merging', () => {
   });
 });
 
+test("a region that replaces another does not get that one's score", () => {
+  const scored: DerpMap = { ...map(1, 2), HomeParams: { RegionScore: { 1: 2, 2: 1_000 } } };
+  const merged = mergeMaps([scored, map(2)]);
+  expect(merged?.HomeParams?.RegionScore).toEqual({ 1: 2 });
+});
+
+test('only what official clients can read is passed on', () => {
+  const one = text(1)
+    .replace('"RegionName":""', '"RegionName":"","Latitude":50.1,"avoid":"yes"')
+    .replace('"HostName"', '"stunport":"x","HostName"');
+  const region = parseMap(one, 'here').Regions?.['1'];
+  expect(region).toEqual({
+    RegionID: 1,
+    RegionCode: 'r1',
+    RegionName: '',
+    Latitude: 50.1,
+    Nodes: [{ Name: '1a', RegionID: 1, HostName: 'r1.test' }],
+  });
+});
+
 test.each([
+  [
+    'a latitude in words',
+    text(1).replace('"RegionName":""', '"RegionName":"","Latitude":"50.1"'),
+    'Latitude',
+  ],
+  ['a port that is none', text(1).replace('"HostName"', '"DERPPort":70000,"HostName"'), 'DERPPort'],
+  ['a number too large', text(70_000), '"70000" is not the number of a region'],
   ['not JSON', 'x', 'is not JSON'],
   ['a list', '[]', 'is wrong'],
   ['a name for a number', '{"Regions":{"a":null}}', '"a" is not the number of a region'],

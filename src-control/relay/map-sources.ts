@@ -6,8 +6,9 @@ import { RhumbError, toRhumbError } from '#shared/errors.ts';
 import type { Log } from '#shared/log/log.ts';
 import { writeFileAtomic } from '#shared/node/atomic-file.ts';
 import { codeOf, netErrorText } from '#shared/node/net-error.ts';
-import { type DerpMap, derpMap } from '#shared/wire/map.ts';
+import type { DerpMap } from '#shared/wire/map.ts';
 import { fetchText } from './fetch-text.ts';
+import { offeredMap } from './offered-map.ts';
 
 export interface MapSources {
   readonly urls: readonly URL[];
@@ -32,16 +33,21 @@ const LOOK_AT_FILES_MS = 10_000;
 /** After a failure; also the shortest interval that can be configured. */
 const RETRY_MS = 60_000;
 
-const cache = z.record(z.string().max(4_096), derpMap);
+const cache = z.record(z.string().max(4_096), offeredMap);
+/** Clients keep the number where others keep a port (nat-traversal.md §1.12). */
+const MAX_REGION = 65_535;
 
 /** Later sources win, region by region; `null` takes a region away. Undefined when nothing is left. */
 export function mergeMaps(maps: readonly (DerpMap | undefined)[]): DerpMap | undefined {
   const regions = new Map<string, NonNullable<NonNullable<DerpMap['Regions']>[string]>>();
   const scores: Record<string, number> = {};
   for (const map of maps) {
-    for (const [id, region] of Object.entries(map?.Regions ?? {}))
+    for (const [id, region] of Object.entries(map?.Regions ?? {})) {
+      // What an earlier source said of its region does not hold for this one.
+      delete scores[id];
       if (region === null) regions.delete(id);
       else regions.set(id, region);
+    }
     Object.assign(scores, map?.HomeParams?.RegionScore ?? {});
   }
   if (regions.size === 0) return undefined;
@@ -62,7 +68,7 @@ export function parseMap(text: string, where: string): DerpMap {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new RhumbError('bad-argument', `the relay map ${where} is not JSON: ${why}`, { cause });
   }
-  const parsed = derpMap.safeParse(json);
+  const parsed = offeredMap.safeParse(json);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const at = issue?.path.join('.') ?? '';
@@ -78,7 +84,7 @@ export function parseMap(text: string, where: string): DerpMap {
 export function problemIn(map: DerpMap): string | undefined {
   const names = new Set<string>();
   for (const [id, region] of Object.entries(map.Regions ?? {})) {
-    if (!/^[1-9]\d{0,9}$/.test(id)) return `"${id}" is not the number of a region`;
+    if (!/^[1-9]\d{0,4}$/.test(id) || Number(id) > MAX_REGION) return `"${id}" is not the number of a region`;
     if (region === null) continue;
     if (String(region.RegionID) !== id) return `region ${id} calls itself ${region.RegionID}`;
     for (const node of region.Nodes ?? []) {

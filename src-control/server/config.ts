@@ -4,7 +4,8 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { RhumbError } from '#shared/errors.ts';
 import type { Level } from '#shared/log/log.ts';
-import { type DerpMap, derpMap } from '#shared/wire/map.ts';
+import type { DerpMap } from '#shared/wire/map.ts';
+import { offeredMap } from '../relay/offered-map.ts';
 import { parseBaseDomain } from '../state/names.ts';
 import { parseDuration } from './duration.ts';
 import { nearest } from './nearest.ts';
@@ -49,7 +50,7 @@ const settings = z.strictObject({
   ephemeralTimeout: text.optional(),
   magicDns: z.boolean().optional(),
   /** Relays offered to machines, in the wire's form; `null` takes a region of another source away. */
-  derpMap: derpMap.optional(),
+  derpMap: offeredMap.optional(),
   /** More relay maps, as JSON files and from the web. */
   derpMapFiles: z.array(text).max(64).optional(),
   derpMapUrls: z.array(text).max(64).optional(),
