@@ -303,6 +303,22 @@ describe('pages', () => {
       expect(line).toMatch(/^(# (TYPE|HELP) .*|[a-z_]+(\{[^}]*\})? [0-9.e+-]+)$/);
   });
 
+  test.each(['x-forwarded-for', 'forwarded', 'via'])(
+    '/metrics is not for who comes through a proxy (%s)',
+    async (name) => {
+      const { port } = await relay();
+      const page = await fetchPage('https', port, '/metrics', { headers: { [name]: '192.0.2.1' } });
+      expect(page.status).toBe(403);
+    },
+  );
+
+  test('a whole URL in the request line does not run into the host name', async () => {
+    const { port, httpPort } = await relay();
+    using client = await RawClient.plain(httpPort);
+    client.write('GET http://elsewhere.test/ HTTP/1.1\r\nHost: relay.example.com\r\n\r\n');
+    expect(await client.head()).toContain(`location: https://relay.example.com:${port}/\r\n`);
+  });
+
   test('the plain listener answers authorities and sends everything else to https', async () => {
     const { port, httpPort } = await relay();
     const acme = await fetchPage('http', httpPort, '/.well-known/acme-challenge/abc');

@@ -180,9 +180,9 @@ function guard(server: http.Server, door: Door, maxConnections: number | undefin
 
 const ignore = (): void => undefined;
 
-/** A TLS connection has the same peer as the TCP connection under it. */
-const nameOf = (socket: { remoteAddress?: string | undefined; remotePort?: number | undefined }): string =>
-  `${socket.remoteAddress} ${socket.remotePort}`;
+/** A TLS connection has the same ends as the TCP connection under it; one client may use one port for both listeners. */
+const nameOf = (socket: Pick<Socket, 'remoteAddress' | 'remotePort' | 'localPort'>): string =>
+  `${socket.remoteAddress} ${socket.remotePort} ${socket.localPort}`;
 
 function plainServer(options: RelayFrontOptions, tlsPort: number): http.Server {
   const server = http.createServer(LIMITS);
@@ -214,7 +214,9 @@ function plainPage(
     text(response, 400, 'use https\n');
     return;
   }
-  const target = `https://${host}${tlsPort === 443 ? '' : `:${tlsPort}`}${request.url ?? '/'}`;
+  // A whole URL in the request line would run into the host name.
+  const rest = request.url?.startsWith('/') === true ? request.url : '/';
+  const target = `https://${host}${tlsPort === 443 ? '' : `:${tlsPort}`}${rest}`;
   const location = URL.parse(target)?.href ?? `https://${host}/`;
   response.writeHead(302, { location, 'content-length': 0 }).end();
 }

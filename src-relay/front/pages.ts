@@ -111,7 +111,11 @@ function home(deps: PageDeps, response: ServerResponse): void {
 }
 
 function metrics(deps: PageDeps, request: IncomingMessage, response: ServerResponse): void {
-  if (deps.metrics === undefined || !isNear(request.socket.remoteAddress)) {
+  // Who comes through a proxy on this machine has its address; that alone is reason enough to say no.
+  const isPassedOn = ['x-forwarded-for', 'forwarded', 'via'].some(
+    (name) => request.headers[name] !== undefined,
+  );
+  if (deps.metrics === undefined || isPassedOn || !isNear(request.socket.remoteAddress)) {
     text(response, 403, 'metrics are for this machine and its private network only\n', BROWSER_HEADERS);
     return;
   }
