@@ -6,6 +6,7 @@ import type { Log } from '#shared/log/log.ts';
 import type {
   AdminCodeRecord,
   AuthKeyRecord,
+  GrantRecord,
   NodeRecord,
   Snapshot,
   UserRecord,
@@ -43,11 +44,16 @@ export interface Save {
 export const isExpired = (record: NodeRecord, nowMs: number): boolean =>
   record.expiry !== undefined && record.expiry <= nowMs;
 
+/** Neither part can hold a line break: both are checked where they enter. */
+const identityKey = (issuer: string, subject: string): string => `${issuer}\n${subject}`;
+
 export class Network implements AsyncDisposable {
   readonly #deps: NetworkDeps;
   readonly #committer: Committer;
   readonly #users = new Map<number, UserRecord>();
   readonly #usersByName = new Map<string, number>();
+  readonly #usersByIdentity = new Map<string, number>();
+  readonly #grants = new Map<number, GrantRecord>();
   readonly #nodes = new Map<number, NodeView>();
   readonly #byNodeKey = new Map<NodeKey, number>();
   readonly #byMachine = new Map<MachineKey, Set<number>>();
@@ -87,6 +93,16 @@ export class Network implements AsyncDisposable {
   userByName(name: string): UserRecord | undefined {
     const id = this.#usersByName.get(name);
     return id === undefined ? undefined : this.#users.get(id);
+  }
+  userByIdentity(issuer: string, subject: string): UserRecord | undefined {
+    const id = this.#usersByIdentity.get(identityKey(issuer, subject));
+    return id === undefined ? undefined : this.#users.get(id);
+  }
+  grants(): Iterable<GrantRecord> {
+    return this.#grants.values();
+  }
+  grantOf(userId: number): GrantRecord | undefined {
+    return this.#grants.get(userId);
   }
   /** In order of id. */
   nodes(): Iterable<NodeView> {
@@ -218,11 +234,14 @@ export class Network implements AsyncDisposable {
     for (const map of [this.#users, this.#usersByName, this.#nodes, this.#byNodeKey, this.#byMachine])
       map.clear();
     for (const map of [this.#byName, this.#authKeys, this.#authKeysByPrefix, this.#adminCodes]) map.clear();
+    this.#usersByIdentity.clear();
+    this.#grants.clear();
     this.#settings.clear();
     this.#ipv4 = ipv4Pool();
     this.#ipv6 = ipv6Pool();
     for (const [key, value] of snapshot.settings) this.#settings.set(key, value);
     for (const value of snapshot.users) this.#remember({ put: 'user', value });
+    for (const value of snapshot.grants) this.#remember({ put: 'grant', value });
     for (const value of snapshot.authKeys) this.#remember({ put: 'authKey', value });
     for (const value of snapshot.adminCodes) this.#remember({ put: 'adminCode', value });
     for (const value of snapshot.nodes) {
@@ -235,6 +254,7 @@ export class Network implements AsyncDisposable {
   #remember(write: Write): void {
     if ('remove' in write) {
       if (write.remove === 'node') this.#forgetNode(write.id);
+      else if (write.remove === 'grant') this.#grants.delete(write.id);
       else this.#adminCodes.delete(write.id);
       return;
     }
@@ -242,6 +262,10 @@ export class Network implements AsyncDisposable {
       case 'user':
         this.#users.set(write.value.id, write.value);
         this.#usersByName.set(write.value.name, write.value.id);
+        if (write.value.identity !== undefined) {
+          const { issuer, subject } = write.value.identity;
+          this.#usersByIdentity.set(identityKey(issuer, subject), write.value.id);
+        }
         return;
       case 'node':
         this.#rememberNode(write.value);
@@ -252,6 +276,9 @@ export class Network implements AsyncDisposable {
         return;
       case 'adminCode':
         this.#adminCodes.set(write.value.id, write.value);
+        return;
+      case 'grant':
+        this.#grants.set(write.value.id, write.value);
         return;
       case 'setting':
         this.#settings.set(write.key, write.value);

@@ -65,6 +65,27 @@ export const migrations: readonly Migration[] = [
        ) STRICT`,
     ],
   },
+  {
+    version: 2,
+    name: 'users of identity providers',
+    statements: [
+      `ALTER TABLE users ADD COLUMN issuer TEXT`,
+      `ALTER TABLE users ADD COLUMN subject TEXT`,
+      `ALTER TABLE users ADD COLUMN provider TEXT`,
+      `ALTER TABLE users ADD COLUMN email TEXT`,
+      `ALTER TABLE users ADD COLUMN picture_url TEXT`,
+      `ALTER TABLE users ADD COLUMN provider_groups TEXT`,
+      `ALTER TABLE users ADD COLUMN claims_at INTEGER`,
+      `ALTER TABLE users ADD COLUMN last_login_at INTEGER`,
+      `ALTER TABLE users ADD COLUMN suspended_at INTEGER`,
+      `CREATE UNIQUE INDEX users_identity ON users (issuer, subject) WHERE issuer IS NOT NULL`,
+      `CREATE TABLE oidc_grants (
+         id INTEGER PRIMARY KEY REFERENCES users (id),
+         sealed_token BLOB NOT NULL,
+         checked_at INTEGER NOT NULL
+       ) STRICT`,
+    ],
+  },
 ];
 
 const NEWEST = Math.max(...migrations.map((one) => one.version));

@@ -7,10 +7,38 @@ export interface UserRecord {
   readonly name: string;
   readonly displayName: string;
   readonly createdAt: number;
+  /** Set for people who sign in at an identity provider. */
+  readonly identity?: UserIdentity | undefined;
+  /** Since when this user may add no machines and has none that is signed in; undefined = not suspended. */
+  readonly suspendedAt?: number | undefined;
+}
+
+/** Who a user is at the provider. Issuer and subject never change; the rest is what the provider said last. */
+export interface UserIdentity {
+  readonly issuer: string;
+  readonly subject: string;
+  /** Name of the provider in the configuration, for people to read. */
+  readonly provider: string;
+  /** Only an address that the provider vouches for, or is trusted to give unverified. */
+  readonly email: string | undefined;
+  readonly pictureUrl: string | undefined;
+  readonly groups: readonly string[];
+  /** When the provider said all this. */
+  readonly claimsAt: number;
+  readonly lastLoginAt: number;
+}
+
+/** A provider's leave to ask it again whether a user may still sign in. */
+export interface GrantRecord {
+  /** Of the user. */
+  readonly id: number;
+  /** Encrypted; the key is not in the database. */
+  readonly sealedToken: Uint8Array;
+  readonly checkedAt: number;
 }
 
 /** How a machine was let in. */
-export type RegisterMethod = 'authkey' | 'cli' | 'code';
+export type RegisterMethod = 'authkey' | 'cli' | 'code' | 'oidc';
 
 export interface NodeRecord {
   readonly id: number;
@@ -78,6 +106,7 @@ export interface Snapshot {
   readonly nodes: readonly NodeRecord[];
   readonly authKeys: readonly AuthKeyRecord[];
   readonly adminCodes: readonly AdminCodeRecord[];
+  readonly grants: readonly GrantRecord[];
   readonly settings: ReadonlyMap<string, string>;
 }
 
@@ -87,5 +116,6 @@ export type Write =
   | { readonly put: 'node'; readonly value: NodeRecord }
   | { readonly put: 'authKey'; readonly value: AuthKeyRecord }
   | { readonly put: 'adminCode'; readonly value: AdminCodeRecord }
+  | { readonly put: 'grant'; readonly value: GrantRecord }
   | { readonly put: 'setting'; readonly key: string; readonly value: string }
-  | { readonly remove: 'node' | 'adminCode'; readonly id: number };
+  | { readonly remove: 'node' | 'adminCode' | 'grant'; readonly id: number };

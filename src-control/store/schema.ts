@@ -4,11 +4,34 @@ import { RhumbError } from '#shared/errors.ts';
 import { parseDiscoKey, parseMachineKey, parseNodeKey } from '#shared/key/key.ts';
 import { hostinfo } from '#shared/wire/hostinfo.ts';
 import { parseJson, stringifyJson } from '#shared/wire/json.ts';
-import type { AdminCodeRecord, AuthKeyRecord, NodeRecord, UserRecord } from './records.ts';
+import type {
+  AdminCodeRecord,
+  AuthKeyRecord,
+  GrantRecord,
+  NodeRecord,
+  UserIdentity,
+  UserRecord,
+} from './records.ts';
 
 export interface Database {
   settings: { key: string; value: string };
-  users: { id: number; name: string; display_name: string; created_at: number };
+  users: {
+    id: number;
+    name: string;
+    display_name: string;
+    created_at: number;
+    /** Null with all below for users without a provider. */
+    issuer: string | null;
+    subject: string | null;
+    provider: string | null;
+    email: string | null;
+    picture_url: string | null;
+    provider_groups: string | null;
+    claims_at: number | null;
+    last_login_at: number | null;
+    suspended_at: number | null;
+  };
+  oidc_grants: { id: number; sealed_token: Uint8Array; checked_at: number };
   auth_keys: {
     id: number;
     prefix: string;
@@ -55,20 +78,57 @@ export interface Database {
 
 const strings = z.array(z.string());
 const numbers = z.array(z.number());
-const method = z.enum(['authkey', 'cli', 'code']);
+const method = z.enum(['authkey', 'cli', 'code', 'oidc']);
 
 export const toUserRow = (user: UserRecord): Database['users'] => ({
   id: user.id,
   name: user.name,
   display_name: user.displayName,
   created_at: user.createdAt,
+  issuer: user.identity?.issuer ?? null,
+  subject: user.identity?.subject ?? null,
+  provider: user.identity?.provider ?? null,
+  email: user.identity?.email ?? null,
+  picture_url: user.identity?.pictureUrl ?? null,
+  provider_groups: user.identity === undefined ? null : JSON.stringify(user.identity.groups),
+  claims_at: user.identity?.claimsAt ?? null,
+  last_login_at: user.identity?.lastLoginAt ?? null,
+  suspended_at: user.suspendedAt ?? null,
 });
+
+function readIdentity(row: Database['users']): UserIdentity | undefined {
+  if (row.issuer === null || row.subject === null) return undefined;
+  return {
+    issuer: row.issuer,
+    subject: row.subject,
+    provider: row.provider ?? '',
+    email: row.email ?? undefined,
+    pictureUrl: row.picture_url ?? undefined,
+    groups: strings.parse(parseJson(row.provider_groups ?? '[]')),
+    claimsAt: row.claims_at ?? row.created_at,
+    lastLoginAt: row.last_login_at ?? row.created_at,
+  };
+}
 
 export const fromUserRow = (row: Database['users']): UserRecord => ({
   id: row.id,
   name: row.name,
   displayName: row.display_name,
   createdAt: row.created_at,
+  identity: readIdentity(row),
+  suspendedAt: row.suspended_at ?? undefined,
+});
+
+export const toGrantRow = (grant: GrantRecord): Database['oidc_grants'] => ({
+  id: grant.id,
+  sealed_token: grant.sealedToken,
+  checked_at: grant.checkedAt,
+});
+
+export const fromGrantRow = (row: Database['oidc_grants']): GrantRecord => ({
+  id: row.id,
+  sealedToken: row.sealed_token,
+  checkedAt: row.checked_at,
 });
 
 export const toNodeRow = (node: NodeRecord): Database['nodes'] => ({

@@ -21,10 +21,12 @@ import {
   type Database,
   fromAdminCodeRow,
   fromAuthKeyRow,
+  fromGrantRow,
   fromNodeRow,
   fromUserRow,
   toAdminCodeRow,
   toAuthKeyRow,
+  toGrantRow,
   toNodeRow,
   toUserRow,
 } from './schema.ts';
@@ -37,7 +39,7 @@ const LOCK_FILE = 'control.lock';
 const kysely = (database: DatabaseSync): Kysely<Database> =>
   new Kysely<Database>({ dialect: new SqliteDialect({ database: kyselyDatabase(database) }) });
 
-async function put<T extends 'users' | 'nodes' | 'auth_keys' | 'admin_codes'>(
+async function put<T extends 'users' | 'nodes' | 'auth_keys' | 'admin_codes' | 'oidc_grants'>(
   db: Transaction<Database>,
   table: T,
   row: Database[T] & { readonly id: number },
@@ -51,10 +53,11 @@ async function put<T extends 'users' | 'nodes' | 'auth_keys' | 'admin_codes'>(
     .execute();
 }
 
+const TABLES = { node: 'nodes', adminCode: 'admin_codes', grant: 'oidc_grants' } as const;
+
 async function apply(db: Transaction<Database>, write: Write): Promise<void> {
   if ('remove' in write) {
-    const table = write.remove === 'node' ? 'nodes' : 'admin_codes';
-    await db.deleteFrom(table).where('id', '=', write.id).execute();
+    await db.deleteFrom(TABLES[write.remove]).where('id', '=', write.id).execute();
     return;
   }
   switch (write.put) {
@@ -66,6 +69,8 @@ async function apply(db: Transaction<Database>, write: Write): Promise<void> {
       return put(db, 'auth_keys', toAuthKeyRow(write.value));
     case 'adminCode':
       return put(db, 'admin_codes', toAdminCodeRow(write.value));
+    case 'grant':
+      return put(db, 'oidc_grants', toGrantRow(write.value));
     case 'setting': {
       const { key, value } = write;
       await db
@@ -92,6 +97,7 @@ function storeOver(db: Kysely<Database>, onClose: () => void): Store {
         adminCodes: (await read.selectFrom('admin_codes').selectAll().orderBy('id').execute()).map(
           fromAdminCodeRow,
         ),
+        grants: (await read.selectFrom('oidc_grants').selectAll().orderBy('id').execute()).map(fromGrantRow),
         settings: new Map(
           (await read.selectFrom('settings').selectAll().execute()).map((row) => [row.key, row.value]),
         ),

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseDiscoKey, parseMachineKey, parseNodeKey } from '#shared/key/key.ts';
 import { hostinfo } from '#shared/wire/hostinfo.ts';
-import type { NodeRecord, Write } from './records.ts';
+import type { NodeRecord, UserIdentity, Write } from './records.ts';
 import type { Store } from './store.ts';
 
 export interface StoreUnderTest {
@@ -14,6 +14,17 @@ export interface StoreUnderTest {
 const hex = (n: number): string => n.toString(16).padStart(64, '0');
 
 export const sampleUser = { id: 1, name: 'alice', displayName: 'Alice', createdAt: 1_000 };
+
+const sampleIdentity = (subject: string): UserIdentity => ({
+  issuer: 'https://id.example.com',
+  subject,
+  provider: 'example',
+  email: 'bob@example.com',
+  pictureUrl: 'https://id.example.com/bob.png',
+  groups: ['staff', 'ops, night'],
+  claimsAt: 11,
+  lastLoginAt: 12,
+});
 
 export const sampleNode = (id: number, over: Partial<NodeRecord> = {}): NodeRecord => ({
   id,
@@ -48,13 +59,14 @@ export function storeSuite(name: string, make: () => StoreUnderTest): void {
     test('begins empty', async () => {
       await using store = await make().open();
       const found = await store.load();
-      expect([found.users, found.nodes, found.authKeys, found.adminCodes, found.settings.size]).toEqual([
-        [],
-        [],
-        [],
-        [],
-        0,
-      ]);
+      expect([
+        found.users,
+        found.nodes,
+        found.authKeys,
+        found.adminCodes,
+        found.grants,
+        found.settings.size,
+      ]).toEqual([[], [], [], [], [], 0]);
     });
 
     test('gives back every kind of record as it was put', async () => {
@@ -95,6 +107,46 @@ export function storeSuite(name: string, make: () => StoreUnderTest): void {
       expect(found.authKeys).toEqual([key]);
       expect(found.adminCodes).toEqual([code]);
       expect([...found.settings]).toEqual([['a', 'b']]);
+    });
+
+    test('gives back who a user is at a provider, and the grants', async () => {
+      await using store = await make().open();
+      const users = [
+        sampleUser,
+        { ...sampleUser, id: 2, name: 'bob', identity: sampleIdentity('b'), suspendedAt: 13 },
+        // The subject alone is nobody: the same one at another provider is another person.
+        {
+          ...sampleUser,
+          id: 3,
+          name: 'bob-2',
+          identity: { ...sampleIdentity('b'), issuer: 'https://other.example', email: undefined, groups: [] },
+        },
+      ];
+      const grants = [
+        { id: 2, sealedToken: new Uint8Array([1, 255]), checkedAt: 5 },
+        { id: 3, sealedToken: new Uint8Array([2]), checkedAt: 6 },
+      ];
+      await store.commit([
+        ...users.map((value) => ({ put: 'user', value }) as const),
+        ...grants.map((value) => ({ put: 'grant', value }) as const),
+      ]);
+      await store.commit([
+        { remove: 'grant', id: 3 },
+        { put: 'grant', value: { id: 2, sealedToken: new Uint8Array([7]), checkedAt: 8 } },
+      ]);
+      const found = await store.load();
+      expect(found.users).toEqual(users);
+      expect(found.grants).toEqual([{ id: 2, sealedToken: new Uint8Array([7]), checkedAt: 8 }]);
+    });
+
+    test('refuses a second user of the same identity, and a grant of nobody', async () => {
+      await using store = await make().open();
+      const bob = { ...sampleUser, identity: sampleIdentity('b') };
+      await store.commit([{ put: 'user', value: bob }]);
+      await expect(store.commit([{ put: 'user', value: { ...bob, id: 2, name: 'x' } }])).rejects.toThrow();
+      const grant = { id: 9, sealedToken: new Uint8Array(), checkedAt: 0 };
+      await expect(store.commit([{ put: 'grant', value: grant }])).rejects.toThrow();
+      expect((await store.load()).users).toEqual([bob]);
     });
 
     test('a second put replaces, a removal removes, also within one commit', async () => {

@@ -1,11 +1,12 @@
 /** Both SQLite stores by the shared suite; the file store also against crashes, damage and a second server. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { migrations } from './migrations.ts';
 import { DATABASE_FILE, openMemoryStore, openSqliteStore } from './sqlite.ts';
 import { sampleNode, sampleUser, storeSuite } from './store-suite.ts';
 
@@ -92,6 +93,23 @@ describe('the file', () => {
     database.exec("INSERT INTO schema_migrations VALUES (999, 'future', 0)");
     database.close();
     await expect(openSqliteStore(dir, 0)).rejects.toThrow(/use the newer rhumb-control/);
+  });
+
+  test('of the first version is brought forward with everything in it', async () => {
+    const [first] = migrations;
+    mkdirSync(dir, { mode: 0o700 });
+    const database = new DatabaseSync(join(dir, DATABASE_FILE));
+    database.exec(
+      'CREATE TABLE schema_migrations (version INTEGER PRIMARY KEY, name TEXT, applied_at INTEGER)',
+    );
+    for (const statement of first?.statements ?? []) database.exec(statement);
+    database.exec("INSERT INTO schema_migrations VALUES (1, 'first', 0)");
+    database.exec("INSERT INTO users VALUES (1, 'alice', 'Alice', 1000)");
+    database.close();
+    await using store = await openSqliteStore(dir, 0);
+    expect((await store.load()).users).toEqual([sampleUser]);
+    await store.commit([{ put: 'node', value: sampleNode(1, { registerMethod: 'oidc' }) }]);
+    expect((await store.load()).nodes).toEqual([sampleNode(1, { registerMethod: 'oidc' })]);
   });
 
   test('a state directory that is a file is refused', async () => {
