@@ -45,7 +45,8 @@ const hasRelay = (nodes: readonly { readonly STUNOnly?: boolean | undefined }[])
 
 function guess(regions: readonly number[], { peerHomes, seed }: HomeFacts): number {
   const votes = new Map<number, number>();
-  for (const home of peerHomes) if (regions.includes(home)) votes.set(home, (votes.get(home) ?? 0) + 1);
+  const known = new Set(regions);
+  for (const home of peerHomes) if (known.has(home)) votes.set(home, (votes.get(home) ?? 0) + 1);
   const [best] = [...votes].sort(([a, aVotes], [b, bVotes]) => bVotes - aVotes || a - b);
   return best?.[0] ?? regions[Math.floor(seed * regions.length)] ?? 0;
 }

@@ -27,7 +27,14 @@ test.each([
   ['another name', { CertName: 'front.example' }, { kind: 'name', name: 'front.example' }],
   ['a pin', { CertName: `sha256-raw:${PIN.toUpperCase()}` }, { kind: 'pin', sha256: PIN }],
   ['a malformed pin', { CertName: 'sha256-raw:abcd' }, { kind: 'nothing' }],
-  ['anything', { InsecureForTests: true, CertName: 'x' }, { kind: 'anything' }],
+  ['anything', { InsecureForTests: true }, { kind: 'anything' }],
+  [
+    'anything at an address',
+    { InsecureForTests: true, HostName: '::1', CertName: 'x' },
+    { kind: 'anything' },
+  ],
+  ['a name in a test', { InsecureForTests: true, CertName: 'x' }, { kind: 'name', name: 'x' }],
+  ['a pin in a test', { InsecureForTests: true, CertName: `sha256-raw:${PIN}` }, { kind: 'pin' }],
 ])('a node can want %s', (_, change, wanted) => expect(trustOf(node(change))).toMatchObject(wanted));
 
 test.each<[string, readonly Presented[], string | undefined]>([
