@@ -20,6 +20,8 @@ export interface RelayConn {
   start(events: ConnEvents): void;
   /** Takes the bytes, which belong to the connection now; false when `drained` has to come before the next call. */
   send(bytes: Uint8Array): boolean;
+  /** True when something waits to be sent and the system has taken nothing at all since the last call. */
+  isStalled(): boolean;
   /** No more `data` for now, so that the other end's TCP slows down; a chunk already under way may still come. */
   pause(): void;
   resume(): void;

@@ -240,7 +240,8 @@ export class Session implements ConnEvents, FrameHandler, OutboxOwner, Recipient
     this.#isEnding = true;
     this.#outbox.control(frame);
     this.#outbox.flush();
-    this.#inbox.hold();
+    // What still comes is not kept: nothing slows it down.
+    this.#inbox.stop();
     this.#host.wheel.arm(this, limits.WRITE_MS);
     this.#stream.end();
   }
@@ -330,6 +331,12 @@ export class Session implements ConnEvents, FrameHandler, OutboxOwner, Recipient
   }
 
   #sayAlive(): void {
+    // Below what makes a connection say "no more" there is no write deadline; what it holds must not stay for ever.
+    if (this.#host.writeMs > 0 && this.#stream.isStalled()) {
+      this.#host.counters.writeTimeouts++;
+      this.#end('does not read');
+      return;
+    }
     const frame = this.#keepAlive.next(this.#member?.info.canAckPings === true, this.#host.nowMs());
     if (frame === undefined) {
       this.#end('silent');

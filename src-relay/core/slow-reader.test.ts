@@ -122,6 +122,16 @@ test('a deadline of zero is none', async () => {
   expect(slow.ended).toBe(false);
 });
 
+test('a client that reads nothing is closed, however little waits for it', async () => {
+  const { server, clock } = testRelay();
+  const idle = await new TestClient().join(server);
+  const stalled = await new TestClient().join(server);
+  stalled.wire.hasStalled = true;
+  await clock.advance(66_000);
+  expect([idle.ended, stalled.ended]).toEqual([false, true]);
+  expect(server.stats().counters.writeTimeouts).toBe(1);
+});
+
 test('of many pings one answer waits', async () => {
   const { server, slow } = await scene();
   for (let n = 0; n < 50; n++) slow.wire.write(m.encodePing(new Uint8Array(8).fill(n)));

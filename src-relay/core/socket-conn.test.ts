@@ -129,6 +129,33 @@ test('what is kept for a client that does not read is bounded, and others are se
   await slow.packet();
 });
 
+test('a socket whose other end takes nothing says so, until that takes something', async () => {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  cleanup.push(() => void server.close());
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new TypeError('no port');
+  const near = connect(address.port, '127.0.0.1');
+  const [far] = (await once(server, 'connection')) as [Socket];
+  cleanup.push(
+    () => void near.destroy(),
+    () => void far.destroy(),
+  );
+  const conn = socketConn(near);
+  const drained = new Promise<void>((resolve) =>
+    conn.start({ data: () => undefined, closed: () => undefined, drained: resolve }),
+  );
+  expect([conn.isStalled(), conn.isStalled()]).toEqual([false, false]);
+  // More than the kernel takes for a reader that stands still.
+  expect(conn.send(new Uint8Array(32 << 20))).toBe(false);
+  conn.isStalled();
+  expect(conn.isStalled()).toBe(true);
+  far.resume();
+  await drained;
+  expect(conn.isStalled()).toBe(false);
+});
+
 test('a client that goes away is forgotten', async () => {
   const server = await listening();
   const [a, b] = [await join(server), await join(server)];

@@ -23,7 +23,11 @@ class SocketConn implements RelayConn {
   #head: Uint8Array | undefined;
   #events: ConnEvents | undefined;
   #isWaiting = false;
+  /** Writes that are done, and how many they were when last asked. */
+  #written = 0;
+  #writtenBefore = -1;
   readonly #onWritten = (): void => {
+    this.#written++;
     if (!this.#isWaiting || this.#socket.writableLength >= this.#window) return;
     this.#isWaiting = false;
     this.#events?.drained();
@@ -63,6 +67,12 @@ class SocketConn implements RelayConn {
     if (socket.writableLength < this.#window) return true;
     this.#isWaiting = true;
     return false;
+  }
+
+  isStalled(): boolean {
+    const isStalled = this.#socket.writableLength > 0 && this.#written === this.#writtenBefore;
+    this.#writtenBefore = this.#written;
+    return isStalled;
   }
 
   pause(): void {

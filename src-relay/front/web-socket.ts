@@ -42,12 +42,22 @@ export function acceptWebSocket(
 const ignore = (): void => undefined;
 
 function webSocketConn(webSocket: WebSocket, socket: Duplex): RelayConn {
+  let written = 0;
+  let writtenBefore = -1;
+  const onWritten = (): void => {
+    written++;
+  };
   return {
     start: (events) => listen(webSocket, socket, events),
     send: (bytes) => {
       if (webSocket.readyState !== WebSocket.OPEN) return true;
-      webSocket.send(bytes, { binary: true });
+      webSocket.send(bytes, { binary: true }, onWritten);
       return !socket.writableNeedDrain;
+    },
+    isStalled: () => {
+      const isStalled = webSocket.bufferedAmount > 0 && written === writtenBefore;
+      writtenBefore = written;
+      return isStalled;
     },
     pause: () => webSocket.pause(),
     resume: () => webSocket.resume(),

@@ -32,6 +32,10 @@ class End implements RelayConn {
     return true;
   }
 
+  isStalled(): boolean {
+    return false;
+  }
+
   pause(): void {}
   resume(): void {}
 

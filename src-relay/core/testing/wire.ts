@@ -9,6 +9,8 @@ export class Wire implements RelayConn {
   isPaused = false;
   isDestroyed = false;
   isEnded = false;
+  /** Takes what is sent, and nobody reads it. */
+  hasStalled = false;
   #isFull = false;
   #isReading = true;
   #events: ConnEvents | undefined;
@@ -27,6 +29,10 @@ export class Wire implements RelayConn {
     this.received.push(Uint8Array.from(bytes));
     this.#isFull = !this.#isReading;
     return this.#isReading;
+  }
+
+  isStalled(): boolean {
+    return this.hasStalled;
   }
 
   pause(): void {
