@@ -294,6 +294,22 @@ describe('a router that restarts', () => {
   });
 });
 
+test('a router that seems to restart all the time, or somebody in its name, does not keep us busy', async () => {
+  const { clock, router, map, close } = setUp({ pcp: true });
+  await map();
+  await clock.advance(60_000);
+  router.asked.length = 0;
+  const announcement = new Uint8Array(24);
+  announcement.set([2, 0x80]);
+  for (let i = 0; i < 600; i++) {
+    router.forge({ ip: GATEWAY, port: 5351 }, announcement);
+    await clock.advance(100);
+  }
+  expect(router.asked.length).toBeGreaterThan(0);
+  expect(router.asked.length).toBeLessThan(20);
+  await close();
+});
+
 describe('after waking up, with everything as it was', () => {
   test('the mapping is looked after', async () => {
     const { clock, router, mapper, map, close } = setUp({ pmp: true });

@@ -49,6 +49,8 @@ export interface PortMapperStatus {
 const PROBE_MS = 300;
 /** So long may the making of a mapping take in all (nat-traversal.md §3.1). */
 const BUDGET_MS = 5_000;
+/** No router restarts more often. */
+const RESTARTS_MS = 10_000;
 /** So long is waited at the end for the router to take mappings back. */
 const CLOSE_MS = 2_000;
 /** All hosts (RFC 6886 §3.2.1). */
@@ -79,6 +81,7 @@ export class PortMapper implements AsyncDisposable {
   #isDown = false;
   #cancelDue: (() => void) | undefined;
   #told: SockAddr | undefined;
+  #restartedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: PortMapperDeps) {
     this.#deps = deps;
@@ -195,6 +198,10 @@ export class PortMapper implements AsyncDisposable {
       restarted: () => {
         const protocol = mappingOf(this.#state)?.protocol;
         if (this.#services !== services || protocol === undefined || protocol === 'upnp') return;
+        // Anybody on the network can announce it in the router's name, as often as he likes.
+        const nowMs = this.#deps.clock.monotonic();
+        if (nowMs - this.#restartedAtMs < RESTARTS_MS) return;
+        this.#restartedAtMs = nowMs;
         this.#log('info', 'portmap.router-restarted', { protocol });
         this.#step({ type: 'restarted' });
       },
