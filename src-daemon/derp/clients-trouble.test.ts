@@ -22,6 +22,17 @@ test('a relay that is away is tried again and again, more and more slowly', asyn
   expect(state()).toMatchObject({ state: 'connected', lastError: undefined, failures: 0 });
 });
 
+test('a relay that is gone was not heard lately: nobody should stay with it for that', async () => {
+  const { clock, relay, clients } = setUp();
+  clients.setHome(1);
+  await clock.advance(1_000);
+  expect(clients.heardAtMs(1)).toBeGreaterThanOrEqual(0);
+  relay.mood.down = 'connection refused';
+  relay.latest.hangUp();
+  await clock.advance(1_000);
+  expect(clients.heardAtMs(1)).toBeUndefined();
+});
+
 test('what waited too long for a relay is not sent any more', async () => {
   const { clock, relay, clients } = setUp();
   relay.mood.down = 'connection refused';

@@ -105,9 +105,10 @@ export class DerpClients implements AsyncDisposable {
     return homeRegion !== undefined && this.#regions.has(homeRegion) ? homeRegion : undefined;
   }
 
-  /** Monotonic time of the last frame from a region. */
+  /** Monotonic time of the last frame from a region; what it said over a connection that has ended is no sign of life. */
   heardAtMs(region: number): number | undefined {
-    return this.#clients.get(region)?.heardAtMs;
+    const client = this.#clients.get(region);
+    return client?.openGeneration === undefined ? undefined : client.heardAtMs;
   }
 
   /** Those that are or were used, and home; in the order of their numbers. */
