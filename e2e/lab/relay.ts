@@ -11,8 +11,8 @@ const BIN = join(ROOT, 'bin/rhumb-relay');
 const PORT = 443;
 const STUN_PORT = 3478;
 /**
- * One relay stands for three regions, told apart by the STUN port: clients measure more than one, so that they notice a
- * symmetric NAT, and need no time-out to have enough of them (nat-traversal.md §9.3-14).
+ * A lone relay stands for three regions, told apart by the STUN port: clients measure more than one, so that they notice
+ * a symmetric NAT, and need no time-out to have enough of them (nat-traversal.md §9.3-14).
  */
 const STUN_PORTS = [STUN_PORT, 3479, 3480] as const;
 /** Makes the copies so bad that nobody takes them for a home. */
@@ -71,9 +71,9 @@ export class Relay {
     return this.#process;
   }
 
-  /** Its regions in the form of a relay map, the one that clients are to choose first. */
-  regions(): readonly Region[] {
-    const ports = this.#derper === undefined ? STUN_PORTS : [STUN_PORT];
+  /** Its region in the form of a relay map, and the copies of it. */
+  regions(isAlone: boolean): readonly Region[] {
+    const ports = this.#derper === undefined && isAlone ? STUN_PORTS : [STUN_PORT];
     return ports.map((stunPort, n) => {
       const id = this.region + n;
       const name = `${this.host.name}-${stunPort}`;
@@ -94,7 +94,7 @@ interface Region {
 
 /** The relay map with these relays, as a configuration file of the server has it. */
 export function relayMap(relays: readonly Relay[]): Record<string, unknown> {
-  const regions = relays.flatMap((relay) => relay.regions());
+  const regions = relays.flatMap((relay) => relay.regions(relays.length === 1));
   const isCopy = ({ RegionID }: Region): boolean => relays.every(({ region }) => region !== RegionID);
   return {
     HomeParams: {
