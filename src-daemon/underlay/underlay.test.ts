@@ -219,6 +219,9 @@ test('a new port mapping is offered first and at once', async () => {
   setMapped({ ip: '203.0.113.1', port: 7_000 });
   underlay.mappingChanged();
   expect(texts()[0]).toBe('203.0.113.1:7000 3');
+  expect(underlay.nat().portMapped).toBe(true);
+  underlay.setIdentity(undefined);
+  expect(underlay.nat().portMapped).toBe(false);
 });
 
 test('addresses are asked for anew once for all who ask', async () => {

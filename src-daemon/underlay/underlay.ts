@@ -102,6 +102,7 @@ export class Underlay implements AsyncDisposable {
   /** Counts the networks and ports that we had: what was asked in one says nothing of the next. */
   #era = 0;
   #port = 0;
+  #mapped: SockAddr | undefined;
   #relayCheck = { atMs: Number.NEGATIVE_INFINITY, waitMs: 0 };
 
   constructor(deps: UnderlayDeps) {
@@ -115,6 +116,7 @@ export class Underlay implements AsyncDisposable {
     if (this.#isOn === (key !== undefined)) return;
     this.#isOn = key !== undefined;
     this.#askForMapping();
+    this.#collect();
     this.#facts('start');
   }
 
@@ -246,7 +248,7 @@ export class Underlay implements AsyncDisposable {
     return {
       varies: this.#quick?.varies ?? report?.mappingVariesByDestIp,
       ports: [...(report?.mappings ?? []), ...(this.#quick?.mappings ?? [])],
-      portMapped: this.#deps.mapper.mapped() !== undefined,
+      portMapped: this.#mapped !== undefined,
       udp: report?.udp,
     };
   }
@@ -385,6 +387,8 @@ export class Underlay implements AsyncDisposable {
   /** Looks anew at what we offer; `fresh` are addresses that STUN has just seen. */
   #collect(fresh?: { readonly v4: readonly SockAddr[]; readonly v6: readonly SockAddr[] }): void {
     const { clock, mapper, events, isPortFixed } = this.#deps;
+    // Asking makes the mapper look at the network, and `nat` is asked for each peer.
+    this.#mapped = this.#isOn ? mapper.mapped() : undefined;
     const report = this.#report;
     const known = report === undefined ? { v4: [], v6: [] } : globalAddrs(report);
     const [list, memory] = collectEndpoints(
@@ -393,7 +397,7 @@ export class Underlay implements AsyncDisposable {
         port: this.#deps.port(),
         isPortFixed,
         local: this.#local,
-        mapped: this.#isOn ? mapper.mapped() : undefined,
+        mapped: this.#mapped,
         global4: fresh?.v4[0] === undefined ? known.v4 : [fresh.v4[0]],
         global6: fresh?.v6[0] === undefined ? known.v6 : [fresh.v6[0]],
         mappingVaries: this.nat().varies,
