@@ -1,14 +1,15 @@
 /** The real data plane: two machines on a simulated wire, with engines, handshakes and path choice as in the daemon. */
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { publicOf } from '#shared/crypto/x25519.ts';
 import { looksLikeDisco } from '#shared/disco/envelope.ts';
 import { parseSockAddr, type SockAddr } from '#shared/ip/address.ts';
-import { type NodeKey, nodeKeyFrom } from '#shared/key/key.ts';
+import { discoKeyFrom, type NodeKey, nodeKeyFrom } from '#shared/key/key.ts';
 import { silent } from '#shared/log/log.ts';
 import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { derpMap } from '#shared/wire/map.ts';
 import { createPortableEngine } from '../engine/portable.ts';
 import type { MemoryTun } from '../engine/types.ts';
+import { Magicsock } from '../magicsock/magicsock.ts';
 import type { Router } from '../router/linux.ts';
 import type { RouterConfig } from '../router/plan.ts';
 import { openHandshakeTime } from '../store/handshake-time.ts';
@@ -19,7 +20,7 @@ import type { Around, OpenUnderlay } from '../underlay/open.ts';
 import type { Mapper } from '../underlay/ports.ts';
 import { FakeRelays, idleMapper, quietUnderlay } from '../underlay/testing/fake-parts.ts';
 import type { Underlay } from '../underlay/underlay.ts';
-import { decodeInner, encodeEchoRequest, encodeTsmpPing } from './inner-packets.ts';
+import { decodeInner, encodeDiscoKey, encodeEchoRequest, encodeTsmpPing } from './inner-packets.ts';
 import type { PlaneConfig, PlanePeer } from './plane.ts';
 import { TunnelPlane } from './tunnel-plane.ts';
 
@@ -417,4 +418,19 @@ test('peers without a home relay are peers all the same: our mapping is kept kno
     await plane[Symbol.asyncDispose]();
     await kill();
   }
+});
+
+test('a peer that names one disco key after another keeps nobody busy', async () => {
+  const { clock, a, b } = await pair();
+  a.send(echo(a, b, 1));
+  await clock.advance(1_000);
+  const adopted = vi.spyOn(Magicsock.prototype, 'adoptDiscoKey');
+  for (let i = 0; i < 100; i++) {
+    const key = discoKeyFrom(publicOf(testKey(150 + (i % 100))));
+    b.plane.send(a.key, encodeDiscoKey(b.ip, a.ip, key));
+    await clock.advance(50);
+  }
+  expect(adopted.mock.calls.length).toBeGreaterThan(2);
+  expect(adopted.mock.calls.length).toBeLessThan(12);
+  adopted.mockRestore();
 });

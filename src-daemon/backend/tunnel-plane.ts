@@ -41,6 +41,10 @@ export const TUNNEL_MTU = 1_280;
 /** Traffic in this time makes a peer count as active (localapi-and-daemon.md §2.3). */
 const ACTIVE_MS = 120_000;
 
+/** A machine tells its key once per session, and has another only after a restart. */
+const ADOPT_MS = 1_000;
+const ADOPT_BURST = 4;
+
 export interface TunnelPlaneDeps {
   /** Started already. */
   readonly engine: PacketEngine;
@@ -70,6 +74,8 @@ export class TunnelPlane implements DataPlane {
   #tunnel: Tunnel | undefined;
   /** Between which addresses each peer is told our disco key. */
   #told: ReadonlyMap<PeerId, { readonly own: string; readonly peer: string }> = new Map();
+  /** Up to when each peer has used up what it may tell of its own; engine clock. */
+  readonly #adoptedMs = new Map<PeerId, number>();
   /** Families in which this machine has an address besides loopback. */
   #families: ReadonlySet<4 | 6> = new Set();
   /** Addresses and routes in force, as text; undefined when that is not known. */
@@ -254,6 +260,8 @@ export class TunnelPlane implements DataPlane {
     const tunnel = this.#tunnelWith(config.privateKey);
     this.#magicsock.setNodeKey(nodeKeyFrom(publicKey));
     const ids = this.#ids.assign(config.peers);
+    const present = new Set(ids.values());
+    for (const id of this.#adoptedMs.keys()) if (!present.has(id)) this.#adoptedMs.delete(id);
     const peers = config.peers.map((peer) => ({ ...peer, id: ids.get(peer.nodeKey) as PeerId }));
     engine.apply([{ op: 'local-ips', own: config.addresses.map(withoutBits), service: [] }]);
     tunnel.setPeers(peers.map(tunnelPeer));
@@ -360,7 +368,7 @@ export class TunnelPlane implements DataPlane {
       case 'icmp-echo-reply': {
         const told = record.type === 'tsmp' ? decodeInner(record.data) : undefined;
         if (told?.kind === 'disco-key') {
-          this.#magicsock.adoptDiscoKey(record.peer, told.key);
+          this.#adoptDiscoKey(record.peer, told.key);
           return;
         }
         const key = this.#ids.keyOf(record.peer);
@@ -396,6 +404,15 @@ export class TunnelPlane implements DataPlane {
     if (to === undefined) return;
     const packet = encodeDiscoKey(to.own, to.peer, this.#magicsock.discoKey);
     this.#deps.engine.inject([{ kind: 'to-peer', peer: id, data: packet }]);
+  }
+
+  /** Each new key is work for all peers, and a peer can name any number of them. */
+  #adoptDiscoKey(peer: PeerId, key: DiscoKey): void {
+    const nowMs = this.#deps.engine.nowMs();
+    const next = Math.max(nowMs, this.#adoptedMs.get(peer) ?? 0) + ADOPT_MS;
+    if (next - nowMs > ADOPT_MS * ADOPT_BURST) return;
+    this.#adoptedMs.set(peer, next);
+    this.#magicsock.adoptDiscoKey(peer, key);
   }
 
   /** A packet from a relay: `from` is whom the relay let in under that key, and the key proves nothing else. */
