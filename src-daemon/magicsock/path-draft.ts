@@ -12,6 +12,7 @@ export interface Draft {
   best: path.Best;
   data: path.DataCheck;
   dataAtMs: number | undefined;
+  talk: path.Talk;
   session: path.Session;
   search: path.Search;
   lastBurstMs: number | undefined;

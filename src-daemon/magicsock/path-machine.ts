@@ -36,6 +36,7 @@ export const initialPath = (): path.PathState => ({
   best: { kind: 'none' },
   data: { kind: 'fine' },
   dataAtMs: undefined,
+  talk: { atMs: 0, times: 0 },
   session: { kind: 'idle' },
   search: { kind: 'none' },
   lastBurstMs: undefined,

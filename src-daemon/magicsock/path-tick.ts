@@ -26,6 +26,11 @@ const FLOWING_MS = 1_000;
 const UNUSED_SILENT_MS = 3_000;
 /** … than one that carried some: a peer with nothing to say sends its keepalive after 10 s (WireGuard paper §6.5). */
 const USED_SILENT_MS = 12_000;
+/** In the middle of a conversation silence means something much sooner. A keepalive each 10 s is no conversation. */
+const TALK_SILENT_MS = 3_000;
+const TALK_TIMES = 2;
+const TALK_STEP_MS = 400;
+const TALK_PAUSE_MS = 4_000;
 /** If the relay brings data for this long and no address of the peer does, there is no path for data. */
 const BLOCKED_AFTER_MS = 12_000;
 const BLOCKED_PAUSE_MS = 30_000;
@@ -142,6 +147,7 @@ export function adoptConfirmed(draft: Draft, sinceMs: number): void {
 function judgeData(draft: Draft, words: Activity): void {
   const { best, data } = draft;
   const { nowMs } = draft.context;
+  draft.talk = listen(draft.talk, words.lastRxAny);
   if (best.kind !== 'direct' || draft.context.relay() === undefined) {
     draft.data = { kind: 'fine' };
     return;
@@ -172,17 +178,30 @@ function judgeData(draft: Draft, words: Activity): void {
   }
 }
 
-/** We send, probes are answered meanwhile, and nothing comes back at all. */
+function listen(talk: path.Talk, heardMs: number): path.Talk {
+  if (heardMs - talk.atMs < TALK_STEP_MS) return talk;
+  return { atMs: heardMs, times: heardMs - talk.atMs <= TALK_PAUSE_MS ? talk.times + 1 : 1 };
+}
+
+/** We send, probes are answered meanwhile, and nothing comes back at all, or by relay alone. */
 function isUnheard(draft: Draft, best: path.Direct, words: Activity): boolean {
   const { nowMs } = draft.context;
-  const { unansweredSince, lastTxAny } = words;
+  const { unansweredSince, lastTxAny, lastRxAny } = words;
   const heardMs = Math.max(words.rxBestAt, draft.dataAtMs ?? 0);
-  if (unansweredSince === 0 || nowMs - lastTxAny > FLOWING_MS || !isTrusted(best, nowMs)) return false;
+  if (nowMs - lastTxAny > FLOWING_MS || !isTrusted(best, nowMs)) return false;
+  // A peer that finds its direct path lossy goes on by relay: then ours, the same one, is no better.
+  const isRelayed = nowMs - lastRxAny < FLOWING_MS && lastRxAny > heardMs;
+  if (unansweredSince === 0 && !isRelayed) return false;
   // Only what went out while this was the path speaks of it.
-  const silentMs = nowMs - Math.max(unansweredSince, best.sinceMs);
-  if (silentMs < (heardMs >= best.sinceMs ? USED_SILENT_MS : UNUSED_SILENT_MS)) return false;
+  const silentMs = nowMs - Math.max(isRelayed ? heardMs : unansweredSince, best.sinceMs);
+  if (silentMs < patienceWith(draft, heardMs >= best.sinceMs, isRelayed)) return false;
   const answeredAtMs = draft.candidates.get(keyOf(best.addr, best.via))?.answeredAtMs;
   return answeredAtMs !== undefined && answeredAtMs > nowMs - silentMs;
+}
+
+function patienceWith({ talk }: Draft, isUsed: boolean, isRelayed: boolean): number {
+  if (talk.times >= TALK_TIMES || isRelayed) return TALK_SILENT_MS;
+  return isUsed ? USED_SILENT_MS : UNUSED_SILENT_MS;
 }
 
 /**

@@ -85,6 +85,12 @@ export type DataCheck =
       readonly pauseMs: number;
     };
 
+/** How lively the peer is: times at which something came from it by any path, each within a few seconds of the last. */
+export interface Talk {
+  readonly atMs: number;
+  readonly times: number;
+}
+
 export type Session =
   | { readonly kind: 'idle' }
   | {
@@ -137,6 +143,7 @@ export interface PathState {
   readonly data: DataCheck;
   /** The last data that came from another address than the best. */
   readonly dataAtMs: number | undefined;
+  readonly talk: Talk;
   readonly session: Session;
   readonly search: Search;
   readonly lastBurstMs: number | undefined;

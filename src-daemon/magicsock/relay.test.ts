@@ -207,6 +207,18 @@ describe('a path that answers pings but loses data', () => {
     expect(scene.b.mode).toBe('relay');
   });
 
+  test('in the middle of a conversation: neither side waits for five seconds', async () => {
+    const scene = inTheOpen();
+    await talk(scene, 6_000);
+    const atMs = scene.wire.clock.monotonic();
+    scene.wire.drop = (_from, _to, datagram) => isData(datagram);
+    await talk(scene, 16_000);
+    const endMs = scene.wire.clock.monotonic();
+    expect(longestGap(scene.a, atMs, endMs)).toBeLessThan(4_500);
+    expect(longestGap(scene.b, atMs, endMs)).toBeLessThan(4_500);
+    expect([scene.a.mode, scene.b.mode]).toEqual(['relay', 'relay']);
+  });
+
   test('is tried again with growing pauses and taken when data passes', async () => {
     const scene = inTheOpen();
     scene.wire.drop = (_from, _to, datagram) => isData(datagram);
@@ -217,12 +229,13 @@ describe('a path that answers pings but loses data', () => {
     expect([scene.a.mode, scene.b.mode]).toEqual(['direct', 'direct']);
   });
 
-  test('a peer that has nothing to say is not mistaken for it', async () => {
+  test('a peer that has nothing more to say is not mistaken for it, but for the first seconds', async () => {
     const scene = inTheOpen();
     await talk(scene, 5_000);
-    const relayed = scene.wire.relayed;
+    let relayed = scene.wire.relayed;
     // One-way traffic, answered by a keepalive each ten seconds as WireGuard does.
     for (let s = 0; s < 60; s++) {
+      if (s === 11) relayed = scene.wire.relayed;
       for (let i = 0; i < 10; i++) {
         scene.a.traffic();
         await scene.wire.clock.advance(100);
