@@ -45,6 +45,8 @@ export class Router {
   readonly nat: NatTable;
   readonly firewall6: NatTable;
   udp: UdpRule;
+  /** Looks into datagrams and drops those of WireGuard, as some networks do. */
+  dropsWireguard = false;
   /** How often all it knew was lost. */
   reboots = 0;
   readonly #network: Network;
@@ -116,7 +118,7 @@ export class Router {
   }
 
   #fromInside(datagram: Datagram): void {
-    if (!mayPass(this.udp, datagram.dstPort)) {
+    if (!mayPass(this.udp, datagram.dstPort) || this.#isUnwanted(datagram)) {
       this.#network.count('drop.udp-blocked');
       return;
     }
@@ -168,7 +170,7 @@ export class Router {
   }
 
   #fromOutside(datagram: Datagram): void {
-    if (!mayPass(this.udp, datagram.srcPort)) {
+    if (!mayPass(this.udp, datagram.srcPort) || this.#isUnwanted(datagram)) {
       this.#network.count('drop.udp-blocked');
       return;
     }
@@ -189,6 +191,11 @@ export class Router {
       return;
     }
     this.#network.transmit(this.#lanSide, { ...datagram, dstIp: inner.ip, dstPort: inner.port });
+  }
+
+  #isUnwanted({ data }: Datagram): boolean {
+    const [type = 0, ...reserved] = data.subarray(0, 4);
+    return this.dropsWireguard && type >= 1 && type <= 4 && reserved.every((byte) => byte === 0);
   }
 
   #now(): number {

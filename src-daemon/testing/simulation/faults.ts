@@ -10,8 +10,11 @@ import type { Machine } from './machine.ts';
 import type { Fault } from './plan.ts';
 import type { Relay } from './relays.ts';
 
-/** A peer whose session was lost at the other end notices after 15 s if the new one's first packet is lost (WireGuard §6.5). */
-const SESSION_LOST_MS = 15_500;
+/**
+ * A peer whose session was lost at the other end notices 15 s after it speaks (WireGuard paper §6.5), if the one packet that
+ * confirms the new session is lost.
+ */
+const SESSION_LOST_MS = 45_000;
 
 export interface FaultContext {
   readonly hasRealEngines: boolean;
@@ -19,7 +22,7 @@ export interface FaultContext {
   readonly random: Random;
   readonly world: World;
   readonly machines: readonly Machine[];
-  readonly relays: ReadonlyMap<number, Relay>;
+  readonly relays: Map<number, Relay>;
   readonly control: ModelControl;
   readonly hostile: Hostile;
   newKey(): PrivateKey;
@@ -70,6 +73,7 @@ export function applyFault(context: FaultContext, fault: Fault): void {
     case 'reboot':
     case 'renumber':
     case 'block-udp':
+    case 'drop-wireguard':
       applyToRouter(context, fault);
       return;
     case 'roam':
@@ -88,6 +92,9 @@ export function applyFault(context: FaultContext, fault: Fault): void {
     case 'relay':
       breakRelay(context, fault.region, fault.state, fault.forMs);
       return;
+    case 'remove-region':
+      removeRegion(context, fault.region);
+      return;
     case 'control':
       control.isAway = true;
       context.clock.after(fault.forMs, () => control.back());
@@ -100,7 +107,10 @@ export function applyFault(context: FaultContext, fault: Fault): void {
   }
 }
 
-type RouterFault = Extract<Fault, { readonly kind: 'rebind' | 'reboot' | 'renumber' | 'block-udp' }>;
+type RouterFault = Extract<
+  Fault,
+  { readonly kind: 'rebind' | 'reboot' | 'renumber' | 'block-udp' | 'drop-wireguard' }
+>;
 
 function applyToRouter(context: FaultContext, fault: RouterFault): void {
   const { world, machines, clock, random } = context;
@@ -125,6 +135,13 @@ function applyToRouter(context: FaultContext, fault: RouterFault): void {
       );
       return;
     }
+    case 'drop-wireguard':
+      router.dropsWireguard = true;
+      clock.after(fault.forMs, () => {
+        router.dropsWireguard = false;
+        context.trouble(under(world, machines, fault.site));
+      });
+      return;
     case 'block-udp': {
       const before = router.udp;
       router.udp = { kind: 'none' };
@@ -218,4 +235,16 @@ function breakRelay(context: FaultContext, region: number, state: 'down' | 'sile
     if (stun !== undefined) stun.isUp = true;
     context.trouble(everybody);
   });
+}
+
+/** Gone from the map for good; the last one stays. */
+function removeRegion({ relays, machines, world, trouble }: FaultContext, region: number): void {
+  const relay = relays.get(region);
+  if (relay === undefined || relays.size < 2) return;
+  relays.delete(region);
+  relay.crash();
+  const stun = world.stun[region - 1]?.uplinks()[0]?.link;
+  if (stun !== undefined) stun.isUp = false;
+  trouble(machines.map(({ index }) => index));
+  for (const machine of machines) machine.regionRemoved(region);
 }

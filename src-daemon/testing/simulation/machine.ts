@@ -69,6 +69,7 @@ export class Machine {
   readonly relays: RelayClient;
   readonly underlay: ModelUnderlay;
   magicsock: Magicsock;
+  wasInspected = false;
   readonly #deps: MachineDeps;
   readonly #clock: MachineClock;
   readonly #peers = new Map<number, { readonly nodeKey: NodeKey; readonly token: number }>();
@@ -104,7 +105,7 @@ export class Machine {
     this.underlay = new ModelUnderlay({
       clock: this.#clock,
       random,
-      regions: [...relays.keys()],
+      regions: () => [...relays.keys()],
       sendUdp: (to, data) => {
         deps.events.sent(this, to, 'stun', data.length);
         this.engine.sendRaw(to, data, 0);
@@ -130,6 +131,17 @@ export class Machine {
   async start(): Promise<void> {
     await this.engine.start();
     this.underlay.start();
+  }
+
+  /** A router on its way drops WireGuard's packets. */
+  get isInspected(): boolean {
+    const isNow = this.host
+      .uplinks()
+      .some(({ name }) =>
+        routersOf(this.#deps.world.sites, siteOf(name)).some((router) => router.dropsWireguard),
+      );
+    this.wasInspected ||= isNow;
+    return isNow;
   }
 
   get facts(): Facts {
@@ -191,6 +203,13 @@ export class Machine {
       this.magicsock.networkChanged();
       this.underlay.networkChanged();
     });
+  }
+
+  /** The map names it no longer. */
+  regionRemoved(region: number): void {
+    this.relays.forget(region);
+    this.underlay.regionRemoved(region);
+    this.magicsock.relayChanged();
   }
 
   suspend(): void {

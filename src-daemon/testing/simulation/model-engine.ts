@@ -42,6 +42,8 @@ const KEEPALIVE_MS = 10_000;
 const MAX_SEEN = 2_048;
 export const PACKET_BYTES = 96;
 const WIREGUARD_DATA = 4;
+/** Behind type, three zeroes, token, number and time. */
+const KIND_AT = 20;
 
 export class ModelEngine implements EnginePort {
   readonly #clock: Clock;
@@ -257,7 +259,7 @@ function encode(token: number, { kind, sequence, sentMs }: ModelPacket): Uint8Ar
   const data = new Uint8Array(PACKET_BYTES);
   const view = new DataView(data.buffer);
   data[0] = WIREGUARD_DATA;
-  data[1] = codeOf(kind);
+  data[KIND_AT] = codeOf(kind);
   view.setUint32(4, token);
   view.setUint32(8, sequence);
   view.setFloat64(12, sentMs);
@@ -274,4 +276,4 @@ function decode(token: number, data: Uint8Array): ModelPacket | undefined {
 const tokenOf = (data: Uint8Array): number =>
   new DataView(data.buffer, data.byteOffset, data.byteLength).getUint32(4);
 
-const kindOf = (data: Uint8Array): ModelPacket['kind'] => kindAt(data[1] as number);
+const kindOf = (data: Uint8Array): ModelPacket['kind'] => kindAt(data[KIND_AT] as number);

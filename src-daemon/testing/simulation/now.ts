@@ -6,7 +6,9 @@ import type { MachinePlan, SitePlan, World, WorldPlan } from '../network/world.t
 export function currentPlan(plan: WorldPlan, world: World): WorldPlan {
   const sites = plan.sites.map((site, i): SitePlan => {
     const router = world.sites[i]?.router;
-    return router === undefined ? site : { ...site, udp: router.udp, uplink: { ...router.uplink } };
+    return router === undefined
+      ? site
+      : { ...site, udp: router.dropsWireguard ? { kind: 'none' } : router.udp, uplink: { ...router.uplink } };
   });
   const machines = plan.machines.map((machine, i): MachinePlan => {
     const uplinks = world.machines[i]?.uplinks() ?? [];

@@ -38,6 +38,8 @@ export type Fault =
       readonly state: 'down' | 'silent';
       readonly forMs: number;
     }
+  | { readonly kind: 'remove-region'; readonly region: number }
+  | { readonly kind: 'drop-wireguard'; readonly site: number; readonly forMs: number }
   | { readonly kind: 'control'; readonly forMs: number }
   | { readonly kind: 'hostile'; readonly what: Hostility; readonly machine: number };
 
@@ -223,6 +225,8 @@ function randomFault(roll: Dice, world: WorldPlan): Fault {
     sleep: 1,
     restart: 2,
     relay: 3,
+    'remove-region': 1,
+    'drop-wireguard': 2,
     control: 2,
     hostile: 5,
   });
@@ -253,8 +257,12 @@ function randomFault(roll: Dice, world: WorldPlan): Fault {
         state: roll.chance(0.8) ? 'down' : 'silent',
         forMs,
       };
+    case 'remove-region':
+      return { kind, region: roll.int(1, world.relays.length) };
+    case 'drop-wireguard':
+      return { kind, site: onSite, forMs: roll.pick([20_000, HOUR_MS]) };
     case 'control':
-      return { kind, forMs };
+      return { kind, forMs: roll.chance(0.3) ? HOUR_MS : forMs };
     case 'hostile':
       return { kind, what: roll.pick(HOSTILITIES), machine: onMachine };
     default:

@@ -162,6 +162,14 @@ export class RelayClient {
     }
   }
 
+  /** It is no longer in the map. */
+  forget(region: number): void {
+    const state = this.#stateOf(region);
+    if (state.kind === 'connected') this.#drop(region, state.stream);
+    this.#states.delete(region);
+    for (const [peer, at] of this.#reverse) if (at === region) this.#reverse.delete(peer);
+  }
+
   /** Streams that can't have survived are closed, and home is dialed anew. */
   networkChanged(): void {
     const { epoch } = this.#path();

@@ -13,7 +13,8 @@ import { stunAddress } from '../network/world.ts';
 export interface UnderlayDeps {
   readonly clock: Clock;
   readonly random: Random;
-  readonly regions: readonly number[];
+  /** Of the relay map as it is. */
+  regions(): readonly number[];
   sendUdp(to: SockAddr, data: Uint8Array): void;
   /** Of interfaces that are up, with the port of the socket. */
   local(): readonly SockAddr[];
@@ -129,6 +130,12 @@ export class ModelUnderlay {
     this.#tell();
   }
 
+  regionRemoved(region: number): void {
+    if (region !== this.#home) return;
+    this.#home = 0;
+    this.homeLost();
+  }
+
   /** nat-traversal.md §2.8: the network may be another one, and the home relay too. */
   homeLost(): void {
     this.#begin();
@@ -140,7 +147,7 @@ export class ModelUnderlay {
     const { clock, regions, relayTripMs } = this.#deps;
     clock.after(afterMs, () => {
       let best = 0;
-      for (const region of regions) {
+      for (const region of regions()) {
         const trip = relayTripMs(region);
         if (trip !== undefined && (best === 0 || trip < (relayTripMs(best) ?? 0))) best = region;
       }
@@ -173,7 +180,9 @@ export class ModelUnderlay {
     const round = this.#round;
     const { clock, regions } = this.#deps;
     const tripOf = (region: number): number => this.#deps.relayTripMs(region) ?? FAR_MS;
-    const others = regions.filter((region) => region !== this.#home).sort((a, b) => tripOf(a) - tripOf(b));
+    const others = regions()
+      .filter((region) => region !== this.#home)
+      .sort((a, b) => tripOf(a) - tripOf(b));
     const servers = [this.#home, ...others].filter((region) => region !== 0).slice(0, 2);
     for (const delayMs of TRIES_MS)
       clock.after(delayMs, () => {
