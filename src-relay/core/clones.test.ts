@@ -97,18 +97,27 @@ test('nobody hears that a client has gone while another connection of its key is
   ]);
 });
 
+test('one machine that comes as two regions of its map, of which one is its home, is told nothing', async () => {
+  const { wires, sender, client } = await scene(2);
+  speak(wires[0]);
+  wires[1]?.write(m.encodeNotePreferred(false));
+  for (let turn = 0; turn < 10; turn++)
+    for (const wire of wires) wire.write(m.encodeSendPacket(sender.raw, utf8('x')));
+  await settle();
+  for (const wire of wires) expect(wire.received.map((piece) => piece[0])).not.toContain(FrameType.Health);
+  expect(sender.packets().map(({ from }) => from)).toEqual(new Array(20).fill(client.key));
+});
+
 test('two that keep taking turns are told that their key is cloned, until one is left', async () => {
   const { wires } = await scene(2);
   const told = (wire: Wire | undefined): string[] =>
     (wire?.received ?? [])
       .filter((piece) => piece[0] === FrameType.Health)
       .map((piece) => m.decodeHealth(piece.subarray(5)));
-  speak(wires[0]);
-  speak(wires[1]);
+  for (let turn = 0; turn < 2; turn++) for (const wire of wires) speak(wire);
   await settle();
   expect(told(wires[0])).toEqual([]);
-  speak(wires[0]);
-  speak(wires[1]);
+  for (let turn = 0; turn < 2; turn++) for (const wire of wires) speak(wire);
   await settle();
   for (const wire of wires) expect(told(wire)).toEqual([expect.stringContaining('another machine')]);
   wires[0]?.leave();

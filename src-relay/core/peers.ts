@@ -3,6 +3,8 @@ import type { Counters } from './counters.ts';
 
 /** A connection here, as the table needs it. */
 export interface Connection {
+  /** Its client says that this connection is the one where it is found. */
+  readonly isHome: boolean;
   /** Told when its key gets a second connection that speaks too, and when it is alone again. */
   onClones(isCloned: boolean): void;
 }
@@ -94,11 +96,14 @@ export class Peers<C extends Connection, F extends Forwarder> {
 
   /** A clone that sends becomes the active one ("last writer"). */
   noteActivity(peer: Peer<C, F>, connection: C): void {
-    const { clones } = peer;
-    if (clones === undefined || peer.active === connection) return;
+    const { clones, active } = peer;
+    if (clones === undefined || active === connection) return;
     clones.splice(clones.indexOf(connection), 1);
     clones.push(connection);
     peer.active = connection;
+    // One machine has one home. It may well have a second connection, for a peer whose home is another region of the map
+    // that is this very relay (an embedded one has three).
+    if (active?.isHome !== true || !connection.isHome) return;
     if (++peer.changes === FIGHT_CHANGES) for (const one of clones) one.onClones(true);
   }
 
