@@ -73,8 +73,11 @@ export interface NatFacts {
 const NOTE_MS = 1_000;
 /** A packet in this time is news to the schedule. */
 const TRAFFIC_MS = 20_000;
-/** A relay that stays away fails every few seconds: the checks that this asks for become rarer. */
-const RELAY_CHECK_MIN_MS = 5_000;
+/**
+ * A relay that stays away fails every few seconds: the checks that this asks for become rarer. The second one comes when a
+ * home that is silent since the first counts as dead (8 s, nat-traversal.md §2.6), so that it can be moved.
+ */
+const RELAY_CHECK_MIN_MS = 8_500;
 const RELAY_CHECK_MAX_MS = 60_000;
 
 export class Underlay implements AsyncDisposable {
