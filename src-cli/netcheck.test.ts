@@ -128,7 +128,7 @@ describe('netcheck', () => {
       err: 'netcheck: UDP test failure: udp4: network is unreachable\n',
     });
     expect(out).toContain('\t* UDP: false\n');
-    expect(out).toContain('UDP does not get through here');
+    expect(out).toContain('No relay answered by any means');
   });
 
   test.each([
