@@ -21,9 +21,10 @@ export interface NatRules {
   readonly kind: NatKind;
   /** The router's own address outside. */
   readonly outside: string;
-  /** The network inside, as a prefix. */
-  readonly inside: string;
-  /** Whether two inner hosts can talk through the outer address; the source is then the outer one too, as RFC 4787 asks. */
+  /**
+   * Whether two inner hosts can talk through the outer address; the source is then the outer one too, with the port that
+   * the others see, as RFC 4787 §6 asks. Of a full cone only.
+   */
   readonly hairpin?: boolean;
 }
 
@@ -82,7 +83,7 @@ table ip nat {
   chain sending {
     type nat hook postrouting priority srcnat;
     ${sending}
-    ${rules.hairpin === true ? `oifname "eth1" ct status dnat ip saddr ${rules.inside} snat to ${rules.outside}` : ''}
+    ${rules.hairpin === true ? 'oifname "eth1" ct status dnat snat ip to ip saddr . udp sport map @outer' : ''}
   }
 }
 `;
@@ -99,8 +100,12 @@ const INNER_BACK = 'ct reply ip saddr . ct reply proto-src';
 const fullCone = ({ outside, hairpin }: NatRules): string => `map open {
     type inet_service : ipv4_addr . inet_service; ${LEARNED}
   }
+  map outer {
+    type ipv4_addr . inet_service : ipv4_addr . inet_service; ${LEARNED}
+  }
   chain learning {
     type filter hook postrouting priority srcnat + 10;
+    oifname "eth0" meta l4proto udp ct direction original update @outer { ${INNER_OUT} : ip saddr . udp sport }
     oifname "eth0" meta l4proto udp ct direction original update @open { udp sport : ${INNER_OUT} }
     oifname "eth0" meta l4proto udp ct direction reply update @open { udp sport : ${INNER_BACK} }
   }

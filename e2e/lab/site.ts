@@ -196,7 +196,6 @@ async function addRouter(
       : natRules({
           kind: options.nat,
           outside: router.v4,
-          inside: `${v4}.0/24`,
           ...(options.hairpin === undefined ? {} : { hairpin: options.hairpin }),
         });
   await router.exec(['nft', '-f', '-'], { input: `${filterRules(options)}${nat}` });

@@ -4,6 +4,7 @@
  *
  *   node punch.ts MIRROR PORT MEETING     prints {"direct": true, "from": "…"} or {"direct": false}
  */
+import { createHash } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { z } from 'zod';
@@ -11,6 +12,9 @@ import { z } from 'zod';
 const [mirror = '', port = '', meet = ''] = process.argv.slice(2);
 const EVERY_MS = 100;
 const TRY_MS = 2_500;
+/** The same at both ends, so that a NAT which both are behind has to choose; of this meeting only (§9.1-2). */
+const PORT =
+  20_000 + (Number.parseInt(createHash('sha256').update(meet).digest('hex').slice(0, 8), 16) % 20_000);
 /** The other may start later than we do. */
 const MEET_MS = 8_000;
 
@@ -36,7 +40,7 @@ socket.on('message', (datagram, sender) => {
     add(other.ip, other.port);
   }
 });
-socket.bind(0, () => setInterval(round, EVERY_MS));
+socket.bind(PORT, () => setInterval(round, EVERY_MS));
 
 let found: string | undefined;
 
