@@ -137,13 +137,18 @@ export function dueAt(candidate: Candidate, isUrgent: boolean): number {
   return candidate.pingedAtMs + (early ?? path.DISCOVERY_MS);
 }
 
-/** Within what may be sent to unproven addresses. One held back counts as sent, so that it waits its turn. */
+/**
+ * Within what may be sent to unproven addresses. One held back counts as sent and lost: it is asked as soon as any other
+ * would be asked again.
+ */
 export function discover(draft: Draft, { addr, via }: Candidate): boolean {
   const key = keyOf(addr, via);
   if (!draft.context.mayPing(addr)) {
     const candidate = draft.candidates.get(key);
-    if (candidate !== undefined)
-      draft.candidates.set(key, { ...candidate, pingedAtMs: draft.context.nowMs, tries: 0 });
+    if (candidate === undefined) return false;
+    // What was only heard of has no more tries than its pings paid for.
+    const tries = candidate.inMap || candidate.inCall ? candidate.tries + 1 : candidate.tries;
+    draft.candidates.set(key, { ...candidate, pingedAtMs: draft.context.nowMs, tries });
     return false;
   }
   if (draft.search.kind === 'on') draft.search = { ...draft.search, probes: draft.search.probes + 1 };

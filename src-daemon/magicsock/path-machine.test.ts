@@ -310,6 +310,28 @@ describe('our own network changes', () => {
   });
 });
 
+describe('a ping that is held back, as there are too many', () => {
+  test('goes out when it would be repeated, not five seconds later', () => {
+    const machine = new Machine();
+    machine.relay = 1;
+    machine.mayPing = false;
+    machine.feed({ type: 'configure', endpoints: [WAN] }).feed({ type: 'send' });
+    expect(machine.pinged).toEqual([]);
+    machine.mayPing = true;
+    machine.pass(400, machine.nowMs);
+    expect(machine.pinged).toEqual(['203.0.113.2']);
+  });
+
+  test('is never the one to the address that was in use when our network changed', () => {
+    const machine = looking(LAN, WAN);
+    machine.relay = 1;
+    machine.pong(WAN);
+    machine.mayPing = false;
+    machine.feed({ type: 'network-changed' }, 1_000);
+    expect(machine.pinged).toEqual(['203.0.113.2']);
+  });
+});
+
 describe('requests', () => {
   test('ask the trusted address alone, else every candidate', () => {
     const request = { type: 'request', ticket: 3, size: 1_300 } as const;

@@ -1,7 +1,7 @@
 /** News that no probe brings: the map, our own network, the OS, a peer that started anew. */
 import type { SockAddr } from '#shared/ip/address.ts';
 import { forgotten, isUsable, keyOf, newCandidate } from './candidate.ts';
-import { burst, type Draft, isTrusted, lose, prune } from './path-draft.ts';
+import { burst, type Draft, isTrusted, lose, prune, sendPing } from './path-draft.ts';
 import { adoptConfirmed } from './path-tick.ts';
 import * as path from './path-types.ts';
 import type { SocketId } from './types.ts';
@@ -49,7 +49,11 @@ export function networkChanged(draft: Draft): void {
     if (best.via !== 0 || draft.context.relay() !== undefined) lose(draft);
     else draft.best = { ...best, trustUntilMs: 0, check: { kind: 'failed', sinceMs: nowMs } };
   }
-  if (draft.session.kind === 'active') burst(draft);
+  if (draft.session.kind !== 'active') return;
+  // The likeliest is asked whatever else may be sent now: it was proven, so the bound on unproven ones is not for it.
+  if (best.kind === 'direct' && best.via === 0)
+    sendPing(draft, { kind: 'udp', addr: best.addr, via: best.via }, { kind: 'discovery' });
+  burst(draft);
 }
 
 /** Requests stay: the user waits for an answer, and a late pong is still one. */
