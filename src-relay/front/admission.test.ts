@@ -75,6 +75,41 @@ describe('by URL', () => {
   });
 });
 
+describe('failing open is for an address out of reach, not', () => {
+  test('for a refusal that breaks off', async () => {
+    const url = await controller((_request, response) => {
+      response.writeHead(403, { 'content-length': 10 }).write('no');
+      setImmediate(() => response.destroy());
+    });
+    expect(await verifyByUrl({ url, isFailOpen: true, log: silent })(KEY, '', never)).toBe(false);
+  });
+
+  test('for a client that has gone, nor is that worth a warning', async () => {
+    const url = await controller(() => undefined);
+    const events: string[] = [];
+    const log = Object.assign((_level: string, event: string) => void events.push(event), {
+      child: () => silent,
+    });
+    const gone = new AbortController();
+    const asked = verifyByUrl({ url, isFailOpen: true, log })(KEY, '', gone.signal);
+    gone.abort();
+    expect(await asked).toBe(false);
+    expect(events).toEqual([]);
+  });
+
+  test('for a crowd that would use up our own ports', async () => {
+    let asked = 0;
+    const url = await controller(() => asked++);
+    const verify = verifyByUrl({ url, isFailOpen: true, log: silent });
+    const enough = new AbortController();
+    const crowd = Array.from({ length: 1_024 }, () => verify(KEY, '', enough.signal));
+    expect(await verify(KEY, '', never)).toBe(false);
+    enough.abort();
+    await Promise.all(crowd);
+    expect(asked).toBeLessThanOrEqual(1_024);
+  });
+});
+
 describe('by the daemon on this machine', () => {
   async function daemon(answer: RequestListener): Promise<string> {
     const server = createServer(answer);

@@ -14,6 +14,11 @@ export type Verify = (key: NodeKey, source: string, signal: AbortSignal) => Prom
 
 const TIMEOUT_MS = 5_000;
 const MAX_REPLY = 4_096;
+/**
+ * Each question costs a connection. Above this strangers are asking, not clients: they are turned away instead of using up
+ * the ports and descriptors, for then nothing would be reachable and failing open would let them all in.
+ */
+const MAX_ASKING = 1_024;
 const reply = z.looseObject({ Allow: z.boolean().optional() });
 
 /** Every check must agree; none means that everybody may. */
@@ -49,21 +54,33 @@ export interface UrlCheck {
 
 /** POSTs the key and the source, as the official relay does; `POST /verify` of a coordination server answers it. */
 export function verifyByUrl({ url, isFailOpen, log }: UrlCheck): Verify {
+  // Without the name and password that it may have.
+  const where = `${url.origin}${url.pathname}`;
+  let asking = 0;
   return async (key, source, signal) => {
+    if (asking >= MAX_ASKING) {
+      log('debug', 'admission.busy', { url: where });
+      return false;
+    }
     const body = JSON.stringify({ NodePublic: key, Source: source });
     let answer: { readonly status: number; readonly body: string };
+    asking++;
     try {
       answer = await post(url, body, AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]));
     } catch (error) {
+      // Who has gone meanwhile needs no answer, and says nothing about the address.
+      if (signal.aborted) return false;
       log('warn', 'admission.url-unreachable', {
-        url: url.href,
+        url: where,
         error: netErrorText(error),
         allowed: isFailOpen,
       });
       return isFailOpen;
+    } finally {
+      asking--;
     }
     if (answer.status !== 200) {
-      log('warn', 'admission.url-refused', { url: url.href, status: answer.status });
+      log('warn', 'admission.url-refused', { url: where, status: answer.status });
       return false;
     }
     return allows(answer.body);
@@ -84,6 +101,12 @@ function post(url: URL, body: string, signal: AbortSignal): Promise<{ status: nu
   return new Promise((resolve, reject) => {
     const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
     const request = send(url, { method: 'POST', headers, signal, agent: false }, (response) => {
+      if (response.statusCode !== 200) {
+        // A refusal is one also when it breaks off.
+        response.on('error', () => undefined).destroy();
+        resolve({ status: response.statusCode ?? 0, body: '' });
+        return;
+      }
       const parts: Buffer[] = [];
       let size = 0;
       const done = (): void => {
