@@ -1,4 +1,4 @@
-/** Test projects: unit (pure and in-process), arch (the tree itself), e2e (real processes, some as root), slow (e2e over a minute). */
+/** Test projects: unit (pure and in-process), arch (the tree itself), e2e (real processes, some as root), slow (over a minute). */
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -25,7 +25,7 @@ export default defineConfig({
       {
         test: {
           name: 'slow',
-          include: ['e2e/**/*.slow.ts'],
+          include: ['e2e/**/*.slow.ts', 'src-daemon/testing/**/*.slow.ts'],
           fileParallelism: false,
           testTimeout: 1_200_000,
         },

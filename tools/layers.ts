@@ -95,6 +95,7 @@ export const rules: Readonly<Record<string, Rule>> = {
       'src-daemon/engine',
       'src-daemon/wireguard',
       'src-daemon/tun',
+      'src-daemon/disco',
       'src-daemon/magicsock',
     ],
   },

@@ -118,7 +118,9 @@ export class Router {
   }
 
   #fromInside(datagram: Datagram): void {
-    if (!mayPass(this.udp, datagram.dstPort) || this.#isUnwanted(datagram)) {
+    // Inspection is the provider's: what turns back here is not seen.
+    const isInspected = datagram.dstIp !== this.#wanIp && this.#isUnwanted(datagram);
+    if (!mayPass(this.udp, datagram.dstPort) || isInspected) {
       this.#network.count('drop.udp-blocked');
       return;
     }

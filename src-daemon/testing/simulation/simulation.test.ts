@@ -10,10 +10,10 @@ const BATCHES = 10;
 const BATCH = 30;
 const TIMEOUT_MS = 120_000;
 
-async function broken(seeds: readonly number[]): Promise<string[]> {
+async function broken(seeds: readonly number[], hasRealEngines = false): Promise<string[]> {
   const stories: string[] = [];
   for (const seed of seeds) {
-    const result = await simulate(randomPlan(seed));
+    const result = await simulate(randomPlan(seed), { hasRealEngines });
     if (result.violations.length > 0) stories.push(story(result));
   }
   return stories;
@@ -26,6 +26,14 @@ describe.skipIf(replayed !== undefined)('random networks', () => {
     'hold in seeds $first to $last',
     async ({ first }) => {
       expect((await broken(range(first, BATCH))).join('\n\n')).toBe('');
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'hold with real engines and tunnels',
+    async () => {
+      expect((await broken(range(1, BATCH), true)).join('\n\n')).toBe('');
     },
     TIMEOUT_MS,
   );

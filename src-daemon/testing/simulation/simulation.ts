@@ -326,8 +326,10 @@ class Simulation {
   #isLostUnseen({ from, to, pendingMs }: Stream): boolean {
     const back = this.#streams.get(`${to.index} ${from.index}`);
     const wasTalk = pendingMs !== undefined && back !== undefined && back.lastSentMs > pendingMs - PAUSE_MS;
-    const isInspected = [from, to].map((machine) => machine.isInspected).includes(true);
-    return !wasTalk && isInspected;
+    const inspected = [from, to].filter((machine) => machine.isInspected);
+    // With two uplinks only one direction may be inspected: who is heard does not know that he hears no more.
+    const isOneWay = inspected.some(({ host }) => host.uplinks().length > 1);
+    return inspected.length > 0 && (!wasTalk || isOneWay);
   }
 
   #isRelayed(from: Machine, to: Machine): boolean {
