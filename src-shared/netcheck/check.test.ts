@@ -343,6 +343,30 @@ test('without UDP the latencies come from HTTPS and ICMP, the smaller counts', a
   expect(tookMs).toBeLessThan(3_200);
 });
 
+test.each([
+  { name: 'before', httpsMs: 5, icmpMs: 50 },
+  { name: 'after', httpsMs: 50, icmpMs: 5 },
+])('a relay that refuses HTTPS is no home, though its host answers pings $name that', async (when) => {
+  const { run, clock } = world(
+    three,
+    {},
+    {
+      https: async ({ RegionID }) => {
+        await clock.sleep(when.httpsMs);
+        if (RegionID === 2) throw new Error('connection refused');
+        return { latencyMs: RegionID * 30, ip: '198.51.100.1' };
+      },
+      icmp: async () => {
+        await clock.sleep(when.icmpMs);
+        return 9;
+      },
+    },
+  );
+  const { report } = await run({ home: 2 });
+  expect([...report.regionLatencyMs.keys()].sort()).toEqual([1, 3]);
+  expect(report).toMatchObject({ icmpv4: true, preferredDerp: 1 });
+});
+
 test('HTTPS that never ends stops with the check, and what came late is not added', async () => {
   const { run } = world(three, {}, { https: () => new Promise(() => undefined) });
   const { report, tookMs } = await run();

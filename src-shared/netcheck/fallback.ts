@@ -33,7 +33,10 @@ export const regionsInNeed = (regions: readonly RelayRegion[], draft: Draft): re
     (region) => !draft.regionLatencyMs.has(region.RegionID) && hasRelay(region) && region.Avoid !== true,
   );
 
-/** Adds what it finds to the draft; never rejects. */
+/**
+ * Adds what it finds to the draft; never rejects. A host that answers pings while its relay does not answer HTTPS is no
+ * relay that anybody could be reached through: its latency does not count, or a dead home would be kept for ever.
+ */
 export async function measureWithoutUdp(
   deps: FallbackDeps,
   regions: readonly RelayRegion[],
@@ -43,11 +46,16 @@ export async function measureWithoutUdp(
   const limit = new AbortController();
   const cancel = deps.clock.after(ICMP_LIMIT_MS, () => limit.abort());
   const soon = AbortSignal.any([signal, limit.signal]);
+  const dead = new Set<number>();
   try {
     await Promise.all(
       regions.flatMap((region) => [
-        quietly(deps, region, 'https', measureHttps(deps, region, draft, signal)),
-        quietly(deps, region, 'icmp', measureIcmp(deps, region, draft, soon)),
+        quietly(deps, region, 'https', measureHttps(deps, region, draft, signal), () => {
+          if (signal.aborted) return;
+          dead.add(region.RegionID);
+          draft.regionLatencyMs.delete(region.RegionID);
+        }),
+        quietly(deps, region, 'icmp', measureIcmp(deps, region, draft, soon, dead)),
       ]),
     );
   } finally {
@@ -61,10 +69,12 @@ async function quietly(
   region: RelayRegion,
   how: string,
   probe: Promise<void>,
+  failed: () => void = () => undefined,
 ): Promise<void> {
   try {
     await probe;
   } catch (error) {
+    failed();
     deps.log('debug', 'netcheck.unmeasured', { region: region.RegionID, how, error: String(error) });
   }
 }
@@ -88,6 +98,7 @@ async function measureIcmp(
   region: RelayRegion,
   draft: Draft,
   signal: AbortSignal,
+  dead: ReadonlySet<number>,
 ): Promise<void> {
   const node: RelayNode | undefined = region.Nodes?.[0];
   // A node whose STUN is off does not want to be measured in other ways either.
@@ -96,7 +107,7 @@ async function measureIcmp(
   if (ip === undefined || signal.aborted) return;
   const latencyMs = await icmp(ip, node.Name, signal);
   if (latencyMs === undefined || signal.aborted) return;
-  noteLatency(draft.regionLatencyMs, region.RegionID, latencyMs);
+  if (!dead.has(region.RegionID)) noteLatency(draft.regionLatencyMs, region.RegionID, latencyMs);
   draft.ipv4 = true;
   draft.icmpv4 = true;
 }
