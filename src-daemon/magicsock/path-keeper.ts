@@ -6,11 +6,13 @@ import { formatSockAddr, type SockAddr } from '#shared/ip/address.ts';
 import { shortKey } from '#shared/key/key.ts';
 import { mayBePeer, PingBudget } from './budget.ts';
 import { Caller } from './caller.ts';
+import { keyOf } from './candidate.ts';
 import { Deadlines } from './deadlines.ts';
 import type { DiscoLink } from './link.ts';
 import { probeSizes } from './mtu.ts';
+import { isAt } from './path-draft.ts';
 import { initialPath, step, wakeAt } from './path-machine.ts';
-import type * as path from './path-types.ts';
+import * as path from './path-types.ts';
 import { type Peer, PeerTable } from './peer-table.ts';
 import { nextPorts } from './predict.ts';
 import { Puncher } from './puncher.ts';
@@ -204,16 +206,26 @@ export class PathKeeper {
     }
   }
 
-  /** The list that the peer's next pings go to; what it saw of extra sockets must stay in it, or it forgets them. */
+  /**
+   * The list that the peer's next pings go to. Under which address it sees us must stay in it: official peers drop what an
+   * earlier call listed and this one does not, be it the address in use.
+   */
   #sendCall(id: PeerId, list: readonly SockAddr[]): void {
     const peer = this.peers.get(id);
     const region = peer === undefined ? undefined : this.relayOf(peer);
     if (peer?.machine.kind !== 'disco' || region === undefined) return;
-    const seen = [...peer.machine.state.candidates.values()]
-      .filter(({ via }) => via !== 0)
+    const { candidates, best } = peer.machine.state;
+    const heardFromMs = this.#deps.nowMs() - path.HEARD_MS;
+    const seen = [...candidates.values()]
+      .filter(
+        (candidate) =>
+          candidate.via !== 0 ||
+          (best.kind === 'direct' && isAt(best, candidate)) ||
+          (candidate.heardAtMs ?? Number.NEGATIVE_INFINITY) >= heardFromMs,
+      )
       .flatMap(({ seenAs }) => seenAs ?? []);
-    const endpoints = [...seen, ...list];
-    this.#parts.link.call(peer.config, region, endpoints);
+    const endpoints = new Map([...seen, ...list].map((addr) => [keyOf(addr), addr]));
+    this.#parts.link.call(peer.config, region, [...endpoints.values()]);
   }
 
   #setPath({ config }: Peer, next: EnginePath, isNews: boolean): void {
