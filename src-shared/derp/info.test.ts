@@ -22,6 +22,11 @@ test.each([
   ['null', 'null', {}],
   ['a mesh key', `{"meshKey":"${KEY}"}`, { meshKey: new Uint8Array(32).fill(0xab) }],
   ['a mesh key of zeros, which is none', `{"meshKey":"${'0'.repeat(64)}"}`, {}],
+  [
+    'a label, of which the beginning counts',
+    `{"AppName":"${'é'.repeat(300)}"}`,
+    { appName: 'é'.repeat(256) },
+  ],
   ['a prototype that is just a name', '{"__proto__":{"version":9}}', {}],
 ])('client info: %s', (_, json, wanted) => {
   expect(decodeClientInfoJson(utf8(json))).toEqual({ ...NONE, ...wanted });

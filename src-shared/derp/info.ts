@@ -107,7 +107,10 @@ function bool(value: unknown): boolean | undefined {
 
 function text(value: unknown): string | undefined {
   if (isAbsent(value)) return '';
-  return typeof value === 'string' ? value.slice(0, MAX_APP_NAME) : undefined;
+  if (typeof value !== 'string') return undefined;
+  if (value.length <= MAX_APP_NAME) return value;
+  // Through bytes, because a mere slice keeps all of the text that it was cut from: 256 KiB for as long as the client stays.
+  return decoder.decode(utf8(value.slice(0, MAX_APP_NAME)));
 }
 
 function mesh(value: unknown, isThere: boolean): Uint8Array | undefined | 'malformed' {
