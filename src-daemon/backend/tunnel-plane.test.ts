@@ -7,6 +7,7 @@ import { discoKeyFrom, type NodeKey, nodeKeyFrom } from '#shared/key/key.ts';
 import { silent } from '#shared/log/log.ts';
 import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { derpMap } from '#shared/wire/map.ts';
+import { DiscoBox } from '../disco/disco-box.ts';
 import { createPortableEngine } from '../engine/portable.ts';
 import type { MemoryTun } from '../engine/types.ts';
 import { Magicsock } from '../magicsock/magicsock.ts';
@@ -433,4 +434,34 @@ test('a peer that names one disco key after another keeps nobody busy', async ()
   expect(adopted.mock.calls.length).toBeGreaterThan(2);
   expect(adopted.mock.calls.length).toBeLessThan(12);
   adopted.mockRestore();
+});
+
+test('in another network the peer is never called with the addresses of the one before', async () => {
+  const clock = new FakeClock();
+  const wire = new SimulatedWire(clock, seeded(9));
+  const relays = new FakeRelays();
+  relays.route = REGION;
+  const [a, b] = [await machine(clock, wire, 1, { relays }), await machine(clock, wire, 2)];
+  const node = { Name: '7a', RegionID: REGION, HostName: 'relay.example' };
+  const region = { RegionID: REGION, RegionCode: 'x', RegionName: 'X', Nodes: [node] };
+  const map = derpMap.parse({ Regions: { [REGION]: region } });
+  wire.tap = () => false;
+  await a.plane.configure({ ...a.configWith(b), derpMap: map });
+  a.send(echo(a, b, 1));
+  await clock.advance(5_000);
+  const box = new DiscoBox(testKey(102));
+  box.setPeers([a.plane.discoKey]);
+  relays.sent.length = 0;
+  const addresses = [{ interfaceName: 'eth0', ip: '198.51.100.1', bits: 24, isLoopback: false }];
+  a.plane.networkIs({ addresses, defaultRoutes: [] }, true);
+  await clock.advance(1_000);
+  const lists = relays.sent.flatMap(({ packet }) => {
+    const opened = box.open(packet, 'relay', 0);
+    return opened.ok && opened.message.type === 'call-me-maybe' ? [opened.message.endpoints] : [];
+  });
+  expect(new Set(lists.flat().map(({ ip }) => ip))).toEqual(new Set(['198.51.100.1']));
+  for (const { plane, kill } of [a, b]) {
+    await plane[Symbol.asyncDispose]();
+    await kill();
+  }
 });

@@ -230,9 +230,9 @@ export class TunnelPlane implements DataPlane {
     const tunName = this.#deps.engine.tunName;
     const isUp = hasNetwork(snapshot.addresses, tunName);
     this.#families = usableFamilies();
-    // What was proven may hold no longer, and the relays must look whether their connections do.
-    if (isMajor) this.#magicsock.networkChanged();
+    // First, so that peers are called with addresses of this network: those of the last one are forgotten here.
     this.#underlay.networkIs(localAddresses(snapshot.addresses, { tunName }), { isMajor, isUp });
+    if (isMajor) this.#magicsock.networkChanged();
     // Whatever changed the network may have touched our routes too.
     this.#routed = undefined;
     this.#events?.network(isUp);
