@@ -125,10 +125,15 @@ export const rules: Readonly<Record<string, Rule>> = {
 
   'src-control/store': { may: [...SHARED, 'kysely', 'zod'] },
   'src-control/state': { may: [...SHARED, 'src-control/store'] },
-  'src-control/policy': { may: [...SHARED, 'src-control/store', 'src-control/state'] },
+  'src-control/policy': {
+    may: [...SHARED, 'jsonc-parser', 'zod', 'src-control/store', 'src-control/state'],
+  },
   'src-control/auth': { may: [...SHARED, 'src-control/store', 'src-control/state'] },
   'src-control/mapper': {
     may: [...SHARED, 'src-control/store', 'src-control/state', 'src-control/policy'],
+  },
+  'src-control/oidc': {
+    may: [...SHARED, 'openid-client', 'zod', 'src-control/store', 'src-control/state', 'src-control/auth'],
   },
   'src-control/web': { may: [...SHARED, 'hono'] },
   'src-control/http': {
@@ -139,6 +144,7 @@ export const rules: Readonly<Record<string, Rule>> = {
       'src-control/store',
       'src-control/state',
       'src-control/auth',
+      'src-control/oidc',
       'src-control/mapper',
       'src-control/web',
     ],
@@ -156,6 +162,7 @@ export const rules: Readonly<Record<string, Rule>> = {
       'src-control/state',
       'src-control/policy',
       'src-control/auth',
+      'src-control/oidc',
       'src-control/mapper',
       'src-control/http',
     ],
@@ -167,6 +174,7 @@ export const rules: Readonly<Record<string, Rule>> = {
       'zod',
       'src-control/store',
       'src-control/state',
+      'src-control/policy',
       'src-control/relay',
       'src-control/server',
     ],
@@ -174,6 +182,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   'src-control/testing': {
     may: [
       ...SHARED,
+      'oidc-provider',
       'src-control/store',
       'src-control/state',
       'src-control/policy',

@@ -9,7 +9,8 @@ import type { RegisterRequest } from '#shared/wire/register.ts';
 import { cleanHostinfo } from '../state/hostinfo.ts';
 import { isExpired, type Network } from '../state/network.ts';
 import { admit, logOut, shortenExpiry } from '../state/nodes.ts';
-import type { AuthKeyRecord, NodeRecord, RegisterMethod } from '../store/records.ts';
+import { loginName } from '../state/users.ts';
+import type { AuthKeyRecord, NodeRecord, RegisterMethod, UserRecord } from '../store/records.ts';
 import { decide } from './decide.ts';
 import type { PendingMachine, PendingMachines } from './pending.ts';
 import { parseAuthKey, sameHash } from './secrets.ts';
@@ -35,10 +36,10 @@ export type ValidRegister = RegisterRequest & { readonly NodeKey: NodeKey };
 /** The body of the answer, in the member order of the protocol; every member is always there. */
 export type RegisterAnswer = ReturnType<typeof answerWith>;
 
-const NOBODY = { id: 0, name: '', displayName: '' };
+const NOBODY: UserRecord = { id: 0, name: '', displayName: '', createdAt: 0 };
 
 function answerWith(facts: {
-  readonly user?: { readonly id: number; readonly name: string; readonly displayName: string } | undefined;
+  readonly user?: UserRecord | undefined;
   readonly isExpired?: boolean;
   readonly isAuthorized?: boolean;
   readonly authUrl?: string;
@@ -47,7 +48,7 @@ function answerWith(facts: {
   const user = facts.user ?? NOBODY;
   return {
     User: { ID: user.id, DisplayName: user.displayName },
-    Login: { ID: user.id, Provider: '', LoginName: user.name, DisplayName: user.displayName },
+    Login: { ID: user.id, Provider: '', LoginName: loginName(user), DisplayName: user.displayName },
     NodeKeyExpired: facts.isExpired ?? false,
     MachineAuthorized: facts.isAuthorized ?? false,
     AuthURL: facts.authUrl ?? '',
@@ -172,7 +173,17 @@ function findAuthKey(network: Network, text: string, nowMs: number): AuthKeyReco
     return 'auth key expired: ask for a new one (rhumb-control preauthkeys create)';
   if (!key.reusable && key.usedAt !== undefined)
     return 'auth key already used: ask for a new one, or for a reusable one (rhumb-control preauthkeys create --reusable)';
+  const owner = network.user(key.userId);
+  if (owner?.suspendedAt !== undefined) return suspendedText(owner);
   return key;
+}
+
+const suspendedText = (user: UserRecord): string =>
+  `user ${user.name} may no longer sign in at ${user.identity?.provider ?? 'the provider'}: sign in there again, or ask an administrator`;
+
+/** When the machine's key ends, where that is not the server's usual; undefined = never. */
+export interface Lifetime {
+  readonly endsAt: number | undefined;
 }
 
 interface Applicant {
@@ -218,9 +229,13 @@ async function admitApplicant(
   method: RegisterMethod,
   userId: number,
   authKey: AuthKeyRecord | undefined,
+  lifetime?: Lifetime,
 ): Promise<NodeRecord> {
   const nowMs = deps.clock.now();
-  const ends = [applicant.requestedExpiry, deps.keyLifetimeMs === 0 ? undefined : nowMs + deps.keyLifetimeMs];
+  const owner = deps.network.user(userId);
+  if (owner?.suspendedAt !== undefined) throw new RhumbError('conflict', suspendedText(owner));
+  const usual = deps.keyLifetimeMs === 0 ? undefined : nowMs + deps.keyLifetimeMs;
+  const ends = [applicant.requestedExpiry, lifetime === undefined ? usual : lifetime.endsAt];
   const known = ends.filter((one) => one !== undefined);
   const node = await admit(deps.network, {
     machineKey: applicant.machineKey,
@@ -243,8 +258,9 @@ export async function approve(
   machine: PendingMachine,
   userId: number,
   method: RegisterMethod,
+  lifetime?: Lifetime,
 ): Promise<NodeRecord> {
-  const node = await admitApplicant(deps, machine, method, userId, undefined);
+  const node = await admitApplicant(deps, machine, method, userId, undefined, lifetime);
   deps.pending.settle(machine.id, { kind: 'approved', nodeId: node.id });
   return node;
 }

@@ -10,8 +10,11 @@ import { type MachineKey, type NodeKey, parseNodeKey, ZERO_MACHINE_KEY } from '#
 import type { Log } from '#shared/log/log.ts';
 import { refuseUpgrade } from '#shared/node/ts2021-server.ts';
 import type { RegisterDeps } from '../auth/register.ts';
+import type { SignIn } from '../oidc/sign-in.ts';
 import { readBody, TooLarge } from './body.ts';
-import { type OuterEnv, signInRoutes } from './sign-in.ts';
+import { oidcPages } from './oidc-pages.ts';
+import { signInRoutes } from './sign-in.ts';
+import type { OuterEnv } from './visitor.ts';
 
 export interface OuterDeps {
   readonly register: RegisterDeps;
@@ -22,6 +25,8 @@ export interface OuterDeps {
   readonly ready: Promise<void>;
   /** The paths of an embedded relay. */
   readonly relay?: RelayPaths | undefined;
+  /** Asked once everything is ready; undefined without identity providers. */
+  readonly signIn?: (() => SignIn | undefined) | undefined;
   /** Whether the machine with this key may use relays. */
   readonly mayRelay: (key: NodeKey) => boolean;
   /** Takes over the socket of a /ts2021 upgrade. */
@@ -61,7 +66,10 @@ export function outerApp(deps: OuterDeps): Hono<OuterEnv> {
   app.get('/health', (c) => c.json({ status: 'ok' }));
   app.get('/version', (c) => c.json({ version: deps.version }));
   app.get('/robots.txt', (c) => c.text('User-agent: *\nDisallow: /\n'));
-  app.route('/', signInRoutes(deps.register));
+  const signIn = deps.signIn?.();
+  const oidc = signIn === undefined ? undefined : oidcPages(deps.register, signIn);
+  app.route('/', signInRoutes(deps.register, oidc));
+  if (oidc !== undefined) app.route('/', oidc.routes);
   app.notFound((c) => c.text('not found\n', 404));
   app.onError((error, c) => {
     deps.log('error', 'request.failed', { path: c.req.path, error });
@@ -98,11 +106,13 @@ function makeServer(limits: http.ServerOptions, listen: Listen): http.Server {
 }
 
 export function serveOuter(server: http.Server, deps: OuterDeps): void {
-  const app = outerApp(deps);
+  let app: Hono<OuterEnv> | undefined;
   server.on('error', (error) => deps.log('error', 'listener.failed', { error }));
   server.on('request', (request, response) => {
     deps.ready
       .then(async () => {
+        // Not before: what it serves may open later than the listener.
+        app ??= outerApp(deps);
         if (deps.relay?.request(request, response) !== true) await serve(app, request, response);
       })
       .catch((error: unknown) => {

@@ -6,6 +6,7 @@ import { formatTime } from '#shared/wire/scalars.ts';
 import { What } from '../state/changes.ts';
 import { hostinfoForPeers } from '../state/hostinfo.ts';
 import { isExpired, type NodeView } from '../state/network.ts';
+import { loginName } from '../state/users.ts';
 import type { NodeRecord, UserRecord } from '../store/records.ts';
 
 /** Legacy form of the home relay, for clients before capability version 111. */
@@ -90,7 +91,12 @@ export function patchJson(view: NodeView, what: number): string {
 }
 
 export const userJson = (user: UserRecord): string =>
-  JSON.stringify({ ID: user.id, LoginName: user.name, DisplayName: user.displayName });
+  JSON.stringify({
+    ID: user.id,
+    LoginName: loginName(user),
+    DisplayName: user.displayName,
+    ProfilePicURL: user.identity?.pictureUrl,
+  });
 
 /** What the machine told, and behind it the address its control connection comes from, at the port it listens on. */
 export function endpointsOf(view: NodeView): readonly string[] {

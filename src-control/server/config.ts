@@ -5,10 +5,12 @@ import { z } from 'zod';
 import { RhumbError } from '#shared/errors.ts';
 import type { Level } from '#shared/log/log.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
+import type { ProviderSettings } from '../oidc/settings.ts';
 import { offeredMap } from '../relay/offered-map.ts';
 import { parseBaseDomain } from '../state/names.ts';
 import { parseDuration } from './duration.ts';
 import { nearest } from './nearest.ts';
+import { oidcConfig, oidcKeys, oidcSettings } from './oidc-config.ts';
 
 export const DEFAULT_STATE_DIR = '/var/lib/rhumb-control';
 
@@ -58,13 +60,15 @@ const settings = z.strictObject({
   derpMapRefresh: text.optional(),
   /** The relay inside this server. */
   relay: relaySettings.optional(),
+  /** Identity providers at which people sign in. */
+  oidc: oidcSettings,
   minClientVersion: z.int().min(0).max(65_535).optional(),
   offerObservedAddress: z.boolean().optional(),
 });
 /** What flags can say; the rest is for the file. */
 export type FlagSettings = Omit<
   z.input<typeof settings>,
-  'derpMap' | 'derpMapFiles' | 'derpMapUrls' | 'derpMapRefresh' | 'relay'
+  'derpMap' | 'derpMapFiles' | 'derpMapUrls' | 'derpMapRefresh' | 'relay' | 'oidc'
 >;
 
 export const SETTING_NAMES: readonly string[] = Object.keys(settings.shape);
@@ -86,6 +90,8 @@ export interface Config {
   readonly derpMapRefreshMs: number;
   /** Undefined = this server relays nothing. */
   readonly relay: RelayConfig | undefined;
+  /** None = machines are let in by auth keys and administrators only. */
+  readonly oidc: readonly ProviderSettings[];
   readonly minClientVersion: number;
   readonly offerObservedAddress: boolean;
 }
@@ -146,6 +152,7 @@ export function loadConfig(file: string | undefined, flags: FlagSettings): Confi
     derpMapUrls: (given.derpMapUrls ?? []).map(parseMapUrl),
     derpMapRefreshMs: parseRefresh(given.derpMapRefresh ?? DEFAULTS.derpMapRefresh),
     relay: relayConfig(given),
+    oidc: oidcConfig(given.oidc),
     minClientVersion: given.minClientVersion ?? DEFAULTS.minClientVersion,
     offerObservedAddress: given.offerObservedAddress ?? true,
   };
@@ -177,19 +184,24 @@ export function checkSettings(json: unknown, where: string): z.output<typeof set
   if (result.success) return result.data;
   const problems = result.error.issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys'
-      ? issue.keys.map((key) => unknownKey(key, issue.path[0] === 'relay' ? 'relay' : undefined))
+      ? issue.keys.map((key) => unknownKey(key, issue.path))
       : [`${issue.path.join('.') || 'the file'}: ${issue.message}`],
   );
   throw new RhumbError('bad-argument', `${where}: ${problems.join('; ')}`);
 }
 
-function unknownKey(key: string, group: 'relay' | undefined): string {
-  const names = group === undefined ? SETTING_NAMES : Object.keys(relaySettings.shape);
+function unknownKey(key: string, path: readonly PropertyKey[]): string {
+  const names = keysAt(path);
   const meant = nearest(key, names);
-  const place = group === undefined ? `"${key}"` : `"${group}.${key}"`;
+  const place = `"${[...path, key].join('.')}"`;
   return meant === undefined
     ? `unknown key ${place}: the keys are ${names.join(', ')}`
     : `unknown key ${place}: did you mean "${meant}"?`;
+}
+
+function keysAt(path: readonly PropertyKey[]): readonly string[] {
+  if (path[0] === 'oidc') return oidcKeys(path);
+  return path[0] === 'relay' ? Object.keys(relaySettings.shape) : SETTING_NAMES;
 }
 
 export function parseListen(value: string): Config['listen'] {

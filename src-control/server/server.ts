@@ -24,6 +24,7 @@ import { Network } from '../state/network.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import { adminSocketPath, listenAdmin } from './admin-socket.ts';
 import { type Config, derivedServerUrl } from './config.ts';
+import { type Oidc, openOidc } from './oidc.ts';
 import { openRelays, type Relays, relayIdentity, relayPaths } from './relays.ts';
 
 export interface ServerDeps {
@@ -40,6 +41,8 @@ export interface RunningServer extends AsyncDisposable {
   readonly network: Network;
   readonly hub: Hub;
   readonly relays: Relays;
+  /** Undefined without providers. */
+  readonly oidc: Oidc | undefined;
 }
 
 const NOISE_KEY = 'noise-key';
@@ -102,6 +105,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
   // Whoever comes before everything is there waits: a machine must not be told for a moment that there are no relays.
   const started = Promise.withResolvers<void>();
   let relays: Relays | undefined;
+  let oidc: Oidc | undefined;
   const inner: InnerDeps = {
     register,
     hub,
@@ -116,6 +120,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     version: deps.version,
     relay: relayPaths(() => relays),
     ready: started.promise,
+    signIn: () => oidc?.signIn,
     mayRelay: (key) => memberWith(network, key, clock.now()) !== undefined,
     onUpgrade: (request, socket, head) =>
       acceptTs2021(request, socket, head, {
@@ -134,6 +139,8 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
       serverCert: tls?.cert,
     }),
   );
+  oidc = await openOidc(config, { register, random: deps.random, log: log.child({ mod: 'oidc' }) });
+  if (oidc !== undefined) stack.use(oidc);
   started.resolve();
   const admin = await listenAdmin(
     adminSocketPath(config.stateDir),
@@ -153,6 +160,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     network,
     hub,
     relays,
+    oidc,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

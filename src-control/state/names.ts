@@ -61,9 +61,11 @@ export function parseBaseDomain(text: string): string {
 }
 
 /** User names as `coordination-server.md` §2.1 wants them. */
+export const isUserName = (text: string): boolean =>
+  /^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$/.test(text) && text.split('@').length <= 2;
+
 export function parseUserName(text: string): string {
-  const fits = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$/.test(text) && text.split('@').length <= 2;
-  if (!fits)
+  if (!isUserName(text))
     throw new RhumbError(
       'bad-argument',
       `"${text}" can't be a user name: use 1 to 63 letters, digits and "-._", at most one "@", a letter or digit first`,

@@ -114,6 +114,24 @@ export async function shortenExpiry(network: Network, record: NodeRecord, expiry
   if (record.expiry === undefined || expiry < record.expiry) await setExpiry(network, record, expiry);
 }
 
+/** Machines that their user signed in at a provider stay for as long as it vouches; those that are out stay out. */
+export async function prolongNodes(
+  network: Network,
+  userId: number,
+  until: number,
+  nowMs: number,
+): Promise<void> {
+  const records = [...network.nodes()]
+    .map(({ record }) => record)
+    .filter((record) => record.userId === userId && record.registerMethod === 'oidc')
+    .filter((record) => record.expiry !== undefined && record.expiry < until && !isExpired(record, nowMs));
+  if (records.length === 0) return;
+  await network.save({
+    writes: records.map((record) => ({ put: 'node', value: { ...record, expiry: until } })),
+    changes: records.map(({ id }) => nodeChange(id, What.Whole)),
+  });
+}
+
 /** The key ends now, never further in the past. */
 export async function expireNode(network: Network, record: NodeRecord, nowMs: number): Promise<void> {
   if (!isExpired(record, nowMs)) await setExpiry(network, record, nowMs);

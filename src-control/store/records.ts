@@ -9,7 +9,7 @@ export interface UserRecord {
   readonly createdAt: number;
   /** Set for people who sign in at an identity provider. */
   readonly identity?: UserIdentity | undefined;
-  /** Since when this user may add no machines and has none that is signed in; undefined = not suspended. */
+  /** Since when the provider refuses this user, who until the next sign-in there has no machine in the network. */
   readonly suspendedAt?: number | undefined;
 }
 

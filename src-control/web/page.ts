@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { html, raw } from 'hono/html';
 
-type Html = ReturnType<typeof html>;
+export type Html = ReturnType<typeof html>;
 
 const STYLE = `
 :root { color-scheme: light dark; --text: #1b2430; --soft: #55606e; --page: #f4f6f8; --card: #ffffff; --line: #d5dbe2;
@@ -25,7 +25,16 @@ input { width: 100%; padding: .625rem .75rem; border: 1px solid var(--soft); bor
   color: inherit; font: 1.125rem ui-monospace, monospace; letter-spacing: .05em; text-transform: uppercase; }
 button { margin-top: 1rem; padding: .625rem 1.25rem; border: 0; border-radius: 8px; background: var(--accent);
   color: var(--on-accent); font: inherit; font-weight: 600; cursor: pointer; }
-input:focus-visible, button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+button.quiet, a.quiet { background: transparent; color: var(--accent); box-shadow: inset 0 0 0 1px var(--line); }
+a { color: var(--accent); }
+a.button { display: block; margin: 0 0 .75rem; padding: .625rem 1.25rem; border-radius: 8px; background: var(--accent);
+  color: var(--on-accent); font-weight: 600; text-align: center; text-decoration: none; }
+a.quiet { background: transparent; color: var(--accent); }
+ul.choice { margin: 1.25rem 0; padding: 0; list-style: none; }
+.who { margin: 1rem 0; padding: .75rem 1rem; border: 1px solid var(--line); border-radius: 8px; color: var(--text); }
+.who small { display: block; color: var(--soft); font-size: .875rem; }
+.actions { display: flex; flex-wrap: wrap; gap: 0 .75rem; }
+a:focus-visible, input:focus-visible, button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 code { overflow-wrap: anywhere; font: .875rem ui-monospace, monospace; color: var(--text); }
 .hint { margin: .5rem 0 0; font-size: .875rem; }
 .bad { margin: 1rem 0; color: var(--bad); font-weight: 600; }
@@ -43,7 +52,7 @@ export const PAGE_HEADERS: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
 };
 
-function page(title: string, body: Html): Html {
+export function page(title: string, body: Html): Html {
   return html`<!doctype html>
 <html lang="en">
 <head>

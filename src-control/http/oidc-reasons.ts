@@ -1,0 +1,86 @@
+/** Why a sign-in came to nothing, in the words that its page says. */
+import type { WhyNot } from '../oidc/sign-in.ts';
+
+interface Reason {
+  readonly status: 400 | 403 | 410 | 502 | 503;
+  readonly title: string;
+  readonly text: (provider: string) => string;
+}
+
+const FAILED = 'The sign-in did not work';
+const NOT_ALLOWED = 'You may not join this network';
+const askAdmin = 'Ask the administrator of this network.';
+
+export const REASONS: Readonly<Record<WhyNot, Reason>> = {
+  'no-state': {
+    status: 400,
+    title: FAILED,
+    text: () => 'This address belongs to no sign-in. Open the one that your machine shows.',
+  },
+  over: {
+    status: 410,
+    title: 'This sign-in is over',
+    text: () =>
+      'It was used already, or is older than 15 minutes. Open the address that your machine shows again.',
+  },
+  'other-browser': {
+    status: 403,
+    title: FAILED,
+    text: () =>
+      'This sign-in was started in another browser. Open the address that your machine shows in this one.',
+  },
+  'machine-gone': {
+    status: 410,
+    title: 'The machine no longer waits',
+    text: () =>
+      'It was let in already, gave up, or waited longer than 15 minutes. Start the sign-in again on it.',
+  },
+  denied: {
+    status: 403,
+    title: FAILED,
+    text: (provider) => `${provider} did not let you sign in, or you cancelled it there.`,
+  },
+  'grant-refused': {
+    status: 400,
+    title: FAILED,
+    text: (provider) =>
+      `${provider} no longer accepts this sign-in: it was used, or took too long. Try again.`,
+  },
+  'provider-down': {
+    status: 503,
+    title: 'The sign-in is not available',
+    text: (provider) => `${provider} can’t be reached at the moment. Try again in a while.`,
+  },
+  'provider-error': {
+    status: 502,
+    title: FAILED,
+    text: (provider) =>
+      `${provider} refuses this server: its registration there is not right. ${askAdmin} The server’s log says more.`,
+  },
+  'bad-answer': {
+    status: 403,
+    title: FAILED,
+    text: (provider) =>
+      `What came back from ${provider} does not hold, so nothing was let in. Try again. ${askAdmin}`,
+  },
+  'unverified-email': {
+    status: 403,
+    title: NOT_ALLOWED,
+    text: (provider) =>
+      `${provider} has not verified your e-mail address. Verify it there, then sign in again.`,
+  },
+  'no-email': {
+    status: 403,
+    title: NOT_ALLOWED,
+    text: (provider) =>
+      `${provider} tells no e-mail address of yours, and this network goes by it. ${askAdmin}`,
+  },
+  domain: {
+    status: 403,
+    title: NOT_ALLOWED,
+    text: () =>
+      `Your e-mail address belongs to no domain that may join. Sign in with another, or: ${askAdmin}`,
+  },
+  user: { status: 403, title: NOT_ALLOWED, text: () => `You are not among those who may join. ${askAdmin}` },
+  group: { status: 403, title: NOT_ALLOWED, text: () => `You are in no group that may join. ${askAdmin}` },
+};
