@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import { silent } from '#shared/log/log.ts';
+import { type Log, silent } from '#shared/log/log.ts';
 import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { type DerpMap, derpMap } from '#shared/wire/map.ts';
 import { type MapSources, mergeMaps, parseMap, RelayMap } from './map-sources.ts';
@@ -104,12 +104,12 @@ describe('sources', () => {
     readonly cacheFile: string;
   }
 
-  function sources(given: Partial<MapSources>, cacheFile = fresh()): Fixture {
+  function sources(given: Partial<MapSources>, cacheFile = fresh(), log: Log = silent): Fixture {
     const clock = new FakeClock();
     const seen: (readonly string[])[] = [];
     const all = { urls: [], files: [], inline: undefined, refreshMs: 3_600_000, ...given };
     const changed = (merged: DerpMap | undefined): void => void seen.push(idsOf(merged));
-    const one = new RelayMap(all, { clock, random: () => 0.5, log: silent, cacheFile, changed });
+    const one = new RelayMap(all, { clock, random: () => 0.5, log, cacheFile, changed });
     maps.push(one);
     return { map: one, clock, seen, cacheFile };
   }
@@ -192,6 +192,19 @@ describe('sources', () => {
         return seen.at(-1);
       })
       .toEqual(['3', '4']);
+  });
+
+  test('a failed download is told without the secrets of its URL', async () => {
+    const url = await web(() => 'x');
+    Object.assign(url, { username: 'who', password: 'secret', search: '?token=secret' });
+    const said: unknown[] = [];
+    const log = Object.assign((...line: unknown[]) => void said.push(line), { child: () => silent });
+    const { map: relays, clock } = sources({ urls: [url] }, fresh(), log);
+    await relays.start(undefined);
+    await clock.advance(1);
+    await expect.poll(() => said.length).toBe(1);
+    expect(JSON.stringify(said)).toContain('/map');
+    expect(JSON.stringify(said)).not.toContain('secret');
   });
 
   test('a file that is missing or wrong at the start is an error', async () => {

@@ -157,7 +157,7 @@ export class RelayMap implements Disposable {
   async #fetch(url: URL): Promise<'same' | 'changed' | 'failed'> {
     const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(FETCH_MS)]);
     try {
-      const map = parseMap(await fetchText(url, MAX_BYTES, signal), url.href);
+      const map = parseMap(await fetchText(url, MAX_BYTES, signal), nameOf(url));
       if (mergeMaps([map]) === undefined) throw new RhumbError('protocol', 'it has no region');
       const before = JSON.stringify(this.#fromUrls.get(url.href));
       this.#fromUrls.set(url.href, map);
@@ -165,7 +165,7 @@ export class RelayMap implements Disposable {
     } catch (error) {
       if (!this.#closing.signal.aborted)
         this.#deps.log('warn', 'derp-map.fetch-failed', {
-          url: url.href,
+          url: nameOf(url),
           error: error instanceof RhumbError ? error.message : netErrorText(error),
           isKept: this.#fromUrls.has(url.href),
         });
@@ -237,6 +237,9 @@ export class RelayMap implements Disposable {
     this.#cancels.add(cancel);
   }
 }
+
+/** Without what may be a secret in it: name and password, and a token behind the question mark. */
+const nameOf = (url: URL): string => `${url.origin}${url.pathname}`;
 
 async function stampOf(file: string): Promise<string> {
   try {
