@@ -97,6 +97,12 @@ describe('failing open is for an address out of reach, not', () => {
     expect(events).toEqual([]);
   });
 
+  test('for what we lack ourselves', async () => {
+    // The system answers a connection to port 0 with EADDRNOTAVAIL, as it does when it has no port left.
+    const url = new URL('http://127.0.0.1:0/verify');
+    expect(await verifyByUrl({ url, isFailOpen: true, log: silent })(KEY, '', never)).toBe(false);
+  });
+
   test('for a crowd that would use up our own ports', async () => {
     let asked = 0;
     const url = await controller(() => asked++);

@@ -7,7 +7,7 @@ import { RhumbError, toRhumbError } from '#shared/errors.ts';
 import { type NodeKey, shortKey } from '#shared/key/key.ts';
 import type { Log } from '#shared/log/log.ts';
 import { LocalApi } from '#shared/node/localapi-client.ts';
-import { netErrorText } from '#shared/node/net-error.ts';
+import { codeOf, netErrorText } from '#shared/node/net-error.ts';
 
 /** `source` is the client's address, '' where it is not known. */
 export type Verify = (key: NodeKey, source: string, signal: AbortSignal) => Promise<boolean>;
@@ -19,6 +19,8 @@ const MAX_REPLY = 4_096;
  * the ports and descriptors, for then nothing would be reachable and failing open would let them all in.
  */
 const MAX_ASKING = 1_024;
+/** We lack descriptors, ports or memory, which strangers can bring about: no reason to let them in. */
+const OWN_LACK: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM']);
 const reply = z.looseObject({ Allow: z.boolean().optional() });
 
 /** Every check must agree; none means that everybody may. */
@@ -70,12 +72,9 @@ export function verifyByUrl({ url, isFailOpen, log }: UrlCheck): Verify {
     } catch (error) {
       // Who has gone meanwhile needs no answer, and says nothing about the address.
       if (signal.aborted) return false;
-      log('warn', 'admission.url-unreachable', {
-        url: where,
-        error: netErrorText(error),
-        allowed: isFailOpen,
-      });
-      return isFailOpen;
+      const allowed = isFailOpen && !OWN_LACK.has(codeOf(error) ?? '');
+      log('warn', 'admission.url-unreachable', { url: where, error: netErrorText(error), allowed });
+      return allowed;
     } finally {
       asking--;
     }

@@ -346,6 +346,22 @@ describe('the door', () => {
     expect(ready.relay.front?.counters.rejected).toBe(1);
   });
 
+  test('bounds the connections of both listeners together', async () => {
+    const listeners = {
+      address: { host: '127.0.0.1', port: 0 },
+      certificates: certificates(),
+      http: { host: '127.0.0.1', port: 0 },
+      hostName: undefined,
+      maxConnections: 2,
+    };
+    const ready = await relay({ listen: listeners });
+    using first = await RawClient.tls(ready.port);
+    using second = await RawClient.plain(ready.httpPort);
+    using third = await RawClient.plain(ready.httpPort);
+    await third.ended();
+    expect([first.isEnded, second.isEnded]).toEqual([false, false]);
+  });
+
   test('garbage gets 400 and the end', async () => {
     const { httpPort } = await relay();
     using client = await RawClient.plain(httpPort);

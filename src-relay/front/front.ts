@@ -149,10 +149,11 @@ interface Door {
 /** What is common to all listeners: who gets in, what may go wrong before there is a request. */
 function guard(server: http.Server, door: Door, maxConnections: number | undefined, log: Log): void {
   server.maxRequestsPerSocket = REQUESTS_PER_CONNECTION;
-  if (maxConnections !== undefined) server.maxConnections = maxConnections;
   // Before the server's own listener, so that a surplus connection costs no TLS.
   server.prependListener('connection', (socket: Socket) => {
-    const passage = door.gate.enter(socket.remoteAddress);
+    // Of both listeners together: they share the descriptors.
+    const isFull = maxConnections !== undefined && door.sockets.size >= maxConnections;
+    const passage = isFull ? undefined : door.gate.enter(socket.remoteAddress);
     if (passage === undefined) {
       socket.on('error', ignore);
       socket.destroy();

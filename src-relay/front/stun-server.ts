@@ -18,6 +18,8 @@ export interface StunOptions {
   readonly ports: readonly number[];
   /** Whether clients that are not of this network's kind get an answer, within narrow bounds. */
   readonly answersGeneric: boolean;
+  /** Where the machine's addresses come from; tests hand in their own. */
+  readonly interfaces?: typeof networkInterfaces;
 }
 
 export interface StunServer extends AsyncDisposable {
@@ -91,7 +93,7 @@ class Stun implements StunServer {
 
   /** All addresses on one port; with port 0, on one that is free on all of them. */
   async #listen(wanted: number): Promise<number> {
-    const addresses = addressesOf(this.#options.host);
+    const addresses = addressesOf(this.#options);
     for (let attempt = 1; ; attempt++) {
       let port = wanted;
       const opened: string[] = [];
@@ -180,8 +182,14 @@ class Stun implements StunServer {
 
   async #follow(): Promise<void> {
     const wanted = new Set<string>();
-    for (const address of addressesOf(this.#options.host))
-      for (const port of this.#ports) wanted.add(`${address} ${port}`);
+    try {
+      for (const address of addressesOf(this.#options))
+        for (const port of this.#ports) wanted.add(`${address} ${port}`);
+    } catch (error) {
+      // The system tells only whom it can give a descriptor: while there is none, what is open stays.
+      this.#options.log('warn', 'stun.addresses-unknown', { error });
+      return;
+    }
     for (const [name, socket] of [...this.#sockets])
       if (!wanted.has(name)) {
         this.#sockets.delete(name);
@@ -204,10 +212,10 @@ class Stun implements StunServer {
 const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::';
 
 /** Link-local addresses are left out: nobody finds a relay by one. */
-function addressesOf(host: string): readonly string[] {
+function addressesOf({ host, interfaces = networkInterfaces }: StunOptions): readonly string[] {
   if (!isWildcard(host)) return [host];
   const found = new Set<string>();
-  for (const list of Object.values(networkInterfaces()))
+  for (const list of Object.values(interfaces()))
     for (const { address, family } of list ?? []) {
       if (family === 'IPv6' && (host === '0.0.0.0' || /^fe[89ab]/i.test(address))) continue;
       if (parseIp(address) !== undefined) found.add(address);
