@@ -78,6 +78,7 @@ export const rules: Readonly<Record<string, Rule>> = {
       ...LEVEL1,
       'zod',
       'src-daemon/control',
+      'src-daemon/disco',
       'src-daemon/engine',
       'src-daemon/magicsock',
       'src-daemon/underlay',
