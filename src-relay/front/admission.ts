@@ -72,7 +72,7 @@ export function verifyByUrl({ url, isFailOpen, log }: UrlCheck): Verify {
     } catch (error) {
       // Who has gone meanwhile needs no answer, and says nothing about the address.
       if (signal.aborted) return false;
-      const allowed = isFailOpen && !OWN_LACK.has(codeOf(error) ?? '');
+      const allowed = isFailOpen && isOutOfReach(error);
       log('warn', 'admission.url-unreachable', { url: where, error: netErrorText(error), allowed });
       return allowed;
     } finally {
@@ -85,6 +85,9 @@ export function verifyByUrl({ url, isFailOpen, log }: UrlCheck): Verify {
     return allows(answer.body);
   };
 }
+
+/** Whether it is the address that can't be had, and not what we need to ask it. */
+export const isOutOfReach = (error: unknown): boolean => !OWN_LACK.has(codeOf(error) ?? '');
 
 function allows(body: string): boolean {
   try {
