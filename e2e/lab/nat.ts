@@ -97,6 +97,13 @@ const LEARNED = 'flags dynamic,timeout; timeout 120s; size 65535;';
 const INNER_OUT = 'ct original ip saddr . ct original proto-src';
 const INNER_BACK = 'ct reply ip saddr . ct reply proto-src';
 
+/** An `update` leaves what stands under a key that it finds, so that a port which another host has now is forgotten first. */
+const learn = (map: string, key: string, value: string): string => `
+    oifname "eth0" meta l4proto udp ct direction original ct state new delete @${map} { ${key} : ${value} }
+    oifname "eth0" meta l4proto udp ct direction original update @${map} { ${key} : ${value} }`;
+const keepOpen = (key: string): string =>
+  `oifname "eth0" meta l4proto udp ct direction reply update @open { ${key} : ${INNER_BACK} }`;
+
 const fullCone = ({ outside, hairpin }: NatRules): string => `map open {
     type inet_service : ipv4_addr . inet_service; ${LEARNED}
   }
@@ -105,9 +112,9 @@ const fullCone = ({ outside, hairpin }: NatRules): string => `map open {
   }
   chain learning {
     type filter hook postrouting priority srcnat + 10;
-    oifname "eth0" meta l4proto udp ct direction original update @outer { ${INNER_OUT} : ip saddr . udp sport }
-    oifname "eth0" meta l4proto udp ct direction original update @open { udp sport : ${INNER_OUT} }
-    oifname "eth0" meta l4proto udp ct direction reply update @open { udp sport : ${INNER_BACK} }
+    ${learn('outer', INNER_OUT, 'ip saddr . udp sport')}
+    ${learn('open', 'udp sport', INNER_OUT)}
+    ${keepOpen('udp sport')}
   }
   chain arriving {
     type nat hook prerouting priority dstnat;
@@ -119,8 +126,8 @@ const ADDRESS_RESTRICTED = `map open {
   }
   chain learning {
     type filter hook postrouting priority srcnat + 10;
-    oifname "eth0" meta l4proto udp ct direction original update @open { ip daddr . udp sport : ${INNER_OUT} }
-    oifname "eth0" meta l4proto udp ct direction reply update @open { ip daddr . udp sport : ${INNER_BACK} }
+    ${learn('open', 'ip daddr . udp sport', INNER_OUT)}
+    ${keepOpen('ip daddr . udp sport')}
   }
   chain arriving {
     type nat hook prerouting priority dstnat;
