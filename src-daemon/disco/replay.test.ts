@@ -21,3 +21,12 @@ test('remembers a bounded number, and nobody who left', () => {
   memory.keep(new Set([other]));
   expect(memory.take(one, 't599', 'there')).toBe(true);
 });
+
+test('remembers the last ones wherever they lie', () => {
+  const memory = new PingMemory();
+  for (let i = 0; i < 1_300; i++) {
+    expect(memory.take(one, `t${i}`, 'here')).toBe(true);
+    const oldest = Math.max(0, i - 511);
+    expect(memory.take(one, `t${oldest}`, 'there')).toBe(false);
+  }
+});
