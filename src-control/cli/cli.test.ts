@@ -352,6 +352,7 @@ test.each([
   [{ relay: { host: 'a b' } }, 'relay.host: "a b" is not a host name or an address'],
   [{ relay: { ipv6: '192.0.2.1' } }, 'relay.ipv6: "192.0.2.1" is neither an IPv6 address nor none'],
   [{ relay: { stunPorts: [70_000] } }, 'relay.stunPorts.0'],
+  [{ relay: { port: 0 } }, 'relay.port'],
   [{ derpMapUrls: ['ftp://x'] }, 'derpMapUrls: "ftp://x" is not an http or https URL'],
   [{ derpMapRefresh: '5s' }, 'derpMapRefresh must be at least 1m'],
 ])('%j is refused', async (settings, why) => {

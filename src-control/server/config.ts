@@ -26,7 +26,7 @@ const relaySettings = z.strictObject({
   listen: text.optional(),
   /** Under which machines reach it, when that differs. */
   host: text.max(253).optional(),
-  port: port.optional(),
+  port: port.min(1).optional(),
   ipv4: text.max(45).optional(),
   ipv6: text.max(45).optional(),
   /** UDP; the first belongs to the region, each further one to a region for address checks; none = no STUN. */
