@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { type ErrorCode, toRhumbError } from '#shared/errors.ts';
 import { adminCodeCommand, authKeysCommand, nodesCommand, usersCommand } from './commands.ts';
 import { derpCommand } from './derp.ts';
+import { policyCommand } from './policy.ts';
 import { configTestCommand, type ServeDeps, serveCommand, versionCommand } from './serve.ts';
 
 /** coordination-server.md §14: 1 error, 2 usage, 3 not found, 4 conflict, 5 validation. */
@@ -27,6 +28,7 @@ export function buildProgram(deps: ServeDeps): Command {
     .addCommand(nodesCommand(deps))
     .addCommand(adminCodeCommand(deps))
     .addCommand(derpCommand(deps))
+    .addCommand(policyCommand(deps))
     .addCommand(configTestCommand(deps))
     .addCommand(versionCommand(deps));
   settle(program, deps);

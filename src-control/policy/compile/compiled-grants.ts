@@ -1,0 +1,191 @@
+/** Grants with their selectors resolved once: finished rules, and what waits for a machine (policy.md §7.2). */
+import type { CapMap } from '../language/ast.ts';
+import type { ProtoPorts } from '../language/ports.ts';
+import {
+  type Cidr,
+  cidrsOf,
+  contains,
+  isEmpty,
+  type RangeSet,
+  setOfAddrs,
+  setOfCidrs,
+  stringsOf,
+  union,
+} from '../sets/ranges.ts';
+import type { Place } from '../text/tree.ts';
+import type { Grant } from './grants.ts';
+import { type Machine, overlapsSubnet } from './network.ts';
+import type { Resolver } from './resolver.ts';
+import {
+  ANYONE,
+  capRules,
+  NO_SOURCES,
+  portRules,
+  type Rule,
+  type Sources,
+  sourcesOf,
+  targetsOf,
+  targetsOfAddrs,
+  targetsOfCidrs,
+  targetsOfInternet,
+} from './rules.ts';
+
+export interface ViaPart {
+  readonly tags: readonly string[];
+  readonly sources: Sources;
+  readonly cidrs: readonly Cidr[];
+  readonly hasInternet: boolean;
+}
+
+export interface CompiledGrant {
+  readonly grant: Grant;
+  /** The merged set of all sources, after postures. */
+  readonly sourceSet: RangeSet;
+  /** The same everywhere. */
+  readonly rules: readonly Rule[];
+  /** What goes to the machines of one owner; empty for most. */
+  readonly selfRules: (userId: number) => readonly Rule[];
+  readonly via: ViaPart | undefined;
+}
+
+const NOTHING: readonly Rule[] = [];
+const never = (): readonly Rule[] => NOTHING;
+
+/** Every active subnet route once, in the order of the machines: what `*` as a source also means (policy.md §7.4). */
+export function routeTexts(machines: readonly Machine[]): readonly Cidr[] {
+  const seen = new Map<string, Cidr>();
+  for (const { subnetRoutes } of machines) for (const route of subnetRoutes) seen.set(route.text, route);
+  return [...seen.values()];
+}
+
+export class GrantCompiler {
+  readonly #resolver: Resolver;
+  readonly #routes: readonly Cidr[];
+  /** Sources by their selectors: many rules have the same. */
+  readonly #sources = new Map<string, Sources>();
+
+  constructor(resolver: Resolver) {
+    this.#resolver = resolver;
+    this.#routes = routeTexts(resolver.machines);
+  }
+
+  compile(grant: Grant): CompiledGrant {
+    const postures = this.#resolver.posturesOf(grant.srcPosture);
+    const perUse = grant.src.map((use) => this.#resolver.sourceSet(use, postures));
+    const sourceSet = union(perUse);
+    const sources = this.#sourcesOf(grant, perUse, sourceSet);
+    const nothing = { grant, sourceSet, rules: NOTHING, selfRules: never, via: undefined };
+    if (grant.src.length === 0) return nothing;
+    if (grant.via.length > 0) return { ...nothing, via: this.#via(grant, sources) };
+    const selfRules = grant.hasSelf ? this.#selfRules(grant, perUse) : never;
+    return { ...nothing, rules: this.#regular(grant, sources, perUse), selfRules };
+  }
+
+  #sourcesOf(grant: Grant, perUse: readonly RangeSet[], set: RangeSet): Sources {
+    const postures = this.#resolver.posturesOf(grant.srcPosture).map(({ text }) => text);
+    const key = JSON.stringify([grant.src.map(({ selector }) => selector.text), postures]);
+    const known = this.#sources.get(key);
+    if (known !== undefined) return known;
+    const made = this.#makeSources(grant, perUse, set, postures.length > 0);
+    this.#sources.set(key, made);
+    return made;
+  }
+
+  #makeSources(grant: Grant, perUse: readonly RangeSet[], set: RangeSet, hasPosture: boolean): Sources {
+    if (isEmpty(set)) return NO_SOURCES;
+    if (!hasPosture && grant.src.some(({ selector }) => selector.text === 'autogroup:danger-all'))
+      return ANYONE;
+    if (hasPosture || !grant.src.some(({ selector }) => selector.kind === 'any')) return sourcesOf(set);
+    const strings = [...stringsOf(set), ...this.#routes.map(({ text }) => text)];
+    const seen = new Set(strings);
+    for (const [i, use] of grant.src.entries()) {
+      if (use.selector.kind === 'any') continue;
+      for (const text of stringsOf(perUse[i] ?? set)) {
+        if (seen.has(text)) continue;
+        seen.add(text);
+        strings.push(text);
+      }
+    }
+    return sourcesOf(union([set, setOfCidrs(this.#routes)]), strings);
+  }
+
+  #regular(grant: Grant, sources: Sources, perUse: readonly RangeSet[]): readonly Rule[] {
+    const { at, dst, ip, app } = grant;
+    const sets = dst.map((use) => this.#resolver.setOf(use.selector));
+    const targets = dst.flatMap((use, i) => targetsOf(use.selector, sets[i] as RangeSet));
+    const rules: Rule[] = portRules(at, sources, ip, targets);
+    if (app === undefined) return rules;
+    const reverse = (): Sources => {
+      const hasAny = dst.some(({ selector }) => selector.kind === 'any');
+      const strings = sets.flatMap(stringsOf);
+      if (hasAny) strings.push(...this.#routes.map(({ text }) => text));
+      return sourcesOf(union([...sets, ...(hasAny ? [setOfCidrs(this.#routes)] : [])]), strings);
+    };
+    const dsts = sets.map(cidrsOf);
+    return [...rules, ...capRules(at, sources, perUse.flatMap(cidrsOf), app, dsts, reverse)];
+  }
+
+  /** Of a source only the machines of the same owner count; one matching address admits both (policy.md §7.5). */
+  #selfRules(grant: Grant, perUse: readonly RangeSet[]): (userId: number) => readonly Rule[] {
+    const cache = new Map<number, readonly Rule[]>();
+    return (userId) => {
+      const known = cache.get(userId);
+      if (known !== undefined) return known;
+      const own = this.#resolver.ownedBy(userId);
+      const admitted = own.filter(({ addrs }) =>
+        perUse.some((set) => addrs.some((addr) => contains(set, addr))),
+      );
+      const set = setOfAddrs(admitted.flatMap(({ addrs }) => addrs));
+      const rules = isEmpty(set) ? NOTHING : selfRulesFor(grant.at, grant.ip, grant.app, set, own);
+      cache.set(userId, rules);
+      return rules;
+    };
+  }
+
+  #via(grant: Grant, sources: Sources): ViaPart | undefined {
+    if (grant.ip.length === 0 || sources.strings.length === 0) return undefined;
+    const isInternet = (text: string): boolean => text === 'autogroup:internet';
+    return {
+      tags: grant.via,
+      sources,
+      cidrs: grant.dst
+        .filter(({ selector }) => !isInternet(selector.text))
+        .flatMap(({ selector }) => cidrsOf(this.#resolver.setOf(selector))),
+      hasInternet: grant.dst.some(({ selector }) => isInternet(selector.text)),
+    };
+  }
+}
+
+function selfRulesFor(
+  at: Place,
+  ip: readonly ProtoPorts[],
+  app: CapMap | undefined,
+  set: RangeSet,
+  own: readonly Machine[],
+): readonly Rule[] {
+  const sources = sourcesOf(set);
+  // Per machine, each port range with each address: the order of the wire (policy.md §7.5).
+  const rules: Rule[] = ip.map(({ proto, ports }) => ({
+    kind: 'ports',
+    at,
+    sources,
+    proto,
+    destinations: own.flatMap(({ addrs }) => {
+      const targets = targetsOfAddrs(addrs);
+      return ports.flatMap((Ports) => targets.map((target) => ({ ...target, Ports })));
+    }),
+  }));
+  if (app === undefined) return rules;
+  const dsts = own.map(({ addrSet }) => cidrsOf(addrSet));
+  const reverse = (): Sources => sourcesOf(setOfAddrs(own.flatMap(({ addrs }) => addrs)));
+  return [...rules, ...capRules(at, sources, cidrsOf(set), app, dsts, reverse)];
+}
+
+/** Only on machines with one of the tags, only for what they serve (policy.md §7.5). */
+export function viaRules(compiled: CompiledGrant, machine: Machine): readonly Rule[] {
+  const { via, grant } = compiled;
+  if (via === undefined || !via.tags.some((tag) => machine.tags.includes(tag))) return NOTHING;
+  const served = targetsOfCidrs(via.cidrs.filter((cidr) => overlapsSubnet(machine, cidr)));
+  const targets = via.hasInternet && machine.isExit ? [...served, ...targetsOfInternet] : served;
+  return portRules(grant.at, via.sources, grant.ip, targets);
+}
