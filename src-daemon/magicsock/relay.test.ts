@@ -96,6 +96,39 @@ describe('the first packet', () => {
     expect([a.refreshed, a.magicsock.counters()['tx.relayed-call-me-maybe']]).toEqual([1, 1]);
   });
 
+  test('a handshake lost while the relay was being dialled is made up for when the relay is there', async () => {
+    const { wire, a } = behindNats();
+    wire.drop = () => true;
+    a.traffic();
+    await wire.clock.advance(200);
+    a.magicsock.relayChanged();
+    // An ordinary handshake may still be on its way.
+    expect(a.met).toBe(0);
+    await wire.clock.advance(200);
+    a.magicsock.relayChanged();
+    expect(a.met).toBe(1);
+    // Not with each of the states that a connection goes through.
+    for (let i = 0; i < 10; i++) {
+      await wire.clock.advance(20);
+      a.magicsock.relayChanged();
+    }
+    expect(a.met).toBe(1);
+  });
+
+  test('a relay that comes and goes has the peer neither pinged nor called each time', async () => {
+    const { wire, a } = behindNats();
+    wire.drop = () => true;
+    a.traffic();
+    for (let i = 0; i < 100; i++) {
+      a.region = i % 2 === 0 ? undefined : 1;
+      a.magicsock.relayChanged();
+      await wire.clock.advance(100);
+    }
+    const { 'tx.ping': pings = 0, 'tx.relayed-call-me-maybe': calls = 0 } = a.magicsock.counters();
+    expect(pings).toBeLessThanOrEqual(8);
+    expect(calls).toBeLessThanOrEqual(3);
+  });
+
   test('addresses that change after the call are told too while the search goes on', async () => {
     const { wire, a } = behindNats();
     wire.drop = () => true;
