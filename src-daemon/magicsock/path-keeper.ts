@@ -57,7 +57,9 @@ export class PathKeeper {
     this.caller = new Caller({
       ...shared,
       refreshEndpoints: () => deps.refreshEndpoints(),
-      send: (peer, list) => this.#sendCall(peer, [...list, ...this.#nextPorts()]),
+      send: (peer, list) => {
+        if (!this.puncher.isCalling(peer)) this.#sendCall(peer, [...list, ...this.#nextPorts()]);
+      },
       isWanted: (peer) => this.stateOf(peer)?.search.kind === 'on',
     });
     this.puncher = new Puncher({

@@ -1,5 +1,6 @@
 /** Hard NATs facing easier ones: what is opened and sent, within which bounds, and that packets get through. */
 import { describe, expect, test } from 'vitest';
+import { DiscoBox } from '../disco/disco-box.ts';
 import { MAX_GUESSES, SOCKETS } from './punch.ts';
 import { at, Host, longestGap, Nat, type Pair, seeded, talk, Wire } from './scene.ts';
 import type { MagicsockOptions } from './types.ts';
@@ -165,6 +166,18 @@ describe('a NAT that draws ports', () => {
     expect(scene.a.sockets.size).toBe(0);
   });
 
+  test('keeps its guesses with the peer: our addresses may change meanwhile', async () => {
+    const scene = hardAndEasy(drawing(7));
+    scene.wire.drop = () => true;
+    await talk(scene, 2_500);
+    const calls = (): number => scene.a.magicsock.counters()['tx.relayed-call-me-maybe'] ?? 0;
+    const before = calls();
+    expect(scene.a.sockets.size).toBeGreaterThan(50);
+    scene.a.advertised = [...scene.a.advertised, at('203.0.113.1', 30_000)];
+    scene.a.magicsock.endpointsChanged();
+    expect(calls()).toBe(before);
+  });
+
   test('a peer that leaves takes its attempt with it, and another peer gets its turn', async () => {
     const scene = hardAndEasy(drawing(7));
     scene.wire.drop = () => true;
@@ -214,4 +227,23 @@ test('one attempt at a time, however many peers are behind the same wall', async
     await scene.wire.clock.advance(100);
     expect(scene.a.sockets.size).toBeLessThanOrEqual(SOCKETS);
   }
+});
+
+test('ports of our own NAT are never guessed, whoever lists them', async () => {
+  const wire = new Wire();
+  let port = 20_000;
+  const nat = new Nat('203.0.113.1', { kind: 'easy', nextPort: () => port++ });
+  const a = new Host(wire, ['10.0.0.1'], { nat });
+  const b = new Host(wire, ['192.0.2.2']);
+  meet({ wire, a, b });
+  const asked = new Set<number>();
+  wire.owners.set(nat.ip, (_from, to) => asked.add(to));
+  wire.drop = (_from, to) => to !== nat.ip;
+  const box = new DiscoBox(b.discoPrivate);
+  box.setPeers([a.magicsock.discoKey]);
+  const endpoints = Array.from({ length: 300 }, (_, i) => at(nat.ip, 1_024 + i));
+  const call = box.seal(a.magicsock.discoKey, { type: 'call-me-maybe', endpoints });
+  if (call !== undefined) a.receiveRelayed(b.nodeKey, call);
+  await wire.clock.advance(5_000);
+  expect(asked.size).toBeLessThanOrEqual(32);
 });

@@ -94,12 +94,14 @@ export class Puncher {
     if (this.#punch.kind !== 'rest' || search.kind !== 'on' || best.kind !== 'none') return;
     if (state.told.mode !== 'relay' || nowMs() - search.sinceMs < SEARCHED_MS) return;
     const { varies, portMapped } = nat();
-    if (varies !== true || portMapped || this.#ownIp() === undefined) return;
+    const ownIp = this.#ownIp();
+    if (varies !== true || portMapped || ownIp === undefined) return;
     if (nowMs() < (this.#openFrom.get(peer) ?? 0)) return;
     const candidates = [...state.candidates.values()].filter(({ addr }) => isPublic4(addr));
     const target = candidates.find(({ inCall }) => inCall) ?? candidates[0];
-    // Two such NATs would both have to guess.
-    if (target === undefined || looksHard(candidates.map(({ addr }) => addr))) return;
+    // A peer behind our own NAT is not found by having it opened. Two such NATs would both have to guess.
+    if (target === undefined || target.addr.ip === ownIp || looksHard(candidates.map(({ addr }) => addr)))
+      return;
     this.#openFrom.set(peer, nowMs() + HARD_PAUSE_MS);
     log('info', 'punch.open', { peer, to: keyOf(target.addr), sockets: SOCKETS });
     const first = this.#nextSocket;
@@ -113,7 +115,7 @@ export class Puncher {
     const first = beyond[0];
     if (first === undefined || beyond.length < MIN_GUESSES || this.#punch.kind !== 'rest') return;
     if (!isPublic4(first) || beyond.some(({ ip }) => ip !== first.ip) || nat().varies === true) return;
-    if (isTrusted(state.best, nowMs())) return;
+    if (isTrusted(state.best, nowMs()) || first.ip === this.#ownIp()) return;
     if (nowMs() < (this.#guessFrom.get(peer) ?? 0)) return;
     this.#guessFrom.set(peer, nowMs() + EASY_PAUSE_MS);
     const listed = beyond.slice(0, LISTED_GUESSES);
