@@ -79,6 +79,9 @@ export async function signInLab(
     config: { listen: { host: '127.0.0.1', port }, oidc: oidcConfig(checkSettings({ oidc }, 'test').oidc) },
     clock,
     log: keepingLog(logged),
+  }).catch(async (error: unknown) => {
+    await provider[Symbol.asyncDispose]();
+    throw error;
   });
   return {
     ...{ loop, provider, clock, logged },
