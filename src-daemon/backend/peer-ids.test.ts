@@ -39,3 +39,13 @@ test('another disco key is a machine that started anew: it gets another number',
   ids.assign([peer(1, 2)]);
   expect(ids.find(key(1))).not.toBe(before);
 });
+
+test('those that begin anew are named with the number they had; one that told its key itself does not', () => {
+  const ids = new PeerIds();
+  ids.assign([peer(1, 1), peer(2, 2)]);
+  const [first, second] = [ids.find(peer(1).nodeKey), ids.find(peer(2).nodeKey)];
+  ids.told(second as number, peer(2, 9).discoKey as DiscoKey);
+  const { anew } = ids.assign([peer(1, 8), peer(2, 9)]);
+  expect([...anew]).toEqual([[peer(1).nodeKey, first]]);
+  expect(ids.find(peer(2).nodeKey)).toBe(second);
+});

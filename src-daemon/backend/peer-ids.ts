@@ -14,16 +14,20 @@ export class PeerIds {
 
   /**
    * Makes `peers` the whole list; numbers of peers that stay are kept. A peer with another disco key has started anew and
-   * lost its sessions: it gets another number, so that ours of the old one end at once and not after 15 s of silence.
+   * lost its sessions: it gets another number, so that ours of the old one end at once and not after 15 s of silence. Those
+   * are given back with the number they had, for one that we have spoken with since its start must hear of the end.
    */
-  assign(
-    peers: readonly { readonly nodeKey: NodeKey; readonly discoKey: DiscoKey | undefined }[],
-  ): ReadonlyMap<NodeKey, PeerId> {
+  assign(peers: readonly { readonly nodeKey: NodeKey; readonly discoKey: DiscoKey | undefined }[]): {
+    readonly ids: ReadonlyMap<NodeKey, PeerId>;
+    readonly anew: ReadonlyMap<NodeKey, PeerId>;
+  } {
+    const anew = new Map<NodeKey, PeerId>();
     const wanted = new Map(peers.map(({ nodeKey, discoKey }) => [nodeKey, discoKey]));
     for (const [key, id] of this.#ids) {
       const [before, after] = [this.#disco.get(key), wanted.get(key)];
       const isAnew = before !== undefined && after !== undefined && before !== after;
       if (wanted.has(key) && !isAnew) continue;
+      if (isAnew) anew.set(key, id);
       this.#ids.delete(key);
       this.#keys.delete(id);
       this.#disco.delete(key);
@@ -35,7 +39,13 @@ export class PeerIds {
       this.#ids.set(key, id);
       this.#keys.set(id, key);
     }
-    return this.#ids;
+    return { ids: this.#ids, anew };
+  }
+
+  /** The peer told its disco key itself, within a session: the map's word of the same key is no news then. */
+  told(id: PeerId, discoKey: DiscoKey): void {
+    const key = this.#keys.get(id);
+    if (key !== undefined) this.#disco.set(key, discoKey);
   }
 
   all(): (readonly [NodeKey, PeerId])[] {

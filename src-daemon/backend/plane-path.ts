@@ -1,7 +1,7 @@
 /** Paths and own addresses in the words of the backend: status, metrics, the coordination server. */
 import { formatSockAddr } from '#shared/ip/address.ts';
 import type { ControlEndpoint } from '../control/types.ts';
-import type { PeerPathView } from '../magicsock/types.ts';
+import type { EnginePath, PeerId, PeerPathView } from '../magicsock/types.ts';
 import { inWords } from '../magicsock/why.ts';
 import type { OwnEndpoint } from '../underlay/own-endpoints.ts';
 import type { PlanePath } from './plane.ts';
@@ -26,3 +26,19 @@ export const asControlEndpoint = ({ addr, type }: OwnEndpoint): ControlEndpoint 
   addr: formatSockAddr(addr),
   type,
 });
+
+/** The way of each peer's packets, to tell a new one from the old one trusted for longer. */
+export class Ways {
+  readonly #ways = new Map<PeerId, string>();
+
+  isNews(peer: PeerId, { mode, direct, via, relayRegion }: EnginePath): boolean {
+    const way = `${mode} ${direct === undefined ? '' : formatSockAddr(direct)} ${via ?? 0} ${relayRegion ?? 0}`;
+    if (this.#ways.get(peer) === way) return false;
+    this.#ways.set(peer, way);
+    return mode !== 'none';
+  }
+
+  clear(): void {
+    this.#ways.clear();
+  }
+}

@@ -61,6 +61,8 @@ class MemoryRelay {
   readonly #members = new Map<NodeKey, Around>();
   /** WireGuard packets; a call-me-maybe may come at any time. */
   carried = 0;
+  /** How many of the next WireGuard packets get lost. */
+  drops = 0;
 
   constructor(clock: FakeClock) {
     this.#clock = clock;
@@ -70,6 +72,10 @@ class MemoryRelay {
     const relays = new FakeRelays();
     relays.route = REGION;
     relays.send = (_region, to, packet) => {
+      if (this.drops > 0 && !looksLikeDisco(packet)) {
+        this.drops--;
+        return true;
+      }
       const copy = packet.slice();
       this.#clock.after(RELAY_DELAY_MS, () => {
         if (!looksLikeDisco(copy)) this.carried++;
@@ -342,6 +348,35 @@ test('disposing takes everything away and leaves no timer', async () => {
   await Promise.all([a.kill(), b.kill()]);
   expect(a.router.config).toBeUndefined();
   expect(clock.pending).toBe(0);
+});
+
+test('a first handshake message that a relay loses costs a second, and nothing once a direct path is there', async () => {
+  const clock = new FakeClock();
+  const wire = new SimulatedWire(clock, seeded(9));
+  const relay = new MemoryRelay(clock);
+  wire.tap = () => false;
+  const [a, b] = [await machine(clock, wire, 1, { relay }), await machine(clock, wire, 2, { relay })];
+  await a.plane.configure(a.configWith(b));
+  await b.plane.configure(b.configWith(a));
+  relay.drops = 1;
+  a.send(echo(a, b, 1));
+  await clock.advance(1_500);
+  expect(b.received).toHaveLength(1);
+
+  const other = new FakeClock();
+  const open = new SimulatedWire(other, seeded(9));
+  const lossy = new MemoryRelay(other);
+  const [c, d] = [
+    await machine(other, open, 1, { relay: lossy }),
+    await machine(other, open, 2, { relay: lossy }),
+  ];
+  await c.plane.configure(c.configWith(d));
+  await d.plane.configure(d.configWith(c));
+  open.conditions.delayMs = 60;
+  lossy.drops = 1_000;
+  c.send(echo(c, d, 1));
+  await other.advance(600);
+  expect(d.received).toHaveLength(1);
 });
 
 test('a peer that restarted with another disco key is found again without the server', async () => {

@@ -31,7 +31,7 @@ import type { Underlay } from '../underlay/underlay.ts';
 import { decodeInner, encodeDiscoKey } from './inner-packets.ts';
 import { PeerIds } from './peer-ids.ts';
 import type { DataPlane, DiscoPong, PlaneConfig, PlaneEvents, PlanePeer, PlanePeerStatus } from './plane.ts';
-import { asControlEndpoint, pathLabel, planePath } from './plane-path.ts';
+import { asControlEndpoint, pathLabel, planePath, Ways } from './plane-path.ts';
 import { SocketRepair } from './socket-repair.ts';
 import { StaleSessions } from './stale-sessions.ts';
 
@@ -76,6 +76,7 @@ export class TunnelPlane implements DataPlane {
   #told: ReadonlyMap<PeerId, { readonly own: string; readonly peer: string }> = new Map();
   /** Up to when each peer has used up what it may tell of its own; engine clock. */
   readonly #adoptedMs = new Map<PeerId, number>();
+  readonly #ways = new Ways();
   /** Families in which this machine has an address besides loopback. */
   #families: ReadonlySet<4 | 6> = new Set();
   /** Addresses and routes in force, as text; undefined when that is not known. */
@@ -126,7 +127,10 @@ export class TunnelPlane implements DataPlane {
       nat: () => underlay.nat(),
       openSocket: (socket, family) => engine.apply([{ op: 'socket-open', socket, family }]),
       closeSocket: (socket) => engine.apply([{ op: 'socket-close', socket }]),
-      setPath: (peer, path) => engine.apply([{ op: 'path-set', peer, path }]),
+      setPath: (peer, path) => {
+        engine.apply([{ op: 'path-set', peer, path }]);
+        if (this.#ways.isNews(peer, path)) this.#tunnel?.pathChanged(peer);
+      },
       activity: (peers) => engine.peers(peers),
       met: (peer) => this.#tunnel?.reached(peer),
       options: deps.paths,
@@ -259,7 +263,8 @@ export class TunnelPlane implements DataPlane {
       this.#underlay.setIdentity(undefined);
     const tunnel = this.#tunnelWith(config.privateKey);
     this.#magicsock.setNodeKey(nodeKeyFrom(publicKey));
-    const ids = this.#ids.assign(config.peers);
+    const { ids, anew } = this.#ids.assign(config.peers);
+    const cut = [...anew].filter(([, old]) => tunnel.peerStatus(old)?.state === 'established');
     const present = new Set(ids.values());
     for (const id of this.#adoptedMs.keys()) if (!present.has(id)) this.#adoptedMs.delete(id);
     const peers = config.peers.map((peer) => ({ ...peer, id: ids.get(peer.nodeKey) as PeerId }));
@@ -283,6 +288,8 @@ export class TunnelPlane implements DataPlane {
     this.#magicsock.relayChanged();
     this.#told = new Map(peers.flatMap(({ id, ...peer }) => tellable(id, peer, config.addresses)));
     for (const key of this.#stale.toGreet(peers, engine.nowMs())) this.#greet(ids.get(key) as PeerId);
+    // The session that ended with the old number may have been made after the peer's start: it must not wait for its end.
+    for (const [key] of cut) this.#greet(ids.get(key) as PeerId);
     if (router !== undefined) await this.#route(router, config);
   }
 
@@ -313,6 +320,7 @@ export class TunnelPlane implements DataPlane {
     this.#magicsock.setPeers([]);
     this.#tunnel?.setPeers([]);
     this.#ids.assign([]);
+    this.#ways.clear();
     engine.apply([{ op: 'local-ips', own: [], service: [] }]);
   }
 
@@ -368,6 +376,7 @@ export class TunnelPlane implements DataPlane {
       case 'icmp-echo-reply': {
         const told = record.type === 'tsmp' ? decodeInner(record.data) : undefined;
         if (told?.kind === 'disco-key') {
+          this.#ids.told(record.peer, told.key);
           this.#adoptDiscoKey(record.peer, told.key);
           return;
         }

@@ -96,7 +96,7 @@ describe('a first packet', () => {
     net.a.send(toB());
     await net.clock.advance(200_000);
     expect(net.b.received).toEqual([]);
-    expect(net.a.stat('handshake.initiations-sent')).toBe(20);
+    expect(net.a.stat('handshake.initiations-sent')).toBe(22);
     expect(net.a.stat('drop.staged')).toBe(1);
     expect(net.a.tunnel.peerStatus(7)?.state).toBe('none');
   });

@@ -140,6 +140,13 @@ export class Tunnel implements AsyncDisposable {
     this.#plan();
   }
 
+  /** Packets to the peer go another way from now on: a handshake without an answer is tried there at once. */
+  pathChanged(peer: PeerId): void {
+    if (this.#isClosed) return;
+    this.#carryOut(this.#core.pathChanged(peer, this.#moment()));
+    this.#plan();
+  }
+
   /** The engine's counters and those of the handshakes. */
   stats(): EngineStats {
     const stats: Record<string, bigint> = { ...this.#engine.stats() };

@@ -8,6 +8,13 @@ export const REJECT_AFTER_MS = 180_000;
 export const REKEY_TIMEOUT_MS = 5_000;
 /** Upper end of what is added to REKEY_TIMEOUT, drawn anew each time so that two peers do not keep step. */
 export const REKEY_JITTER_MS = 333;
+/**
+ * The first repetitions come sooner: over a relay that is just being dialled, or towards a peer that has just come up, the first
+ * message is often lost, and the packet that waits for it must not wait 5 s. Responders accept one each 20 ms.
+ */
+export const EARLY_RETRY_MS: readonly number[] = [1_000, 2_000];
+/** A message that left longer ago than this went another way than the path that has just been found. */
+export const SAME_WAY_MS = 100;
 /** After this many unanswered repetitions (90 s / 5 s) the handshake is given up. */
 export const MAX_HANDSHAKE_ATTEMPTS = 18;
 /** Data received and nothing sent for this long: a keepalive is owed. */

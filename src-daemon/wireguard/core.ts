@@ -207,6 +207,13 @@ export class WireGuardCore {
     return this.#take();
   }
 
+  /** The peer's packets go another way from now on; a handshake that waits for its answer is tried there at once. */
+  pathChanged(peer: CorePeerId, at: Moment): CoreEffect[] {
+    const entry = this.#peers.get(peer);
+    if (entry !== undefined) this.#step(entry, { type: 'path-changed' }, at);
+    return this.#take();
+  }
+
   /** The first packet under our response's keypair arrived. */
   confirmed(peer: CorePeerId, at: Moment): CoreEffect[] {
     const entry = this.#peers.get(peer);

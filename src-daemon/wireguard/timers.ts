@@ -6,12 +6,14 @@
  */
 import type { Random } from '#shared/async/clock.ts';
 import {
+  EARLY_RETRY_MS,
   ERASE_AFTER_MS,
   KEEPALIVE_TIMEOUT_MS,
   MAX_HANDSHAKE_ATTEMPTS,
   NEW_HANDSHAKE_MS,
   REKEY_JITTER_MS,
   REKEY_TIMEOUT_MS,
+  SAME_WAY_MS,
 } from './constants.ts';
 
 /** Engine clock ms, 0 = unset (data-plane.md §4.6). */
@@ -32,8 +34,13 @@ export const NO_ACTIVITY: ActivityWords = {
 export interface Timers {
   readonly phase:
     | { readonly kind: 'idle' }
-    /** An initiation is out, or held back until it may go; `attempts` were repeated already. */
-    | { readonly kind: 'waiting'; readonly attempts: number; readonly retryAt: number };
+    /** An initiation is out, or held back until it may go; `attempts` were repeated since somebody last asked, `sent` left in all. */
+    | {
+        readonly kind: 'waiting';
+        readonly attempts: number;
+        readonly sent: number;
+        readonly retryAt: number;
+      };
   /** When we last sent an initiation or a response: initiations keep 5 s from it. */
   readonly lastMessageAt: number | undefined;
   /** When all keys go; undefined while there are none. */
@@ -58,6 +65,8 @@ export type TimerEvent =
   | { readonly type: 'initiated' }
   /** The peer is known to be reachable now, and was not when the last message went: there is no reason to wait. */
   | { readonly type: 'reached' }
+  /** Its packets go another way from now on: a message that is out may have been lost on the old one. */
+  | { readonly type: 'path-changed' }
   /** We answered an initiation; its keys are derived but not confirmed. */
   | { readonly type: 'responded' }
   /** Our initiation was answered, or our response confirmed. */
@@ -92,11 +101,18 @@ export function step(
       return want({ ...timers, renewedOnReceive: timers.renewedOnReceive || event.onReceive }, now);
     case 'initiated': {
       const attempts = timers.phase.kind === 'waiting' ? timers.phase.attempts : 0;
-      const retryAt = now + REKEY_TIMEOUT_MS + random() * REKEY_JITTER_MS;
-      return [{ ...timers, lastMessageAt: now, phase: { kind: 'waiting', attempts, retryAt } }, []];
+      const before = timers.phase.kind === 'waiting' ? timers.phase.sent : 0;
+      const retryAt = now + (EARLY_RETRY_MS[before] ?? REKEY_TIMEOUT_MS) + random() * REKEY_JITTER_MS;
+      const phase = { kind: 'waiting', attempts, sent: before + 1, retryAt } as const;
+      return [{ ...timers, lastMessageAt: now, phase }, []];
     }
     case 'reached':
       return timers.phase.kind === 'waiting' ? [timers, ['initiate']] : want(timers, now);
+    case 'path-changed': {
+      const isOut = timers.phase.kind === 'waiting' && timers.lastMessageAt !== undefined;
+      const isOld = now - (timers.lastMessageAt ?? now) >= SAME_WAY_MS;
+      return [timers, isOut && isOld ? ['initiate'] : []];
+    }
     case 'responded':
       return [{ ...timers, lastMessageAt: now, eraseAt: now + ERASE_AFTER_MS }, []];
     case 'completed':
@@ -140,7 +156,8 @@ function want(timers: Timers, now: number): readonly [Timers, readonly TimerEffe
   }
   if (now >= earliest) return [timers, ['initiate']];
   // Too soon after the last message: what waits must not depend on another packet coming to ask again.
-  return [{ ...timers, phase: { kind: 'waiting', attempts: 0, retryAt: earliest + timers.jitterMs } }, []];
+  const phase = { kind: 'waiting', attempts: 0, sent: 0, retryAt: earliest + timers.jitterMs } as const;
+  return [{ ...timers, phase }, []];
 }
 
 function tick(
@@ -153,7 +170,7 @@ function tick(
   const effects: TimerEffect[] = [];
   if (timers.phase.kind === 'waiting') {
     if (now >= timers.phase.retryAt) {
-      if (timers.phase.attempts > MAX_HANDSHAKE_ATTEMPTS) {
+      if (timers.phase.attempts > MAX_HANDSHAKE_ATTEMPTS + EARLY_RETRY_MS.length) {
         timers = {
           ...timers,
           phase: { kind: 'idle' },
