@@ -116,7 +116,10 @@ export class Magicsock implements AsyncDisposable {
         this.#keeper.step(id, { type: 'pong-in', txId: toHex(message.txId), seenAs: undefined });
         break;
       case 'call-me-maybe':
-        this.#called(id, message.endpoints);
+        if (peer.calls.has(this.#deps.nowMs())) {
+          peer.calls.take(this.#deps.nowMs());
+          this.#called(id, message.endpoints);
+        } else this.#link.drop('called-too-often');
         break;
       default:
         // Peer relays are not served yet: official peers then go on without.
@@ -178,7 +181,7 @@ export class Magicsock implements AsyncDisposable {
   /** The relay says that the peer is not, or no longer, connected to it. */
   relayPeerGone(key: NodeKey): void {
     const id = this.#keeper.peers.ofNode(key);
-    if (id !== undefined) this.#keeper.step(id, { type: 'relay-changed' });
+    if (id !== undefined) this.#keeper.step(id, { type: 'relay-gone' });
   }
 
   pathOf(id: PeerId): PeerPathView {

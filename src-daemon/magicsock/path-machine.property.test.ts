@@ -47,6 +47,7 @@ const someEvent: fc.Arbitrary<PathEvent> = fc.oneof(
   fc.record({ type: fc.constant('tick' as const), words }),
   only('network-changed' as const),
   only('relay-changed' as const),
+  only('relay-gone' as const),
   only('unreachable' as const),
   fc.record({ type: fc.constant('socket-closed' as const), via: fc.constant(7) }),
   fc.record({

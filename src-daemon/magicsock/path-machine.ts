@@ -142,6 +142,9 @@ function apply(draft: Draft, event: path.PathEvent): void {
       call(draft);
       meetByRelay(draft);
       break;
+    case 'relay-gone':
+      // Its answer to a packet of ours: to send more on account of it would never end.
+      break;
     case 'unreachable':
       unreachable(draft);
       break;

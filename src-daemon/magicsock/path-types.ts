@@ -188,6 +188,8 @@ export type PathEvent =
   | { readonly type: 'network-changed' }
   /** Another relay, or none any more, leads to the peer. */
   | { readonly type: 'relay-changed' }
+  /** The relay does not know the peer, or no longer. */
+  | { readonly type: 'relay-gone' }
   /** The OS refused to send to the best address. */
   | { readonly type: 'unreachable' }
   | { readonly type: 'socket-closed'; readonly via: SocketId }

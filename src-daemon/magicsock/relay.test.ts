@@ -293,6 +293,17 @@ describe('relays', () => {
     expect(scene.a.magicsock.counters()['tx.relayed-call-me-maybe']).toBe(1);
   });
 
+  test('a peer that its relay does not know is not sent a handshake for each word of that', async () => {
+    const scene = behindNats();
+    scene.wire.drop = () => true;
+    for (let s = 0; s < 20; s++) {
+      scene.a.traffic();
+      await scene.wire.clock.advance(1_000);
+      scene.a.magicsock.relayPeerGone(scene.b.nodeKey);
+    }
+    expect(scene.a.met).toBe(0);
+  });
+
   test('a peer that moves to another home is followed', () => {
     const { a, b } = behindNats();
     a.knows(b, [], undefined);
