@@ -5,6 +5,7 @@ import { formatSockAddr, type SockAddr } from '#shared/ip/address.ts';
 import { discoKeyFrom, nodeKeyFrom } from '#shared/key/key.ts';
 import { silent } from '#shared/log/log.ts';
 import { FakeClock } from '#shared/testing/fake-clock.ts';
+import { DiscoBox } from '../disco/disco-box.ts';
 import { Magicsock } from './magicsock.ts';
 import { at } from './scene.ts';
 import type { PeerConfig } from './types.ts';
@@ -81,4 +82,23 @@ test('a search of four hundred peers that leads nowhere stays within a thousand 
   const sent = [...asked.values()].flat();
   expect(sent.length).toBeLessThan(4_000 + 20 * 1_000);
   expect(sent.filter((ms) => ms > clock.monotonic() - 10_000).length).toBeGreaterThan(5 * PEERS);
+});
+
+test('a peer that calls without end is listened to twice a second', async () => {
+  const { magicsock, clock, asked } = crowd();
+  const priv = generatePrivate();
+  const box = new DiscoBox(priv);
+  box.setPeers([magicsock.discoKey]);
+  const [peer] = peers(0);
+  if (peer === undefined) throw new TypeError('no peer');
+  magicsock.setPeers([{ ...peer, discoKey: box.publicKey }]);
+  for (let i = 0; i < 400; i++) {
+    const call = { type: 'call-me-maybe', endpoints: [at('198.51.100.1', 1_000 + i)] } as const;
+    const datagram = box.seal(magicsock.discoKey, call);
+    if (datagram !== undefined) magicsock.handleRelayedDisco(1, peer.nodeKey, datagram);
+    await clock.advance(25);
+  }
+  expect(asked.size).toBeGreaterThan(20);
+  expect(asked.size).toBeLessThanOrEqual(30);
+  expect(magicsock.counters()['drop.called-too-often']).toBe(400 - asked.size);
 });

@@ -4,6 +4,7 @@ import { TX_ID_LENGTH } from '#shared/disco/fields.ts';
 import { RhumbError } from '#shared/errors.ts';
 import { formatSockAddr, type SockAddr } from '#shared/ip/address.ts';
 import { shortKey } from '#shared/key/key.ts';
+import { TokenBucket } from '../disco/limit.ts';
 import { mayBePeer, PingBudget } from './budget.ts';
 import { Caller } from './caller.ts';
 import { keyOf } from './candidate.ts';
@@ -22,6 +23,9 @@ import { configurePlain, initialPlain, type PlainState, plainTick } from './wire
 
 /** Ports of a counting NAT that follow the last one seen. */
 const NEXT_PORTS = 16;
+
+/** An honest peer calls each few seconds, and again when its addresses change. Each call may take a millisecond. */
+const CALLS = { perSecond: 2, burst: 10 };
 
 const NO_WORDS: Omit<Activity, 'peer'> = { lastTxAny: 0, lastRxAny: 0, rxBestAt: 0, unansweredSince: 0 };
 
@@ -97,6 +101,7 @@ export class PathKeeper {
       ? known
       : {
           config,
+          calls: new TokenBucket(CALLS),
           machine: kind === 'plain' ? { kind, state: initialPlain } : { kind, state: initialPath() },
         };
     peer.config = config;

@@ -1,11 +1,14 @@
 /** The peers of the current map, by number, by node key and by disco key. */
 import type { DiscoKey, NodeKey } from '#shared/key/key.ts';
+import type { TokenBucket } from '../disco/limit.ts';
 import type { PathState } from './path-types.ts';
 import type { PeerConfig, PeerId } from './types.ts';
 import type { PlainState } from './wireguard-only.ts';
 
 export interface Peer {
   config: PeerConfig;
+  /** How often its calls are still listened to. */
+  readonly calls: TokenBucket;
   machine: { readonly kind: 'disco'; state: PathState } | { readonly kind: 'plain'; state: PlainState };
 }
 
