@@ -127,8 +127,16 @@ export function call(draft: Draft, afresh = false): void {
   if (lastMs !== undefined && nowMs - lastMs < path.CALL_MS) return;
   if (draft.context.relay() === undefined) return;
   draft.callAtMs = nowMs;
-  if (afresh) draft.afreshAtMs = nowMs;
-  draft.effects.push({ do: 'call', afresh });
+  const isAfresh = afresh || isStale(draft);
+  if (isAfresh) draft.afreshAtMs = nowMs;
+  draft.effects.push({ do: 'call', afresh: isAfresh });
+}
+
+/** A NAT that forgot us once may do so again before anything came of it; nobody else would notice for half a minute. */
+function isStale({ lostAtMs, afreshAtMs, context }: Draft): boolean {
+  const { nowMs } = context;
+  if (lostAtMs === undefined || nowMs - lostAtMs > path.AFRESH_FOR_MS) return false;
+  return nowMs - (afreshAtMs ?? lostAtMs) >= path.AFRESH_MS;
 }
 
 export function dueAt(candidate: Candidate, isUrgent: boolean): number {

@@ -369,3 +369,19 @@ test('a path that dies has the NAT asked again, although the first miss has just
   const calls = machine.effects.flatMap((effect) => (effect.do === 'call' ? [effect.afresh] : []));
   expect(calls.slice(0, 2)).toEqual([false, true]);
 });
+
+test('while a lost path is sought the NAT is asked again each ten seconds: it may have forgotten us twice', () => {
+  const machine = new Machine();
+  machine.relay = 1;
+  machine
+    .feed({ type: 'configure', endpoints: [LAN, WAN] })
+    .feed({ type: 'send' })
+    .pong(WAN);
+  const seen: number[] = [];
+  for (let s = 0; s < 40; s++) {
+    machine.pass(1_000, machine.nowMs);
+    if (machine.effects.some((effect) => effect.do === 'call' && effect.afresh)) seen.push(s);
+  }
+  expect(seen.length).toBeGreaterThanOrEqual(3);
+  for (const [i, s] of seen.entries()) if (i > 0) expect(s - (seen[i - 1] ?? 0)).toBeGreaterThanOrEqual(9);
+});

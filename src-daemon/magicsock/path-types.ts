@@ -30,6 +30,9 @@ export const SILENT_MS = 4_000;
 export const MEETING_MS = 5_000;
 /** At most one call-me-maybe in this time, unless something changed. */
 export const CALL_MS = 4_500;
+/** While a path that was lost lately is sought, our NAT is asked anew this often, for this long. */
+export const AFRESH_MS = 10_000;
+export const AFRESH_FOR_MS = 60_000;
 /** A peer that called wants to be found: its addresses are pinged again for this long even if we have nothing to say. */
 export const CALLED_MS = 3_000;
 /** The ordinary search has had its chance after this; then ports may be guessed. */
