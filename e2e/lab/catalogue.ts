@@ -9,6 +9,7 @@ import { pathEvents } from './scenarios/path-events.ts';
 import { relayEvents } from './scenarios/relay-events.ts';
 import { roaming } from './scenarios/roaming.ts';
 import { sameLan } from './scenarios/same-lan.ts';
+import { signIn } from './scenarios/sign-in.ts';
 import { threeHostsChurn } from './scenarios/three-hosts-churn.ts';
 import { twoHosts } from './scenarios/two-hosts.ts';
 import { wireguardGo } from './scenarios/wireguard-go.ts';
@@ -18,6 +19,7 @@ export const scenarios: readonly Scenario[] = [
   twoHosts,
   threeHostsChurn,
   controlRestart,
+  signIn,
   roaming,
   badInput,
   badState,

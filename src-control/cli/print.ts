@@ -34,8 +34,15 @@ const when = (time: string | null, never: string): string =>
 
 export const usersTable = (users: readonly UserJson[]): string =>
   table(
-    ['ID', 'Name', 'Display name', 'Created'],
-    users.map((user) => [String(user.id), user.name, user.display_name, when(user.created_at, '')]),
+    ['ID', 'Name', 'Display name', 'Email', 'Provider', 'Created'],
+    users.map((user) => [
+      String(user.id),
+      user.name,
+      user.display_name,
+      user.email ?? '-',
+      user.provider === '' ? 'local' : `${user.provider}${user.suspended ? ' (suspended)' : ''}`,
+      when(user.created_at, ''),
+    ]),
   );
 
 export const keysTable = (keys: readonly AuthKeyJson[]): string =>

@@ -37,6 +37,17 @@ export interface UserJson {
   readonly id: number;
   readonly name: string;
   readonly display_name: string;
+  /** As the provider vouches for it; null without one. */
+  readonly email: string | null;
+  /** Name of the identity provider; empty for users made here. */
+  readonly provider: string;
+  /** `issuer/subject`: who the user is there, for ever; empty without a provider. */
+  readonly provider_id: string;
+  readonly profile_pic_url: string;
+  readonly groups: readonly string[];
+  /** The provider refuses the user. */
+  readonly suspended: boolean;
+  readonly last_login_at: string | null;
   readonly created_at: string;
 }
 

@@ -180,6 +180,13 @@ const userJson = (user: UserRecord): UserJson => ({
   id: user.id,
   name: user.name,
   display_name: user.displayName,
+  email: user.identity?.email ?? null,
+  provider: user.identity?.provider ?? '',
+  provider_id: user.identity === undefined ? '' : `${user.identity.issuer}/${user.identity.subject}`,
+  profile_pic_url: user.identity?.pictureUrl ?? '',
+  groups: user.identity?.groups ?? [],
+  suspended: user.suspendedAt !== undefined,
+  last_login_at: timeJson(user.identity?.lastLoginAt),
   created_at: formatTime(user.createdAt),
 });
 

@@ -1,5 +1,6 @@
 /** Signing in at a real identity provider, from the address that a machine shows to the machine's place in the network. */
 import { describe, expect, test } from 'vitest';
+import { usersTable } from '../cli/print.ts';
 import { Browser, signInAt, type Visit } from '../testing/browser.ts';
 import { CLIENT, type SignInLab, signInLab, type Waiting } from '../testing/sign-in-lab.ts';
 
@@ -57,6 +58,15 @@ describe('a person who signs in', () => {
         email: 'ann@example.com',
       },
     });
+    const [, listed] = await lab.loop.admin.call('users.list', {});
+    expect(listed).toMatchObject({
+      provider: 'Test ID',
+      provider_id: `${lab.provider.issuer}/ann`,
+      groups: [],
+    });
+    expect(usersTable(listed === undefined ? [] : [listed])).toMatch(
+      /ann +Ann Example +ann@example\.com +Test ID/,
+    );
     expect(lab.logged.filter((line) => line.includes(CLIENT.clientSecret))).toEqual([]);
     expect((await browser.open(page.url)).status).toBe(410);
   });
