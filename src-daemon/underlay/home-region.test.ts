@@ -1,5 +1,5 @@
 /** The home relay: measured, kept, guessed. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { DerpMap } from '#shared/wire/map.ts';
 import { type HomeFacts, homeRegions, nextHome } from './home-region.ts';
 
@@ -26,6 +26,8 @@ const facts = (more: Partial<HomeFacts>): HomeFacts => ({
   isControlUp: true,
   seed: 0.99,
   peerHomes: [],
+  avoid: new Set(),
+  latencies: new Map(),
   ...more,
 });
 
@@ -47,4 +49,30 @@ test.each([
   ['no map, no home', { map: undefined, current: 1 }, { preferred: 1 }, 0],
 ] as const)('%s', (_name, a, b, home) => {
   expect(nextHome(facts({ ...a, ...b }))).toBe(home);
+});
+
+describe('a relay that answers probes and lets us not in', () => {
+  const host = (HostName: string) => ({ Nodes: [{ Name: 'n', RegionID: 0, HostName }] });
+  const regions: DerpMap = {
+    Regions: {
+      '1': region(1, host('a')),
+      '2': region(2, host('a')),
+      '3': region(3, host('b')),
+      '6': region(6, host('c')),
+    },
+    HomeParams: { RegionScore: { '3': 10, '2': 0.1 } },
+  } as unknown as DerpMap;
+  const latencies = new Map([
+    [1, 5],
+    [2, 5],
+    [3, 6],
+    [6, 30],
+  ]);
+  const shut = (more: Partial<HomeFacts>): number =>
+    nextHome(facts({ map: regions, current: 1, preferred: 1, latencies, avoid: new Set([1]), ...more }));
+
+  test('is left for the nearest other machine', () => expect(shut({})).toBe(6));
+  test('is kept while the server can not be told', () => expect(shut({ isControlUp: false })).toBe(1));
+  test('is kept when there is no other', () => expect(shut({ avoid: new Set([1, 3, 6]) })).toBe(1));
+  test('is not gone back to', () => expect(shut({ current: 6 })).toBe(6));
 });

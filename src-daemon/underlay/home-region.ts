@@ -13,6 +13,10 @@ export interface HomeFacts {
   readonly seed: number;
   /** Homes of our peers: where no check succeeds, the region that most of them use is the likeliest to work. */
   readonly peerHomes: readonly number[];
+  /** Regions whose relays do not let us in although they answer probes. */
+  readonly avoid: ReadonlySet<number>;
+  /** Measured lately, ms by region. */
+  readonly latencies: ReadonlyMap<number, number>;
 }
 
 /** 0 = no region at all. */
@@ -23,8 +27,10 @@ export function nextHome(facts: HomeFacts): number {
   // A home that left the map is no home, whatever the server's state: staying would leave us without any relay.
   const kept = isKnown(current) ? current : 0;
   if (kept !== 0 && !isControlUp) return kept;
-  if (isKnown(preferred)) return preferred;
-  return kept !== 0 ? kept : guess(regions, facts);
+  const wanted = isKnown(preferred) ? preferred : kept !== 0 ? kept : guess(regions, facts);
+  return facts.avoid.has(wanted)
+    ? (elsewhere(regions, wanted, facts) ?? (kept === 0 ? wanted : kept))
+    : wanted;
 }
 
 /** Regions that may be a home, in numeric order. */
@@ -42,6 +48,28 @@ export function homeRegions(map: DerpMap | undefined): number[] {
 
 const hasRelay = (nodes: readonly { readonly STUNOnly?: boolean | undefined }[]): boolean =>
   nodes.some(({ STUNOnly }) => STUNOnly !== true);
+
+/** The nearest region that is not avoided and not the same machine under another number. */
+function elsewhere(
+  regions: readonly number[],
+  wanted: number,
+  { map, avoid, latencies }: HomeFacts,
+): number | undefined {
+  const hosts = hostsOf(map, wanted);
+  const scores = map?.HomeParams?.RegionScore ?? {};
+  const cost = (region: number): number => {
+    const score = scores[String(region)] ?? 1;
+    return (latencies.get(region) ?? Number.POSITIVE_INFINITY) * (score > 0 ? score : 1);
+  };
+  const [best] = regions
+    .filter((region) => !avoid.has(region) && latencies.has(region))
+    .filter((region) => ![...hostsOf(map, region)].some((host) => hosts.has(host)))
+    .sort((a, b) => cost(a) - cost(b));
+  return best;
+}
+
+const hostsOf = (map: DerpMap | undefined, region: number): ReadonlySet<string> =>
+  new Set((map?.Regions?.[String(region)]?.Nodes ?? []).map(({ HostName }) => HostName));
 
 function guess(regions: readonly number[], { peerHomes, seed }: HomeFacts): number {
   const votes = new Map<number, number>();

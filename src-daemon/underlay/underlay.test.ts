@@ -7,6 +7,7 @@ import { silent } from '#shared/log/log.ts';
 import { type NetReport, newDraft } from '#shared/netcheck/report.ts';
 import { FakeClock, settle } from '#shared/testing/fake-clock.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
+import type { RelayState } from '../derp/types.ts';
 import type { OwnEndpoint } from './own-endpoints.ts';
 import type { Checker, Mapper } from './ports.ts';
 import { deafChecker, FakeRelays, idleMapper } from './testing/fake-parts.ts';
@@ -20,6 +21,16 @@ const region = (RegionID: number) => ({
 });
 const mapOf = (...ids: readonly number[]): DerpMap =>
   ({ Regions: Object.fromEntries(ids.map((id) => [String(id), region(id)])) }) as unknown as DerpMap;
+
+/** The same regions, each on a machine of its own. */
+const elsewhere: DerpMap = {
+  Regions: Object.fromEntries(
+    [1, 2].map((id) => [
+      String(id),
+      { ...region(id), Nodes: [{ Name: `${id}a`, RegionID: id, HostName: `relay-${id}.example` }] },
+    ]),
+  ),
+} as unknown as DerpMap;
 
 const SERVER: SockAddr = { ip: '192.0.2.1', port: 3_478 };
 const PUBLIC: SockAddr = { ip: '203.0.113.1', port: 5_000 };
@@ -331,4 +342,34 @@ test('the same relay map again is no reason for a check', async () => {
   expect(runs).toHaveLength(1);
   underlay.setMap(mapOf(1, 2, 3), [0]);
   expect(runs).toHaveLength(2);
+});
+
+test('a home that answers probes and lets us not in is left for the next one', async () => {
+  const { underlay, last, relays, clock } = await started();
+  underlay.check('relay-error');
+  last().answer({
+    preferredDerp: 1,
+    regionLatencyMs: new Map([
+      [1, 5],
+      [2, 9],
+    ]),
+  });
+  await underlay.idle();
+  underlay.setMap(elsewhere, [0]);
+  last().answer({
+    preferredDerp: 1,
+    regionLatencyMs: new Map([
+      [1, 5],
+      [2, 9],
+    ]),
+  });
+  await underlay.idle();
+  relays.states = [{ region: 1, state: 'waiting', failures: 3 } as RelayState];
+  underlay.relayChanged(true);
+  await clock.advance(9_999);
+  underlay.relayChanged(true);
+  expect(relays.home).toBe(1);
+  await clock.advance(1);
+  underlay.relayChanged(true);
+  expect(relays.home).toBe(2);
 });

@@ -19,6 +19,7 @@ import {
   step,
 } from '#shared/netcheck/schedule.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
+import { FailingRelays } from './failing-relays.ts';
 import { homeRegions, nextHome } from './home-region.ts';
 import {
   collectEndpoints,
@@ -101,6 +102,7 @@ export class Underlay implements AsyncDisposable {
   #check: Promise<void> | undefined;
   #refresh: Promise<OwnAddresses> | undefined;
   #cancelTimer: (() => void) | undefined;
+  readonly #failing = new FailingRelays();
   #notedAtMs = Number.NEGATIVE_INFINITY;
   /** Counts the networks and ports that we had: what was asked in one says nothing of the next. */
   #era = 0;
@@ -141,6 +143,8 @@ export class Underlay implements AsyncDisposable {
   setControlUp(isUp: boolean): void {
     if (isUp === this.#isControlUp) return;
     this.#isControlUp = isUp;
+    // While the server was away the relay may have been away for the same reason, and be on its way back.
+    this.#failing.clear();
     this.#chooseHome();
   }
 
@@ -151,6 +155,7 @@ export class Underlay implements AsyncDisposable {
     const { relays, mapper, checker } = this.#deps;
     if (options.isMajor) {
       this.#forget();
+      this.#failing.clear();
       this.#relayCheck = { atMs: Number.NEGATIVE_INFINITY, waitMs: 0 };
       mapper.networkChanged(!options.isUp);
       checker.networkChanged();
@@ -183,8 +188,9 @@ export class Underlay implements AsyncDisposable {
   /** A relay connection came, went or broke. */
   relayChanged(isBroken: boolean): void {
     this.#deps.events.relaysChanged();
-    if (!isBroken) return;
     const nowMs = this.#deps.clock.monotonic();
+    if (this.#failing.note(this.#deps.relays.regions(), nowMs)) this.#chooseHome();
+    if (!isBroken) return;
     const { atMs, waitMs } = this.#relayCheck;
     const agoMs = nowMs - atMs;
     if (agoMs < waitMs) return;
@@ -416,7 +422,7 @@ export class Underlay implements AsyncDisposable {
   }
 
   #chooseHome(): void {
-    const { relays, log, events } = this.#deps;
+    const { relays, log, events, clock } = this.#deps;
     const home = nextHome({
       map: this.#map,
       current: relays.home,
@@ -424,6 +430,8 @@ export class Underlay implements AsyncDisposable {
       isControlUp: this.#isControlUp,
       seed: this.#seed,
       peerHomes: this.#peerHomes,
+      avoid: this.#failing.avoided(clock.monotonic()),
+      latencies: this.#report?.regionLatencyMs ?? new Map(),
     });
     // Until the first check has answered there is nothing to choose by.
     if (home === relays.home || (relays.home === 0 && this.#report === undefined)) return;

@@ -4,7 +4,7 @@ import { silent } from '#shared/log/log.ts';
 import { newDraft } from '#shared/netcheck/report.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
 import { CounterSet } from '../../derp/counters.ts';
-import type { DerpCounters } from '../../derp/types.ts';
+import type { DerpCounters, RelayState } from '../../derp/types.ts';
 import type { OpenUnderlay } from '../open.ts';
 import type { Checker, Mapper, Relays } from '../ports.ts';
 import { Underlay } from '../underlay.ts';
@@ -40,8 +40,9 @@ export class FakeRelays implements Relays {
   routeFor(): number | undefined {
     return this.route;
   }
-  regions(): [] {
-    return [];
+  states: readonly RelayState[] = [];
+  regions(): readonly RelayState[] {
+    return this.states;
   }
   counters(): DerpCounters {
     return new CounterSet().snapshot();
