@@ -118,8 +118,8 @@ function via(peer: PeerStatus): string {
 }
 
 /** The age of the path and why it is no direct one; only rhumbd tells. */
-function pathStory({ RhumbPath: path }: PeerStatus, now: number): string {
-  if (path === undefined) return '';
+function pathStory({ RhumbPath: path, Active }: PeerStatus, now: number): string {
+  if (path === undefined || !Active) return '';
   const age =
     path.Since === undefined
       ? ''

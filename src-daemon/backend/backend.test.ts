@@ -542,6 +542,7 @@ test('the status tells how packets reach an active peer and why not directly', a
     sinceMs: 5,
     latencyMs: 20,
     why: 'because',
+    isSought: true,
   } as const;
   const live = {
     lastHandshakeMs: 1,
@@ -562,6 +563,8 @@ test('the status tells how packets reach an active peer and why not directly', a
     Why: 'because',
   });
   world.plane.live.set(peer.Key, { ...live, path, active: false });
+  expect(world.backend.status(true).Peer?.[peer.Key]?.RhumbPath?.Why).toBe('because');
+  world.plane.live.set(peer.Key, { ...live, path: { ...path, isSought: false }, active: false });
   expect(world.backend.status(true).Peer?.[peer.Key]?.RhumbPath).toBeUndefined();
 });
 

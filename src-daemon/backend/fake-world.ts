@@ -338,4 +338,5 @@ export const direct = (addr: string): PlanePeerStatus['path'] => ({
   sinceMs: 1,
   latencyMs: 1,
   why: undefined,
+  isSought: false,
 });

@@ -14,6 +14,7 @@ export const planePath = (path: PeerPathView, sinceMs: number): PlanePath => ({
   sinceMs,
   latencyMs: path.latencyMs,
   why: path.why === undefined ? undefined : inWords(path.why),
+  isSought: path.why !== undefined && path.why.kind !== 'idle',
 });
 
 /** Label of the path in the official metrics. */

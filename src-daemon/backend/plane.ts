@@ -40,6 +40,8 @@ export interface PlanePath {
   readonly latencyMs: number | undefined;
   /** Why there is no direct path, in words. */
   readonly why: string | undefined;
+  /** A direct path is being looked for. */
+  readonly isSought: boolean;
 }
 
 /** Times are wall clock ms; 0 = never. */

@@ -125,7 +125,8 @@ const regionCode = (map: NetworkMap, region: number | undefined): string =>
   map.derpMap?.Regions?.[String(region)]?.RegionCode ?? '';
 
 function pathStatus({ path, active }: PlanePeerStatus, map: NetworkMap): PeerStatus['RhumbPath'] {
-  if (!active) return undefined;
+  // Pings alone make no peer active, and whoever pings wants to know why there is no direct path.
+  if (!active && !path.isSought) return undefined;
   return {
     Kind: path.kind,
     Addr: path.addr ?? '',
