@@ -10,6 +10,7 @@ import { eachOf } from './wait.ts';
 
 const nothing = { mapping: 'none', filtering: 'none' } as const;
 const keeps = { mapping: 'EIM', keepsPort: true } as const;
+const blocks = { mapping: 'EIM', keepsPort: false } as const;
 
 const EXPECTED: Readonly<
   Record<SiteKind, { readonly v4: Partial<NatClass>; readonly v6: Partial<NatClass> }>
@@ -23,8 +24,8 @@ const EXPECTED: Readonly<
   'symmetric-sequential': { v4: { mapping: 'APDM', filtering: 'APDF' }, v6: nothing },
   'symmetric-mapped': { v4: { mapping: 'APDM', filtering: 'APDF' }, v6: nothing },
   'double-nat': { v4: { ...keeps, filtering: 'APDF' }, v6: nothing },
-  'cgnat-hairpin': { v4: { ...keeps, filtering: 'APDF' }, v6: nothing },
-  cgnat: { v4: { ...keeps, filtering: 'APDF' }, v6: nothing },
+  'cgnat-hairpin': { v4: { ...blocks, filtering: 'APDF' }, v6: nothing },
+  cgnat: { v4: { ...blocks, filtering: 'APDF' }, v6: nothing },
   'udp-blocked': { v4: nothing, v6: nothing },
   'only-443': { v4: nothing, v6: nothing },
   'ipv6-only': { v4: nothing, v6: { ...keeps, filtering: 'EIF' } },

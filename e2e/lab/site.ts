@@ -168,6 +168,8 @@ interface HomeOptions extends FilterRules {
 
 const PUBLIC_V4_BITS = 24;
 const ROUTER = 1;
+const BLOCKS_FROM = 10_000;
+const BLOCK_PORTS = 200;
 
 /** A router on `outer` with a network inside. */
 async function addRouter(
@@ -255,7 +257,21 @@ async function behindCarrier(
     net.carriers.get(kind) ??
     (await addRouter(net, `${kind}-carrier`, net.core, net.gateway, { ...options, inside }));
   net.carriers.set(kind, made);
-  return await homeIn(net, name, made);
+  const built = await homeIn(net, name, made);
+  const [home] = built.routers;
+  if (home !== undefined) await giveBlock(made.router, home.v4);
+  return built;
+}
+
+/**
+ * Carriers give each customer a block of ports. Without, the kernel lets two customers share a port while they talk to
+ * different servers, and has to part them later: a mapping that changes with the destination after all.
+ */
+async function giveBlock(carrier: Host, customer: string): Promise<void> {
+  const first = BLOCKS_FROM + BLOCK_PORTS * Number(customer.split('.').at(-1));
+  const ports = `${first}-${first + BLOCK_PORTS - 1}`;
+  const rule = `insert rule ip nat sending oifname "eth0" ip saddr ${customer} meta l4proto udp snat to ${carrier.v4}:${ports}`;
+  await carrier.exec(['nft', '-f', '-'], { input: `${rule}\n` });
 }
 
 async function sameNat(net: Internet, name: string, kind: SiteKind): Promise<Built> {
