@@ -78,22 +78,38 @@ export function oidcPages(deps: RegisterDeps, signIn: SignIn): OidcPages {
 
   const depart = async (c: Ctx, machine: PendingMachine, provider: Provider): Promise<Response> => {
     if (!departures.take(networkOf(c.env.remoteAddress))) return tooMany(c, WAIT);
-    const departure = await signIn.depart(machine.id, provider, c.env.remoteAddress);
-    if (departure.kind !== 'go') return failed(c, departure.kind, machine.id, provider.settings.name);
+    const departure = await signIn.depart(
+      machine.id,
+      provider,
+      c.env.remoteAddress,
+      c.req.query('as') === 'other' ? 'other' : 'any',
+    );
+    if (departure.kind !== 'go') return failed(c, departure.kind, machine.id, provider);
     setCookie(c, attemptCookie(departure.state), departure.cookie, cookieAt(CALLBACK));
     return withHeaders(c.redirect(departure.url.href, 302));
   };
 
-  const failed = (c: Ctx, why: WhyNot, pendingId?: string, provider?: string): Answer => {
-    const { status, title, text } = REASONS[why];
+  const failed = (c: Ctx, why: WhyNot, pendingId?: string, provider?: Provider): Answer => {
+    const { status, title, text, isAboutPerson } = REASONS[why];
     const isOpen = pendingId !== undefined && deps.pending.get(pendingId) !== undefined;
     const ways: readonly Choice[] = isOpen
       ? [
-          { name: 'Try again', href: `/register/${pendingId}` },
+          ...(isAboutPerson === true && provider !== undefined
+            ? [
+                {
+                  name: 'Sign in with another account',
+                  href: `${hrefWith(pendingId, provider.settings.id)}&as=other`,
+                },
+              ]
+            : [{ name: 'Try again', href: `/register/${pendingId}` }]),
           { name: 'Use a one-time code of an administrator', href: codeHref(pendingId) },
         ]
       : [];
-    return c.html(failedPage(title, text(provider ?? 'the provider'), ways), status, PAGE_HEADERS);
+    return c.html(
+      failedPage(title, text(provider?.settings.name ?? 'the provider'), ways),
+      status,
+      PAGE_HEADERS,
+    );
   };
 
   const confirmForm = (

@@ -5,6 +5,8 @@ interface Reason {
   readonly status: 400 | 403 | 410 | 502 | 503;
   readonly title: string;
   readonly text: (provider: string) => string;
+  /** Somebody else might be let in. */
+  readonly isAboutPerson?: true;
 }
 
 const FAILED = 'The sign-in did not work';
@@ -66,21 +68,33 @@ export const REASONS: Readonly<Record<WhyNot, Reason>> = {
   'unverified-email': {
     status: 403,
     title: NOT_ALLOWED,
+    isAboutPerson: true,
     text: (provider) =>
       `${provider} has not verified your e-mail address. Verify it there, then sign in again.`,
   },
   'no-email': {
     status: 403,
     title: NOT_ALLOWED,
+    isAboutPerson: true,
     text: (provider) =>
       `${provider} tells no e-mail address of yours, and this network goes by it. ${askAdmin}`,
   },
   domain: {
     status: 403,
     title: NOT_ALLOWED,
-    text: () =>
-      `Your e-mail address belongs to no domain that may join. Sign in with another, or: ${askAdmin}`,
+    isAboutPerson: true,
+    text: () => `Your e-mail address belongs to no domain that may join. ${askAdmin}`,
   },
-  user: { status: 403, title: NOT_ALLOWED, text: () => `You are not among those who may join. ${askAdmin}` },
-  group: { status: 403, title: NOT_ALLOWED, text: () => `You are in no group that may join. ${askAdmin}` },
+  user: {
+    status: 403,
+    title: NOT_ALLOWED,
+    isAboutPerson: true,
+    text: () => `You are not among those who may join. ${askAdmin}`,
+  },
+  group: {
+    status: 403,
+    title: NOT_ALLOWED,
+    isAboutPerson: true,
+    text: () => `You are in no group that may join. ${askAdmin}`,
+  },
 };

@@ -38,6 +38,7 @@ export class GrantKeeper implements AsyncDisposable {
   /** User id → when to try again after a failure, by the clock that never jumps. */
   readonly #retries = new Map<number, { readonly at: number; readonly waitMs: number }>();
   readonly #underWay = new Map<number, Promise<void>>();
+  #queue: GrantRecord[] = [];
   #cancelTimer: (() => void) | undefined;
   #isEnding = false;
 
@@ -53,7 +54,7 @@ export class GrantKeeper implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isEnding = true;
     this.#cancelTimer?.();
-    await Promise.all(this.#underWay.values());
+    await this.idle();
   }
 
   /** After a sign-in: what the provider gave this time replaces what it gave before. */
@@ -87,35 +88,51 @@ export class GrantKeeper implements AsyncDisposable {
     });
   }
 
-  /** Begins whatever check is due. */
+  /** Begins whatever check is due; a round that is still going on is left to itself. */
   look(): void {
-    for (const grant of this.#deps.network.grants()) {
-      if (this.#underWay.size >= AT_ONCE) return;
-      if (this.#underWay.has(grant.id)) continue;
+    if (this.#queue.length > 0) return;
+    this.#queue = [...this.#deps.network.grants()].filter((grant) => this.#mayBeDue(grant));
+    this.#drain();
+  }
+
+  /** Resolves when no check is under way; for tests. */
+  async idle(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay.values());
+  }
+
+  #drain(): void {
+    while (!this.#isEnding && this.#underWay.size < AT_ONCE) {
+      const grant = this.#queue.pop();
+      if (grant === undefined) return;
       const user = this.#deps.network.user(grant.id);
       const opened = this.#open(grant);
-      if (user === undefined || opened === undefined || !this.#isDue(grant, opened.provider)) continue;
+      if (user === undefined || opened === undefined || this.#underWay.has(grant.id)) continue;
+      if (!this.#isDue(grant, opened.provider.settings.refresh?.everyMs)) continue;
       const check = this.#check(grant, user, opened)
         .catch((error: unknown) => {
           this.#deps.log('error', 'oidc.check-failed', { user: user.id, error });
           this.#retryLater(user.id, opened.provider);
         })
-        .finally(() => this.#underWay.delete(grant.id));
+        .finally(() => {
+          this.#underWay.delete(grant.id);
+          this.#drain();
+        });
       this.#underWay.set(grant.id, check);
     }
   }
 
-  /** Resolves when no check is under way; for tests. */
-  async idle(): Promise<void> {
-    await Promise.all(this.#underWay.values());
+  /** Before it is decrypted, which costs more than looking at the time. */
+  #mayBeDue(grant: GrantRecord): boolean {
+    const all = this.#deps.providers.map(({ settings }) => settings.refresh?.everyMs);
+    return this.#isDue(grant, Math.min(...all.filter((one) => one !== undefined)));
   }
 
-  #isDue(grant: GrantRecord, provider: Provider): boolean {
+  #isDue(grant: GrantRecord, everyMs = Number.POSITIVE_INFINITY): boolean {
     const { clock } = this.#deps;
     const retry = this.#retries.get(grant.id);
     if (retry !== undefined) return clock.monotonic() >= retry.at;
     const age = clock.now() - grant.checkedAt;
-    return age >= (provider.settings.refresh?.everyMs ?? Number.POSITIVE_INFINITY) || age < -CLOCK_SLACK_MS;
+    return age >= everyMs || age < -CLOCK_SLACK_MS;
   }
 
   /** Undefined when it can't be used (now): another key, or a provider that is not configured (any more). */

@@ -98,7 +98,11 @@ export class Provider implements AsyncDisposable {
   }
 
   /** Where to send the browser; undefined while the provider was never found. */
-  async authorizationUrl(challenge: Challenge, redirectUri: string): Promise<URL | undefined> {
+  async authorizationUrl(
+    challenge: Challenge,
+    redirectUri: string,
+    account: 'any' | 'other' = 'any',
+  ): Promise<URL | undefined> {
     const isImpatient = this.#deps.clock.monotonic() - this.#attemptedAt >= IMPATIENT_MS;
     if (this.#configuration === undefined && (isImpatient || this.#attempt !== undefined))
       await this.discover();
@@ -108,6 +112,8 @@ export class Provider implements AsyncDisposable {
       // Without it providers give no refresh token (OpenID Connect Core §11).
       ...(scopes.includes('offline_access') ? { prompt: 'consent' } : {}),
       ...extraParams,
+      // Signed in there as somebody who may not join, a person would come back as the same again and again.
+      ...(account === 'other' ? { prompt: 'login' } : {}),
       redirect_uri: redirectUri,
       scope: scopes.join(' '),
       state: challenge.state,

@@ -28,6 +28,7 @@ export interface Confirmation {
   readonly person: Person;
   readonly refreshToken: string | undefined;
   readonly tokenEndsAt: number | undefined;
+  readonly vouchedAt: number;
 }
 
 export type Departure =
@@ -48,7 +49,7 @@ export type Arrival =
       readonly kind: 'refused';
       readonly why: WhyNot;
       readonly pendingId: string | undefined;
-      readonly provider: string | undefined;
+      readonly provider: Provider | undefined;
     };
 
 export interface SignInDeps {
@@ -86,7 +87,12 @@ export class SignIn {
   }
 
   /** Sends a browser to a provider on behalf of a machine that waits. */
-  async depart(pendingId: string, provider: Provider, from: string): Promise<Departure> {
+  async depart(
+    pendingId: string,
+    provider: Provider,
+    from: string,
+    account: 'any' | 'other' = 'any',
+  ): Promise<Departure> {
     const challenge = {
       nonce: mintSecret(),
       verifier: provider.settings.usesPkce ? oidc.randomPKCECodeVerifier() : undefined,
@@ -98,7 +104,7 @@ export class SignIn {
       challenge: { ...challenge, state: own },
       browser: hashSecret(cookie),
     }));
-    const url = await provider.authorizationUrl({ ...challenge, state }, this.redirectUri);
+    const url = await provider.authorizationUrl({ ...challenge, state }, this.redirectUri, account);
     if (url === undefined) {
       this.#attempts.take(state);
       this.#count('provider-down');
@@ -136,6 +142,7 @@ export class SignIn {
     const { person, refreshToken, tokenEndsAt } = vouched;
     const cookie = this.#confirmations.issue(networkOf(from), () => ({
       ...{ pendingId, provider, person, refreshToken, tokenEndsAt },
+      vouchedAt: this.#deps.register.clock.now(),
     }));
     this.#count('signed-in');
     this.#deps.log('info', 'oidc.signed-in', {
@@ -163,6 +170,9 @@ export class SignIn {
     const now = register.clock.now();
     const lifetime = lifetimeOf(confirmation, now);
     if (machine === undefined || (lifetime?.endsAt ?? Number.POSITIVE_INFINITY) <= now) return undefined;
+    const known = register.network.userByIdentity(person.issuer, person.subject);
+    // Since the sign-in the provider has changed its mind.
+    if ((known?.suspendedAt ?? Number.NEGATIVE_INFINITY) >= confirmation.vouchedAt) return undefined;
     const user = await rememberPerson(register.network, { ...person, provider: provider.settings.name }, now);
     const node = await approve(register, machine, user.id, 'oidc', lifetime);
     await grants.keep(user.id, provider, refreshToken);
@@ -190,7 +200,7 @@ export class SignIn {
     this.#count(why);
     const provider = attempt?.provider.settings;
     this.#deps.log('warn', 'oidc.refused', { why, provider: provider?.id, detail, from });
-    return { kind: 'refused', why, pendingId: attempt?.pendingId, provider: provider?.name };
+    return { kind: 'refused', why, pendingId: attempt?.pendingId, provider: attempt?.provider };
   }
 }
 

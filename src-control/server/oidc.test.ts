@@ -387,6 +387,18 @@ describe('who may join', () => {
     nobodyGotIn(lab, waiting);
   });
 
+  test('somebody else at the same browser, once the first was refused', async () => {
+    await using lab = await signInLab({ allowedUsers: ['bob@example.com'] });
+    await using waiting = await lab.machine();
+    lab.provider.people.set('bob', { email: 'bob@example.com', email_verified: true });
+    const browser = new Browser();
+    const refused = await signIn(browser, waiting.authUrl);
+    const href = /href="([^"]*as=other)"/.exec(refused.text)?.[1]?.replaceAll('&amp;', '&') ?? '';
+    const page = await signIn(browser, new URL(href, lab.loop.url).href, 'bob');
+    await browser.submit(page, { answer: 'yes' });
+    expect(await waiting.answer).toMatchObject({ Login: { LoginName: 'bob@example.com' } });
+  });
+
   test('whoever passes every list', async () => {
     await using lab = await signInLab({
       allowedDomains: ['EXAMPLE.com'],
