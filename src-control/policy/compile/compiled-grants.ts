@@ -1,5 +1,5 @@
 /** Grants with their selectors resolved once: finished rules, and what waits for a machine (policy.md §7.2). */
-import type { CapMap } from '../language/ast.ts';
+import type { CapMap, SelectorUse } from '../language/ast.ts';
 import type { ProtoPorts } from '../language/ports.ts';
 import {
   type Cidr,
@@ -24,6 +24,7 @@ import {
   type Rule,
   type Sources,
   sourcesOf,
+  type Target,
   targetsOf,
   targetsOfAddrs,
   targetsOfCidrs,
@@ -63,6 +64,7 @@ export class GrantCompiler {
   readonly #routes: readonly Cidr[];
   /** Sources by their selectors: many rules have the same. */
   readonly #sources = new Map<string, Sources>();
+  readonly #targets = new Map<string, readonly Target[]>();
 
   constructor(resolver: Resolver) {
     this.#resolver = resolver;
@@ -109,11 +111,23 @@ export class GrantCompiler {
     return sourcesOf(union([set, setOfCidrs(this.#routes)]), strings);
   }
 
+  #targetsOf({ selector }: SelectorUse): readonly Target[] {
+    const known = this.#targets.get(selector.text);
+    if (known !== undefined) return known;
+    const made = targetsOf(selector, this.#resolver.setOf(selector));
+    this.#targets.set(selector.text, made);
+    return made;
+  }
+
   #regular(grant: Grant, sources: Sources, perUse: readonly RangeSet[]): readonly Rule[] {
     const { at, dst, ip, app } = grant;
     const sets = dst.map((use) => this.#resolver.setOf(use.selector));
-    const targets = dst.flatMap((use, i) => targetsOf(use.selector, sets[i] as RangeSet));
-    const rules: Rule[] = portRules(at, sources, ip, targets);
+    const rules: Rule[] = portRules(
+      at,
+      sources,
+      ip,
+      dst.map((use) => this.#targetsOf(use)),
+    );
     if (app === undefined) return rules;
     const reverse = (): Sources => {
       const hasAny = dst.some(({ selector }) => selector.kind === 'any');
@@ -165,16 +179,8 @@ function selfRulesFor(
 ): readonly Rule[] {
   const sources = sourcesOf(set);
   // Per machine, each port range with each address: the order of the wire (policy.md §7.5).
-  const rules: Rule[] = ip.map(({ proto, ports }) => ({
-    kind: 'ports',
-    at,
-    sources,
-    proto,
-    destinations: own.flatMap(({ addrs }) => {
-      const targets = targetsOfAddrs(addrs);
-      return ports.flatMap((Ports) => targets.map((target) => ({ ...target, Ports })));
-    }),
-  }));
+  const blocks = own.map(({ addrs }) => targetsOfAddrs(addrs));
+  const rules: Rule[] = portRules(at, sources, ip, blocks).map((rule) => ({ ...rule, isPortFirst: true }));
   if (app === undefined) return rules;
   const dsts = own.map(({ addrSet }) => cidrsOf(addrSet));
   const reverse = (): Sources => sourcesOf(setOfAddrs(own.flatMap(({ addrs }) => addrs)));
@@ -186,6 +192,6 @@ export function viaRules(compiled: CompiledGrant, machine: Machine): readonly Ru
   const { via, grant } = compiled;
   if (via === undefined || !via.tags.some((tag) => machine.tags.includes(tag))) return NOTHING;
   const served = targetsOfCidrs(via.cidrs.filter((cidr) => overlapsSubnet(machine, cidr)));
-  const targets = via.hasInternet && machine.isExit ? [...served, ...targetsOfInternet] : served;
-  return portRules(grant.at, via.sources, grant.ip, targets);
+  const blocks = via.hasInternet && machine.isExit ? [served, targetsOfInternet] : [served];
+  return portRules(grant.at, via.sources, grant.ip, blocks);
 }

@@ -3,7 +3,7 @@ import type { PolicyAst } from '../language/ast.ts';
 import { addrText, type Cidr } from '../sets/ranges.ts';
 import { autoApproved } from './approve.ts';
 import { type CompiledGrant, GrantCompiler, viaRules } from './compiled-grants.ts';
-import { filterOf, type WireRule } from './filter.ts';
+import { filterOf, SourceIds, type WireRule } from './filter.ts';
 import { grantsOf } from './grants.ts';
 import { type Machine, machineOf, type PolicyNetwork } from './network.ts';
 import { hasIpv4, type NodeCapMap, nodeCapMaps } from './node-attrs.ts';
@@ -28,6 +28,7 @@ export class CompiledPolicy {
   readonly primaries: Primaries;
   readonly #caps: readonly NodeCapMap[];
   readonly #options: CompileOptions;
+  readonly #ids = new SourceIds();
   #visibility: Visibility | undefined;
   #routes: Routes | undefined;
   #ssh: SshCompiler | undefined;
@@ -70,7 +71,7 @@ export class CompiledPolicy {
 
   /** An empty list blocks everything. */
   filterOf(machine: Machine): readonly WireRule[] {
-    return filterOf(this.rulesFor(machine), machine);
+    return filterOf(this.rulesFor(machine), machine, this.#ids);
   }
 
   peersOf(machine: Machine): readonly Machine[] {

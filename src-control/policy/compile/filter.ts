@@ -2,8 +2,8 @@
 import type { CapMap } from '../language/ast.ts';
 import type { PortRange } from '../language/ports.ts';
 import type { Machine } from './network.ts';
-import { reduceCaps, reducePorts } from './reduce.ts';
-import type { Rule } from './rules.ts';
+import { reduceCaps, reduceTargets } from './reduce.ts';
+import type { CapRule, PortRule, Rule, Sources, Target } from './rules.ts';
 
 /** tailcfg's FilterRule; ports and capabilities never in the same rule. */
 export interface WireRule {
@@ -24,35 +24,71 @@ interface Slot {
   readonly destinations: WireDestination[];
 }
 
+/** Numbers for lists of sources: the same for the same strings, cheap to compare. */
+export class SourceIds {
+  readonly #byKey = new Map<string, number>();
+  readonly #known = new WeakMap<Sources, number>();
+
+  of(sources: Sources): number {
+    const known = this.#known.get(sources);
+    if (known !== undefined) return known;
+    const id = this.#byKey.get(sources.key) ?? this.#byKey.size;
+    this.#byKey.set(sources.key, id);
+    this.#known.set(sources, id);
+    return id;
+  }
+}
+
+const PROTOCOLS = 256;
+
 /**
  * Rules with the same sources and protocol become one, where the first of them stands, also when nothing of that one concerns the
  * machine (policy.md §7.6, §7.7: first merged, then reduced).
  */
-export function filterOf(rules: Iterable<Rule>, machine: Machine): WireRule[] {
-  const slots = new Map<string, Slot>();
+export function filterOf(rules: Iterable<Rule>, machine: Machine, ids: SourceIds): WireRule[] {
+  const slots = new Map<number, Slot>();
+  const kept = new Map<readonly Target[], readonly Target[]>();
   const out: (Slot | WireRule)[] = [];
   for (const rule of rules) {
     if (rule.kind === 'caps') {
-      const CapGrant = reduceCaps(rule, machine).map(({ dsts, capMap }) => ({
-        Dsts: dsts.map(({ text }) => text),
-        CapMap: capMap,
-      }));
-      if (CapGrant.length > 0) out.push({ SrcIPs: rule.sources.strings, CapGrant });
+      out.push(...capsFor(rule, machine));
       continue;
     }
-    const key = `${rule.proto ?? ''}|${rule.sources.key}`;
+    // An absent protocol is not a number: 0 is free for it.
+    const key = ids.of(rule.sources) * PROTOCOLS + (rule.proto ?? 0);
     let slot = slots.get(key);
     if (slot === undefined) {
       slot = { SrcIPs: rule.sources.strings, proto: rule.proto, destinations: [] };
       slots.set(key, slot);
       out.push(slot);
     }
-    for (const { IP, Ports } of reducePorts(rule, machine)) slot.destinations.push({ IP, Ports });
+    for (const block of rule.blocks) {
+      let targets = kept.get(block);
+      if (targets === undefined) {
+        targets = reduceTargets(block, machine);
+        kept.set(block, targets);
+      }
+      if (targets.length > 0) slot.destinations.push(...entries(rule, targets));
+    }
   }
-  return out.flatMap((one) => {
-    if (!('destinations' in one)) return [one];
-    if (one.destinations.length === 0) return [];
-    const wire = { SrcIPs: one.SrcIPs, DstPorts: one.destinations };
-    return [one.proto === undefined ? wire : { ...wire, IPProto: [one.proto] }];
-  });
+  return out.flatMap((one) => ('destinations' in one ? finished(one) : [one]));
+}
+
+function capsFor(rule: CapRule, machine: Machine): WireRule[] {
+  const CapGrant = reduceCaps(rule, machine).map(({ dsts, capMap }) => ({
+    Dsts: dsts.map(({ text }) => text),
+    CapMap: capMap,
+  }));
+  return CapGrant.length === 0 ? [] : [{ SrcIPs: rule.sources.strings, CapGrant }];
+}
+
+const entries = ({ ports, isPortFirst }: PortRule, targets: readonly Target[]): readonly WireDestination[] =>
+  isPortFirst
+    ? ports.flatMap((Ports) => targets.map(({ IP }) => ({ IP, Ports })))
+    : targets.flatMap(({ IP }) => ports.map((Ports) => ({ IP, Ports })));
+
+function finished({ SrcIPs, proto, destinations }: Slot): WireRule[] {
+  if (destinations.length === 0) return [];
+  const wire = { SrcIPs, DstPorts: destinations };
+  return [proto === undefined ? wire : { ...wire, IPProto: [proto] }];
 }

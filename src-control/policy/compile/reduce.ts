@@ -11,7 +11,7 @@ import {
 } from '../sets/ranges.ts';
 import { INTERNET } from '../sets/special.ts';
 import { type Machine, overlapsSubnet } from './network.ts';
-import type { CapRule, Destination, PortRule } from './rules.ts';
+import type { CapRule, Target } from './rules.ts';
 
 /** Where in the list the single addresses are, and which entries are wider: most machines need to look at few. */
 interface Index {
@@ -53,17 +53,14 @@ function candidates<T>(
   return [...own, ...wide].sort((a, b) => a - b).map((i) => list[i] as T);
 }
 
-const concerns = ({ set }: Destination, machine: Machine): boolean =>
+const concerns = ({ set }: Target, machine: Machine): boolean =>
   machine.addrs.some((addr) => contains(set, addr)) ||
   machine.subnetRoutes.some((route) => overlapsRange(set, route)) ||
   (machine.isExit && isSubset(set, INTERNET));
 
-/** The destinations that concern the machine, as they are. */
-export function reducePorts(rule: PortRule, machine: Machine): readonly Destination[] {
-  return candidates(rule.destinations, machine, ({ single }) => single).filter((one) =>
-    concerns(one, machine),
-  );
-}
+/** The targets that concern the machine, as they are. */
+export const reduceTargets = (block: readonly Target[], machine: Machine): readonly Target[] =>
+  candidates(block, machine, ({ single }) => single).filter((target) => concerns(target, machine));
 
 function hostCidr(addr: Addr): Cidr {
   const bits = typeof addr === 'number' ? 32 : 128;

@@ -27,9 +27,9 @@ export interface Sources {
   readonly key: string;
 }
 
-export interface Destination {
+/** One entry of a destination list, without its ports. */
+export interface Target {
   readonly IP: string;
-  readonly Ports: PortRange;
   readonly set: RangeSet;
   /** Where it is exactly one address. */
   readonly single: Addr | undefined;
@@ -40,7 +40,11 @@ export interface PortRule {
   readonly at: Place | undefined;
   readonly sources: Sources;
   readonly proto: number | undefined;
-  readonly destinations: readonly Destination[];
+  readonly ports: readonly PortRange[];
+  /** Lists of targets; rules with the same selector share one, which is why they are not made flat. */
+  readonly blocks: readonly (readonly Target[])[];
+  /** The order of entries within a block: all targets of a port range together, or all ranges of a target. */
+  readonly isPortFirst: boolean;
 }
 
 export interface CapRule {
@@ -66,11 +70,13 @@ export const ALLOW_ALL: PortRule = {
   at: undefined,
   sources: ANYONE,
   proto: undefined,
-  destinations: [{ IP: '*', Ports: ALL_PORTS, set: EVERYTHING, single: undefined }],
+  ports: [ALL_PORTS],
+  blocks: [[{ IP: '*', set: EVERYTHING, single: undefined }]],
+  isPortFirst: false,
 };
 
-const wide = (IP: string, set: RangeSet): Omit<Destination, 'Ports'> => ({ IP, set, single: undefined });
-const ofCidr = (cidr: Cidr): Omit<Destination, 'Ports'> => ({
+const wide = (IP: string, set: RangeSet): Target => ({ IP, set, single: undefined });
+const ofCidr = (cidr: Cidr): Target => ({
   IP: bareText(cidr),
   set: setOfCidrs([cidr]),
   single: isSingle(cidr) ? cidr.first : undefined,
@@ -87,13 +93,12 @@ const INTERNET_TARGETS = stringsOf(INTERNET).map((text, i) => {
   return wide(text, setOfRanges([range]));
 });
 
-export const targetsOfInternet: readonly Omit<Destination, 'Ports'>[] = INTERNET_TARGETS;
-export const targetsOfCidrs = (cidrs: readonly Cidr[]): readonly Omit<Destination, 'Ports'>[] =>
-  cidrs.map(ofCidr);
-export const targetsOfAddrs = (addrs: readonly Addr[]): readonly Omit<Destination, 'Ports'>[] =>
+export const targetsOfInternet: readonly Target[] = INTERNET_TARGETS;
+export const targetsOfCidrs = (cidrs: readonly Cidr[]): readonly Target[] => cidrs.map(ofCidr);
+export const targetsOfAddrs = (addrs: readonly Addr[]): readonly Target[] =>
   addrs.map((addr) => ({ IP: addrText(addr), set: setOfRanges([[addr, addr]]), single: addr }));
 
-export function targetsOf(selector: Selector, set: RangeSet): readonly Omit<Destination, 'Ports'>[] {
+export function targetsOf(selector: Selector, set: RangeSet): readonly Target[] {
   if (selector.kind === 'any') return [wide('*', EVERYTHING)];
   if (selector.text === 'autogroup:internet') return INTERNET_TARGETS;
   return targetsOfCidrs(cidrsOf(set));
@@ -104,15 +109,17 @@ export function portRules(
   at: Place | undefined,
   sources: Sources,
   ip: readonly ProtoPorts[],
-  targets: readonly Omit<Destination, 'Ports'>[],
+  blocks: readonly (readonly Target[])[],
 ): PortRule[] {
-  if (sources.strings.length === 0 || targets.length === 0) return [];
+  if (sources.strings.length === 0 || blocks.every((block) => block.length === 0)) return [];
   return ip.map(({ proto, ports }) => ({
     kind: 'ports',
     at,
     sources,
     proto,
-    destinations: targets.flatMap((target) => ports.map((Ports) => ({ ...target, Ports }))),
+    ports,
+    blocks,
+    isPortFirst: false,
   }));
 }
 
@@ -152,8 +159,5 @@ export function capRules(
 /** Everything that a rule leads to. */
 export const destinationSet = (rule: Rule): RangeSet =>
   rule.kind === 'ports'
-    ? union(distinct(rule.destinations.map(({ set }) => set)))
+    ? union(rule.blocks.flatMap((block) => block.map(({ set }) => set)))
     : setOfCidrs(rule.grants.flatMap(({ dsts }) => dsts));
-
-/** Ports of one target share its set. */
-const distinct = (sets: readonly RangeSet[]): RangeSet[] => [...new Set(sets)];

@@ -16,7 +16,7 @@ import {
 } from '../sets/ranges.ts';
 import { INTERNET } from '../sets/special.ts';
 import type { Place } from '../text/tree.ts';
-import { allows, DEFAULT_PROTOS } from './reach.ts';
+import { allows, DEFAULT_PROTOS, leadsTo } from './reach.ts';
 import { allRules } from './run-tests.ts';
 
 export interface ExplainQuestion {
@@ -83,7 +83,7 @@ export function explain(compiled: CompiledPolicy, question: ExplainQuestion): Ex
   const rules = compiled.ast.hasRules
     ? [...allRules(compiled)]
     : [...compiled.rulesFor(judges[0] as Machine)];
-  const near = rules.filter((rule): rule is PortRule => rule.kind === 'ports' && leadsThere(rule, end.set));
+  const near = rules.filter((rule): rule is PortRule => rule.kind === 'ports' && leadsTo(rule, end.set));
   const protos = question.proto === undefined ? DEFAULT_PROTOS : [question.proto];
   const matching = near.filter((rule) =>
     port === undefined ? hasProto(rule, protos) : allows(rule, { destination: end.set, port, protos }),
@@ -110,8 +110,6 @@ export function explain(compiled: CompiledPolicy, question: ExplainQuestion): Ex
   };
 }
 
-const leadsThere = (rule: PortRule, set: RangeSet): boolean =>
-  rule.destinations.some((one) => overlaps(one.set, set));
 const hasProto = (rule: PortRule, protos: readonly number[]): boolean =>
   rule.proto === undefined || protos.includes(rule.proto);
 

@@ -15,9 +15,11 @@ export const DEFAULT_PROTOS: readonly number[] = [6, 17, 1, 58];
 
 export const allows = (rule: PortRule, { destination, port, protos }: Question): boolean =>
   (rule.proto === undefined || protos.includes(rule.proto)) &&
-  rule.destinations.some(
-    ({ Ports, set }) => Ports.First <= port && port <= Ports.Last && overlaps(set, destination),
-  );
+  rule.ports.some(({ First, Last }) => First <= port && port <= Last) &&
+  leadsTo(rule, destination);
+
+export const leadsTo = ({ blocks }: PortRule, set: RangeSet): boolean =>
+  blocks.some((block) => block.some((target) => overlaps(target.set, set)));
 
 /** The first rule that lets `source` through. */
 export function allowingRule(rules: Iterable<Rule>, source: Cidr, question: Question): PortRule | undefined {
