@@ -11,6 +11,7 @@ import { Report } from '../text/diagnostic.ts';
 import { checkUsers } from '../verdict/check-users.ts';
 import { runSshTests } from '../verdict/run-ssh-tests.ts';
 import { runTests } from '../verdict/run-tests.ts';
+import { warnOfNetwork, warnOfText } from '../verdict/warnings.ts';
 
 export interface CheckedPolicy {
   readonly report: Report;
@@ -23,6 +24,7 @@ export function checkText(text: string): CheckedPolicy {
   const report = new Report(text);
   const ast = readPolicy(text, report);
   if (ast !== undefined) checkPolicy(ast, report);
+  if (ast !== undefined && !report.hasErrors) warnOfText(ast, report);
   return { report, ast: report.hasErrors ? undefined : ast };
 }
 
@@ -39,6 +41,7 @@ export function compileText(text: string, network: PolicyNetwork, serverUrl: str
   checkUsers(ast, network.users, report);
   if (report.hasErrors) return { report, compiled: undefined };
   const compiled = new CompiledPolicy(ast, network, { serverUrl });
+  warnOfNetwork(compiled, report);
   runTests(ast, network, report);
   runSshTests(compiled, report);
   return { report, compiled: report.hasErrors ? undefined : compiled };

@@ -78,6 +78,13 @@ export function explain(compiled: CompiledPolicy, question: ExplainQuestion): Ex
   if (typeof source === 'string') return { ...NOBODY, reasons: [`nothing to send: ${source}`] };
   const { end, port } = splitPort(compiled, question.dst);
   if (typeof end === 'string') return { ...NOBODY, reasons: [`nothing to reach: ${end}`] };
+  const [only] = compiled.machines.filter(({ addrSet }) => overlaps(addrSet, source.set));
+  if (only !== undefined && isSubset(source.set, only.addrSet) && isSubset(end.set, only.addrSet))
+    return {
+      ...NOBODY,
+      verdict: 'allowed',
+      reasons: ['a machine always reaches itself: no packet leaves it'],
+    };
   const judges = enforcers(compiled.machines, end.set);
   if (judges.length === 0) return { ...NOBODY, reasons: [whyUnrouted(compiled, end)] };
   const rules = compiled.ast.hasRules
@@ -104,7 +111,7 @@ export function explain(compiled: CompiledPolicy, question: ExplainQuestion): Ex
       ...(verdict === 'partly'
         ? [`only these addresses get through: ${through.map(({ cidr }) => addrText(cidr.first)).join(', ')}`]
         : []),
-      ...(verdict === 'denied' ? whyDenied(compiled, source, near, port, question) : []),
+      ...(verdict === 'denied' ? whyDenied(compiled, source, end, near, port, question) : []),
       ...judges.filter(({ isOnline }) => !isOnline).map(({ name }) => `${name} is offline`),
     ],
   };
@@ -126,10 +133,13 @@ function whyUnrouted({ machines }: CompiledPolicy, { text, set }: End): string {
 function whyDenied(
   compiled: CompiledPolicy,
   source: End,
+  end: End,
   near: readonly PortRule[],
   port: number | undefined,
   { proto, dst }: ExplainQuestion,
 ): readonly string[] {
+  if (blockedByPosture(compiled, source, end))
+    return [`a rule would let ${source.text} through, but it does not meet the rule's srcPosture`];
   if (near.length === 0) return [`no rule has ${dst} as a destination`];
   const fromHere = near.filter((rule) => overlaps(rule.sources.set, source.set));
   if (fromHere.length > 0) {
@@ -138,16 +148,17 @@ function whyDenied(
       `rules let ${source.text} reach it, but not with ${what.filter((word) => word !== '').join(' ')}`,
     ];
   }
-  if (blockedByPosture(compiled, source))
-    return [`rules would let ${source.text} through, but it does not meet their srcPosture`];
   return [`rules lead there, but none of them has ${source.text} as a source`];
 }
 
-function blockedByPosture({ grants, resolver }: CompiledPolicy, { set }: End): boolean {
+function blockedByPosture({ grants, resolver }: CompiledPolicy, { set }: End, end: End): boolean {
   return grants.some(
     ({ grant, sourceSet }) =>
       resolver.posturesOf(grant.srcPosture).length > 0 &&
       !overlaps(sourceSet, set) &&
-      grant.src.some(({ selector }) => overlaps(resolver.setOf(selector), set)),
+      grant.src.some(({ selector }) => overlaps(resolver.setOf(selector), set)) &&
+      grant.dst.some(
+        ({ selector }) => selector.kind === 'any' || overlaps(resolver.setOf(selector), end.set),
+      ),
   );
 }
