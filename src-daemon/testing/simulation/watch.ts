@@ -10,8 +10,11 @@ import { idOf, type Machine } from './machine.ts';
 const MAX_HOLE_MS = 5_000;
 /** With real tunnels: one handshake message may be lost with a path, and the next follows after 5 s and a bit. */
 const MAX_TUNNEL_HOLE_MS = MAX_HOLE_MS + 1_000;
-/** A direct path that is possible is found within this time of calm. */
-export const MAX_SEARCH_MS = 15_000;
+/**
+ * A direct path that is possible is found within this time of calm. Nearly always it takes less than a second; but a source
+ * for which nothing but pings speaks, and to which two of ours were lost, is asked again after nine more of them only.
+ */
+export const MAX_SEARCH_MS = 30_000;
 /** The same where a NAT forgets sooner than checks of the network follow each other (§2.8): an address told is gone by then. */
 export const MAX_SHORT_TIMER_SEARCH_MS = 45_000;
 const CHECKS_MS = 27_000;
