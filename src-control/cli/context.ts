@@ -80,7 +80,14 @@ const isMissing = (path: string): boolean => {
 async function openDirectly(config: Config, clock: Clock): Promise<Admin> {
   const store = await openSqliteStore(config.stateDir, clock.now()).catch(explainLock);
   const network = await Network.open({ store, clock, log: silent, defer: setImmediate });
-  const deps = { network, clock, baseDomain: config.baseDomain, register: undefined, derpMap: undefined };
+  const deps = {
+    network,
+    clock,
+    baseDomain: config.baseDomain,
+    register: undefined,
+    derpMap: undefined,
+    signIn: undefined,
+  };
   return {
     call: (call, arg) => carryOut(deps, call, arg),
     [Symbol.asyncDispose]: () => network[Symbol.asyncDispose](),

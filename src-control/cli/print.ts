@@ -2,7 +2,7 @@
 import { RhumbError } from '#shared/errors.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
 import type { NodeCheck } from '../relay/check.ts';
-import type { AuthKeyJson, NodeJson, PendingJson, UserJson } from '../server/admin-calls.ts';
+import type { AuthKeyJson, NodeJson, OidcStatusJson, PendingJson, UserJson } from '../server/admin-calls.ts';
 
 export type OutputFormat = 'text' | 'json';
 
@@ -110,6 +110,22 @@ export const relaysTable = (map: DerpMap): string =>
       ]),
     ),
   );
+
+export const oidcTable = (status: OidcStatusJson): string =>
+  [
+    table(
+      ['ID', 'Name', 'Issuer', 'State'],
+      status.providers.map((one) => [
+        one.id,
+        one.name,
+        one.issuer,
+        one.problem === null ? (one.ready ? 'ready' : 'not found yet') : `away: ${one.problem}`,
+      ]),
+    ),
+    ...(status.providers.length === 0 ? ['no identity provider is configured (oidc)'] : []),
+    ...(status.redirect_uri === '' ? [] : [`redirect address: ${status.redirect_uri}`]),
+    ...Object.entries(status.counts).map(([what, count]) => `${what}: ${count}`),
+  ].join('\n');
 
 const took = (part: NodeCheck['relay']): string =>
   part.kind === 'ok' ? `${part.ms.toFixed(1)} ms` : part.kind === 'off' ? 'none' : `failed: ${part.why}`;

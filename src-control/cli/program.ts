@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { type ErrorCode, toRhumbError } from '#shared/errors.ts';
 import { adminCodeCommand, authKeysCommand, nodesCommand, usersCommand } from './commands.ts';
 import { derpCommand } from './derp.ts';
+import { oidcCommand } from './oidc.ts';
 import { policyCommand } from './policy.ts';
 import { configTestCommand, type ServeDeps, serveCommand, versionCommand } from './serve.ts';
 
@@ -28,6 +29,7 @@ export function buildProgram(deps: ServeDeps): Command {
     .addCommand(nodesCommand(deps))
     .addCommand(adminCodeCommand(deps))
     .addCommand(derpCommand(deps))
+    .addCommand(oidcCommand(deps))
     .addCommand(policyCommand(deps))
     .addCommand(configTestCommand(deps))
     .addCommand(versionCommand(deps));

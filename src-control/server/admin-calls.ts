@@ -27,6 +27,7 @@ export const adminArgs = {
   'nodes.delete': z.strictObject({ node: name }),
   'nodes.rename': z.strictObject({ node: name, newName: name }),
   'derp.map': z.strictObject({}),
+  'oidc.status': z.strictObject({}),
   'admin-code.create': z.strictObject({ user: name.optional(), expirationMs: spanMs.min(1) }),
 } as const;
 
@@ -107,6 +108,20 @@ export interface AdminCodeJson {
   readonly expiration: string;
 }
 
+export interface OidcStatusJson {
+  readonly redirect_uri: string;
+  readonly providers: readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly issuer: string;
+    readonly ready: boolean;
+    /** Why it was not found the last time; null when it was. */
+    readonly problem: string | null;
+  }[];
+  /** How many sign-ins went which way since the server started. */
+  readonly counts: Readonly<Record<string, number>>;
+}
+
 export interface AdminResults {
   'users.create': UserJson;
   'users.list': readonly UserJson[];
@@ -122,6 +137,7 @@ export interface AdminResults {
   'admin-code.create': AdminCodeJson;
   /** As machines get it. */
   'derp.map': DerpMap;
+  'oidc.status': OidcStatusJson;
 }
 
 /** One administrator's hand on the state, in this process or in the server's. */

@@ -7,6 +7,7 @@ import { formatTime } from '#shared/wire/scalars.ts';
 import type { PendingMachine } from '../auth/pending.ts';
 import { approve, type RegisterDeps } from '../auth/register.ts';
 import { mintAdminCode, mintAuthKey } from '../auth/secrets.ts';
+import type { SignIn } from '../oidc/sign-in.ts';
 import { isExpired, type Network, type NodeView } from '../state/network.ts';
 import { expireNode, removeNode, renameNode } from '../state/nodes.ts';
 import { addAdminCode, addAuthKey, createUser, expireAuthKey } from '../state/users.ts';
@@ -17,6 +18,7 @@ import type {
   AdminResults,
   AuthKeyJson,
   NodeJson,
+  OidcStatusJson,
   PendingJson,
   UserJson,
 } from './admin-calls.ts';
@@ -29,6 +31,8 @@ export interface AdminDeps {
   readonly register: RegisterDeps | undefined;
   /** Undefined without a server as well: what is fetched and embedded is there only while one runs. */
   readonly derpMap: (() => DerpMap | undefined) | undefined;
+  /** Likewise; gives undefined where no provider is configured. */
+  readonly signIn: (() => SignIn | undefined) | undefined;
 }
 
 type Handlers = {
@@ -92,6 +96,14 @@ const handlers: Handlers = {
         'no server runs on this state directory, so there is no relay map: start rhumb-control serve',
       );
     return derpMap() ?? { HomeParams: undefined, Regions: {}, omitDefaultRegions: true };
+  },
+  'oidc.status': async ({ signIn }) => {
+    if (signIn === undefined)
+      throw new RhumbError(
+        'unavailable',
+        'no server runs on this state directory, so nobody can sign in: start rhumb-control serve',
+      );
+    return oidcJson(signIn());
   },
   'admin-code.create': async ({ network, clock }, { user, expirationMs }) => {
     const owner = user === undefined ? onlyUser(network) : findUser(network, user);
@@ -195,6 +207,16 @@ function ownerJson(network: Network, id: number): UserJson {
   if (user === undefined) throw new RhumbError('internal', `user ${id} is missing`);
   return userJson(user);
 }
+
+const oidcJson = (signIn: SignIn | undefined): OidcStatusJson => ({
+  redirect_uri: signIn?.redirectUri ?? '',
+  providers: (signIn?.providers ?? []).map(({ state: { isReady, problem, ...rest } }) => ({
+    ...rest,
+    ready: isReady,
+    problem: problem ?? null,
+  })),
+  counts: Object.fromEntries(signIn?.counts ?? []),
+});
 
 const keyJson = (deps: AdminDeps, key: AuthKeyRecord): AuthKeyJson => ({
   id: key.id,

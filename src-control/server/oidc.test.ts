@@ -1,6 +1,6 @@
 /** Signing in at a real identity provider, from the address that a machine shows to the machine's place in the network. */
 import { describe, expect, test } from 'vitest';
-import { usersTable } from '../cli/print.ts';
+import { oidcTable, usersTable } from '../cli/print.ts';
 import { Browser, signInAt, type Visit } from '../testing/browser.ts';
 import { CLIENT, type SignInLab, signInLab, type Waiting } from '../testing/sign-in-lab.ts';
 
@@ -165,6 +165,9 @@ describe('a person who signs in', () => {
     const [first = '', second = '', code = ''] = [...choice.text.matchAll(/href="([^"]*)"/g)].map(
       ([, href]) => href,
     );
+    const status = oidcTable(await lab.loop.admin.call('oidc.status', {}));
+    expect(status).toMatch(/test +Test ID +http:\S+ +ready/);
+    expect(status).toMatch(/away +Away <ID> +http:\S+ +away: /);
     const none = await browser.open(new URL(second, choice.url));
     expect(none.status).toBe(503);
     expect(none.text).toContain('be reached at the moment');

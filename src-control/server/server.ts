@@ -144,7 +144,14 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
   started.resolve();
   const admin = await listenAdmin(
     adminSocketPath(config.stateDir),
-    { network, clock, baseDomain: config.baseDomain, register, derpMap: () => hub.derpMap },
+    {
+      network,
+      clock,
+      baseDomain: config.baseDomain,
+      register,
+      derpMap: () => hub.derpMap,
+      signIn: () => oidc?.signIn,
+    },
     log.child({ mod: 'admin' }),
   );
   stack.defer(() => closeServer(admin));
