@@ -2,9 +2,6 @@
 import { isSingle } from '../sets/ranges.ts';
 import type { DestinationUse, PolicyTest, SelectorUse, SshTest } from './ast.ts';
 import type { Checker } from './check.ts';
-import { TESTS_FAILED } from './read-ssh.ts';
-
-const PREFIX = `${TESTS_FAILED}:\n`;
 
 /** More than one address, whether written or behind a name. */
 function isNetwork(checker: Checker, { selector }: SelectorUse): boolean {
@@ -15,37 +12,33 @@ function isNetwork(checker: Checker, { selector }: SelectorUse): boolean {
 
 function checkDestination(checker: Checker, use: DestinationUse): void {
   const { report } = checker;
-  if (!checker.use(use, 'test-dst', '', PREFIX)) return;
+  if (!checker.use(use, 'test-dst')) return;
   const [ports] = use.ports;
   if (use.ports.length !== 1 || ports?.First !== ports?.Last)
-    report.error(
-      'test-multiport',
-      `${PREFIX}${use.text}: test destination port must be a single port`,
-      use.at,
-    );
+    report.error('test-multiport', `${use.text}: test destination port must be a single port`, use.at);
   if (isNetwork(checker, use))
     report.error(
       'test-cidr',
-      `${PREFIX}${use.text}: test destination must be a single host, not a CIDR range`,
+      `${use.text}: test destination must be a single host, not a CIDR range`,
       use.at,
     );
 }
 
 export function checkTest(checker: Checker, test: PolicyTest): void {
-  checker.use(test.src, 'test-src', '', PREFIX);
+  checker.use(test.src, 'test-src');
   for (const use of [...test.accept, ...test.deny]) checkDestination(checker, use);
 }
 
 export function checkSshTest(checker: Checker, test: SshTest): void {
   const { report } = checker;
-  checker.use(test.src, 'sshtest-src', '', PREFIX);
+  checker.use(test.src, 'sshtest-src');
   for (const use of test.dst) {
     const { selector, at } = use;
     if (selector.kind === 'tag') {
       if (!checker.ast.tagOwners.has(selector.text))
         report.error(
           'sshtest-tag',
-          `${PREFIX}SSH tests dst contains unknown tag ${JSON.stringify(selector.text)}`,
+          `SSH tests dst contains unknown tag ${JSON.stringify(selector.text)}`,
           at,
         );
       continue;
@@ -54,9 +47,9 @@ export function checkSshTest(checker: Checker, test: SshTest): void {
     if (isWide)
       report.error(
         'sshtest-element',
-        `${PREFIX}SSH tests dst contains disallowed element ${JSON.stringify(selector.text)}`,
+        `SSH tests dst contains disallowed element ${JSON.stringify(selector.text)}`,
         at,
       );
-    else checker.use(use, 'sshtest-dst', '', PREFIX);
+    else checker.use(use, 'sshtest-dst');
   }
 }

@@ -7,6 +7,7 @@ import { checkIpSetCycles } from './check-ip-sets.ts';
 import { checkSshRule } from './check-ssh.ts';
 import { checkSshTest, checkTest } from './check-tests.ts';
 import { type Position, refusal } from './positions.ts';
+import { TESTS_FAILED } from './read-ssh.ts';
 import { isRoleGroup } from './selector.ts';
 
 export class Checker {
@@ -18,41 +19,23 @@ export class Checker {
     this.report = report;
   }
 
-  /** `prefix` goes before the texts of what is undefined, `all` before every text. */
-  use({ selector, at }: SelectorUse, position: Position, prefix = '', all = ''): boolean {
+  /** `prefix` goes before the texts of tags that are undefined. */
+  use({ selector, at }: SelectorUse, position: Position, prefix = ''): boolean {
     const refused = refusal(selector, position);
     if (refused !== undefined) {
-      this.report.error(refused.code, `${all}${refused.message}`, at);
+      this.report.error(refused.code, `${refused.message}`, at);
       return false;
     }
     const { groups, hosts, ipsets } = this.ast;
     switch (selector.kind) {
       case 'group':
-        return this.declared(
-          groups,
-          selector.text,
-          at,
-          'undefined-group',
-          `${all}group not defined in policy: `,
-        );
+        return this.declared(groups, selector.text, at, 'undefined-group', `group not defined in policy: `);
       case 'host':
-        return this.declared(
-          hosts,
-          selector.text,
-          at,
-          'undefined-host',
-          `${all}host not defined in policy: `,
-        );
+        return this.declared(hosts, selector.text, at, 'undefined-host', `host not defined in policy: `);
       case 'ipset':
-        return this.declared(
-          ipsets,
-          selector.text,
-          at,
-          'undefined-ipset',
-          `${all}ipset not defined in policy: `,
-        );
+        return this.declared(ipsets, selector.text, at, 'undefined-ipset', `ipset not defined in policy: `);
       case 'tag':
-        return this.tag(selector.text, at, `${all}${prefix}tag not found: `);
+        return this.tag(selector.text, at, `${prefix}tag not found: `);
       case 'service':
         this.report.warn(
           'unsupported-feature',
@@ -191,6 +174,8 @@ export function checkPolicy(ast: PolicyAst, report: Report): void {
     );
   for (const rule of ast.ssh ?? []) checkSshRule(checker, rule);
   checkNodeAttrs(checker);
-  for (const test of ast.tests) checkTest(checker, test);
-  for (const test of ast.sshTests) checkSshTest(checker, test);
+  report.within(TESTS_FAILED, () => {
+    for (const test of ast.tests) checkTest(checker, test);
+    for (const test of ast.sshTests) checkSshTest(checker, test);
+  });
 }

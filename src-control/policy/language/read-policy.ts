@@ -6,7 +6,7 @@ import type { PolicyAst } from './ast.ts';
 import { Reader } from './read.ts';
 import { readAutoApprovers, readDerpMap, readNodeAttr } from './read-network.ts';
 import { readAcl, readGrant } from './read-rules.ts';
-import { readSshRule, readSshTest, readTest } from './read-ssh.ts';
+import { readSshRule, readSshTest, readTest, TESTS_FAILED } from './read-ssh.ts';
 import {
   readAttrConfig,
   readGroups,
@@ -91,8 +91,8 @@ export function readPolicy(text: string, report: Report, maxBytes?: number): Pol
     autoApprovers: readAutoApprovers(reader, fields.get('autoApprovers')),
     ssh: fields.has('ssh') ? list('ssh', readSshRule) : undefined,
     nodeAttrs: list('nodeAttrs', readNodeAttr),
-    tests: list('tests', readTest),
-    sshTests: list('sshTests', readSshTest),
+    tests: report.within(TESTS_FAILED, () => list('tests', readTest)),
+    sshTests: report.within(TESTS_FAILED, () => list('sshTests', readSshTest)),
     derpMap: readDerpMap(reader, fields.get('derpMap')),
     isIpv4Disabled: reader.boolean(fields.get('disableIPv4'), 'disableIPv4'),
     oneCgnatRoute: readCgnatRoute(reader, fields.get('oneCGNATRoute')),

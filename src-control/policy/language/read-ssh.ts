@@ -112,7 +112,7 @@ export function readSshRule(reader: Reader, tree: Tree): SshRule | undefined {
 }
 
 /** Tools look for this in front of everything that is wrong with a test (policy.md §6.3). */
-export const TESTS_FAILED = 'test(s) failed';
+export const TESTS_FAILED = 'test(s) failed:\n';
 
 function readAttributes(reader: Reader, fields: Fields): SimulatedAttributes | undefined {
   const member = fields.get('srcPostureAttrs');
@@ -128,8 +128,7 @@ function readAttributes(reader: Reader, fields: Fields): SimulatedAttributes | u
 export function readTest(reader: Reader, tree: Tree): PolicyTest | undefined {
   const fields = reader.fields(tree, 'an entry of tests', TEST);
   if (fields === undefined) return undefined;
-  const fail = (code: string, message: string, at = tree): void =>
-    reader.report.error(code, `${TESTS_FAILED}:\n${message}`, at);
+  const fail = (code: string, message: string, at = tree): void => reader.report.error(code, message, at);
   const proto = readProtocol(reader, fields);
   if (proto !== undefined && ![6, 17, 132].includes(proto.number))
     fail('test-proto', 'test protocol must be tcp, udp, sctp, or empty', fields.get('proto')?.value);
@@ -162,8 +161,7 @@ export function readTest(reader: Reader, tree: Tree): PolicyTest | undefined {
 export function readSshTest(reader: Reader, tree: Tree): SshTest | undefined {
   const fields = reader.fields(tree, 'an entry of sshTests', SSH_TEST);
   if (fields === undefined) return undefined;
-  const fail = (code: string, message: string): void =>
-    reader.report.error(code, `${TESTS_FAILED}:\n${message}`, tree);
+  const fail = (code: string, message: string): void => reader.report.error(code, message, tree);
   const srcMember = fields.get('src');
   const text = srcMember === undefined ? '' : reader.string(srcMember.value, 'src');
   if (text?.trim() === '') fail('sshtest-src', 'SSH tests entry must have a non-empty src');

@@ -19,6 +19,7 @@ export class Report {
   readonly #found: Diagnostic[] = [];
   readonly #lines: LineTable;
   #errors = 0;
+  #prefix = '';
 
   constructor(text: string) {
     this.#lines = new LineTable(text);
@@ -26,7 +27,18 @@ export class Report {
 
   error(code: string, message: string, place: Place): void {
     this.#errors++;
-    this.#add('error', code, message, place);
+    this.#add('error', code, this.#prefix + message, place);
+  }
+
+  /** What `body` reports as errors begins with `prefix`. */
+  within<T>(prefix: string, body: () => T): T {
+    const outer = this.#prefix;
+    this.#prefix = prefix;
+    try {
+      return body();
+    } finally {
+      this.#prefix = outer;
+    }
   }
 
   warn(code: string, message: string, place: Place): void {

@@ -17,7 +17,7 @@ interface Failure {
 export function runSshTests(compiled: CompiledPolicy, report: Report): void {
   for (const test of compiled.ast.sshTests)
     for (const { line, at } of failuresOf(test, compiled))
-      report.error('tests-failed', `${TESTS_FAILED}:\n${line}`, at);
+      report.error('tests-failed', `${TESTS_FAILED}${line}`, at);
 }
 
 function* failuresOf(test: SshTest, compiled: CompiledPolicy): Generator<Failure> {

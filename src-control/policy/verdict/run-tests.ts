@@ -52,7 +52,7 @@ export function runTests(ast: PolicyAst, network: PolicyNetwork, report: Report)
   const sandbox = new Sandbox(ast, network);
   for (const test of ast.tests)
     for (const { line, at } of failuresOf(test, sandbox, report))
-      report.error('tests-failed', `${TESTS_FAILED}:\n${line}`, at);
+      report.error('tests-failed', `${TESTS_FAILED}${line}`, at);
 }
 
 function* failuresOf(test: PolicyTest, sandbox: Sandbox, report: Report): Generator<Failure> {
