@@ -81,6 +81,9 @@ const document = ({ kinds, delayMs }: Wanted, table: string): string => `# Which
 Measured by \`npm run lab -- nat-matrix --write docs/nat-matrix.md\`: two machines of each kind in network namespaces, all
 on one computer, ${delayMs} ms one way between any two sites and between a site and the server, one relay.
 
+The words of RFC 4787: a NAT maps one inner port to one outer port for all destinations (EIM) or to another for each address
+and port (APDM), and lets in anybody (EIF), addresses that were sent to (ADF), or only the very ports (APDF).
+
 | kind | what stands between the machine and the Internet |
 | --- | --- |
 ${kinds.map((kind) => `| ${kind} | ${whatIs(kind)} |`).join('\n')}
