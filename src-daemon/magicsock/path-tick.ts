@@ -192,16 +192,15 @@ function isUnheard(draft: Draft, best: path.Direct, words: Activity): boolean {
   // A peer that finds its direct path lossy goes on by relay: then ours, the same one, is no better.
   const isRelayed = nowMs - lastRxAny < FLOWING_MS && lastRxAny > heardMs;
   if (unansweredSince === 0 && !isRelayed) return false;
-  // Only what went out while this was the path speaks of it.
-  const silentMs = nowMs - Math.max(isRelayed ? heardMs : unansweredSince, best.sinceMs);
-  if (silentMs < patienceWith(draft, heardMs >= best.sinceMs, isRelayed)) return false;
+  const quietMs = nowMs - (isRelayed ? heardMs : unansweredSince);
+  const heldMs = nowMs - best.sinceMs;
+  const isTalk = draft.talk.times >= TALK_TIMES || isRelayed;
+  // A copy costs little: in a conversation an address that has just been taken is not given the whole time again.
+  const isEnough = isTalk
+    ? quietMs >= TALK_SILENT_MS && heldMs >= FLOWING_MS
+    : Math.min(quietMs, heldMs) >= (heardMs >= best.sinceMs ? USED_SILENT_MS : UNUSED_SILENT_MS);
   const answeredAtMs = draft.candidates.get(keyOf(best.addr, best.via))?.answeredAtMs;
-  return answeredAtMs !== undefined && answeredAtMs > nowMs - silentMs;
-}
-
-function patienceWith({ talk }: Draft, isUsed: boolean, isRelayed: boolean): number {
-  if (talk.times >= TALK_TIMES || isRelayed) return TALK_SILENT_MS;
-  return isUsed ? USED_SILENT_MS : UNUSED_SILENT_MS;
+  return isEnough && answeredAtMs !== undefined && answeredAtMs > nowMs - Math.min(quietMs, heldMs);
 }
 
 /**

@@ -252,6 +252,19 @@ describe('a path that answers pings but loses data', () => {
     expect([scene.a.mode, scene.b.mode]).toEqual(['relay', 'relay']);
   });
 
+  test('is noticed as soon when the address changes meanwhile', async () => {
+    const scene = inTheOpen();
+    await talk(scene, 6_000);
+    const atMs = scene.wire.clock.monotonic();
+    scene.wire.drop = (_from, _to, datagram) => isData(datagram);
+    await talk(scene, 2_000);
+    // Another address of the peer answers faster and is taken instead; data is lost there as well.
+    scene.b.move('192.0.2.2', '10.0.0.2');
+    scene.a.knows(scene.b, ['192.0.2.2', '10.0.0.2'], 1);
+    await talk(scene, 8_000);
+    expect(longestGap(scene.b, atMs, scene.wire.clock.monotonic())).toBeLessThan(4_500);
+  });
+
   test('is tried again with growing pauses and taken when data passes', async () => {
     const scene = inTheOpen();
     scene.wire.drop = (_from, _to, datagram) => isData(datagram);
