@@ -325,7 +325,10 @@ class Simulation {
   /** Data that nobody answers may be lost where probes are not, and its sender can't know before a keepalive is missed. */
   #isLostUnseen({ from, to, pendingMs }: Stream): boolean {
     const back = this.#streams.get(`${to.index} ${from.index}`);
-    const wasTalk = pendingMs !== undefined && back !== undefined && back.lastSentMs > pendingMs - PAUSE_MS;
+    const wasAnswered =
+      pendingMs !== undefined && back !== undefined && back.lastSentMs > pendingMs - PAUSE_MS;
+    // The first words are no conversation yet.
+    const wasTalk = wasAnswered && pendingMs - back.activeMs > 2 * PAUSE_MS;
     const inspected = [from, to].filter((machine) => machine.isInspected);
     // With two uplinks only one direction may be inspected: who is heard does not know that he hears no more.
     const isOneWay = inspected.some(({ host }) => host.uplinks().length > 1);

@@ -8,8 +8,8 @@ import { idOf, type Machine } from './machine.ts';
 
 /** Never longer without a packet while some path exists. */
 const MAX_HOLE_MS = 5_000;
-/** With real tunnels: one handshake message may be lost with a path, and the next follows after 5 s and a bit. */
-const MAX_TUNNEL_HOLE_MS = MAX_HOLE_MS + 1_000;
+/** With real tunnels: where data is lost and probes are not, that takes 3 s to see; a handshake message may be among it. */
+const MAX_TUNNEL_HOLE_MS = MAX_HOLE_MS + 3_000;
 /**
  * A direct path that is possible is found within this time of calm. Nearly always it takes less than a second; but a source
  * for which nothing but pings speaks, and to which two of ours were lost, is asked again after nine more of them only.
