@@ -3,6 +3,7 @@ import type { Scenario } from './scenario.ts';
 import { badInput } from './scenarios/bad-input.ts';
 import { badPackets } from './scenarios/bad-packets.ts';
 import { badState } from './scenarios/bad-state.ts';
+import { badWeather } from './scenarios/bad-weather.ts';
 import { controlRestart } from './scenarios/control-restart.ts';
 import { natMatrix, natPairs } from './scenarios/nat-matrix.ts';
 import { pathEvents } from './scenarios/path-events.ts';
@@ -30,5 +31,6 @@ export const scenarios: readonly Scenario[] = [
   sameLan,
   pathEvents,
   relayEvents,
+  badWeather,
   natMatrix,
 ];
