@@ -39,6 +39,7 @@ export interface SimulationResult {
 const CHECK_MS = 250;
 /** Without a packet for this long the next one begins another stretch of traffic. */
 const PAUSE_MS = 2_000;
+const INSPECTED_MS = 2_500;
 const LONG_SLEEP_MS = 30_000;
 /** Of traffic at both ends of a long sleep. */
 const MARGIN_MS = 5_000;
@@ -308,7 +309,9 @@ class Simulation {
         continue;
       }
       if (!this.#hasPath(stream) || this.#isLostUnseen(stream)) stream.lastNoPathMs = nowMs;
-      this.#watch.hole(stream, this.#troubleOf(stream));
+      // Where data is lost and probes are not, a word by relay in between begins the patience of 3 s anew.
+      const isInspected = stream.from.isInspected || stream.to.isInspected;
+      this.#watch.hole(stream, this.#troubleOf(stream), isInspected ? INSPECTED_MS : 0);
       this.#expectDirect(stream);
     }
   }

@@ -152,13 +152,13 @@ export class Watch {
   }
 
   /** No packet came for too long although one could have. */
-  hole(stream: Stream, troubleMs: number): void {
+  hole(stream: Stream, troubleMs: number, extraMs = 0): void {
     const nowMs = this.#nowMs();
     const { pendingMs, sinceDelivery, lastNoPathMs, from, to } = stream;
     if (pendingMs === undefined || sinceDelivery < TICKS_OF_TRAFFIC || nowMs - stream.lastSentMs > 1_000)
       return;
     const holeMs = nowMs - Math.max(pendingMs, lastNoPathMs, troubleMs);
-    if (holeMs > this.#maxHoleMs)
+    if (holeMs > this.#maxHoleMs + extraMs)
       this.violate(
         'black-hole',
         `m${from.index} to m${to.index}: nothing for ${Math.round(holeMs)} ms while a path exists`,
