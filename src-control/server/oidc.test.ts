@@ -82,6 +82,15 @@ describe('a person who signs in', () => {
     expect(cookie).not.toContain(leaving.url.searchParams.get('state') ?? 'none');
   });
 
+  test('gets them over the encrypted web only, where that is how the server is reached', async () => {
+    await using lab = await signInLab({}, { serverUrl: 'https://vpn.example.com' });
+    await using waiting = await lab.machine();
+    const page = `http://${lab.loop.server.address}/register/${waiting.pendingId}`;
+    const leaving = await new Browser().open(page, () => true);
+    expect(leaving.url.searchParams.get('redirect_uri')).toBe('https://vpn.example.com/oidc/callback');
+    expect(leaving.headers.getSetCookie()[0]).toMatch(/; HttpOnly; Secure; SameSite=Lax$/);
+  });
+
   test('finds the same user and machine when the key has ended', async () => {
     await using lab = await signInLab();
     await using first = await lab.machine();

@@ -52,7 +52,11 @@ export interface Waiting extends AsyncDisposable {
 
 export async function signInLab(
   over: object = {},
-  options: { readonly providerIdTokenLifeS?: number; readonly more?: readonly object[] } = {},
+  options: {
+    readonly providerIdTokenLifeS?: number;
+    readonly more?: readonly object[];
+    readonly serverUrl?: string;
+  } = {},
 ): Promise<SignInLab> {
   const port = await freePort();
   const redirectUri = `http://127.0.0.1:${port}/oidc/callback`;
@@ -76,7 +80,11 @@ export async function signInLab(
     ...(options.more ?? []),
   ];
   const loop = await loopback({
-    config: { listen: { host: '127.0.0.1', port }, oidc: oidcConfig(checkSettings({ oidc }, 'test').oidc) },
+    config: {
+      listen: { host: '127.0.0.1', port },
+      serverUrl: options.serverUrl,
+      oidc: oidcConfig(checkSettings({ oidc }, 'test').oidc),
+    },
     clock,
     log: keepingLog(logged),
   }).catch(async (error: unknown) => {
@@ -85,7 +93,7 @@ export async function signInLab(
   });
   return {
     ...{ loop, provider, clock, logged },
-    machine: (connect) => waiting(loop.url, connect),
+    machine: (connect) => waiting(`http://${loop.server.address}`, connect),
     [Symbol.asyncDispose]: async () => {
       await loop[Symbol.asyncDispose]();
       await provider[Symbol.asyncDispose]();
