@@ -4,6 +4,7 @@ import { controlJoin } from './control-join.ts';
 import { failover } from './failover.ts';
 import { handshake } from './handshake.ts';
 import { idle } from './idle.ts';
+import { policy } from './policy.ts';
 import { portableThroughput } from './portable-throughput.ts';
 import { relay } from './relay.ts';
 import { timeToDirect } from './time-to-direct.ts';
@@ -13,6 +14,7 @@ export const benchmarks: readonly Benchmark[] = [
   portableThroughput,
   controlJoin,
   relay,
+  policy,
   timeToDirect,
   failover,
   idle,

@@ -119,6 +119,12 @@ describe('SSH', () => {
     ]);
   });
 
+  test('blanks around a login are no part of it', () => {
+    const rule = { action: 'accept', src: ['ada@corp.test'], dst: ['tag:web'], users: [' root', 'x\t'] };
+    const policy = compiled({ ssh: [rule] });
+    expect(policy.sshRulesOf(machine(policy, 'web1'))?.[0]?.sshUsers).toEqual({ root: 'root', x: 'x' });
+  });
+
   test('without a section there is no policy at all', () => {
     const policy = compiled({});
     expect(policy.sshRulesOf(machine(policy, 'web1'))).toBeUndefined();

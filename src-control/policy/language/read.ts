@@ -93,10 +93,11 @@ export class Reader {
     return value.items.slice(0, MAX_ITEMS);
   }
 
+  /** Blanks around a word are no part of it. */
   words(member: Member | undefined, what: string): readonly Word[] {
     return this.array(member, what).flatMap((item) => {
       const text = this.string(item, `each entry of ${what}`);
-      return text === undefined ? [] : [{ text, at: item }];
+      return text === undefined ? [] : [{ text: text.trim(), at: item }];
     });
   }
 
