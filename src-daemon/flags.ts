@@ -1,6 +1,7 @@
 /** rhumbd's command line: flags as the official daemon names them (localapi-and-daemon.md §4.11, design.md §1). */
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { DEFAULT_SOCKET } from '#shared/localapi/http.ts';
+import { readFlags } from '#shared/node/read-flags.ts';
 
 export const DEFAULT_STATE_DIR = '/var/lib/rhumb';
 const STATE_FILE = 'rhumbd.state';
@@ -83,30 +84,13 @@ interface Parsed {
   readonly version?: true;
 }
 
-/** Go's flags may be written with one dash. */
-const withTwoDashes = (arg: string): string => (/^-[a-z][a-z0-9-]+(=|$)/.test(arg) ? `-${arg}` : arg);
-
 export function parseFlags(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): Flags {
-  let out = '';
-  const program = command(env)
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => {
-        out += text;
-      },
-      writeErr: () => undefined,
-    });
-  try {
-    program.parse(args.map(withTwoDashes), { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.code === 'commander.helpDisplayed') return { kind: 'help', text: out };
-    return { kind: 'error', text: oneLine(error.message) };
-  }
-  const parsed = program.opts<Parsed>();
+  const read = readFlags<Parsed>(command(env), args);
+  if (read.kind !== 'read') return read;
+  const parsed = read.flags;
   if (parsed.version === true) return { kind: 'version' };
   if (parsed.socks5Server !== undefined)
     return { kind: 'error', text: 'rhumbd: --socks5-server is not available yet: leave it out' };
@@ -137,13 +121,4 @@ function optionsOf(parsed: Parsed): DaemonOptions {
 const folderOf = (path: string): string => {
   const slash = path.lastIndexOf('/');
   return slash < 0 ? '.' : slash === 0 ? '/' : path.slice(0, slash);
-};
-
-/** `error: unknown option '--sockt'` and a hint on a second line become one line of ours. */
-const oneLine = (message: string): string => {
-  const text = message
-    .replace(/^error: /, '')
-    .replaceAll(/\s*\n\s*/g, ' ')
-    .replace('(Did you mean ', '(did you mean ');
-  return `rhumbd: ${text.trim()}${text.includes('did you mean') ? '' : '; rhumbd --help lists the flags'}`;
 };

@@ -1,8 +1,9 @@
 /** rhumb-relay's command line: flags as the official relay names them (nat-traversal.md §1.14, design.md §1). */
 import { isIP } from 'node:net';
 import { join } from 'node:path';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import type { Level } from '#shared/log/log.ts';
+import { readFlags } from '#shared/node/read-flags.ts';
 import { isHostName } from './front/certificates.ts';
 import type { Home } from './front/pages.ts';
 
@@ -218,28 +219,10 @@ interface Parsed {
   readonly version?: true;
 }
 
-/** Go's flags may be written with one dash, and short ones with an equals sign. */
-const asGiven = (arg: string): string =>
-  /^-[a-z][a-z0-9-]+(=|$)/.test(arg) ? `-${arg}` : arg.replace(/^(-[a-z])=/, '$1');
-
 export function parseFlags(args: readonly string[], defaults: { readonly socket: string }): Flags {
-  let out = '';
-  const program = command()
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => {
-        out += text;
-      },
-      writeErr: () => undefined,
-    });
-  try {
-    program.parse(args.map(asGiven), { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.code === 'commander.helpDisplayed') return { kind: 'help', text: out };
-    return { kind: 'error', text: oneLine(error.message) };
-  }
-  const parsed = program.opts<Parsed>();
+  const read = readFlags<Parsed>(command(), args);
+  if (read.kind !== 'read') return read;
+  const parsed = read.flags;
   if (parsed.version === true) return { kind: 'version' };
   const wrong = problemIn(parsed);
   if (wrong !== undefined) return { kind: 'error', text: `rhumb-relay: ${wrong}` };
@@ -306,12 +289,3 @@ function tlsOf(parsed: Parsed, mode: CertMode): TlsOptions {
     },
   };
 }
-
-/** `error: unknown option '--hostnam'` and a hint on a second line become one line of ours. */
-const oneLine = (message: string): string => {
-  const text = message
-    .replace(/^error: /, '')
-    .replaceAll(/\s*\n\s*/g, ' ')
-    .replace('(Did you mean ', '(did you mean ');
-  return `rhumb-relay: ${text.trim()}${text.includes('did you mean') ? '' : '; rhumb-relay --help lists the flags'}`;
-};

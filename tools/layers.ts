@@ -49,7 +49,7 @@ export const rules: Readonly<Record<string, Rule>> = {
       '@stablelib/xchacha20poly1305',
     ],
   },
-  'src-shared/node': { may: [...PURE, 'src-shared/crypto', 'node', 'pino'] },
+  'src-shared/node': { may: [...PURE, 'src-shared/crypto', 'node', 'pino', 'commander'] },
   // Used by the daemon for itself and by `rhumb netcheck` in its own process.
   'src-shared/portmap': { may: [...PURE, 'src-shared/crypto', 'src-shared/node', 'node', 'fast-xml-parser'] },
   'src-shared/netcheck': { may: [...PURE, 'src-shared/crypto', 'src-shared/node', 'node'] },
