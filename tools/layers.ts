@@ -38,6 +38,8 @@ export const rules: Readonly<Record<string, Rule>> = {
   'src-shared/derp': { may: ['src-shared', 'src-shared/bytes', 'src-shared/key', 'src-shared/ip'] },
   'src-shared/stun': { may: ['src-shared', 'src-shared/bytes', 'src-shared/ip'] },
   'src-shared/localapi': { may: ['src-shared', 'src-shared/wire', 'src-shared/key', 'src-shared/ip', 'zod'] },
+  // What the console and its server say to each other; bounded schemas, no code.
+  'src-shared/console': { may: ['src-shared', 'zod'] },
   'src-shared/testing': { may: ['src-shared', 'src-shared/async'] },
   'src-shared/crypto': {
     may: [
@@ -126,6 +128,13 @@ export const rules: Readonly<Record<string, Rule>> = {
 
   'src-control/store': { may: [...SHARED, 'kysely', 'zod'] },
   'src-control/state': { may: [...SHARED, 'src-control/store'] },
+  // What keeps a server running: figures, health, certificates, what stands in front of it.
+  'src-control/ops': {
+    may: [...SHARED, 'prom-client', 'src-relay/front', 'src-control/store', 'src-control/state'],
+  },
+  'src-control/audit': { may: [...SHARED, 'zod', 'src-control/store', 'src-control/state'] },
+  'src-control/backup': { may: [...SHARED, 'kysely', 'zod', 'src-control/store', 'src-control/state'] },
+  'src-control/webhooks': { may: [...SHARED, 'zod', 'src-control/store', 'src-control/state'] },
   'src-control/policy': {
     may: [...SHARED, 'jsonc-parser', 'zod', 'src-control/store', 'src-control/state'],
   },
@@ -192,6 +201,54 @@ export const rules: Readonly<Record<string, Rule>> = {
     ],
   },
   'src-control': { may: [...SHARED, 'src-control/cli', 'src-control/server'] },
+
+  // The console's server side hands out files, checks sessions and carries calls out; it knows the calls, not what they do.
+  'src-control/console': {
+    may: [
+      ...SHARED,
+      'zod',
+      'src-shared/console',
+      'src-control/store',
+      'src-control/state',
+      'src-control/web-auth',
+      'src-control/admin',
+    ],
+  },
+
+  'src-renderer': { may: ['vite', '@vitejs/plugin-react', 'node'] },
+  'src-renderer/ui': {
+    may: [
+      'react',
+      'react-dom',
+      'react-aria-components',
+      '@tanstack/react-virtual',
+      'lucide-react',
+      'qrcode',
+      'zustand',
+      '@codemirror/autocomplete',
+      '@codemirror/language',
+      '@codemirror/lint',
+      '@codemirror/merge',
+      '@codemirror/state',
+      '@codemirror/view',
+      '@lezer/highlight',
+      'codemirror',
+    ],
+  },
+  'src-renderer/console': {
+    may: [
+      'react',
+      'react-dom',
+      'react-aria-components',
+      'lucide-react',
+      'zod',
+      'zustand',
+      'src-shared',
+      'src-shared/console',
+      'src-renderer/ui',
+    ],
+  },
+  'src-renderer/testing': { may: ['react', 'react-dom', 'src-renderer/ui', 'src-renderer/console'] },
 
   'src-cli/print': { may: [...SHARED, 'qrcode'] },
   'src-cli/commands': { may: [...SHARED, ...NET, 'commander', 'zod', 'qrcode', 'src-cli/print'] },
