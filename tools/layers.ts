@@ -127,7 +127,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   'src-relay': { may: [...SHARED, 'commander', 'zod', 'src-relay/core', 'src-relay/front'] },
 
   'src-control/store': { may: [...SHARED, 'kysely', 'zod'] },
-  'src-control/state': { may: [...SHARED, 'src-control/store'] },
+  'src-control/state': { may: [...SHARED, 'zod', 'src-control/store'] },
   // What keeps a server running: figures, health, certificates, what stands in front of it.
   'src-control/ops': {
     may: [...SHARED, 'prom-client', 'src-relay/front', 'src-control/store', 'src-control/state'],
@@ -146,6 +146,19 @@ export const rules: Readonly<Record<string, Rule>> = {
     may: [...SHARED, 'openid-client', 'zod', 'src-control/store', 'src-control/state', 'src-control/auth'],
   },
   'src-control/web': { may: [...SHARED, 'hono'] },
+  'src-control/web-auth': {
+    may: [
+      ...SHARED,
+      'hono',
+      'zod',
+      '@simplewebauthn/server',
+      'src-control/store',
+      'src-control/state',
+      'src-control/auth',
+      'src-control/oidc',
+      'src-control/web',
+    ],
+  },
   'src-control/http': {
     may: [
       ...SHARED,
@@ -157,6 +170,7 @@ export const rules: Readonly<Record<string, Rule>> = {
       'src-control/oidc',
       'src-control/mapper',
       'src-control/web',
+      'src-control/web-auth',
     ],
   },
   'src-control/relay': {

@@ -7,7 +7,7 @@ import { parseMachineKey } from '#shared/key/key.ts';
 import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { type Loopback, loopback } from '../testing/loopback.ts';
 import { TestMachine } from '../testing/machine.ts';
-import { RateLimit } from './rate-limit.ts';
+import { RateLimit } from '../web-auth/rate-limit.ts';
 
 let server: Loopback;
 beforeAll(async () => {

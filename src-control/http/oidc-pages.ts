@@ -10,7 +10,6 @@ import type { Provider } from '../oidc/provider.ts';
 import type { Confirmation, SignIn, WhyNot } from '../oidc/sign-in.ts';
 import { type Choice, choicePage, confirmPage, failedPage } from '../web/oidc-pages.ts';
 import { approvedPage, endPage, PAGE_HEADERS } from '../web/page.ts';
-import { REASONS } from './oidc-reasons.ts';
 import {
   type Ctx,
   comesFromUs,
@@ -21,7 +20,8 @@ import {
   sameText,
   TEXT,
   tooMany,
-} from './visitor.ts';
+} from '../web-auth/visitor.ts';
+import { REASONS } from './oidc-reasons.ts';
 
 type Answer = Response | Promise<Response>;
 

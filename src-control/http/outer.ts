@@ -11,10 +11,10 @@ import type { Log } from '#shared/log/log.ts';
 import { refuseUpgrade } from '#shared/node/ts2021-server.ts';
 import type { RegisterDeps } from '../auth/register.ts';
 import type { SignIn } from '../oidc/sign-in.ts';
+import type { OuterEnv } from '../web-auth/visitor.ts';
 import { readBody, TooLarge } from './body.ts';
 import { oidcPages } from './oidc-pages.ts';
 import { signInRoutes } from './sign-in.ts';
-import type { OuterEnv } from './visitor.ts';
 
 export interface OuterDeps {
   readonly register: RegisterDeps;

@@ -10,7 +10,6 @@ import { hashAdminCode, sameHash } from '../auth/secrets.ts';
 import { useAdminCode } from '../state/users.ts';
 import type { AdminCodeRecord } from '../store/records.ts';
 import { type ApprovalForm, approvalPage, approvedPage, endPage, PAGE_HEADERS } from '../web/page.ts';
-import type { OidcPages } from './oidc-pages.ts';
 import {
   type Ctx,
   comesFromUs,
@@ -21,7 +20,8 @@ import {
   sameText,
   TEXT,
   tooMany,
-} from './visitor.ts';
+} from '../web-auth/visitor.ts';
+import type { OidcPages } from './oidc-pages.ts';
 
 /** `?with=code` on the page, where providers are configured. */
 const CODE_ID = 'code';
