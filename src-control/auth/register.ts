@@ -9,7 +9,7 @@ import type { RegisterRequest } from '#shared/wire/register.ts';
 import { cleanHostinfo } from '../state/hostinfo.ts';
 import { isExpired, type Network } from '../state/network.ts';
 import { admit, logOut, shortenExpiry } from '../state/nodes.ts';
-import { loginName } from '../state/users.ts';
+import { loginName, ownerOf } from '../state/users.ts';
 import type { AuthKeyRecord, NodeRecord, RegisterMethod, UserRecord } from '../store/records.ts';
 import { decide } from './decide.ts';
 import type { PendingMachine, PendingMachines } from './pending.ts';
@@ -36,8 +36,6 @@ export type ValidRegister = RegisterRequest & { readonly NodeKey: NodeKey };
 /** The body of the answer, in the member order of the protocol; every member is always there. */
 export type RegisterAnswer = ReturnType<typeof answerWith>;
 
-const NOBODY: UserRecord = { id: 0, name: '', displayName: '', createdAt: 0 };
-
 function answerWith(facts: {
   readonly user?: UserRecord | undefined;
   readonly isExpired?: boolean;
@@ -45,10 +43,15 @@ function answerWith(facts: {
   readonly authUrl?: string;
   readonly error?: string;
 }) {
-  const user = facts.user ?? NOBODY;
+  const { user } = facts;
   return {
-    User: { ID: user.id, DisplayName: user.displayName },
-    Login: { ID: user.id, Provider: '', LoginName: loginName(user), DisplayName: user.displayName },
+    User: { ID: user?.id ?? 0, DisplayName: user?.displayName ?? '' },
+    Login: {
+      ID: user?.id ?? 0,
+      Provider: '',
+      LoginName: user === undefined ? '' : loginName(user),
+      DisplayName: user?.displayName ?? '',
+    },
     NodeKeyExpired: facts.isExpired ?? false,
     MachineAuthorized: facts.isAuthorized ?? false,
     AuthURL: facts.authUrl ?? '',
@@ -96,7 +99,7 @@ export async function register(
 
 function welcome(deps: RegisterDeps, node: NodeRecord): RegisterAnswer {
   const expired = isExpired(node, deps.clock.now());
-  return answerWith({ user: deps.network.user(node.userId), isExpired: expired, isAuthorized: !expired });
+  return answerWith({ user: ownerOf(deps.network, node), isExpired: expired, isAuthorized: !expired });
 }
 
 async function followUp(
@@ -173,7 +176,7 @@ function findAuthKey(network: Network, text: string, nowMs: number): AuthKeyReco
     return 'auth key expired: ask for a new one (rhumb-control preauthkeys create)';
   if (!key.reusable && key.usedAt !== undefined)
     return 'auth key already used: ask for a new one, or for a reusable one (rhumb-control preauthkeys create --reusable)';
-  const owner = network.user(key.userId);
+  const owner = key.userId === undefined ? undefined : network.user(key.userId);
   if (owner?.suspendedAt !== undefined) return suspendedText(owner);
   return key;
 }
@@ -204,7 +207,7 @@ async function admitWith(
   deps: RegisterDeps,
   applicant: Applicant,
   method: RegisterMethod,
-  userId: number,
+  userId: number | undefined,
   authKey: AuthKeyRecord | undefined,
 ): Promise<RegisterAnswer> {
   if (applicant.hostinfo instanceof RhumbError) return answerWith({ error: applicant.hostinfo.message });
@@ -227,12 +230,12 @@ async function admitApplicant(
   deps: RegisterDeps,
   applicant: Applicant & { readonly hostinfo: Hostinfo },
   method: RegisterMethod,
-  userId: number,
+  userId: number | undefined,
   authKey: AuthKeyRecord | undefined,
   lifetime?: Lifetime,
 ): Promise<NodeRecord> {
   const nowMs = deps.clock.now();
-  const owner = deps.network.user(userId);
+  const owner = userId === undefined ? undefined : deps.network.user(userId);
   if (owner?.suspendedAt !== undefined) throw new RhumbError('conflict', suspendedText(owner));
   const usual = deps.keyLifetimeMs === 0 ? undefined : nowMs + deps.keyLifetimeMs;
   const ends = [applicant.requestedExpiry, lifetime === undefined ? usual : lifetime.endsAt];

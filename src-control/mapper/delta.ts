@@ -2,6 +2,7 @@
 import type { Policy } from '../policy/policy.ts';
 import { What } from '../state/changes.ts';
 import { isExpired, type Network, type NodeView } from '../state/network.ts';
+import { TAGGED_DEVICES } from '../state/users.ts';
 import type { Folded } from './change-log.ts';
 import { patchJson, peerJson, selfJson, userJson } from './encode.ts';
 import { encodeFrame } from './frames.ts';
@@ -94,7 +95,7 @@ function newUsers(session: MapSession, parts: readonly Part[]): readonly number[
   const fresh: number[] = [];
   for (const part of parts) {
     if (part.kind !== 'whole' && part.kind !== 'self') continue;
-    const id = part.view.record.userId;
+    const id = part.view.record.userId ?? TAGGED_DEVICES.id;
     if (session.sentUsers.has(id)) continue;
     session.sentUsers.add(id);
     fresh.push(id);
@@ -135,7 +136,9 @@ function messageJson(
   if (whole.length > 0) members.push(`"PeersChanged":[${whole.join(',')}]`);
   if (removed.length > 0) members.push(`"PeersRemoved":[${removed.join(',')}]`);
   if (patches.length > 0) members.push(`"PeersChangedPatch":[${patches.join(',')}]`);
-  const profiles = users.map((id) => deps.network.user(id)).filter((user) => user !== undefined);
+  const profiles = users
+    .map((id) => (id === TAGGED_DEVICES.id ? TAGGED_DEVICES : deps.network.user(id)))
+    .filter((user) => user !== undefined);
   if (profiles.length > 0) members.push(`"UserProfiles":[${profiles.map(userJson).join(',')}]`);
   return `{${members.join(',')}}`;
 }

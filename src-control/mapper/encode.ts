@@ -6,7 +6,7 @@ import { formatTime } from '#shared/wire/scalars.ts';
 import { What } from '../state/changes.ts';
 import { hostinfoForPeers } from '../state/hostinfo.ts';
 import { isExpired, type NodeView } from '../state/network.ts';
-import { loginName } from '../state/users.ts';
+import { loginName, TAGGED_DEVICES } from '../state/users.ts';
 import type { NodeRecord, UserRecord } from '../store/records.ts';
 
 /** Legacy form of the home relay, for clients before capability version 111. */
@@ -24,7 +24,8 @@ function wireNode(view: NodeView, baseDomain: string, expired: boolean): Record<
     ID: record.id,
     StableID: String(record.id),
     Name: `${record.givenName}.${baseDomain}.`,
-    User: record.userId,
+    User: record.userId ?? TAGGED_DEVICES.id,
+    Tags: nonEmpty(record.tags),
     Key: record.nodeKey,
     KeyExpiry: record.expiry === undefined ? undefined : formatTime(record.expiry),
     Machine: record.machineKey,

@@ -2,6 +2,7 @@
 import type { DerpMap } from '#shared/wire/map.ts';
 import { formatTime } from '#shared/wire/scalars.ts';
 import type { NodeView } from '../state/network.ts';
+import { TAGGED_DEVICES } from '../state/users.ts';
 import type { DeltaDeps } from './delta.ts';
 import { peerJson, selfJson, userJson } from './encode.ts';
 import { noticeMembers } from './notice.ts';
@@ -26,12 +27,12 @@ const REVERSE_ZONES: readonly string[] = [
 export function fullMap(deps: FullDeps, view: NodeView, capver: number, withPeers: boolean): FullMap {
   const peers: string[] = [];
   const nodeIds: number[] = [];
-  const userIds = new Set([view.record.userId]);
+  const userIds = new Set([view.record.userId ?? TAGGED_DEVICES.id]);
   for (const peer of withPeers ? deps.network.nodes() : []) {
     if (peer.record.id === view.record.id || !deps.policy.sees(view.record, peer.record)) continue;
     peers.push(peerJson(peer, deps.baseDomain, deps.nowMs));
     nodeIds.push(peer.record.id);
-    userIds.add(peer.record.userId);
+    userIds.add(peer.record.userId ?? TAGGED_DEVICES.id);
   }
   const members = [
     `"Node":${selfJson(view, deps.baseDomain, deps.nowMs)}`,
@@ -86,7 +87,9 @@ const NO_RELAYS = {
 };
 
 function userProfiles(deps: FullDeps, ids: ReadonlySet<number>): string {
-  const users = [...ids].map((id) => deps.network.user(id)).filter((user) => user !== undefined);
+  const users = [...ids]
+    .map((id) => (id === TAGGED_DEVICES.id ? TAGGED_DEVICES : deps.network.user(id)))
+    .filter((user) => user !== undefined);
   return users.map(userJson).join(',');
 }
 

@@ -10,7 +10,7 @@ import { mintAdminCode, mintAuthKey } from '../auth/secrets.ts';
 import type { SignIn } from '../oidc/sign-in.ts';
 import { isExpired, type Network, type NodeView } from '../state/network.ts';
 import { expireNode, removeNode, renameNode } from '../state/nodes.ts';
-import { addAdminCode, addAuthKey, createUser, expireAuthKey } from '../state/users.ts';
+import { addAdminCode, addAuthKey, createUser, expireAuthKey, TAGGED_DEVICES } from '../state/users.ts';
 import type { AuthKeyRecord, UserRecord } from '../store/records.ts';
 import type {
   AdminArg,
@@ -202,8 +202,8 @@ const userJson = (user: UserRecord): UserJson => ({
   created_at: formatTime(user.createdAt),
 });
 
-function ownerJson(network: Network, id: number): UserJson {
-  const user = network.user(id);
+function ownerJson(network: Network, id: number | undefined): UserJson {
+  const user = id === undefined ? TAGGED_DEVICES : network.user(id);
   if (user === undefined) throw new RhumbError('internal', `user ${id} is missing`);
   return userJson(user);
 }

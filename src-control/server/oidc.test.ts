@@ -1,5 +1,6 @@
 /** Signing in at a real identity provider, from the address that a machine shows to the machine's place in the network. */
 import { describe, expect, test } from 'vitest';
+import { ownerOf } from '../state/users.ts';
 import { Browser, signInAt, type Visit } from '../testing/browser.ts';
 import { CLIENT, type SignInLab, signInLab, type Waiting } from '../testing/sign-in-lab.ts';
 
@@ -132,7 +133,7 @@ describe('a person who signs in', () => {
     await bob.submit(await signIn(bob, second.authUrl, 'bob'), { answer: 'yes' });
     await second.answer;
     const { network } = lab.loop.server;
-    const owners = [...network.nodes()].map(({ record }) => network.user(record.userId)?.identity?.subject);
+    const owners = [...network.nodes()].map(({ record }) => ownerOf(network, record)?.identity?.subject);
     expect(owners).toEqual(['ann', 'bob']);
     const names = [...network.users()].map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);

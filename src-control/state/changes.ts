@@ -12,12 +12,20 @@ export const What = {
   Expiry: 64,
   /** Something that only the node itself is told, such as a warning. */
   Notice: 128,
+  /** Announced, approved or elected routes: what others may send through it may differ. */
+  Routes: 256,
+  /** Owner, tags, attributes, admitted or not: what the policy says of it may differ. */
+  Tags: 512,
 } as const;
 
 export type Change =
   | { readonly kind: 'node'; readonly id: number; readonly what: number }
   | { readonly kind: 'removed'; readonly id: number }
   | { readonly kind: 'user'; readonly id: number }
+  /** Another policy is in force. */
+  | { readonly kind: 'policy' }
+  /** What machines are told about names may differ. */
+  | { readonly kind: 'dns' }
   /** What streams were told may be wrong; they must begin anew. */
   | { readonly kind: 'reset' };
 

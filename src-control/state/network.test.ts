@@ -25,6 +25,7 @@ async function setup(): Promise<Setup> {
   const disk = { isFull: false, commits: 0 };
   const store: Store = {
     load: inner.load,
+    auditLog: inner.auditLog,
     commit: async (writes) => {
       if (disk.isFull) throw new Error('database or disk is full');
       disk.commits += 1;

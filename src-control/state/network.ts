@@ -1,21 +1,37 @@
 /** The network as the server knows it: users, machines and credentials in memory, every change through one door onto disk. */
+import { z } from 'zod';
 import type { Clock } from '#shared/async/clock.ts';
 import { RhumbError } from '#shared/errors.ts';
 import type { MachineKey, NodeKey } from '#shared/key/key.ts';
 import type { Log } from '#shared/log/log.ts';
+import { parseJson } from '#shared/wire/json.ts';
 import type {
   AdminCodeRecord,
+  ApiKeyRecord,
+  AuditEntry,
+  AuditQuery,
+  AuditRow,
   AuthKeyRecord,
+  DnsRecord,
+  FreedAddressRecord,
   GrantRecord,
+  Kind,
   NodeRecord,
+  PasskeyRecord,
+  PolicyRecord,
+  Records,
+  SessionRecord,
   Snapshot,
   UserRecord,
+  WebhookRecord,
   Write,
 } from '../store/records.ts';
+import { KINDS } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import { type AddressPool, ipv4Pool, ipv6Pool } from './addresses.ts';
 import { type Change, nodeChange, What } from './changes.ts';
 import { Committer } from './committer.ts';
+import { type ReadonlyTable, Table } from './table.ts';
 
 /** A machine as it is now: what is stored, and what only this process knows. Replaced as a whole on every change. */
 export interface NodeView {
@@ -39,10 +55,25 @@ export interface Save {
   readonly changes?: readonly Change[];
   /** `lazy`: the streams are told at once and the disk a moment later; for what a machine will say again anyway. */
   readonly pace?: 'now' | 'lazy';
+  /** Who did what; goes to disk with the writes. */
+  readonly audit?: readonly AuditEntry[];
 }
 
 export const isExpired = (record: NodeRecord, nowMs: number): boolean =>
   record.expiry !== undefined && record.expiry <= nowMs;
+
+/** Whether it takes part in the network; one that waits for approval or is disabled does not. */
+export const isAdmitted = (record: NodeRecord): boolean =>
+  record.approvedAt !== undefined && record.disabledAt === undefined;
+
+/** Setting with the election's result: JSON of prefix to node id. */
+export const PRIMARIES = 'route-primaries';
+const primariesSchema = z.record(z.string(), z.int());
+
+const hashText = (hash: Uint8Array): string => Buffer.from(hash).toString('hex');
+
+/** The kinds that are kept in a `Table`; machines have more about them. */
+type Tables = { readonly [K in Exclude<Kind, 'node'>]: Table<Records[K], string> };
 
 /** Neither part can hold a line break: both are checked where they enter. */
 const identityKey = (issuer: string, subject: string): string => `${issuer}\n${subject}`;
@@ -50,19 +81,31 @@ const identityKey = (issuer: string, subject: string): string => `${issuer}\n${s
 export class Network implements AsyncDisposable {
   readonly #deps: NetworkDeps;
   readonly #committer: Committer;
-  readonly #users = new Map<number, UserRecord>();
-  readonly #usersByName = new Map<string, number>();
-  readonly #usersByIdentity = new Map<string, number>();
-  readonly #grants = new Map<number, GrantRecord>();
+  readonly #tables = {
+    user: new Table<UserRecord, 'name' | 'identity'>({
+      name: ({ name }) => name,
+      identity: ({ identity }) =>
+        identity === undefined ? undefined : identityKey(identity.issuer, identity.subject),
+    }),
+    authKey: new Table<AuthKeyRecord, 'prefix'>({ prefix: ({ prefix }) => prefix }),
+    adminCode: new Table<AdminCodeRecord>({}),
+    grant: new Table<GrantRecord>({}),
+    apiKey: new Table<ApiKeyRecord, 'prefix'>({ prefix: ({ prefix }) => prefix }),
+    session: new Table<SessionRecord, 'idHash'>({ idHash: ({ idHash }) => hashText(idHash) }),
+    passkey: new Table<PasskeyRecord, 'credentialId'>({ credentialId: ({ credentialId }) => credentialId }),
+    policy: new Table<PolicyRecord>({}),
+    dnsRecord: new Table<DnsRecord>({}),
+    webhook: new Table<WebhookRecord>({}),
+    freedAddress: new Table<FreedAddressRecord, 'address'>({ address: ({ address }) => address }),
+  } satisfies Tables;
   readonly #nodes = new Map<number, NodeView>();
   readonly #byNodeKey = new Map<NodeKey, number>();
   readonly #byMachine = new Map<MachineKey, Set<number>>();
   readonly #byName = new Map<string, number>();
-  readonly #authKeys = new Map<number, AuthKeyRecord>();
-  readonly #authKeysByPrefix = new Map<string, number>();
-  readonly #adminCodes = new Map<number, AdminCodeRecord>();
   readonly #settings = new Map<string, string>();
   readonly #listeners = new Set<(changes: readonly Change[]) => void>();
+  readonly #auditListeners = new Set<(entries: readonly AuditEntry[]) => void>();
+  #primaries: ReadonlyMap<string, number> = new Map();
   #ipv4: AddressPool = ipv4Pool();
   #ipv6: AddressPool = ipv6Pool();
 
@@ -85,24 +128,22 @@ export class Network implements AsyncDisposable {
   // Reading.
 
   users(): Iterable<UserRecord> {
-    return this.#users.values();
+    return this.#tables.user.values();
   }
   user(id: number): UserRecord | undefined {
-    return this.#users.get(id);
+    return this.#tables.user.get(id);
   }
   userByName(name: string): UserRecord | undefined {
-    const id = this.#usersByName.get(name);
-    return id === undefined ? undefined : this.#users.get(id);
+    return this.#tables.user.find('name', name);
   }
   userByIdentity(issuer: string, subject: string): UserRecord | undefined {
-    const id = this.#usersByIdentity.get(identityKey(issuer, subject));
-    return id === undefined ? undefined : this.#users.get(id);
+    return this.#tables.user.find('identity', identityKey(issuer, subject));
   }
   grants(): Iterable<GrantRecord> {
-    return this.#grants.values();
+    return this.#tables.grant.values();
   }
   grantOf(userId: number): GrantRecord | undefined {
-    return this.#grants.get(userId);
+    return this.#tables.grant.get(userId);
   }
   /** In order of id. */
   nodes(): Iterable<NodeView> {
@@ -122,25 +163,65 @@ export class Network implements AsyncDisposable {
     const id = this.#byName.get(label);
     return id === undefined ? undefined : this.#nodes.get(id);
   }
-  nodeOfMachine(machine: MachineKey, userId: number): NodeView | undefined {
+  /** The machine's node for a user, or, with undefined, its tagged one. */
+  nodeOfMachine(machine: MachineKey, userId: number | undefined): NodeView | undefined {
     for (const id of this.#byMachine.get(machine) ?? []) {
       const view = this.#nodes.get(id);
       if (view?.record.userId === userId) return view;
     }
     return undefined;
   }
+  /** Every node of a machine: one per user who signed in on it, and one for its tags. */
+  *nodesOfMachine(machine: MachineKey): Generator<NodeView> {
+    for (const id of this.#byMachine.get(machine) ?? []) {
+      const view = this.#nodes.get(id);
+      if (view !== undefined) yield view;
+    }
+  }
   authKeys(): Iterable<AuthKeyRecord> {
-    return this.#authKeys.values();
+    return this.#tables.authKey.values();
   }
   authKey(id: number): AuthKeyRecord | undefined {
-    return this.#authKeys.get(id);
+    return this.#tables.authKey.get(id);
   }
   authKeyByPrefix(prefix: string): AuthKeyRecord | undefined {
-    const id = this.#authKeysByPrefix.get(prefix);
-    return id === undefined ? undefined : this.#authKeys.get(id);
+    return this.#tables.authKey.find('prefix', prefix);
   }
   adminCodes(): Iterable<AdminCodeRecord> {
-    return this.#adminCodes.values();
+    return this.#tables.adminCode.values();
+  }
+  get apiKeys(): ReadonlyTable<ApiKeyRecord, 'prefix'> {
+    return this.#tables.apiKey;
+  }
+  get sessions(): ReadonlyTable<SessionRecord, 'idHash'> {
+    return this.#tables.session;
+  }
+  /** Found by the cookie's SHA-256. */
+  sessionByHash(hash: Uint8Array): SessionRecord | undefined {
+    return this.#tables.session.find('idHash', hashText(hash));
+  }
+  get passkeys(): ReadonlyTable<PasskeyRecord, 'credentialId'> {
+    return this.#tables.passkey;
+  }
+  /** Every version, oldest first. */
+  get policies(): ReadonlyTable<PolicyRecord, never> {
+    return this.#tables.policy;
+  }
+  get dnsRecords(): ReadonlyTable<DnsRecord, never> {
+    return this.#tables.dnsRecord;
+  }
+  get webhooks(): ReadonlyTable<WebhookRecord, never> {
+    return this.#tables.webhook;
+  }
+  get freedAddresses(): ReadonlyTable<FreedAddressRecord, 'address'> {
+    return this.#tables.freedAddress;
+  }
+  /** Who carries each prefix that several machines may offer; never an exit route. */
+  get primaries(): ReadonlyMap<string, number> {
+    return this.#primaries;
+  }
+  auditLog(query: AuditQuery): Promise<readonly AuditRow[]> {
+    return this.#deps.store.auditLog(query);
   }
   setting(key: string): string | undefined {
     return this.#settings.get(key);
@@ -153,8 +234,14 @@ export class Network implements AsyncDisposable {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Told of entries once they are on disk. */
+  subscribeAudit(listener: (entries: readonly AuditEntry[]) => void): () => void {
+    this.#auditListeners.add(listener);
+    return () => this.#auditListeners.delete(listener);
+  }
+
   /** An id that was never used before, and the write that makes sure it never will be again. */
-  nextId(kind: 'user' | 'node' | 'authKey' | 'adminCode'): { readonly id: number; readonly write: Write } {
+  nextId(kind: Exclude<Kind, 'grant'>): { readonly id: number; readonly write: Write } {
     const key = `next-${kind}-id`;
     const id = Number(this.#settings.get(key) ?? '1');
     return { id, write: { put: 'setting', key, value: String(id + 1) } };
@@ -171,12 +258,14 @@ export class Network implements AsyncDisposable {
   save(save: Save): Promise<void> {
     const pace = save.pace ?? 'now';
     for (const write of save.writes) this.#remember(write);
-    const done = this.#committer.save(save.writes, pace);
+    const audit = save.audit ?? [];
+    const done = this.#committer.save([...save.writes, ...audit.map((entry) => ({ audit: entry }))], pace);
     const changes = save.changes ?? [];
     if (pace === 'lazy') this.#publish(changes);
     return done.then(
       () => {
         if (pace === 'now') this.#publish(changes);
+        if (audit.length > 0) for (const listener of this.#auditListeners) listener(audit);
       },
       (error: unknown) => this.#undo(error),
     );
@@ -231,60 +320,40 @@ export class Network implements AsyncDisposable {
 
   #fill(snapshot: Snapshot): void {
     const live = new Map(this.#nodes);
-    for (const map of [this.#users, this.#usersByName, this.#nodes, this.#byNodeKey, this.#byMachine])
+    for (const map of [this.#nodes, this.#byNodeKey, this.#byMachine, this.#byName, this.#settings])
       map.clear();
-    for (const map of [this.#byName, this.#authKeys, this.#authKeysByPrefix, this.#adminCodes]) map.clear();
-    this.#usersByIdentity.clear();
-    this.#grants.clear();
-    this.#settings.clear();
+    for (const table of Object.values(this.#tables)) table.clear();
+    this.#primaries = new Map();
     this.#ipv4 = ipv4Pool();
     this.#ipv6 = ipv6Pool();
-    for (const [key, value] of snapshot.settings) this.#settings.set(key, value);
-    for (const value of snapshot.users) this.#remember({ put: 'user', value });
-    for (const value of snapshot.grants) this.#remember({ put: 'grant', value });
-    for (const value of snapshot.authKeys) this.#remember({ put: 'authKey', value });
-    for (const value of snapshot.adminCodes) this.#remember({ put: 'adminCode', value });
-    for (const value of snapshot.nodes) {
+    for (const [key, value] of snapshot.settings) this.#remember({ put: 'setting', key, value });
+    for (const kind of KINDS) if (kind !== 'node') this.#fillTable(kind, snapshot);
+    for (const value of snapshot.tables.node) {
       const known = live.get(value.id);
       this.#remember({ put: 'node', value });
       if (known !== undefined) this.#nodes.set(value.id, { ...known, record: value });
     }
   }
 
+  #fillTable<K extends Exclude<Kind, 'node'>>(kind: K, snapshot: Snapshot): void {
+    const table = (this.#tables as Tables)[kind];
+    for (const value of snapshot.tables[kind]) table.put(value);
+  }
+
   #remember(write: Write): void {
+    if ('audit' in write) return;
     if ('remove' in write) {
       if (write.remove === 'node') this.#forgetNode(write.id);
-      else if (write.remove === 'grant') this.#grants.delete(write.id);
-      else this.#adminCodes.delete(write.id);
-      return;
-    }
-    switch (write.put) {
-      case 'user':
-        this.#users.set(write.value.id, write.value);
-        this.#usersByName.set(write.value.name, write.value.id);
-        if (write.value.identity !== undefined) {
-          const { issuer, subject } = write.value.identity;
-          this.#usersByIdentity.set(identityKey(issuer, subject), write.value.id);
-        }
-        return;
-      case 'node':
-        this.#rememberNode(write.value);
-        return;
-      case 'authKey':
-        this.#authKeys.set(write.value.id, write.value);
-        this.#authKeysByPrefix.set(write.value.prefix, write.value.id);
-        return;
-      case 'adminCode':
-        this.#adminCodes.set(write.value.id, write.value);
-        return;
-      case 'grant':
-        this.#grants.set(write.value.id, write.value);
-        return;
-      case 'setting':
-        this.#settings.set(write.key, write.value);
-        return;
-      default:
-        write satisfies never;
+      else this.#tables[write.remove].remove(write.id);
+    } else if (write.put === 'node') this.#rememberNode(write.value);
+    else if (write.put === 'setting') {
+      this.#settings.set(write.key, write.value);
+      if (write.key === PRIMARIES)
+        this.#primaries = new Map(Object.entries(primariesSchema.parse(parseJson(write.value))));
+    } else {
+      // Kind and value belong together by the type of Write; the union of tables can't say so.
+      const table: { put(value: never): void } = this.#tables[write.put];
+      table.put(write.value as never);
     }
   }
 

@@ -10,7 +10,8 @@ import { isExpired, type Network } from './network.ts';
 export interface Admission {
   readonly machineKey: MachineKey;
   readonly nodeKey: NodeKey;
-  readonly userId: number;
+  /** Undefined when only tags own it. */
+  readonly userId: number | undefined;
   readonly hostinfo: Hostinfo;
   readonly capver: number;
   readonly method: RegisterMethod;
@@ -61,6 +62,14 @@ function create(network: Network, admission: Admission, writes: Write[]): NodeRe
     homeDerp: 0,
     ...admitted(admission),
     ephemeral: admission.authKey?.ephemeral ?? false,
+    tags: admission.authKey?.tags ?? [],
+    approvedRoutes: [],
+    approvedAt: admission.nowMs,
+    disabledAt: undefined,
+    keyExpiryDisabled: false,
+    attributes: {},
+    routePriority: undefined,
+    createdBy: '',
   };
 }
 

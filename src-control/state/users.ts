@@ -4,6 +4,7 @@ import type {
   AdminCodeRecord,
   AuthKeyRecord,
   GrantRecord,
+  NodeRecord,
   UserIdentity,
   UserRecord,
   Write,
@@ -25,16 +26,41 @@ export async function createUser(
   if (network.userByName(name) !== undefined)
     throw new RhumbError('conflict', `user "${name}" exists already`);
   const { id, write } = network.nextId('user');
-  const value = { id, name, displayName: displayName || name, createdAt: nowMs };
+  const value: UserRecord = {
+    id,
+    name,
+    displayName: displayName || name,
+    createdAt: nowMs,
+    role: 'member',
+    approvedAt: nowMs,
+  };
   await network.save({ writes: [write, { put: 'user', value }], changes: [{ kind: 'user', id }] });
   return value;
 }
 
-export type NewAuthKey = Omit<AuthKeyRecord, 'id' | 'usedAt'>;
+type NewAuthKeyFacts = Pick<
+  AuthKeyRecord,
+  'prefix' | 'hash' | 'userId' | 'reusable' | 'ephemeral' | 'createdAt' | 'expiresAt'
+>;
+export type NewAuthKey = NewAuthKeyFacts & Partial<Omit<AuthKeyRecord, 'id' | keyof NewAuthKeyFacts>>;
+
+const ORDINARY_KEY = {
+  tags: [],
+  isPreapproved: false,
+  maxUses: undefined,
+  useCount: 0,
+  usedAt: undefined,
+  revokedAt: undefined,
+  description: '',
+  ipv4: undefined,
+  ipv6: undefined,
+  hostname: undefined,
+  createdBy: '',
+} as const;
 
 export async function addAuthKey(network: Network, key: NewAuthKey): Promise<AuthKeyRecord> {
   const { id, write } = network.nextId('authKey');
-  const value = { ...key, id, usedAt: undefined };
+  const value: AuthKeyRecord = { ...ORDINARY_KEY, ...key, id };
   await network.save({ writes: [write, { put: 'authKey', value }] });
   return value;
 }
@@ -82,6 +108,8 @@ export async function rememberPerson(network: Network, person: SignedIn, nowMs: 
     name,
     displayName: person.displayName || name,
     createdAt: known?.createdAt ?? nowMs,
+    role: known?.role ?? 'member',
+    approvedAt: known === undefined ? nowMs : known.approvedAt,
     identity: identityOf(person, nowMs, nowMs),
     suspendedAt: undefined,
   };
@@ -117,11 +145,22 @@ const identityOf = (person: SignedIn, claimsAt: number, lastLoginAt: number): Us
   lastLoginAt,
 });
 
-/** Stands for the owner of tagged machines on the wire. */
-const TAGGED = 'tagged-devices';
+/** Stands for the owner of tagged machines on the wire; the number is the one that Headscale gives it. */
+export const TAGGED_DEVICES: UserRecord = {
+  id: 2_147_455_555,
+  name: 'tagged-devices',
+  displayName: 'Tagged Devices',
+  createdAt: 0,
+  role: 'member',
+  approvedAt: 0,
+};
+
+/** Who a machine belongs to, as others see it. */
+export const ownerOf = (network: Network, record: NodeRecord): UserRecord | undefined =>
+  record.userId === undefined ? TAGGED_DEVICES : network.user(record.userId);
 
 function freeUserName(network: Network, wanted: readonly string[]): string {
-  const names = wanted.filter((name) => isUserName(name) && name !== TAGGED);
+  const names = wanted.filter((name) => isUserName(name) && name !== TAGGED_DEVICES.name);
   const free = names.find((name) => network.userByName(name) === undefined);
   if (free !== undefined) return free;
   const base = (names[0] ?? 'user').slice(0, 50);

@@ -1,234 +1,257 @@
-/** Tables as Kysely sees them, and the conversion between their rows and our records. */
+/** Which table holds which kind of record, and the conversion between rows and records, column by column. */
 import { z } from 'zod';
 import { RhumbError } from '#shared/errors.ts';
 import { parseDiscoKey, parseMachineKey, parseNodeKey } from '#shared/key/key.ts';
 import { hostinfo } from '#shared/wire/hostinfo.ts';
 import { parseJson, stringifyJson } from '#shared/wire/json.ts';
-import type {
-  AdminCodeRecord,
-  AuthKeyRecord,
-  GrantRecord,
-  NodeRecord,
-  UserIdentity,
-  UserRecord,
-} from './records.ts';
+import { type Kind, REGISTER_METHODS, type Records, ROLES, type UserIdentity } from './records.ts';
 
-export interface Database {
-  settings: { key: string; value: string };
-  users: {
-    id: number;
-    name: string;
-    display_name: string;
-    created_at: number;
-    /** Null with all below for users without a provider. */
-    issuer: string | null;
-    subject: string | null;
-    provider: string | null;
-    email: string | null;
-    picture_url: string | null;
-    provider_groups: string | null;
-    claims_at: number | null;
-    last_login_at: number | null;
-    suspended_at: number | null;
-  };
-  oidc_grants: { id: number; sealed_token: Uint8Array; checked_at: number };
-  auth_keys: {
-    id: number;
-    prefix: string;
-    hash: Uint8Array;
-    user_id: number;
-    reusable: number;
-    ephemeral: number;
-    created_at: number;
-    expires_at: number | null;
-    used_at: number | null;
-  };
-  nodes: {
-    id: number;
-    machine_key: string;
-    node_key: string;
-    disco_key: string | null;
-    user_id: number;
-    hostname: string;
-    given_name: string;
-    given_name_locked: number;
-    ipv4: string;
-    ipv6: string;
-    register_method: string;
-    auth_key_id: number | null;
-    ephemeral: number;
-    expiry: number | null;
-    created_at: number;
-    last_seen: number | null;
-    host_info: string;
-    endpoints: string;
-    endpoint_types: string;
-    home_derp: number;
-    capver: number;
-  };
-  admin_codes: {
-    id: number;
-    hash: Uint8Array;
-    user_id: number;
-    created_at: number;
-    expires_at: number;
-    used_at: number | null;
-  };
+export type SqlValue = number | string | Uint8Array | null;
+export type Row = Readonly<Record<string, SqlValue>> & { readonly id: number };
+
+/** One column: how a member of a record becomes its value, and back. */
+interface Column<T> {
+  readonly name: string;
+  to(value: T): SqlValue;
+  from(value: SqlValue): T;
 }
 
-const strings = z.array(z.string());
-const numbers = z.array(z.number());
-const method = z.enum(['authkey', 'cli', 'code', 'oidc']);
+/** Every member of a record but the nested ones has a column. */
+type Columns<R> = { readonly [K in keyof R]-?: Column<R[K]> };
 
-export const toUserRow = (user: UserRecord): Database['users'] => ({
-  id: user.id,
-  name: user.name,
-  display_name: user.displayName,
-  created_at: user.createdAt,
-  issuer: user.identity?.issuer ?? null,
-  subject: user.identity?.subject ?? null,
-  provider: user.identity?.provider ?? null,
-  email: user.identity?.email ?? null,
-  picture_url: user.identity?.pictureUrl ?? null,
-  provider_groups: user.identity === undefined ? null : JSON.stringify(user.identity.groups),
-  claims_at: user.identity?.claimsAt ?? null,
-  last_login_at: user.identity?.lastLoginAt ?? null,
-  suspended_at: user.suspendedAt ?? null,
+export interface Table<R> {
+  readonly name: string;
+  toRow(record: R): Row;
+  /** Throws `internal` when the row can't be read. */
+  fromRow(row: Row): R;
+}
+
+/** A column whose value is checked by a schema when it comes back from disk. */
+const checked = <T extends SqlValue>(name: string, schema: z.ZodType<T>): Column<T> => ({
+  name,
+  to: (value) => value,
+  from: (value) => schema.parse(value),
 });
 
-function readIdentity(row: Database['users']): UserIdentity | undefined {
-  if (row.issuer === null || row.subject === null) return undefined;
+const text = (name: string): Column<string> => checked(name, z.string());
+const int = (name: string): Column<number> => checked(name, z.int());
+const real = (name: string): Column<number> => checked(name, z.number());
+const blob = (name: string): Column<Uint8Array> => checked(name, z.instanceof(Uint8Array));
+const oneOf = <const T extends readonly string[]>(name: string, values: T): Column<T[number]> =>
+  checked(name, z.enum(values));
+
+const flag = (name: string): Column<boolean> => ({
+  name,
+  to: (value) => Number(value),
+  from: (value) => value !== 0,
+});
+
+/** Absence is NULL. */
+const optional = <T>(column: Column<T>): Column<T | undefined> => ({
+  name: column.name,
+  to: (value) => (value === undefined ? null : column.to(value)),
+  from: (value) => (value === null ? undefined : column.from(value)),
+});
+
+const parsed = <T>(name: string, parse: (text: string) => T): Column<T> => ({
+  name,
+  to: (value) => String(value),
+  from: (value) => parse(z.string().parse(value)),
+});
+
+const json = <T>(name: string, schema: z.ZodType<T>): Column<T> => ({
+  name,
+  to: (value) => stringifyJson(value),
+  from: (value) => schema.parse(parseJson(z.string().parse(value))),
+});
+
+const strings = (name: string): Column<readonly string[]> => json(name, z.array(z.string()));
+
+function table<R extends { readonly id: number }>(name: string, columns: Columns<R>): Table<R> {
+  const entries = Object.entries(columns) as [keyof R & string, Column<unknown>][];
   return {
-    issuer: row.issuer,
-    subject: row.subject,
-    provider: row.provider ?? '',
-    email: row.email ?? undefined,
-    pictureUrl: row.picture_url ?? undefined,
-    groups: strings.parse(parseJson(row.provider_groups ?? '[]')),
-    claimsAt: row.claims_at ?? row.created_at,
-    lastLoginAt: row.last_login_at ?? row.created_at,
+    name,
+    toRow: (record) =>
+      Object.fromEntries(entries.map(([key, column]) => [column.name, column.to(record[key])])) as Row,
+    fromRow: (row) => {
+      try {
+        const members = entries.map(([key, column]) => [key, column.from(row[column.name] ?? null)]);
+        return Object.fromEntries(members) as R;
+      } catch (cause) {
+        throw new RhumbError(
+          'internal',
+          `the database's row ${row.id} of ${name} can't be read: restore a backup`,
+          { cause },
+        );
+      }
+    },
   };
 }
 
-export const fromUserRow = (row: Database['users']): UserRecord => ({
-  id: row.id,
-  name: row.name,
-  displayName: row.display_name,
-  createdAt: row.created_at,
-  identity: readIdentity(row),
-  suspendedAt: row.suspended_at ?? undefined,
+const attribute = z.object({
+  value: z.union([z.string(), z.number(), z.boolean()]),
+  updatedAt: z.number(),
+  expiresAt: z.number().optional(),
+  comment: z.string(),
 });
 
-export const toGrantRow = (grant: GrantRecord): Database['oidc_grants'] => ({
-  id: grant.id,
-  sealed_token: grant.sealedToken,
-  checked_at: grant.checkedAt,
-});
+const identitySchema = z.object({
+  issuer: z.string(),
+  subject: z.string(),
+  provider: z.string(),
+  email: z.string().optional(),
+  pictureUrl: z.string().optional(),
+  groups: z.array(z.string()),
+  claimsAt: z.number(),
+  lastLoginAt: z.number(),
+}) as z.ZodType<UserIdentity>;
 
-export const fromGrantRow = (row: Database['oidc_grants']): GrantRecord => ({
-  id: row.id,
-  sealedToken: row.sealed_token,
-  checkedAt: row.checked_at,
-});
+export const tables: { readonly [K in Kind]: Table<Records[K]> } = {
+  user: table('users', {
+    id: int('id'),
+    name: text('name'),
+    displayName: text('display_name'),
+    createdAt: real('created_at'),
+    role: oneOf('role', ROLES),
+    approvedAt: optional(real('approved_at')),
+    identity: optional(json('identity', identitySchema)),
+    suspendedAt: optional(real('suspended_at')),
+  }),
+  node: table('nodes', {
+    id: int('id'),
+    machineKey: parsed('machine_key', parseMachineKey),
+    nodeKey: parsed('node_key', parseNodeKey),
+    discoKey: optional(parsed('disco_key', parseDiscoKey)),
+    userId: optional(int('user_id')),
+    tags: strings('tags'),
+    hostname: text('hostname'),
+    givenName: text('given_name'),
+    givenNameLocked: flag('given_name_locked'),
+    ipv4: text('ipv4'),
+    ipv6: text('ipv6'),
+    registerMethod: oneOf('register_method', REGISTER_METHODS),
+    authKeyId: optional(int('auth_key_id')),
+    ephemeral: flag('ephemeral'),
+    expiry: optional(real('expiry')),
+    createdAt: real('created_at'),
+    lastSeen: optional(real('last_seen')),
+    hostinfo: json('host_info', hostinfo),
+    endpoints: strings('endpoints'),
+    endpointTypes: json('endpoint_types', z.array(z.number())),
+    homeDerp: int('home_derp'),
+    capver: int('capver'),
+    approvedRoutes: strings('approved_routes'),
+    approvedAt: optional(real('approved_at')),
+    disabledAt: optional(real('disabled_at')),
+    keyExpiryDisabled: flag('key_expiry_disabled'),
+    attributes: json('attributes', z.record(z.string(), attribute)),
+    routePriority: optional(int('route_priority')),
+    createdBy: text('created_by'),
+  }),
+  authKey: table('auth_keys', {
+    id: int('id'),
+    prefix: text('prefix'),
+    hash: blob('hash'),
+    userId: optional(int('user_id')),
+    tags: strings('tags'),
+    reusable: flag('reusable'),
+    ephemeral: flag('ephemeral'),
+    isPreapproved: flag('is_preapproved'),
+    maxUses: optional(int('max_uses')),
+    useCount: int('use_count'),
+    createdAt: real('created_at'),
+    expiresAt: optional(real('expires_at')),
+    usedAt: optional(real('used_at')),
+    revokedAt: optional(real('revoked_at')),
+    description: text('description'),
+    ipv4: optional(text('ipv4')),
+    ipv6: optional(text('ipv6')),
+    hostname: optional(text('hostname')),
+    createdBy: text('created_by'),
+  }),
+  adminCode: table('admin_codes', {
+    id: int('id'),
+    hash: blob('hash'),
+    userId: int('user_id'),
+    createdAt: real('created_at'),
+    expiresAt: real('expires_at'),
+    usedAt: optional(real('used_at')),
+  }),
+  grant: table('oidc_grants', {
+    id: int('id'),
+    sealedToken: blob('sealed_token'),
+    checkedAt: real('checked_at'),
+  }),
+  apiKey: table('api_keys', {
+    id: int('id'),
+    kind: oneOf('kind', ['api', 'client', 'token']),
+    prefix: text('prefix'),
+    hash: blob('hash'),
+    userId: optional(int('user_id')),
+    clientId: optional(int('client_id')),
+    scopes: strings('scopes'),
+    tags: strings('tags'),
+    description: text('description'),
+    createdAt: real('created_at'),
+    expiresAt: optional(real('expires_at')),
+    lastUsedAt: optional(real('last_used_at')),
+    revokedAt: optional(real('revoked_at')),
+    createdBy: text('created_by'),
+  }),
+  session: table('sessions', {
+    id: int('id'),
+    idHash: blob('id_hash'),
+    userId: int('user_id'),
+    createdAt: real('created_at'),
+    authAt: real('auth_at'),
+    lastUsedAt: real('last_used_at'),
+    expiresAt: real('expires_at'),
+    address: text('address'),
+    userAgent: text('user_agent'),
+  }),
+  passkey: table('passkeys', {
+    id: int('id'),
+    userId: int('user_id'),
+    credentialId: text('credential_id'),
+    publicKey: blob('public_key'),
+    signCount: int('sign_count'),
+    transports: strings('transports'),
+    name: text('name'),
+    createdAt: real('created_at'),
+    lastUsedAt: optional(real('last_used_at')),
+  }),
+  policy: table('policies', {
+    id: int('id'),
+    text: text('text'),
+    sha256: text('sha256'),
+    author: text('author'),
+    comment: text('comment'),
+    createdAt: real('created_at'),
+  }),
+  dnsRecord: table('dns_records', {
+    id: int('id'),
+    name: text('name'),
+    type: oneOf('type', ['A', 'AAAA', 'CNAME', 'TXT', 'SRV']),
+    value: text('value'),
+    comment: text('comment'),
+    createdAt: real('created_at'),
+  }),
+  webhook: table('webhooks', {
+    id: int('id'),
+    url: text('url'),
+    provider: text('provider'),
+    subscriptions: strings('subscriptions'),
+    sealedSecret: blob('sealed_secret'),
+    createdBy: text('created_by'),
+    createdAt: real('created_at'),
+    updatedAt: real('updated_at'),
+    disabledAt: optional(real('disabled_at')),
+  }),
+  freedAddress: table('freed_addresses', {
+    id: int('id'),
+    address: text('address'),
+    until: real('until'),
+  }),
+};
 
-export const toNodeRow = (node: NodeRecord): Database['nodes'] => ({
-  id: node.id,
-  machine_key: node.machineKey,
-  node_key: node.nodeKey,
-  disco_key: node.discoKey ?? null,
-  user_id: node.userId,
-  hostname: node.hostname,
-  given_name: node.givenName,
-  given_name_locked: Number(node.givenNameLocked),
-  ipv4: node.ipv4,
-  ipv6: node.ipv6,
-  register_method: node.registerMethod,
-  auth_key_id: node.authKeyId ?? null,
-  ephemeral: Number(node.ephemeral),
-  expiry: node.expiry ?? null,
-  created_at: node.createdAt,
-  last_seen: node.lastSeen ?? null,
-  host_info: stringifyJson(node.hostinfo),
-  endpoints: JSON.stringify(node.endpoints),
-  endpoint_types: JSON.stringify(node.endpointTypes),
-  home_derp: node.homeDerp,
-  capver: node.capver,
-});
-
-function readNodeRow(row: Database['nodes']): NodeRecord {
-  return {
-    id: row.id,
-    machineKey: parseMachineKey(row.machine_key),
-    nodeKey: parseNodeKey(row.node_key),
-    discoKey: row.disco_key === null ? undefined : parseDiscoKey(row.disco_key),
-    userId: row.user_id,
-    hostname: row.hostname,
-    givenName: row.given_name,
-    givenNameLocked: row.given_name_locked !== 0,
-    ipv4: row.ipv4,
-    ipv6: row.ipv6,
-    registerMethod: method.parse(row.register_method),
-    authKeyId: row.auth_key_id ?? undefined,
-    ephemeral: row.ephemeral !== 0,
-    expiry: row.expiry ?? undefined,
-    createdAt: row.created_at,
-    lastSeen: row.last_seen ?? undefined,
-    hostinfo: hostinfo.parse(parseJson(row.host_info)),
-    endpoints: strings.parse(parseJson(row.endpoints)),
-    endpointTypes: numbers.parse(parseJson(row.endpoint_types)),
-    homeDerp: row.home_derp,
-    capver: row.capver,
-  };
-}
-
-export function fromNodeRow(row: Database['nodes']): NodeRecord {
-  try {
-    return readNodeRow(row);
-  } catch (cause) {
-    throw new RhumbError('internal', `the database's row of node ${row.id} can't be read: restore a backup`, {
-      cause,
-    });
-  }
-}
-
-export const toAuthKeyRow = (key: AuthKeyRecord): Database['auth_keys'] => ({
-  id: key.id,
-  prefix: key.prefix,
-  hash: key.hash,
-  user_id: key.userId,
-  reusable: Number(key.reusable),
-  ephemeral: Number(key.ephemeral),
-  created_at: key.createdAt,
-  expires_at: key.expiresAt ?? null,
-  used_at: key.usedAt ?? null,
-});
-
-export const fromAuthKeyRow = (row: Database['auth_keys']): AuthKeyRecord => ({
-  id: row.id,
-  prefix: row.prefix,
-  hash: row.hash,
-  userId: row.user_id,
-  reusable: row.reusable !== 0,
-  ephemeral: row.ephemeral !== 0,
-  createdAt: row.created_at,
-  expiresAt: row.expires_at ?? undefined,
-  usedAt: row.used_at ?? undefined,
-});
-
-export const toAdminCodeRow = (code: AdminCodeRecord): Database['admin_codes'] => ({
-  id: code.id,
-  hash: code.hash,
-  user_id: code.userId,
-  created_at: code.createdAt,
-  expires_at: code.expiresAt,
-  used_at: code.usedAt ?? null,
-});
-
-export const fromAdminCodeRow = (row: Database['admin_codes']): AdminCodeRecord => ({
-  id: row.id,
-  hash: row.hash,
-  userId: row.user_id,
-  createdAt: row.created_at,
-  expiresAt: row.expires_at,
-  usedAt: row.used_at ?? undefined,
-});
+export const KINDS = Object.keys(tables) as readonly Kind[];

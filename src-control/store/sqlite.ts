@@ -14,98 +14,86 @@ import { dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { Kysely, SqliteDialect, type Transaction } from 'kysely';
 import { RhumbError } from '#shared/errors.ts';
+import { type AuditDatabase, appendAudit, readAudit } from './audit-log.ts';
 import { migrate } from './migrations.ts';
 import { kyselyDatabase, openDatabase } from './node-sqlite.ts';
-import type { Write } from './records.ts';
-import {
-  type Database,
-  fromAdminCodeRow,
-  fromAuthKeyRow,
-  fromGrantRow,
-  fromNodeRow,
-  fromUserRow,
-  toAdminCodeRow,
-  toAuthKeyRow,
-  toGrantRow,
-  toNodeRow,
-  toUserRow,
-} from './schema.ts';
+import type { Kind, Records, Snapshot, Write } from './records.ts';
+import { KINDS, type Row, tables } from './schema.ts';
 import { lockState } from './state-lock.ts';
 import type { Store } from './store.ts';
 
 export const DATABASE_FILE = 'control.db';
 const LOCK_FILE = 'control.lock';
 
+/** Tables of records are named by schema.ts, so that their rows are not known to the type system one by one. */
+interface Database extends AuditDatabase {
+  settings: { key: string; value: string };
+  [table: string]: object;
+}
+
 const kysely = (database: DatabaseSync): Kysely<Database> =>
   new Kysely<Database>({ dialect: new SqliteDialect({ database: kyselyDatabase(database) }) });
 
-async function put<T extends 'users' | 'nodes' | 'auth_keys' | 'admin_codes' | 'oidc_grants'>(
-  db: Transaction<Database>,
-  table: T,
-  row: Database[T] & { readonly id: number },
-): Promise<void> {
+async function put(db: Transaction<Database>, name: string, row: Row): Promise<void> {
   const { id: _id, ...rest } = row;
-  // Kysely can't relate a generic table name to its row; `row` is typed by the signature above.
   await db
-    .insertInto(table)
-    .values(row as never)
-    .onConflict((clash) => clash.column('id' as never).doUpdateSet(rest as never))
+    .insertInto(name)
+    .values(row)
+    .onConflict((clash) => clash.column('id' as never).doUpdateSet(rest))
     .execute();
 }
 
-const TABLES = { node: 'nodes', adminCode: 'admin_codes', grant: 'oidc_grants' } as const;
-
 async function apply(db: Transaction<Database>, write: Write): Promise<void> {
+  if ('audit' in write) return appendAudit(db, write.audit);
   if ('remove' in write) {
-    await db.deleteFrom(TABLES[write.remove]).where('id', '=', write.id).execute();
+    await db
+      .deleteFrom(tables[write.remove].name)
+      .where('id' as never, '=', write.id as never)
+      .execute();
     return;
   }
-  switch (write.put) {
-    case 'user':
-      return put(db, 'users', toUserRow(write.value));
-    case 'node':
-      return put(db, 'nodes', toNodeRow(write.value));
-    case 'authKey':
-      return put(db, 'auth_keys', toAuthKeyRow(write.value));
-    case 'adminCode':
-      return put(db, 'admin_codes', toAdminCodeRow(write.value));
-    case 'grant':
-      return put(db, 'oidc_grants', toGrantRow(write.value));
-    case 'setting': {
-      const { key, value } = write;
-      await db
-        .insertInto('settings')
-        .values({ key, value })
-        .onConflict((clash) => clash.column('key').doUpdateSet({ value }))
-        .execute();
-      return;
-    }
-    default:
-      return write satisfies never;
+  if (write.put === 'setting') {
+    const { key, value } = write;
+    await db
+      .insertInto('settings')
+      .values({ key, value })
+      .onConflict((clash) => clash.column('key').doUpdateSet({ value }))
+      .execute();
+    return;
   }
+  // Kind and value belong together by the type of Write; the table's type can't say so.
+  const table: { readonly name: string; toRow(value: never): Row } = tables[write.put];
+  return put(db, table.name, table.toRow(write.value as never));
+}
+
+async function readTable<K extends Kind>(db: Transaction<Database>, kind: K): Promise<Records[K][]> {
+  const { name, fromRow } = tables[kind];
+  const rows = await db
+    .selectFrom(name)
+    .selectAll()
+    .orderBy('id' as never)
+    .execute();
+  return rows.map((row) => fromRow(row as Row));
+}
+
+async function readAll(db: Transaction<Database>): Promise<Snapshot> {
+  const read: [Kind, unknown][] = [];
+  for (const kind of KINDS) read.push([kind, await readTable(db, kind)]);
+  const settings = await db.selectFrom('settings').selectAll().execute();
+  return {
+    tables: Object.fromEntries(read) as Snapshot['tables'],
+    settings: new Map(settings.map((row) => [row.key, row.value])),
+  };
 }
 
 function storeOver(db: Kysely<Database>, onClose: () => void): Store {
   return {
-    load: () =>
-      db.transaction().execute(async (read) => ({
-        users: (await read.selectFrom('users').selectAll().orderBy('id').execute()).map(fromUserRow),
-        nodes: (await read.selectFrom('nodes').selectAll().orderBy('id').execute()).map(fromNodeRow),
-        authKeys: (await read.selectFrom('auth_keys').selectAll().orderBy('id').execute()).map(
-          fromAuthKeyRow,
-        ),
-        adminCodes: (await read.selectFrom('admin_codes').selectAll().orderBy('id').execute()).map(
-          fromAdminCodeRow,
-        ),
-        grants: (await read.selectFrom('oidc_grants').selectAll().orderBy('id').execute()).map(fromGrantRow),
-        settings: new Map(
-          (await read.selectFrom('settings').selectAll().execute()).map((row) => [row.key, row.value]),
-        ),
-      })),
+    load: () => db.transaction().execute(readAll),
     commit: (writes) =>
       db.transaction().execute(async (transaction) => {
         for (const write of writes) await apply(transaction, write);
       }),
+    auditLog: (query) => readAudit(db, query),
     [Symbol.asyncDispose]: async () => {
       await db.destroy();
       onClose();

@@ -13,7 +13,14 @@ export interface StoreUnderTest {
 
 const hex = (n: number): string => n.toString(16).padStart(64, '0');
 
-export const sampleUser = { id: 1, name: 'alice', displayName: 'Alice', createdAt: 1_000 };
+export const sampleUser = {
+  id: 1,
+  name: 'alice',
+  displayName: 'Alice',
+  createdAt: 1_000,
+  role: 'member',
+  approvedAt: 1_000,
+} as const;
 
 const sampleIdentity = (subject: string): UserIdentity => ({
   issuer: 'https://id.example.com',
@@ -48,6 +55,14 @@ export const sampleNode = (id: number, over: Partial<NodeRecord> = {}): NodeReco
   endpointTypes: [1],
   homeDerp: 900,
   capver: 130,
+  tags: [],
+  approvedRoutes: [],
+  approvedAt: 2_000,
+  disabledAt: undefined,
+  keyExpiryDisabled: false,
+  attributes: {},
+  routePriority: undefined,
+  createdBy: '',
   ...over,
 });
 
@@ -60,11 +75,11 @@ export function storeSuite(name: string, make: () => StoreUnderTest): void {
       await using store = await make().open();
       const found = await store.load();
       expect([
-        found.users,
-        found.nodes,
-        found.authKeys,
-        found.adminCodes,
-        found.grants,
+        found.tables.user,
+        found.tables.node,
+        found.tables.authKey,
+        found.tables.adminCode,
+        found.tables.grant,
         found.settings.size,
       ]).toEqual([[], [], [], [], [], 0]);
     });
@@ -81,6 +96,16 @@ export function storeSuite(name: string, make: () => StoreUnderTest): void {
         createdAt: 7,
         expiresAt: undefined,
         usedAt: 9,
+        tags: ['tag:ci'],
+        isPreapproved: true,
+        maxUses: 7,
+        useCount: 1,
+        revokedAt: undefined,
+        description: 'builds',
+        ipv4: '100.64.9.9',
+        ipv6: undefined,
+        hostname: 'runner',
+        createdBy: 'cli',
       };
       const code = {
         id: 4,
@@ -102,10 +127,10 @@ export function storeSuite(name: string, make: () => StoreUnderTest): void {
         { put: 'setting', key: 'a', value: 'b' },
       ]);
       const found = await store.load();
-      expect(found.users).toEqual([sampleUser]);
-      expect(found.nodes).toEqual(nodes);
-      expect(found.authKeys).toEqual([key]);
-      expect(found.adminCodes).toEqual([code]);
+      expect(found.tables.user).toEqual([sampleUser]);
+      expect(found.tables.node).toEqual(nodes);
+      expect(found.tables.authKey).toEqual([key]);
+      expect(found.tables.adminCode).toEqual([code]);
       expect([...found.settings]).toEqual([['a', 'b']]);
     });
 
@@ -135,8 +160,8 @@ export function storeSuite(name: string, make: () => StoreUnderTest): void {
         { put: 'grant', value: { id: 2, sealedToken: new Uint8Array([7]), checkedAt: 8 } },
       ]);
       const found = await store.load();
-      expect(found.users).toEqual(users);
-      expect(found.grants).toEqual([{ id: 2, sealedToken: new Uint8Array([7]), checkedAt: 8 }]);
+      expect(found.tables.user).toEqual(users);
+      expect(found.tables.grant).toEqual([{ id: 2, sealedToken: new Uint8Array([7]), checkedAt: 8 }]);
     });
 
     test('refuses a second user of the same identity, and a grant of nobody', async () => {
@@ -146,7 +171,7 @@ export function storeSuite(name: string, make: () => StoreUnderTest): void {
       await expect(store.commit([{ put: 'user', value: { ...bob, id: 2, name: 'x' } }])).rejects.toThrow();
       const grant = { id: 9, sealedToken: new Uint8Array(), checkedAt: 0 };
       await expect(store.commit([{ put: 'grant', value: grant }])).rejects.toThrow();
-      expect((await store.load()).users).toEqual([bob]);
+      expect((await store.load()).tables.user).toEqual([bob]);
     });
 
     test('a second put replaces, a removal removes, also within one commit', async () => {
@@ -160,7 +185,7 @@ export function storeSuite(name: string, make: () => StoreUnderTest): void {
         { put: 'setting', key: 'a', value: '2' },
       ]);
       const found = await store.load();
-      expect(found.nodes.map((node) => [node.id, node.givenName])).toEqual([
+      expect(found.tables.node.map((node) => [node.id, node.givenName])).toEqual([
         [1, 'renamed'],
         [3, 'host-2'],
       ]);
@@ -181,7 +206,7 @@ export function storeSuite(name: string, make: () => StoreUnderTest): void {
         store.commit([{ put: 'setting', key: 'x', value: 'y' }, put(sampleNode(2, clash))]),
       ).rejects.toThrow();
       const found = await store.load();
-      expect(found.nodes).toHaveLength(1);
+      expect(found.tables.node).toHaveLength(1);
       expect(found.settings.size).toBe(0);
       await store.commit([put(sampleNode(2))]);
     });
@@ -193,7 +218,7 @@ export function storeSuite(name: string, make: () => StoreUnderTest): void {
       await store[Symbol.asyncDispose]();
       if (under.reopen === undefined) return;
       await using again = await under.reopen();
-      expect((await again.load()).nodes).toEqual([sampleNode(1)]);
+      expect((await again.load()).tables.node).toEqual([sampleNode(1)]);
     });
   });
 }

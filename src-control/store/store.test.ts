@@ -63,7 +63,7 @@ describe('the file', () => {
     rmSync(path);
     writeFileSync(`${path}-wal`, journal);
     await using next = await openSqliteStore(dir, 0);
-    expect((await next.load()).users).toEqual([]);
+    expect((await next.load()).tables.user).toEqual([]);
   });
 
   test.each([
@@ -107,9 +107,9 @@ describe('the file', () => {
     database.exec("INSERT INTO users VALUES (1, 'alice', 'Alice', 1000)");
     database.close();
     await using store = await openSqliteStore(dir, 0);
-    expect((await store.load()).users).toEqual([sampleUser]);
+    expect((await store.load()).tables.user).toEqual([sampleUser]);
     await store.commit([{ put: 'node', value: sampleNode(1, { registerMethod: 'oidc' }) }]);
-    expect((await store.load()).nodes).toEqual([sampleNode(1, { registerMethod: 'oidc' })]);
+    expect((await store.load()).tables.node).toEqual([sampleNode(1, { registerMethod: 'oidc' })]);
   });
 
   test('a state directory that is a file is refused', async () => {
