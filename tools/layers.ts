@@ -179,8 +179,13 @@ export const rules: Readonly<Record<string, Rule>> = {
   'src-control/server': {
     may: [
       ...SHARED,
+      'yaml',
       'zod',
       'src-relay/front',
+      'src-control/ops',
+      'src-control/audit',
+      'src-control/backup',
+      'src-control/webhooks',
       'src-control/relay',
       'src-control/store',
       'src-control/state',

@@ -46,10 +46,6 @@ export const oidcSettings = z.preprocess(
   z.array(providerSettings).min(1).max(16).optional(),
 );
 
-/** The keys at a place inside `oidc`, for errors. */
-export const oidcKeys = (path: readonly PropertyKey[]): readonly string[] =>
-  Object.keys((path.includes('refresh') ? refreshSettings : providerSettings).shape);
-
 const DEFAULT_SCOPES = ['openid', 'profile', 'email'];
 /** In the query of the sign-in page it stands for an administrator's code. */
 export const CODE_ID = 'code';

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Clock } from '#shared/async/clock.ts';
 import type { Fields, Level, Log } from '#shared/log/log.ts';
 import { systemClock } from '#shared/node/clock.ts';
-import { checkSettings } from '../server/config.ts';
+import { checkSettings } from '../server/config-schema.ts';
 import { oidcConfig } from '../server/oidc-config.ts';
 import { IdentityProvider } from './identity-provider.ts';
 import { type Loopback, loopback } from './loopback.ts';
