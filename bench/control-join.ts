@@ -6,7 +6,7 @@ import { Lab } from '../e2e/lab/lab.ts';
 import { privateNetwork } from '../e2e/lab/network.ts';
 import { whyNot } from '../e2e/lab/scenario.ts';
 import { clock, must } from '../e2e/lab/wait.ts';
-import { adminSocketPath, connectAdmin } from '../src-control/server/admin-socket.ts';
+import { adminSocketPath, connectAdmin } from '../src-control/admin/socket.ts';
 import type { Benchmark, Measured } from './benchmark.ts';
 import { cpuSeconds, residentMB } from './process-cost.ts';
 import { simulate } from './simulated-machines.ts';

@@ -176,9 +176,23 @@ export const rules: Readonly<Record<string, Rule>> = {
   'src-control/relay': {
     may: [...SHARED, 'zod', 'src-control/store', 'src-control/state', 'src-relay/front'],
   },
+  'src-control/admin': {
+    may: [
+      ...SHARED,
+      'zod',
+      'src-control/store',
+      'src-control/state',
+      'src-control/policy',
+      'src-control/auth',
+      'src-control/oidc',
+      'src-control/mapper',
+      'src-control/http',
+    ],
+  },
   'src-control/server': {
     may: [
       ...SHARED,
+      'src-control/admin',
       'yaml',
       'zod',
       'src-relay/front',
@@ -201,6 +215,7 @@ export const rules: Readonly<Record<string, Rule>> = {
       ...SHARED,
       'commander',
       'zod',
+      'src-control/admin',
       'src-control/store',
       'src-control/state',
       'src-control/policy',
@@ -212,6 +227,7 @@ export const rules: Readonly<Record<string, Rule>> = {
     may: [
       ...SHARED,
       'oidc-provider',
+      'src-control/admin',
       'src-control/store',
       'src-control/state',
       'src-control/policy',

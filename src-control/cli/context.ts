@@ -6,9 +6,10 @@ import { z } from 'zod';
 import type { Clock } from '#shared/async/clock.ts';
 import { RhumbError } from '#shared/errors.ts';
 import { silent } from '#shared/log/log.ts';
-import { carryOut } from '../server/admin.ts';
-import type { Admin } from '../server/admin-calls.ts';
-import { adminSocketPath, connectAdmin } from '../server/admin-socket.ts';
+import { LOCAL } from '../admin/caller.ts';
+import { type Admin, carryOut } from '../admin/calls.ts';
+import { Refusals } from '../admin/refusals.ts';
+import { adminSocketPath, connectAdmin } from '../admin/socket.ts';
 import { type Config, type FlagSettings, loadConfig } from '../server/config.ts';
 import { Network } from '../state/network.ts';
 import { DATABASE_FILE, openSqliteStore } from '../store/sqlite.ts';
@@ -81,15 +82,11 @@ async function openDirectly(config: Config, clock: Clock): Promise<Admin> {
   const store = await openSqliteStore(config.stateDir, clock.now()).catch(explainLock);
   const network = await Network.open({ store, clock, log: silent, defer: setImmediate });
   const deps = {
-    network,
-    clock,
-    baseDomain: config.baseDomain,
-    register: undefined,
-    derpMap: undefined,
-    signIn: undefined,
+    ...{ network, clock, log: silent, baseDomain: config.baseDomain, live: undefined },
+    refusals: new Refusals(network, clock, silent),
   };
   return {
-    call: (call, arg) => carryOut(deps, call, arg),
+    call: (call, arg) => carryOut(deps, call, arg, LOCAL),
     [Symbol.asyncDispose]: () => network[Symbol.asyncDispose](),
   };
 }

@@ -1,9 +1,10 @@
 /** `derp map` and `derp check`: the relays that machines are told of, and whether they answer from here. */
 import { Command } from 'commander';
 import { RhumbError } from '#shared/errors.ts';
-import { checkMap } from '../relay/check.ts';
+import type { DerpMap } from '#shared/wire/map.ts';
+import { checkMap, type NodeCheck } from '../relay/check.ts';
 import { configFor, type Io, openAdmin, readGlobals, show, withGlobalOptions } from './context.ts';
-import { relayChecksTable, relaysTable } from './print.ts';
+import { table } from './print.ts';
 
 export function derpCommand(io: Io): Command {
   const map = withGlobalOptions(new Command('map').description('show the relays that machines get')).action(
@@ -27,3 +28,29 @@ export function derpCommand(io: Io): Command {
   });
   return new Command('derp').description('relays').addCommand(map).addCommand(check);
 }
+
+const relaysTable = (map: DerpMap): string =>
+  table(
+    ['Region', 'Code', 'Name', 'Node', 'Host', 'Port', 'STUN', 'Certificate'],
+    Object.values(map.Regions ?? {}).flatMap((region) =>
+      (region?.Nodes ?? []).map((node) => [
+        String(region?.RegionID),
+        region?.RegionCode ?? '',
+        region?.RegionName ?? '',
+        node.Name,
+        node.HostName,
+        node.STUNOnly === true ? 'none' : String(node.DERPPort ?? 443),
+        node.STUNPort === -1 ? 'none' : String(node.STUNPort ?? 3_478),
+        (node.CertName ?? 'of an authority').replace(/^(sha256-raw:.{12}).*/, '$1…'),
+      ]),
+    ),
+  );
+
+const took = (part: NodeCheck['relay']): string =>
+  part.kind === 'ok' ? `${part.ms.toFixed(1)} ms` : part.kind === 'off' ? 'none' : `failed: ${part.why}`;
+
+const relayChecksTable = (checks: readonly NodeCheck[]): string =>
+  table(
+    ['Region', 'Node', 'Host', 'Relay', 'STUN'],
+    checks.map((one) => [String(one.region), one.node, one.host, took(one.relay), took(one.stun)]),
+  );

@@ -1,10 +1,18 @@
 /** How users of providers and the providers themselves are listed. */
 import { expect, test } from 'vitest';
-import { oidcTable, usersTable } from './print.ts';
+import { oidcTable } from './oidc.ts';
+import { usersTable } from './users.ts';
 
 const ann = {
   ...{ id: 2, name: 'ann', display_name: 'Ann Example', email: 'ann@example.com', provider: 'Company ID' },
-  ...{ provider_id: 'https://id.example/7', profile_pic_url: '', groups: [], suspended: false },
+  ...{
+    provider_id: 'https://id.example/7',
+    profile_pic_url: '',
+    groups: [],
+    suspended: false,
+    role: 'member',
+    approved: true,
+  },
   ...{ last_login_at: null, created_at: '2026-01-02T03:04:05Z' },
 };
 

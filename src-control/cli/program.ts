@@ -1,11 +1,14 @@
 /** The command line as a whole: what there is, and what each kind of failure exits with. */
 import { Command, CommanderError } from 'commander';
 import { type ErrorCode, toRhumbError } from '#shared/errors.ts';
-import { adminCodeCommand, authKeysCommand, nodesCommand, usersCommand } from './commands.ts';
+import { adminCodeCommand } from './admin-code.ts';
+import { authKeysCommand } from './auth-keys.ts';
 import { derpCommand } from './derp.ts';
+import { nodesCommand } from './nodes.ts';
 import { oidcCommand } from './oidc.ts';
 import { policyCommand } from './policy.ts';
 import { configTestCommand, type ServeDeps, serveCommand, versionCommand } from './serve.ts';
+import { usersCommand } from './users.ts';
 
 /** coordination-server.md §14: 1 error, 2 usage, 3 not found, 4 conflict, 5 validation. */
 const EXIT: Readonly<Record<ErrorCode, number>> = {

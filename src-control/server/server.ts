@@ -10,6 +10,9 @@ import { RhumbError } from '#shared/errors.ts';
 import { formatPrivate, machineKeyFrom, parsePrivateKey } from '#shared/key/key.ts';
 import type { Log } from '#shared/log/log.ts';
 import { acceptTs2021 } from '#shared/node/ts2021-server.ts';
+import type { AdminDeps } from '../admin/deps.ts';
+import { Refusals } from '../admin/refusals.ts';
+import { adminSocketPath, listenAdmin } from '../admin/socket.ts';
 import { PendingMachines } from '../auth/pending.ts';
 import type { RegisterDeps } from '../auth/register.ts';
 import { mintPendingId } from '../auth/secrets.ts';
@@ -22,7 +25,6 @@ import { watchEphemeral } from '../state/ephemeral.ts';
 import { watchExpiry } from '../state/expiry.ts';
 import { Network } from '../state/network.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
-import { adminSocketPath, listenAdmin } from './admin-socket.ts';
 import { type Config, derivedServerUrl } from './config.ts';
 import { type Oidc, openOidc } from './oidc.ts';
 import { openRelays, type Relays, relayIdentity, relayPaths } from './relays.ts';
@@ -142,18 +144,13 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
   oidc = await openOidc(config, { register, random: deps.random, log: log.child({ mod: 'oidc' }) });
   if (oidc !== undefined) stack.use(oidc);
   started.resolve();
-  const admin = await listenAdmin(
-    adminSocketPath(config.stateDir),
-    {
-      network,
-      clock,
-      baseDomain: config.baseDomain,
-      register,
-      derpMap: () => hub.derpMap,
-      signIn: () => oidc?.signIn,
-    },
-    log.child({ mod: 'admin' }),
-  );
+  const adminLog = log.child({ mod: 'admin' });
+  const adminDeps: AdminDeps = {
+    ...{ network, clock, log: adminLog, baseDomain: config.baseDomain },
+    refusals: new Refusals(network, clock, adminLog),
+    live: { register, derpMap: () => hub.derpMap, signIn: () => oidc?.signIn },
+  };
+  const admin = await listenAdmin(adminSocketPath(config.stateDir), adminDeps);
   stack.defer(() => closeServer(admin));
 
   // The first thing to end: nobody new gets in while the rest winds down.

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import type { Clock } from '#shared/async/clock.ts';
 import { type Log, silent } from '#shared/log/log.ts';
 import { systemClock } from '#shared/node/clock.ts';
-import type { Admin } from '../server/admin-calls.ts';
-import { adminSocketPath, connectAdmin } from '../server/admin-socket.ts';
+import type { Admin } from '../admin/calls.ts';
+import { adminSocketPath, connectAdmin } from '../admin/socket.ts';
 import { type Config, loadConfig } from '../server/config.ts';
 import { type RunningServer, startServer } from '../server/server.ts';
 

@@ -6,8 +6,16 @@ import { z } from 'zod';
 import { type ErrorCode, RhumbError } from '#shared/errors.ts';
 import type { Log } from '#shared/log/log.ts';
 import { parseBody, readBody, TooLarge } from '../http/body.ts';
-import { type AdminDeps, carryOut } from './admin.ts';
-import { type Admin, type AdminArg, type AdminCall, type AdminResults, adminArgs } from './admin-calls.ts';
+import { LOCAL } from './caller.ts';
+import {
+  type Admin,
+  type CallArg,
+  type CallName,
+  type CallResult,
+  carryOutUnknown,
+  isCallName,
+} from './calls.ts';
+import type { AdminDeps } from './deps.ts';
 
 export const adminSocketPath = (stateDir: string): string => join(stateDir, 'admin.sock');
 
@@ -29,14 +37,14 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   internal: 500,
 };
 
-export async function listenAdmin(path: string, deps: AdminDeps, log: Log): Promise<http.Server> {
+export async function listenAdmin(path: string, deps: AdminDeps): Promise<http.Server> {
   if (Buffer.byteLength(path) > MAX_SOCKET_PATH)
     throw new RhumbError(
       'bad-argument',
       `the path ${path} is too long for a socket: choose a shorter --state-dir`,
     );
   const server = http.createServer({ requestTimeout: CALL_TIMEOUT_MS }, (request, response) => {
-    answer(deps, request, response).catch((error: unknown) => fail(response, error, log));
+    answer(deps, request, response).catch((error: unknown) => fail(response, error, deps.log));
   });
   // What a killed server left; the state directory's lock says that none is alive.
   rmSync(path, { force: true });
@@ -53,30 +61,16 @@ export async function listenAdmin(path: string, deps: AdminDeps, log: Log): Prom
   return server;
 }
 
-const isCall = (name: string): name is AdminCall => Object.hasOwn(adminArgs, name);
-
 async function answer(deps: AdminDeps, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const name = (request.url ?? '').startsWith(PREFIX) ? (request.url ?? '').slice(PREFIX.length) : '';
-  if (request.method !== 'POST' || !isCall(name))
+  if (request.method !== 'POST' || !isCallName(name))
     throw new RhumbError(
       'not-found',
       'the running server does not know this command: is it an older version?',
     );
-  send(response, 200, await dispatch(deps, name, parseBody(await readBody(request, MAX_ARG))));
-}
-
-async function dispatch<K extends AdminCall>(
-  deps: AdminDeps,
-  call: K,
-  body: unknown,
-): Promise<AdminResults[K]> {
-  const arg = adminArgs[call].safeParse(body);
-  if (!arg.success) {
-    const [issue] = arg.error.issues;
-    throw new RhumbError('bad-argument', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'malformed'}`);
-  }
-  // `adminArgs[call]` is the schema of exactly this argument.
-  return carryOut(deps, call, arg.data as AdminArg<K>);
+  const arg = parseBody(await readBody(request, MAX_ARG));
+  // Whoever may open the socket is the server's own user: its file says so.
+  send(response, 200, await carryOutUnknown(deps, name, arg, LOCAL));
 }
 
 function fail(response: ServerResponse, error: unknown, log: Log): void {
@@ -113,9 +107,9 @@ const failure = z.object({
 export async function connectAdmin(path: string): Promise<Admin | undefined> {
   if (!(await isServed(path))) return undefined;
   return {
-    call: async <K extends AdminCall>(call: K, arg: AdminArg<K>): Promise<AdminResults[K]> => {
+    call: async <K extends CallName>(call: K, arg: CallArg<K>): Promise<CallResult<K>> => {
       const { status, body } = await post(path, `${PREFIX}${call}`, JSON.stringify(arg));
-      if (status === 200) return body as AdminResults[K];
+      if (status === 200) return body as CallResult<K>;
       const problem = failure.safeParse(body);
       if (!problem.success) throw new RhumbError('protocol', 'the running server answered something unknown');
       throw new RhumbError(problem.data.error.code, problem.data.error.message);
