@@ -123,6 +123,12 @@ function findCode(deps: RegisterDeps, text: unknown): AdminCodeRecord | undefine
   let found: AdminCodeRecord | undefined;
   // Every code is compared, so that the time taken says nothing.
   for (const code of deps.network.adminCodes())
-    if (sameHash(code.hash, hash) && code.usedAt === undefined && code.expiresAt > now) found = code;
+    if (
+      sameHash(code.hash, hash) &&
+      code.purpose === 'machine' &&
+      code.usedAt === undefined &&
+      code.expiresAt > now
+    )
+      found = code;
   return found;
 }

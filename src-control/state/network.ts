@@ -22,6 +22,7 @@ import type {
   Records,
   SessionRecord,
   Snapshot,
+  SshCheckRecord,
   UserRecord,
   WebhookRecord,
   Write,
@@ -97,6 +98,7 @@ export class Network implements AsyncDisposable {
     dnsRecord: new Table<DnsRecord>({}),
     webhook: new Table<WebhookRecord>({}),
     freedAddress: new Table<FreedAddressRecord, 'address'>({ address: ({ address }) => address }),
+    sshCheck: new Table<SshCheckRecord>({}),
   } satisfies Tables;
   readonly #nodes = new Map<number, NodeView>();
   readonly #byNodeKey = new Map<NodeKey, number>();
@@ -212,6 +214,9 @@ export class Network implements AsyncDisposable {
   }
   get webhooks(): ReadonlyTable<WebhookRecord, never> {
     return this.#tables.webhook;
+  }
+  get sshChecks(): ReadonlyTable<SshCheckRecord, never> {
+    return this.#tables.sshCheck;
   }
   get freedAddresses(): ReadonlyTable<FreedAddressRecord, 'address'> {
     return this.#tables.freedAddress;

@@ -71,11 +71,12 @@ export async function expireAuthKey(network: Network, key: AuthKeyRecord, nowMs:
   await network.save({ writes: [{ put: 'authKey', value: { ...key, expiresAt: nowMs } }] });
 }
 
-export type NewAdminCode = Omit<AdminCodeRecord, 'id' | 'usedAt'>;
+export type NewAdminCode = Omit<AdminCodeRecord, 'id' | 'usedAt' | 'purpose'> &
+  Partial<Pick<AdminCodeRecord, 'purpose'>>;
 
 export async function addAdminCode(network: Network, code: NewAdminCode): Promise<AdminCodeRecord> {
   const { id, write } = network.nextId('adminCode');
-  const value = { ...code, id, usedAt: undefined };
+  const value: AdminCodeRecord = { purpose: 'machine', ...code, id, usedAt: undefined };
   const writes: Write[] = [write, { put: 'adminCode', value }];
   for (const old of network.adminCodes())
     if (old.expiresAt < code.createdAt - KEEP_CODES_MS) writes.push({ remove: 'adminCode', id: old.id });
@@ -86,6 +87,10 @@ export async function addAdminCode(network: Network, code: NewAdminCode): Promis
 export async function useAdminCode(network: Network, code: AdminCodeRecord, nowMs: number): Promise<void> {
   await network.save({ writes: [{ put: 'adminCode', value: { ...code, usedAt: nowMs } }] });
 }
+
+/** May sign in and have machines. */
+export const isActive = (user: UserRecord): boolean =>
+  user.approvedAt !== undefined && user.suspendedAt === undefined;
 
 /** What machines show of a user. */
 export const loginName = (user: UserRecord): string => user.identity?.email ?? user.name;

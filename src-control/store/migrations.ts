@@ -252,6 +252,16 @@ export const migrations: readonly Migration[] = [
          address TEXT NOT NULL UNIQUE,
          until INTEGER NOT NULL
        ) STRICT`,
+      `ALTER TABLE admin_codes ADD COLUMN purpose TEXT NOT NULL DEFAULT 'machine'`,
+      // No references: what is left of machines that are gone opens nothing, and is swept with the next check.
+      `CREATE TABLE ssh_checks (
+         id INTEGER PRIMARY KEY,
+         source INTEGER NOT NULL,
+         destination INTEGER NOT NULL,
+         user_id INTEGER NOT NULL,
+         at INTEGER NOT NULL,
+         source_key TEXT NOT NULL
+       ) STRICT`,
       `CREATE TABLE audit_log (
          seq INTEGER PRIMARY KEY,
          at INTEGER NOT NULL,

@@ -137,11 +137,16 @@ export interface AuthKeyRecord {
   readonly createdBy: string;
 }
 
-/** A one-time code with which an administrator approves one machine on the sign-in page. */
+/** What a one-time code opens; one that is read to somebody for their machine must not open the console. */
+export const CODE_PURPOSES = ['machine', 'console'] as const;
+export type CodePurpose = (typeof CODE_PURPOSES)[number];
+
+/** A one-time code of an administrator: it lets one machine in on the sign-in page, or signs its user in to the console. */
 export interface AdminCodeRecord {
   readonly id: number;
   readonly hash: Uint8Array;
-  /** Who the approved machine will belong to. */
+  readonly purpose: CodePurpose;
+  /** Who the approved machine will belong to, or who signs in. */
   readonly userId: number;
   readonly createdAt: number;
   readonly expiresAt: number;
@@ -200,6 +205,17 @@ export interface PasskeyRecord {
   readonly name: string;
   readonly createdAt: number;
   readonly lastUsedAt: number | undefined;
+}
+
+/** The last time that somebody proved who they are for SSH sessions from one machine to another (policy.md §11.4). */
+export interface SshCheckRecord {
+  readonly id: number;
+  readonly source: number;
+  readonly destination: number;
+  readonly userId: number;
+  readonly at: number;
+  /** Of the source, as it was: another key needs another proof. */
+  readonly sourceKey: NodeKey;
 }
 
 /** A version of the policy; the newest is in force. */
@@ -305,6 +321,7 @@ export interface Records {
   readonly dnsRecord: DnsRecord;
   readonly webhook: WebhookRecord;
   readonly freedAddress: FreedAddressRecord;
+  readonly sshCheck: SshCheckRecord;
 }
 export type Kind = keyof Records;
 

@@ -4,7 +4,14 @@ import { RhumbError } from '#shared/errors.ts';
 import { parseDiscoKey, parseMachineKey, parseNodeKey } from '#shared/key/key.ts';
 import { hostinfo } from '#shared/wire/hostinfo.ts';
 import { parseJson, stringifyJson } from '#shared/wire/json.ts';
-import { type Kind, REGISTER_METHODS, type Records, ROLES, type UserIdentity } from './records.ts';
+import {
+  CODE_PURPOSES,
+  type Kind,
+  REGISTER_METHODS,
+  type Records,
+  ROLES,
+  type UserIdentity,
+} from './records.ts';
 
 export type SqlValue = number | string | Uint8Array | null;
 export type Row = Readonly<Record<string, SqlValue>> & { readonly id: number };
@@ -172,6 +179,7 @@ export const tables: { readonly [K in Kind]: Table<Records[K]> } = {
   adminCode: table('admin_codes', {
     id: int('id'),
     hash: blob('hash'),
+    purpose: oneOf('purpose', CODE_PURPOSES),
     userId: int('user_id'),
     createdAt: real('created_at'),
     expiresAt: real('expires_at'),
@@ -251,6 +259,14 @@ export const tables: { readonly [K in Kind]: Table<Records[K]> } = {
     id: int('id'),
     address: text('address'),
     until: real('until'),
+  }),
+  sshCheck: table('ssh_checks', {
+    id: int('id'),
+    source: int('source'),
+    destination: int('destination'),
+    userId: int('user_id'),
+    at: real('at'),
+    sourceKey: parsed('source_key', parseNodeKey),
   }),
 };
 

@@ -110,6 +110,7 @@ export function storeSuite(name: string, make: () => StoreUnderTest): void {
       const code = {
         id: 4,
         hash: new Uint8Array([9]),
+        purpose: 'console' as const,
         userId: 1,
         createdAt: 1,
         expiresAt: 2,
