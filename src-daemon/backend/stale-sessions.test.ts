@@ -25,7 +25,7 @@ test('after 180 seconds every session has ended by itself', () => {
   expect(stale.toGreet([peer(1)], 180_001)).toEqual([]);
 });
 
-test('after a restart those online are greeted, but no crowd', () => {
+test('after a restart those online are greeted first, but no crowd', () => {
   const stale = new StaleSessions();
   stale.restarted(0);
   const many = Array.from({ length: 1_000 }, (_, i) => peer(i + 1));
@@ -33,6 +33,15 @@ test('after a restart those online are greeted, but no crowd', () => {
   expect(greeted).toHaveLength(256);
   expect(greeted).not.toContain(key(2_000));
   expect(stale.toGreet(many, 2)).toEqual([]);
+});
+
+test('after a restart a few that seem offline are greeted too, as a server that restarted as well knows nobody', () => {
+  const stale = new StaleSessions();
+  stale.restarted(0);
+  const away = Array.from({ length: 100 }, (_, i) => peer(i + 1, false));
+  expect(stale.toGreet(away, 1)).toHaveLength(32);
+  expect(stale.toGreet(away, 2)).toEqual([]);
+  expect(stale.toGreet([peer(50)], 3)).toEqual([key(50)]);
 });
 
 test('two stops in a row remember both', () => {

@@ -3,8 +3,10 @@ import type { NodeKey } from '#shared/key/key.ts';
 
 /** No peer sends with a session older than this (WireGuard paper §6.1: reject after 180 s). */
 const LIFE_MS = 180_000;
-/** A restart knows only who is online. */
+/** A restart knows only who is online, or was when the map was stored; a server that restarted as well knows nobody yet. */
 const MAX_AT_ONCE = 256;
+/** Of those that seem offline: each that really is costs 18 initiations in 90 s. */
+const MAX_UNSURE = 32;
 
 export interface KnownPeer {
   readonly nodeKey: NodeKey;
@@ -27,10 +29,12 @@ export class StaleSessions {
   /** Undefined after a restart: nobody knows any more. */
   #keys: Set<NodeKey> | undefined = new Set();
   #done = new Set<NodeKey>();
+  #unsureLeft = 0;
 
   restarted(nowMs: number): void {
     this.#keys = undefined;
     this.#done = new Set();
+    this.#unsureLeft = MAX_UNSURE;
     this.#untilMs = nowMs + LIFE_MS;
   }
 
@@ -44,12 +48,20 @@ export class StaleSessions {
   /** Those to greet now, each once. */
   toGreet(peers: readonly KnownPeer[], nowMs: number): NodeKey[] {
     if (nowMs > this.#untilMs) return [];
-    const found = peers
-      .filter(({ nodeKey, isOnline }) => (this.#keys === undefined ? isOnline : this.#keys.has(nodeKey)))
-      .map(({ nodeKey }) => nodeKey)
-      .filter((key) => !this.#done.has(key))
-      .slice(0, Math.max(0, MAX_AT_ONCE - this.#done.size));
+    const known = this.#keys;
+    const open = peers.filter(({ nodeKey }) => !this.#done.has(nodeKey));
+    const wanted =
+      known === undefined
+        ? [...open.filter(({ isOnline }) => isOnline), ...this.#unsure(open)]
+        : open.filter(({ nodeKey }) => known.has(nodeKey));
+    const found = wanted.map(({ nodeKey }) => nodeKey).slice(0, Math.max(0, MAX_AT_ONCE - this.#done.size));
     for (const key of found) this.#done.add(key);
+    return found;
+  }
+
+  #unsure(open: readonly KnownPeer[]): readonly KnownPeer[] {
+    const found = open.filter(({ isOnline }) => !isOnline).slice(0, this.#unsureLeft);
+    this.#unsureLeft -= found.length;
     return found;
   }
 }
