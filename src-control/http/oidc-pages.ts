@@ -17,6 +17,7 @@ import {
   formToken,
   limit,
   type OuterEnv,
+  requestOf,
   sameText,
   TEXT,
   tooMany,
@@ -185,7 +186,8 @@ export function oidcPages(deps: RegisterDeps, signIn: SignIn): OidcPages {
     if (c.req.method === 'GET') return confirmForm(c, machine, found, cookie);
     const fields = new URLSearchParams(await c.req.text());
     const isOurs =
-      comesFromUs(c, deps.serverUrl) && sameText(fields.get('csrf'), formToken(csrfKey, cookie, id));
+      comesFromUs(requestOf(c), deps.serverUrl) &&
+      sameText(fields.get('csrf'), formToken(csrfKey, cookie, id));
     if (!isOurs) return confirmForm(c, machine, found, cookie, TEXT.stale);
     return answer(c, id, cookie, fields.get('answer') === 'yes');
   });

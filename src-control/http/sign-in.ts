@@ -17,6 +17,7 @@ import {
   formToken,
   limit,
   type OuterEnv,
+  requestOf,
   sameText,
   TEXT,
   tooMany,
@@ -80,7 +81,7 @@ export function signInRoutes(deps: RegisterDeps, oidc?: OidcPages): Hono<OuterEn
     if (machine === undefined) return c.html(endPage('Nothing to approve', TEXT.over), 404, PAGE_HEADERS);
     const fields = new URLSearchParams(await c.req.text());
     const isOurs =
-      comesFromUs(c, deps.serverUrl) &&
+      comesFromUs(requestOf(c), deps.serverUrl) &&
       sameText(fields.get('csrf'), tokenFor(getCookie(c, COOKIE) ?? '', id));
     if (!isOurs) return form(c, machine, TEXT.stale);
     if (!failuresByAddress.allows(networkOf(c.env.remoteAddress)) || !failuresByRequest.allows(id))

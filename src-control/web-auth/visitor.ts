@@ -14,6 +14,18 @@ export interface OuterEnv {
 
 export type Ctx = Context<OuterEnv>;
 
+/** As much of a request as the checks need, whatever serves it. */
+export interface RequestFacts {
+  /** By its name in lower case. */
+  header(name: string): string | undefined;
+  readonly remoteAddress: string;
+}
+
+export const requestOf = (c: Ctx): RequestFacts => ({
+  header: (name) => c.req.header(name),
+  remoteAddress: c.env.remoteAddress,
+});
+
 export const TEXT = {
   over: 'This sign-in is over: it was used, or older than 15 minutes. Start it again on the machine.',
   stale: 'The page was open for too long, or was sent by another site. Try again.',
@@ -24,15 +36,15 @@ export const formToken = (key: Uint8Array, cookie: string, id: string): string =
   createHmac('sha256', key).update(`${cookie} ${id}`).digest('base64url');
 
 /** Browsers say where a form came from; one from elsewhere is refused even with a good token. */
-export function comesFromUs(c: Ctx, serverUrl: string): boolean {
-  const site = c.req.header('sec-fetch-site');
-  const origin = c.req.header('origin');
+export function comesFromUs(request: RequestFacts, serverUrl: string): boolean {
+  const site = request.header('sec-fetch-site');
+  const origin = request.header('origin');
   const isOurSite = site === undefined || site === 'same-origin';
   // A proxy may put its own idea of the host name in place of the browser's.
   const isOurOrigin =
     origin === undefined ||
     origin === serverUrl ||
-    origin.replace(/^https?:\/\//, '') === c.req.header('host');
+    origin.replace(/^https?:\/\//, '') === request.header('host');
   return isOurSite && isOurOrigin;
 }
 
