@@ -1,4 +1,4 @@
-/** Test projects: unit (pure and in-process), arch (the tree itself), e2e (real processes, some as root), slow (over a minute). */
+/** Test projects: unit (pure and in-process), renderer (components in a simulated page), arch (the tree itself), e2e (real processes, some as root), slow (over a minute). */
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -8,6 +8,16 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['src-*/**/*.test.ts'],
+          exclude: ['src-renderer/**'],
+          pool: 'threads',
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: 'renderer',
+          include: ['src-renderer/**/*.test.{ts,tsx}'],
+          environment: 'happy-dom',
           pool: 'threads',
           testTimeout: 20_000,
         },

@@ -13,6 +13,11 @@ const tool = (path: string): string => join(root, 'node_modules', path);
 
 const steps: readonly Step[] = [
   { name: 'types', argv: [tool('typescript/bin/tsc'), '-p', '.'] },
+  { name: 'types of the renderer', argv: [tool('typescript/bin/tsc'), '-p', 'tsconfig.renderer.json'] },
+  {
+    name: 'types of the renderer’s tests',
+    argv: [tool('typescript/bin/tsc'), '-p', 'tsconfig.renderer.test.json'],
+  },
   {
     name: 'format and lint',
     argv: [tool('@biomejs/biome/bin/biome'), 'ci', '--error-on-warnings', '--colors=off', '.'],

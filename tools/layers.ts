@@ -139,6 +139,9 @@ export const rules: Readonly<Record<string, Rule>> = {
     may: [...SHARED, 'jsonc-parser', 'zod', 'src-control/store', 'src-control/state'],
   },
   'src-control/auth': { may: [...SHARED, 'src-control/store', 'src-control/state'] },
+  'src-control/dns': {
+    may: [...SHARED, 'dns-packet', 'zod', 'src-control/store', 'src-control/state'],
+  },
   'src-control/mapper': {
     may: [...SHARED, 'src-control/store', 'src-control/state', 'src-control/policy'],
   },

@@ -1,5 +1,5 @@
 /**
- * Set-up of a clone, on any Node from 18: npm packages, Node 24, Debian packages, /dev/net/tun, the native engine.
+ * Set-up of a clone, on any Node from 18: npm packages, Node 24, Debian packages, /dev/net/tun, the native engine, the console.
  *
  *   node tools/setup.mjs                     sets up, says what it did and what it could not
  *   node tools/setup.mjs tools/start.ts …    sets up what is missing, then becomes that program under Node 24
@@ -212,6 +212,22 @@ function buildNative() {
   else say('the native engine did not build: the portable engine is used');
 }
 
+/** What the console's files are made of; its stamp is good only while the files are there. */
+const consoleSources = () => ['src-renderer', join('src-shared', 'console')].map((name) => newestIn(join(root, name))).join(' ');
+const consoleIsBuilt = () =>
+  existsSync(join(root, 'dist', 'console', 'index.html')) && readStamp().console === consoleSources();
+
+/** The administrators' console, which rhumb-control serves; without it the server says so and does everything else. */
+function buildConsole() {
+  if (consoleIsBuilt()) return;
+  const before = consoleSources();
+  say('building the console');
+  const vite = join(modules, 'vite', 'bin', 'vite.js');
+  if (run(node, [vite, 'build', '--config', join('src-renderer', 'vite.config.ts')]))
+    writeStamp({ console: before });
+  else say('the console did not build: rhumb-control runs without it');
+}
+
 /** One set-up of this clone at a time; a lock whose owner is gone is taken over. */
 function withLock(work) {
   const name = createHash('sha256').update(root).digest('hex').slice(0, 16);
@@ -273,6 +289,7 @@ function setUp() {
   if (programsMissing) withLock(installPrograms);
   makeTunNode();
   if (existsSync(join(root, 'native', 'Cargo.toml'))) withLock(buildNative);
+  if (!consoleIsBuilt()) withLock(buildConsole);
   return true;
 }
 

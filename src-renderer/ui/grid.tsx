@@ -1,0 +1,344 @@
+/**
+ * A table for ten rows or ten thousand: only what is in view is in the page. One tab stop for all rows, arrows within,
+ * Space selects, Enter opens, Right goes to what a row holds (WAI-ARIA grid pattern, rows as the unit of focus).
+ */
+import { useVirtualizer } from '@tanstack/react-virtual';
+import { ArrowDown, ArrowUp, EllipsisVertical } from 'lucide-react';
+import { type KeyboardEvent, type MouseEvent, type ReactNode, useEffect, useRef, useState } from 'react';
+import { Button as AriaButton } from 'react-aria-components';
+import { moveFor } from './grid-keys.ts';
+import { type Action, Menu } from './menu.tsx';
+import { plural, t } from './text.ts';
+import { BareCheckbox } from './toggle.tsx';
+import { useRoom } from './use-width.ts';
+import './grid.css';
+import './button.css';
+
+export interface Column<Row> {
+  readonly id: string;
+  readonly title: string;
+  /** A track of CSS grid, such as `minmax(10rem, 2fr)`. */
+  readonly track: string;
+  /** Shown only where the grid is at least this wide. */
+  readonly fromRem?: number;
+  readonly isSortable?: boolean;
+  readonly cell: (row: Row) => ReactNode;
+}
+
+export interface Sort {
+  readonly column: string;
+  readonly isDescending: boolean;
+}
+
+export interface GridSelection {
+  readonly ids: ReadonlySet<string>;
+  readonly onChange: (ids: ReadonlySet<string>) => void;
+}
+
+export interface GridProps<Row> {
+  readonly label: string;
+  readonly rows: readonly Row[];
+  readonly columns: readonly Column<Row>[];
+  readonly idOf: (row: Row) => string;
+  /** What is read out on arriving at a row: what distinguishes it comes first. */
+  readonly nameOf: (row: Row) => string;
+  readonly rowRem?: number;
+  /** Takes the height of its parent and scrolls; else it is as tall as its rows. */
+  readonly isFilled?: boolean;
+  readonly sort?: Sort;
+  readonly onSort?: (sort: Sort) => void;
+  readonly selection?: GridSelection;
+  readonly onOpen?: (row: Row) => void;
+  readonly actionsOf?: (row: Row) => readonly (readonly Action[])[];
+  /** Shown instead of rows. */
+  readonly empty?: ReactNode;
+}
+
+const FOCUSABLE = 'a[href], button:not(:disabled), input:not(:disabled)';
+
+export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
+  const { label, rows, idOf, rowRem = 3, isFilled = false, selection, actionsOf } = props;
+  const root = useRef<HTMLDivElement>(null);
+  const scroller = useRef<HTMLDivElement>(null);
+  const { widthRem, remPx } = useRoom(root);
+  const columns = props.columns.filter(({ fromRem }) => (fromRem ?? 0) <= widthRem);
+  const virtualizer = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => rowRem * remPx,
+    overscan: 8,
+    getItemKey: (index) => {
+      const row = rows[index];
+      return row === undefined ? index : idOf(row);
+    },
+    initialRect: { width: 800, height: 600 },
+  });
+  useEffect(() => virtualizer.measure(), [virtualizer, remPx]);
+
+  const [current, setCurrent] = useState(0);
+  const at = Math.min(current, Math.max(0, rows.length - 1));
+  const anchor = useRef(0);
+  const wantsFocus = useRef(false);
+  useEffect(() => {
+    if (!wantsFocus.current) return;
+    const row = root.current?.querySelector<HTMLElement>(`[data-index="${at}"]`);
+    if (row === null || row === undefined) return;
+    wantsFocus.current = false;
+    row.focus({ preventScroll: true });
+  });
+
+  const goTo = (row: number, extend: boolean): void => {
+    if (rows.length === 0) return;
+    wantsFocus.current = true;
+    setCurrent(row);
+    virtualizer.scrollToIndex(row, { align: 'auto' });
+    if (extend) selectRange(anchor.current, row);
+    else anchor.current = row;
+  };
+  const selectRange = (from: number, to: number): void => {
+    if (selection === undefined) return;
+    const some = rows.slice(Math.min(from, to), Math.max(from, to) + 1).map(idOf);
+    selection.onChange(new Set([...selection.ids, ...some]));
+  };
+  const toggle = (index: number): void => {
+    const row = rows[index];
+    if (selection === undefined || row === undefined) return;
+    const next = new Set(selection.ids);
+    if (!next.delete(idOf(row))) next.add(idOf(row));
+    anchor.current = index;
+    selection.onChange(next);
+  };
+  const selectAll = (): void => selection?.onChange(new Set(rows.map(idOf)));
+
+  const onKeyDown = (event: KeyboardEvent<HTMLDivElement>): void => {
+    const place = {
+      row: at,
+      rowCount: rows.length,
+      rowsPerPage: Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / (rowRem * remPx)) - 1),
+    };
+    const held = { ctrl: event.ctrlKey || event.metaKey, shift: event.shiftKey, alt: event.altKey };
+    const move = moveFor(place, { key: event.key, ...held });
+    const target = event.target as HTMLElement;
+    const row = target.closest<HTMLElement>('[data-index]');
+    if (move === undefined || row === null) return;
+    // What stands in a row keeps its own keys, but for the way back to the row.
+    const isInside = target !== row;
+    if (isInside && move.do !== 'into' && move.do !== 'out' && move.do !== 'go' && move.do !== 'menu') return;
+    carryOut(move, row, target, event);
+  };
+  const carryOut = (
+    move: NonNullable<ReturnType<typeof moveFor>>,
+    row: HTMLElement,
+    target: HTMLElement,
+    event: KeyboardEvent,
+  ): void => {
+    switch (move.do) {
+      case 'go':
+        event.preventDefault();
+        return goTo(move.row, move.extend);
+      case 'open': {
+        const opened = rows[at];
+        if (opened !== undefined) props.onOpen?.(opened);
+        return;
+      }
+      case 'toggle':
+        event.preventDefault();
+        return toggle(at);
+      case 'toggle-range':
+        event.preventDefault();
+        return selectRange(anchor.current, at);
+      case 'select-all':
+        event.preventDefault();
+        return selectAll();
+      case 'clear':
+        if (selection !== undefined && selection.ids.size > 0) selection.onChange(new Set());
+        return;
+      case 'menu':
+        event.preventDefault();
+        row.querySelector<HTMLElement>('[data-row-menu]')?.click();
+        return;
+      case 'into':
+      case 'out':
+        event.preventDefault();
+        return step(row, target, move.do === 'into' ? 1 : -1);
+      case 'search':
+        document.querySelector<HTMLElement>('input[data-search]')?.focus();
+        return;
+      default:
+        move satisfies never;
+    }
+  };
+
+  const allSelected = selection !== undefined && rows.length > 0 && rows.every((row) => selection.ids.has(idOf(row)));
+  const template = [
+    ...(selection === undefined ? [] : ['2.25rem']),
+    ...columns.map(({ track }) => track),
+    ...(actionsOf === undefined ? [] : ['2.5rem']),
+  ].join(' ');
+  const total = virtualizer.getTotalSize();
+
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: rows that are virtual cannot be those of a table element
+    <div
+      ref={root}
+      role="grid"
+      aria-label={label}
+      aria-rowcount={rows.length + 1}
+      aria-colcount={columns.length + (selection === undefined ? 0 : 1) + (actionsOf === undefined ? 0 : 1)}
+      aria-multiselectable={selection === undefined ? undefined : true}
+      className={`grid${isFilled ? ' grid-filled' : ''}${props.onOpen === undefined ? '' : ' grid-opens'}`}
+      onKeyDown={onKeyDown}
+    >
+      <div role="rowgroup" className="grid-head">
+        <div role="row" aria-rowindex={1} className="grid-row" style={{ gridTemplateColumns: template }}>
+          {selection === undefined ? null : (
+            <div role="columnheader" className="grid-cell">
+              <BareCheckbox
+                label={t('Select all')}
+                isSelected={allSelected}
+                isIndeterminate={selection.ids.size > 0 && !allSelected}
+                onChange={(isSelected) => (isSelected ? selectAll() : selection.onChange(new Set()))}
+              />
+            </div>
+          )}
+          {columns.map((column) => (
+            <HeadCell key={column.id} column={column} sort={props.sort} onSort={props.onSort} />
+          ))}
+          {actionsOf === undefined ? null : (
+            <div role="columnheader" className="grid-cell">
+              <span className="visually-hidden">{t('Actions')}</span>
+            </div>
+          )}
+        </div>
+      </div>
+      {rows.length === 0 ? (
+        <div role="rowgroup">
+          <div role="row">
+            <div role="gridcell" aria-colspan={columns.length}>
+              {props.empty ?? <p className="grid-empty">{t('Nothing here')}</p>}
+            </div>
+          </div>
+        </div>
+      ) : (
+        <div ref={scroller} role="rowgroup" className="grid-body">
+          <div role="presentation" className="grid-space" style={{ height: `${total}px` }}>
+            {virtualizer.getVirtualItems().map(({ index, key, start, size }) => {
+              const row = rows[index];
+              if (row === undefined) return null;
+              const isSelected = selection?.ids.has(idOf(row)) === true;
+              return (
+                <div
+                  key={key}
+                  role="row"
+                  aria-rowindex={index + 2}
+                  aria-selected={selection === undefined ? undefined : isSelected}
+                  aria-label={props.nameOf(row)}
+                  data-index={index}
+                  tabIndex={index === at ? 0 : -1}
+                  className="grid-row grid-line"
+                  style={{ gridTemplateColumns: template, height: `${size}px`, transform: `translateY(${start}px)` }}
+                  onFocus={() => setCurrent(index)}
+                  onKeyDown={undefined}
+                  onClick={(event) => {
+                    if (isWidget(event)) return;
+                    setCurrent(index);
+                    if (event.shiftKey) selectRange(anchor.current, index);
+                    else if (event.ctrlKey || event.metaKey) toggle(index);
+                    else props.onOpen?.(row);
+                  }}
+                >
+                  {selection === undefined ? null : (
+                    <div role="gridcell" className="grid-cell">
+                      <BareCheckbox
+                        label={t('Select {name}', { name: props.nameOf(row) })}
+                        isSelected={isSelected}
+                        excludeFromTabOrder
+                        onChange={() => toggle(index)}
+                      />
+                    </div>
+                  )}
+                  {columns.map((column) => (
+                    <div key={column.id} role="gridcell" className="grid-cell">
+                      {column.cell(row)}
+                    </div>
+                  ))}
+                  {actionsOf === undefined ? null : (
+                    <div role="gridcell" className="grid-cell grid-actions">
+                      <RowMenu name={props.nameOf(row)} actions={actionsOf(row)} />
+                    </div>
+                  )}
+                </div>
+              );
+            })}
+          </div>
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** "3 of 120 machines", beside a filtered list. */
+export const countText = (shown: number, all: number, one: string, other: string): string =>
+  shown === all ? plural(all, one, other) : t('{shown} of {all}', { shown, all: plural(all, one, other) });
+
+const isWidget = (event: MouseEvent): boolean =>
+  event.target instanceof Element && event.target.closest('a, button, input, label') !== null;
+
+function HeadCell<Row>({
+  column,
+  sort,
+  onSort,
+}: {
+  readonly column: Column<Row>;
+  readonly sort: Sort | undefined;
+  readonly onSort: ((sort: Sort) => void) | undefined;
+}): React.JSX.Element {
+  const isSorted = sort?.column === column.id;
+  const order = isSorted ? (sort.isDescending ? 'descending' : 'ascending') : undefined;
+  const Arrow = order === 'descending' ? ArrowDown : ArrowUp;
+  return (
+    <div role="columnheader" aria-sort={order} className="grid-cell">
+      {column.isSortable === true && onSort !== undefined ? (
+        <AriaButton
+          className="grid-sort"
+          onPress={() => onSort({ column: column.id, isDescending: isSorted && !sort.isDescending })}
+        >
+          {column.title}
+          <Arrow aria-hidden="true" className={`grid-arrow${isSorted ? '' : ' grid-arrow-off'}`} />
+        </AriaButton>
+      ) : (
+        column.title
+      )}
+    </div>
+  );
+}
+
+function RowMenu({
+  name,
+  actions,
+}: {
+  readonly name: string;
+  readonly actions: readonly (readonly Action[])[];
+}): React.JSX.Element | null {
+  if (actions.every((group) => group.length === 0)) return null;
+  const label = t('Actions for {name}', { name });
+  return (
+    <Menu label={label} actions={actions}>
+      <AriaButton
+        aria-label={label}
+        excludeFromTabOrder
+        data-row-menu=""
+        className="button button-icon-only button-small"
+      >
+        <EllipsisVertical aria-hidden="true" className="button-icon" />
+      </AriaButton>
+    </Menu>
+  );
+}
+
+/** From the row to what it holds, one by one, and back. */
+function step(row: HTMLElement, from: HTMLElement, by: 1 | -1): void {
+  const stops = [row, ...row.querySelectorAll<HTMLElement>(FOCUSABLE)];
+  const next = stops[stops.indexOf(from) + by];
+  next?.focus();
+}

@@ -1,0 +1,66 @@
+/** Moments as people say them: "3 hours ago", with the exact time in the title; one ticking clock for the whole page. */
+import { useSyncExternalStore } from 'react';
+import { t } from './text.ts';
+
+const TICK_MS = 30_000;
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+const listeners = new Set<() => void>();
+let now = Date.now();
+let timer: ReturnType<typeof setInterval> | undefined;
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  timer ??= setInterval(() => {
+    now = Date.now();
+    for (const told of listeners) told();
+  }, TICK_MS);
+  return () => {
+    listeners.delete(listener);
+    if (listeners.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+  };
+}
+
+/** The time of the last tick: what is shown must not change at every render. */
+export const useNow = (): number => useSyncExternalStore(subscribe, () => now);
+
+const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+const exact = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'medium' });
+const day = new Intl.DateTimeFormat('en', { dateStyle: 'medium' });
+
+export const formatExact = (at: number): string => exact.format(at);
+export const formatDay = (at: number): string => day.format(at);
+
+/** Coarse on purpose: a list that counts seconds is restless. */
+export function formatRelative(at: number, nowMs: number): string {
+  const away = at - nowMs;
+  const size = Math.abs(away);
+  if (size < MINUTE) return away > 0 ? t('in a moment') : t('just now');
+  if (size < HOUR) return relative.format(Math.trunc(away / MINUTE), 'minute');
+  if (size < DAY) return relative.format(Math.trunc(away / HOUR), 'hour');
+  if (size < 60 * DAY) return relative.format(Math.trunc(away / DAY), 'day');
+  if (size < 730 * DAY) return relative.format(Math.trunc(away / (30 * DAY)), 'month');
+  return relative.format(Math.trunc(away / (365 * DAY)), 'year');
+}
+
+/** `at` as RFC 3339; `none` is shown where there is no time. */
+export function When({
+  at,
+  none = '—',
+}: {
+  readonly at: string | null | undefined;
+  readonly none?: string;
+}): React.JSX.Element {
+  const nowMs = useNow();
+  const ms = at === null || at === undefined ? Number.NaN : Date.parse(at);
+  if (Number.isNaN(ms)) return <span className="soft">{none}</span>;
+  return (
+    <time className="numbers" dateTime={at ?? ''} title={formatExact(ms)}>
+      {formatRelative(ms, nowMs)}
+    </time>
+  );
+}

@@ -1,0 +1,142 @@
+/** On and off: switches act at once, checkboxes are part of a form; radio buttons choose one of few. */
+import { Check, Minus } from 'lucide-react';
+import type { ReactNode } from 'react';
+import {
+  Checkbox as AriaCheckbox,
+  CheckboxGroup as AriaGroup,
+  Label,
+  Radio,
+  RadioGroup as AriaRadios,
+  Switch as AriaSwitch,
+  Text,
+} from 'react-aria-components';
+import './toggle.css';
+import './field.css';
+
+interface ToggleProps {
+  readonly isSelected: boolean;
+  readonly onChange: (isSelected: boolean) => void;
+  readonly isDisabled?: boolean;
+  readonly children: ReactNode;
+  readonly note?: string;
+}
+
+export function Switch({ children, note, ...rest }: ToggleProps): React.JSX.Element {
+  return (
+    <AriaSwitch {...rest} className="toggle">
+      <span className="switch-track" aria-hidden="true">
+        <span className="switch-knob" />
+      </span>
+      <span className="toggle-text">
+        {children}
+        {note === undefined ? null : <span className="toggle-note">{note}</span>}
+      </span>
+    </AriaSwitch>
+  );
+}
+
+export function Checkbox({ children, note, ...rest }: ToggleProps): React.JSX.Element {
+  return (
+    <AriaCheckbox {...rest} className="toggle">
+      <Box />
+      <span className="toggle-text">
+        {children}
+        {note === undefined ? null : <span className="toggle-note">{note}</span>}
+      </span>
+    </AriaCheckbox>
+  );
+}
+
+/** Without a visible label, as in a table. */
+export function BareCheckbox({
+  label,
+  ...rest
+}: {
+  readonly label: string;
+  readonly isSelected: boolean;
+  readonly isIndeterminate?: boolean;
+  readonly excludeFromTabOrder?: boolean;
+  readonly onChange: (isSelected: boolean) => void;
+}): React.JSX.Element {
+  return (
+    <AriaCheckbox {...rest} aria-label={label} className="toggle toggle-bare">
+      <Box />
+    </AriaCheckbox>
+  );
+}
+
+const Box = (): React.JSX.Element => (
+  <span className="check-box" aria-hidden="true">
+    <Check className="check-on" />
+    <Minus className="check-mixed" />
+  </span>
+);
+
+export interface Choice {
+  readonly id: string;
+  readonly text: string;
+  readonly note?: string;
+}
+
+export function CheckboxGroup({
+  label,
+  help,
+  choices,
+  value,
+  onChange,
+}: {
+  readonly label: string;
+  readonly help?: string;
+  readonly choices: readonly Choice[];
+  readonly value: readonly string[];
+  readonly onChange: (value: string[]) => void;
+}): React.JSX.Element {
+  return (
+    <AriaGroup value={[...value]} onChange={onChange} className="field">
+      <Label className="field-label">{label}</Label>
+      {help === undefined ? null : (
+        <Text slot="description" className="field-help">
+          {help}
+        </Text>
+      )}
+      <div className="toggle-columns">
+        {choices.map((choice) => (
+          <AriaCheckbox key={choice.id} value={choice.id} className="toggle">
+            <Box />
+            <span className="toggle-text">
+              {choice.text}
+              {choice.note === undefined ? null : <span className="toggle-note">{choice.note}</span>}
+            </span>
+          </AriaCheckbox>
+        ))}
+      </div>
+    </AriaGroup>
+  );
+}
+
+export function RadioGroup({
+  label,
+  choices,
+  value,
+  onChange,
+}: {
+  readonly label: string;
+  readonly choices: readonly Choice[];
+  readonly value: string;
+  readonly onChange: (value: string) => void;
+}): React.JSX.Element {
+  return (
+    <AriaRadios value={value} onChange={onChange} className="field">
+      <Label className="field-label">{label}</Label>
+      {choices.map((choice) => (
+        <Radio key={choice.id} value={choice.id} className="toggle">
+          <span className="radio-dot" aria-hidden="true" />
+          <span className="toggle-text">
+            {choice.text}
+            {choice.note === undefined ? null : <span className="toggle-note">{choice.note}</span>}
+          </span>
+        </Radio>
+      ))}
+    </AriaRadios>
+  );
+}
