@@ -1,0 +1,294 @@
+/** The network's DNS as each machine is told it; keeps what it has made until something that matters changes. */
+import type { Log } from '#shared/log/log.ts';
+import type { Change } from '../state/changes.ts';
+import { What } from '../state/changes.ts';
+import { isAdmitted, type Network, type NodeView } from '../state/network.ts';
+import type { NodeRecord } from '../store/records.ts';
+import { doubtAbout, parseNameserver } from './nameserver.ts';
+import { forDevice, isNextDns } from './next-dns.ts';
+import type { ExtraRecord } from './record.ts';
+import {
+  DNS_SETTING,
+  type DnsChoice,
+  type DnsOverride,
+  type DnsSettings,
+  type Effective,
+  effective,
+  overlay,
+  readStored,
+} from './settings.ts';
+import { mapResolvers, resolversOf, type WireDnsConfig, wireConfig } from './wire.ts';
+import { buildZone, type Zone } from './zone.ts';
+
+export interface DnsViewDeps {
+  readonly network: Network;
+  readonly log: Log;
+  readonly baseDomain: string;
+  readonly settings: DnsSettings;
+  /** Names of the attributes that the policy gives a machine. */
+  readonly attributesOf: (nodeId: number) => Iterable<string>;
+  /** Groups of a user, as overrides name them. */
+  readonly groupsOf: (userId: number) => readonly string[];
+}
+
+/** A capability map's part, as the wire has it. */
+export type DnsCaps = Readonly<Record<string, readonly []>>;
+
+/** The client may ask for certificates. */
+const CAP_HTTPS = 'https';
+/** Names below the machine's own are the machine's. */
+const CAP_SUBDOMAINS = 'dns-subdomain-resolve';
+const NO_CAPS: DnsCaps = {};
+
+/** What all machines with the same overrides have in common. */
+interface Shared {
+  readonly config: WireDnsConfig;
+  readonly zone: Zone;
+  readonly effective: Effective;
+  readonly tellsDevices: boolean;
+}
+
+/** What a machine was given, and from what it was made. */
+interface Own {
+  readonly shared: Shared;
+  readonly record: NodeRecord;
+  readonly attributes: string;
+  readonly config: WireDnsConfig;
+}
+
+export class DnsView implements Disposable {
+  readonly #deps: DnsViewDeps;
+  readonly #unsubscribe: () => void;
+  readonly #shared = new Map<string, Shared>();
+  readonly #own = new Map<number, Own>();
+  #runtime: DnsChoice = {};
+  #fileRecords: readonly ExtraRecord[] = [];
+
+  constructor(deps: DnsViewDeps) {
+    this.#deps = deps;
+    this.#runtime = this.#readRuntime();
+    this.#unsubscribe = deps.network.subscribe((changes) => this.#onChanges(changes));
+  }
+
+  [Symbol.dispose](): void {
+    this.#unsubscribe();
+  }
+
+  get baseDomain(): string {
+    return this.#deps.baseDomain;
+  }
+  get settings(): DnsSettings {
+    return this.#deps.settings;
+  }
+  /** What administrators changed since the configuration file was written. */
+  get runtime(): DnsChoice {
+    return this.#runtime;
+  }
+  /** What machines without overrides get. */
+  get effective(): Effective {
+    return this.#sharedOf([]).effective;
+  }
+  /** Those of every source, in order of precedence. */
+  get records(): readonly ExtraRecord[] {
+    return this.#records([]);
+  }
+  get fileRecords(): readonly ExtraRecord[] {
+    return this.#fileRecords;
+  }
+
+  /** What administrators should know about what they set. */
+  get warnings(): readonly string[] {
+    const { settings } = this.#deps;
+    const all = [[], ...settings.overrides.map((one) => [one])].map((overrides) => this.#sharedOf(overrides));
+    const servers = all.flatMap(({ effective: { nameservers, splitDns } }) => [
+      ...nameservers,
+      ...[...splitDns.values()].flat(),
+    ]);
+    const doubts = servers.map(doubtAbout).filter((doubt) => doubt !== undefined);
+    return [...new Set([...all.flatMap(({ zone }) => zone.warnings), ...doubts])];
+  }
+
+  /** As it goes into the machine's map; the same object while nothing changes. */
+  configOf(nodeId: number): WireDnsConfig {
+    const view = this.#deps.network.node(nodeId);
+    if (view === undefined) return this.#sharedOf([]).config;
+    const shared = this.#sharedOf(this.#overridesOf(view.record));
+    if (!shared.tellsDevices && !shared.effective.https) return shared.config;
+    const attributes = shared.tellsDevices ? [...this.#deps.attributesOf(nodeId)] : [];
+    const key = attributes.join('\n');
+    const known = this.#own.get(nodeId);
+    if (known?.shared === shared && known.record === view.record && known.attributes === key)
+      return known.config;
+    const made = this.#personal(shared, view, attributes);
+    // Records are replaced for reasons that don't matter here, such as new endpoints.
+    const config =
+      known !== undefined && JSON.stringify(known.config) === JSON.stringify(made) ? known.config : made;
+    this.#own.set(nodeId, { shared, record: view.record, attributes: key, config });
+    return config;
+  }
+
+  /** What is to be merged into the machine's own capability map. */
+  capsOf(nodeId: number): DnsCaps {
+    const record = this.#deps.network.node(nodeId)?.record;
+    if (record === undefined) return NO_CAPS;
+    const shared = this.#sharedOf(this.#overridesOf(record));
+    const subdomains = this.peerCapsOf(nodeId);
+    return shared.effective.https && isAdmitted(record) ? { ...subdomains, [CAP_HTTPS]: [] } : subdomains;
+  }
+
+  /** What is to be merged into the capability map of the machine as its peers see it. */
+  peerCapsOf(nodeId: number): DnsCaps {
+    const record = this.#deps.network.node(nodeId)?.record;
+    const { zone } = this.#sharedOf([]);
+    if (record === undefined || !zone.wideMachines.includes(this.fqdnOf(record))) return NO_CAPS;
+    return { [CAP_SUBDOMAINS]: [] };
+  }
+
+  fqdnOf(record: NodeRecord): string {
+    return `${record.givenName}.${this.#deps.baseDomain}`;
+  }
+
+  /** Of a machine of the network, by its whole name. */
+  addressesOf(name: string): readonly string[] | undefined {
+    const { network, baseDomain } = this.#deps;
+    if (!name.endsWith(`.${baseDomain}`)) return undefined;
+    const label = name.slice(0, -baseDomain.length - 1);
+    const record = label.includes('.') ? undefined : network.nodeByName(label)?.record;
+    return record === undefined || !isAdmitted(record)
+      ? undefined
+      : [record.ipv4, record.ipv6].filter((one) => one !== '');
+  }
+
+  /** Takes over what the watched file says now. */
+  setFileRecords(records: readonly ExtraRecord[]): void {
+    this.#fileRecords = records;
+    this.#deps.network.announce([{ kind: 'dns' }]);
+  }
+
+  #onChanges(changes: readonly Change[]): void {
+    for (const change of changes) if (change.kind === 'removed') this.#own.delete(change.id);
+    if (changes.some(({ kind }) => kind === 'dns' || kind === 'reset')) this.#forget();
+    else if (changes.some(concernsNames) && this.#followsMachines()) this.#look();
+  }
+
+  #forget(): void {
+    this.#runtime = this.#readRuntime();
+    const before = new Map(this.#shared);
+    this.#shared.clear();
+    for (const [key, old] of before) {
+      const made = this.#make(key === '' ? [] : key.split(' ').map(Number));
+      this.#shared.set(key, isSame(old, made) ? old : made);
+    }
+  }
+
+  /** A machine came, went or changed its name or address: aliases may lead elsewhere now. */
+  #look(): void {
+    const before = [...this.#shared.values()];
+    this.#forget();
+    const after = [...this.#shared.values()];
+    if (after.some((shared, index) => shared !== before[index]))
+      this.#deps.network.announce([{ kind: 'dns' }]);
+  }
+
+  #followsMachines(): boolean {
+    return [...this.#shared.values()].some(({ zone }) => zone.followsMachines);
+  }
+
+  #readRuntime(): DnsChoice {
+    const { network, log } = this.#deps;
+    try {
+      return readStored(network.setting(DNS_SETTING));
+    } catch (error) {
+      log('error', 'dns.setting-unreadable', { error, advice: 'set it anew with rhumb-control dns set' });
+      return {};
+    }
+  }
+
+  #overridesOf(record: NodeRecord): readonly DnsOverride[] {
+    const { settings, network, groupsOf } = this.#deps;
+    if (settings.overrides.length === 0) return [];
+    const user = record.userId === undefined ? undefined : network.user(record.userId);
+    const names = user === undefined ? [] : [user.name, user.identity?.email ?? user.name];
+    const groups = user === undefined ? [] : groupsOf(user.id);
+    return settings.overrides.filter(
+      (one) =>
+        one.tags.some((tag) => record.tags.includes(tag)) ||
+        one.users.some((name) => names.includes(name)) ||
+        one.groups.some((group) => groups.includes(group)),
+    );
+  }
+
+  #sharedOf(overrides: readonly DnsOverride[]): Shared {
+    const indexes = overrides.map((one) => this.#deps.settings.overrides.indexOf(one));
+    const key = indexes.join(' ');
+    const known = this.#shared.get(key);
+    if (known !== undefined) return known;
+    const made = this.#make(indexes);
+    this.#shared.set(key, made);
+    return made;
+  }
+
+  #make(indexes: readonly number[]): Shared {
+    const { settings, baseDomain } = this.#deps;
+    const overrides = settings.overrides.filter((_, index) => indexes.includes(index));
+    const chosen = overrides.reduce(
+      (choice, { choice: other }) => {
+        // Split DNS of an override is for some domains; the others stay as they are.
+        const splitDns = new Map([...(choice.splitDns ?? []), ...(other.splitDns ?? [])]);
+        return { ...overlay(choice, other), splitDns };
+      },
+      overlay(settings.choice, this.#runtime),
+    );
+    const eff = effective(chosen, settings.canPublish);
+    const zone = buildZone({
+      ownDomain: eff.magicDns ? baseDomain : undefined,
+      records: this.#records(overrides),
+      routed: new Set(
+        [...eff.splitDns].filter(([, servers]) => servers.length > 0).map(([suffix]) => suffix),
+      ),
+      hasResponder: settings.responderAddress !== undefined,
+      addressesOf: (name) => this.addressesOf(name),
+    });
+    const responder =
+      settings.responderAddress === undefined
+        ? undefined
+        : parseNameserver(settings.responderAddress, 'dns.responder.address');
+    const config = wireConfig({
+      baseDomain,
+      effective: eff,
+      zone,
+      responder,
+      exitNodeFiltered: settings.exitNodeFiltered,
+    });
+    return { config, zone, effective: eff, tellsDevices: resolversOf(config).some(isNextDns) };
+  }
+
+  /** Overrides' own come first and take the place of common ones of the same name. */
+  #records(overrides: readonly DnsOverride[]): readonly ExtraRecord[] {
+    const special = overrides.flatMap(({ records }) => records);
+    const names = new Set(special.map(({ name }) => name));
+    const { settings, network } = this.#deps;
+    const common = [...settings.records, ...this.#fileRecords, ...network.dnsRecords.values()];
+    return [...special, ...common.filter(({ name }) => !names.has(name))];
+  }
+
+  #personal(shared: Shared, view: NodeView, attributes: readonly string[]): WireDnsConfig {
+    const { record } = view;
+    const device = {
+      name: record.hostname,
+      model: record.hostinfo.OS ?? '',
+      ip: record.ipv4 === '' ? record.ipv6 : record.ipv4,
+    };
+    const config = shared.tellsDevices
+      ? mapResolvers(shared.config, (resolver) => forDevice(resolver, device, attributes))
+      : shared.config;
+    return shared.effective.https ? { ...config, CertDomains: [this.fqdnOf(record)] } : config;
+  }
+}
+
+const concernsNames = (change: Change): boolean =>
+  change.kind === 'removed' || (change.kind === 'node' && (change.what & (What.Whole | What.Tags)) !== 0);
+
+const isSame = (a: Shared, b: Shared): boolean =>
+  JSON.stringify([a.config, a.effective, a.zone]) === JSON.stringify([b.config, b.effective, b.zone]) &&
+  JSON.stringify([...a.effective.splitDns]) === JSON.stringify([...b.effective.splitDns]);
