@@ -11,3 +11,13 @@ export const spanMs = z
   .min(0)
   .max(100 * YEAR_MS);
 export const nothing = z.strictObject({});
+/** For people, of whatever was made. */
+export const description = z.string().max(256);
+export const tags = z
+  .array(
+    z
+      .string()
+      .max(256)
+      .regex(/^tag:[A-Za-z][A-Za-z0-9-]*$/, 'a tag is tag: and a letter, then letters, digits and dashes'),
+  )
+  .max(64);

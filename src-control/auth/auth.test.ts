@@ -5,9 +5,9 @@ import { silent } from '#shared/log/log.ts';
 import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { hostinfo } from '#shared/wire/hostinfo.ts';
 import { registerRequest } from '#shared/wire/register.ts';
+import { addAuthKey, expireAuthKey } from '../state/auth-keys.ts';
 import { Network } from '../state/network.ts';
 import { setExpiry } from '../state/nodes.ts';
-import { addAuthKey, expireAuthKey } from '../state/users.ts';
 import type { Write } from '../store/records.ts';
 import { openMemoryStore } from '../store/sqlite.ts';
 import { sampleNode, sampleUser } from '../store/store-suite.ts';
@@ -23,6 +23,7 @@ import {
   sameHash,
 } from './secrets.ts';
 
+const TESTER = { origin: 'system', id: '', name: 'test' } as const;
 const NEVER = new AbortController().signal;
 const PAST = '1970-01-01T00:02:03Z';
 const machineKey = parseMachineKey(`mkey:${'a'.repeat(64)}`);
@@ -83,16 +84,20 @@ async function setup(options: { node?: object; keyLifetimeMs?: number } = {}) {
   const caller = { machineKey, remoteAddress: '192.0.2.1' };
   const key = async (over: object = {}) => {
     const minted = mintAuthKey();
-    const record = await addAuthKey(network, {
-      prefix: minted.prefix,
-      hash: minted.hash,
-      userId: 1,
-      reusable: false,
-      ephemeral: false,
-      createdAt: clock.now(),
-      expiresAt: clock.now() + 3_600_000,
-      ...over,
-    });
+    const record = await addAuthKey(
+      network,
+      {
+        prefix: minted.prefix,
+        hash: minted.hash,
+        userId: 1,
+        reusable: false,
+        ephemeral: false,
+        createdAt: clock.now(),
+        expiresAt: clock.now() + 3_600_000,
+        ...over,
+      },
+      TESTER,
+    );
     return { text: minted.text, record };
   };
   return { clock, network, deps, caller, key, disk };
@@ -233,7 +238,7 @@ describe('auth keys', () => {
   test('expired, ended, unknown and malformed keys are refused in words', async () => {
     const { deps, caller, key, network, clock } = await setup();
     const [late, ended] = [await key({ expiresAt: clock.now() - 1 }), await key()];
-    await expireAuthKey(network, ended.record, clock.now());
+    await expireAuthKey(network, ended.record, clock.now(), TESTER);
     const wrongSecret = ended.text.replace(/.$/, (last) => (last === 'x' ? 'y' : 'x'));
     const say = async (AuthKey: string) =>
       (await register(deps, request({ Auth: { AuthKey } }), caller, NEVER)).Error;

@@ -1,4 +1,4 @@
-/** Auth keys and one-time codes: making, hashing and comparing; the secret itself is shown once and never kept. */
+/** Auth keys, API keys and one-time codes: making, hashing and comparing; the secret itself is shown once and never kept. */
 import { createHash, randomInt, timingSafeEqual } from 'node:crypto';
 
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
@@ -18,25 +18,41 @@ function randomText(alphabet: string, length: number): string {
 }
 
 export interface MintedKey {
-  /** What the user keeps: `rhkey-auth-<prefix>-<secret>`. */
+  /** What the user keeps: `rhkey-<kind>-<prefix>-<secret>`. */
   readonly text: string;
   readonly prefix: string;
   readonly hash: Uint8Array;
 }
 
+/** What a secret is for, as its text says it. */
+export type SecretKind = 'auth' | 'api' | 'client' | 'oauthtok';
+
 /** The secret has 380 random bits, so a plain hash is enough (coordination-server.md §3). */
-export function mintAuthKey(): MintedKey {
+export function mintSecret(kind: SecretKind): MintedKey {
   const prefix = randomText(BASE62, PREFIX_CHARS);
   const secret = randomText(BASE62, SECRET_CHARS);
-  return { text: `rhkey-auth-${prefix}-${secret}`, prefix, hash: sha256(secret) };
+  return { text: `rhkey-${kind}-${prefix}-${secret}`, prefix, hash: sha256(secret) };
 }
+
+/** Tools that insist on it may write `tskey-` in front instead of `rhkey-`: the rest says whose the key is. */
+const SECRET = /^(?:rh|ts)key-(auth|api|client|oauthtok)-([0-9A-Za-z]{12})-([0-9A-Za-z]{64})$/;
+
+export function parseSecret(
+  text: string,
+): { readonly kind: SecretKind; readonly prefix: string; readonly hash: Uint8Array } | undefined {
+  const match = SECRET.exec(text.trim());
+  if (match === null) return undefined;
+  const [, kind, prefix, secret] = match as unknown as readonly [string, SecretKind, string, string];
+  return { kind, prefix, hash: sha256(secret) };
+}
+
+export const mintAuthKey = (): MintedKey => mintSecret('auth');
 
 export function parseAuthKey(
   text: string,
 ): { readonly prefix: string; readonly hash: Uint8Array } | undefined {
-  const match = /^rhkey-auth-([0-9A-Za-z]{12})-([0-9A-Za-z]{64})$/.exec(text.trim());
-  if (match === null) return undefined;
-  return { prefix: match[1] as string, hash: sha256(match[2] as string) };
+  const parsed = parseSecret(text);
+  return parsed?.kind === 'auth' ? parsed : undefined;
 }
 
 /** `ABCD-EFGH-JKLM-NPQR`: 80 random bits, meant to be read over a telephone and to live for minutes. */

@@ -1,8 +1,7 @@
-/** Users, auth keys and one-time codes: what administrators make. */
+/** Users and one-time codes: what administrators make. */
 import { RhumbError } from '#shared/errors.ts';
 import type {
   AdminCodeRecord,
-  AuthKeyRecord,
   GrantRecord,
   NodeRecord,
   UserIdentity,
@@ -36,39 +35,6 @@ export async function createUser(
   };
   await network.save({ writes: [write, { put: 'user', value }], changes: [{ kind: 'user', id }] });
   return value;
-}
-
-type NewAuthKeyFacts = Pick<
-  AuthKeyRecord,
-  'prefix' | 'hash' | 'userId' | 'reusable' | 'ephemeral' | 'createdAt' | 'expiresAt'
->;
-export type NewAuthKey = NewAuthKeyFacts & Partial<Omit<AuthKeyRecord, 'id' | keyof NewAuthKeyFacts>>;
-
-const ORDINARY_KEY = {
-  tags: [],
-  isPreapproved: false,
-  maxUses: undefined,
-  useCount: 0,
-  usedAt: undefined,
-  revokedAt: undefined,
-  description: '',
-  ipv4: undefined,
-  ipv6: undefined,
-  hostname: undefined,
-  createdBy: '',
-} as const;
-
-export async function addAuthKey(network: Network, key: NewAuthKey): Promise<AuthKeyRecord> {
-  const { id, write } = network.nextId('authKey');
-  const value: AuthKeyRecord = { ...ORDINARY_KEY, ...key, id };
-  await network.save({ writes: [write, { put: 'authKey', value }] });
-  return value;
-}
-
-/** From now on the key lets nobody in; machines it let in stay. */
-export async function expireAuthKey(network: Network, key: AuthKeyRecord, nowMs: number): Promise<void> {
-  if (key.expiresAt !== undefined && key.expiresAt <= nowMs) return;
-  await network.save({ writes: [{ put: 'authKey', value: { ...key, expiresAt: nowMs } }] });
 }
 
 export type NewAdminCode = Omit<AdminCodeRecord, 'id' | 'usedAt' | 'purpose'> &

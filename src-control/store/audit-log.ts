@@ -61,7 +61,8 @@ export async function appendAudit<D extends AuditDatabase>(
     .orderBy('seq', 'desc')
     .limit(1)
     .executeTakeFirst();
-  const text = stringifyJson(entry);
+  // Callers carry more than the actor that they are; only that is kept.
+  const text = stringifyJson(entrySchema.parse(entry));
   await log
     .insertInto('audit_log')
     .values({
