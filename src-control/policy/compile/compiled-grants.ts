@@ -1,10 +1,12 @@
 /** Grants with their selectors resolved once: finished rules, and what waits for a machine (policy.md §7.2). */
-import type { CapMap, SelectorUse } from '../language/ast.ts';
+import type { CapMap } from '../language/ast.ts';
 import type { ProtoPorts } from '../language/ports.ts';
+import { parseSelector, type Selector } from '../language/selector.ts';
 import {
   type Cidr,
   cidrsOf,
   contains,
+  EMPTY,
   isEmpty,
   type RangeSet,
   setOfAddrs,
@@ -15,17 +17,18 @@ import {
 import type { Place } from '../text/tree.ts';
 import type { Grant } from './grants.ts';
 import { type Machine, overlapsSubnet } from './network.ts';
+import { RangeMemo } from './range-memo.ts';
 import type { Resolver } from './resolver.ts';
 import {
   ANYONE,
   capRules,
+  fixedTargets,
   NO_SOURCES,
   portRules,
   type Rule,
   type Sources,
   sourcesOf,
   type Target,
-  targetsOf,
   targetsOfAddrs,
   targetsOfCidrs,
   targetsOfInternet,
@@ -52,6 +55,9 @@ export interface CompiledGrant {
 const NOTHING: readonly Rule[] = [];
 const never = (): readonly Rule[] => NOTHING;
 
+const isSameList = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((text, i) => text === b[i]);
+
 /** Every active subnet route once, in the order of the machines: what `*` as a source also means (policy.md §7.4). */
 export function routeTexts(machines: readonly Machine[]): readonly Cidr[] {
   const seen = new Map<string, Cidr>();
@@ -59,11 +65,24 @@ export function routeTexts(machines: readonly Machine[]): readonly Cidr[] {
   return [...seen.values()];
 }
 
+/** Sources by their selectors: many rules have the same. */
+interface KnownSources {
+  readonly selectors: readonly string[];
+  readonly hasAny: boolean;
+  readonly hasPosture: boolean;
+  /** After postures, per selector and together. */
+  readonly perUse: readonly RangeSet[];
+  readonly set: RangeSet;
+  readonly sources: Sources;
+}
+
 export class GrantCompiler {
   readonly #resolver: Resolver;
-  readonly #routes: readonly Cidr[];
-  /** Sources by their selectors: many rules have the same. */
-  readonly #sources = new Map<string, Sources>();
+  readonly #memo = new RangeMemo();
+  #routes: readonly Cidr[];
+  readonly #sources = new Map<string, KnownSources>();
+  /** What was known before the last refresh, to keep what comes out the same. */
+  readonly #stale = new Map<string, Sources>();
   readonly #targets = new Map<string, readonly Target[]>();
 
   constructor(resolver: Resolver) {
@@ -71,24 +90,69 @@ export class GrantCompiler {
     this.#routes = routeTexts(resolver.machines);
   }
 
+  /** Every active subnet route of the network. */
+  get routes(): readonly Cidr[] {
+    return this.#routes;
+  }
+
+  /**
+   * Forgets what rests on these selectors, on the routes of the network where they changed, and on postures. Gives the
+   * entries of destination lists that came or went.
+   */
+  refresh(selectors: ReadonlySet<string>, hasNewRoutes: boolean): readonly Target[] {
+    if (hasNewRoutes) this.#routes = routeTexts(this.#resolver.machines);
+    for (const [key, known] of this.#sources) {
+      const isStale =
+        known.hasPosture ||
+        (known.hasAny && hasNewRoutes) ||
+        known.selectors.some((one) => selectors.has(one));
+      if (!isStale) continue;
+      this.#stale.set(key, known.sources);
+      this.#sources.delete(key);
+    }
+    const moved: Target[] = [];
+    for (const text of selectors) {
+      const known = this.#targets.get(text);
+      if (known === undefined) continue;
+      this.#targets.delete(text);
+      const selector = parseSelector(text);
+      if (typeof selector === 'string') continue;
+      const next = this.#targetsOf(selector);
+      const [was, is] = [new Set(known.map(({ IP }) => IP)), new Set(next.map(({ IP }) => IP))];
+      moved.push(...known.filter(({ IP }) => !is.has(IP)), ...next.filter(({ IP }) => !was.has(IP)));
+    }
+    return moved;
+  }
+
+  /** Ends what `refresh` began: sources that came out the same were found. */
+  settled(): void {
+    this.#stale.clear();
+  }
+
   compile(grant: Grant): CompiledGrant {
-    const postures = this.#resolver.posturesOf(grant.srcPosture);
-    const perUse = grant.src.map((use) => this.#resolver.sourceSet(use, postures));
-    const sourceSet = union(perUse);
-    const sources = this.#sourcesOf(grant, perUse, sourceSet);
+    if (grant.src.length === 0)
+      return { grant, sourceSet: EMPTY, rules: NOTHING, selfRules: never, via: undefined };
+    const { perUse, set: sourceSet, sources } = this.#sourcesOf(grant);
     const nothing = { grant, sourceSet, rules: NOTHING, selfRules: never, via: undefined };
-    if (grant.src.length === 0) return nothing;
     if (grant.via.length > 0) return { ...nothing, via: this.#via(grant, sources) };
     const selfRules = grant.hasSelf ? this.#selfRules(grant, perUse) : never;
     return { ...nothing, rules: this.#regular(grant, sources, perUse), selfRules };
   }
 
-  #sourcesOf(grant: Grant, perUse: readonly RangeSet[], set: RangeSet): Sources {
-    const postures = this.#resolver.posturesOf(grant.srcPosture).map(({ text }) => text);
-    const key = JSON.stringify([grant.src.map(({ selector }) => selector.text), postures]);
+  #sourcesOf(grant: Grant): KnownSources {
+    const postures = this.#resolver.posturesOf(grant.srcPosture);
+    const selectors = grant.src.map(({ selector }) => selector.text);
+    const key = JSON.stringify([selectors, postures.map(({ text }) => text)]);
     const known = this.#sources.get(key);
     if (known !== undefined) return known;
-    const made = this.#makeSources(grant, perUse, set, postures.length > 0);
+    const perUse = grant.src.map((use) => this.#resolver.sourceSet(use, postures));
+    const set = union(perUse);
+    const hasPosture = postures.length > 0;
+    const fresh = this.#makeSources(grant, perUse, set, hasPosture);
+    const before = this.#stale.get(key);
+    const sources = before !== undefined && isSameList(before.strings, fresh.strings) ? before : fresh;
+    const hasAny = grant.src.some(({ selector }) => selector.kind === 'any');
+    const made = { selectors, hasAny, hasPosture, perUse, set, sources };
     this.#sources.set(key, made);
     return made;
   }
@@ -97,12 +161,14 @@ export class GrantCompiler {
     if (isEmpty(set)) return NO_SOURCES;
     if (!hasPosture && grant.src.some(({ selector }) => selector.text === 'autogroup:danger-all'))
       return ANYONE;
-    if (hasPosture || !grant.src.some(({ selector }) => selector.kind === 'any')) return sourcesOf(set);
-    const strings = [...stringsOf(set), ...this.#routes.map(({ text }) => text)];
+    const texts = this.#memo.strings(set);
+    if (hasPosture || !grant.src.some(({ selector }) => selector.kind === 'any'))
+      return sourcesOf(set, texts);
+    const strings = [...texts, ...this.#routes.map(({ text }) => text)];
     const seen = new Set(strings);
     for (const [i, use] of grant.src.entries()) {
       if (use.selector.kind === 'any') continue;
-      for (const text of stringsOf(perUse[i] ?? set)) {
+      for (const text of this.#memo.strings(perUse[i] ?? set)) {
         if (seen.has(text)) continue;
         seen.add(text);
         strings.push(text);
@@ -111,10 +177,10 @@ export class GrantCompiler {
     return sourcesOf(union([set, setOfCidrs(this.#routes)]), strings);
   }
 
-  #targetsOf({ selector }: SelectorUse): readonly Target[] {
+  #targetsOf(selector: Selector): readonly Target[] {
     const known = this.#targets.get(selector.text);
     if (known !== undefined) return known;
-    const made = targetsOf(selector, this.#resolver.setOf(selector));
+    const made = fixedTargets(selector) ?? this.#memo.targets(this.#resolver.setOf(selector));
     this.#targets.set(selector.text, made);
     return made;
   }
@@ -126,7 +192,7 @@ export class GrantCompiler {
       at,
       sources,
       ip,
-      dst.map((use) => this.#targetsOf(use)),
+      dst.map((use) => this.#targetsOf(use.selector)),
     );
     if (app === undefined) return rules;
     const reverse = (): Sources => {

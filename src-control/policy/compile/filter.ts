@@ -29,11 +29,16 @@ export class SourceIds {
   readonly #byKey = new Map<string, number>();
   readonly #known = new WeakMap<Sources, number>();
 
+  get size(): number {
+    return this.#byKey.size;
+  }
+
   of(sources: Sources): number {
     const known = this.#known.get(sources);
     if (known !== undefined) return known;
-    const id = this.#byKey.get(sources.key) ?? this.#byKey.size;
-    this.#byKey.set(sources.key, id);
+    const key = sources.strings.join();
+    const id = this.#byKey.get(key) ?? this.#byKey.size;
+    this.#byKey.set(key, id);
     this.#known.set(sources, id);
     return id;
   }

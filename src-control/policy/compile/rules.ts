@@ -7,7 +7,6 @@ import {
   addrText,
   bareText,
   type Cidr,
-  cidrsOf,
   EVERYTHING,
   isSingle,
   type RangeSet,
@@ -23,8 +22,6 @@ import type { Place } from '../text/tree.ts';
 export interface Sources {
   readonly strings: readonly string[];
   readonly set: RangeSet;
-  /** The same for the same strings. */
-  readonly key: string;
 }
 
 /** One entry of a destination list, without its ports. */
@@ -56,11 +53,10 @@ export interface CapRule {
 
 export type Rule = PortRule | CapRule;
 
-export const NO_SOURCES: Sources = { strings: [], set: { v4: [], v6: [] }, key: '' };
+export const NO_SOURCES: Sources = { strings: [], set: { v4: [], v6: [] } };
 export const sourcesOf = (set: RangeSet, strings: readonly string[] = stringsOf(set)): Sources => ({
   strings,
   set,
-  key: strings.join(),
 });
 export const ANYONE: Sources = sourcesOf(EVERYTHING, ['*']);
 
@@ -93,15 +89,16 @@ const INTERNET_TARGETS = stringsOf(INTERNET).map((text, i) => {
   return wide(text, setOfRanges([range]));
 });
 
+const ANY_TARGETS: readonly Target[] = [wide('*', EVERYTHING)];
 export const targetsOfInternet: readonly Target[] = INTERNET_TARGETS;
 export const targetsOfCidrs = (cidrs: readonly Cidr[]): readonly Target[] => cidrs.map(ofCidr);
 export const targetsOfAddrs = (addrs: readonly Addr[]): readonly Target[] =>
   addrs.map((addr) => ({ IP: addrText(addr), set: setOfRanges([[addr, addr]]), single: addr }));
 
-export function targetsOf(selector: Selector, set: RangeSet): readonly Target[] {
-  if (selector.kind === 'any') return [wide('*', EVERYTHING)];
-  if (selector.text === 'autogroup:internet') return INTERNET_TARGETS;
-  return targetsOfCidrs(cidrsOf(set));
+/** Of the selectors whose targets are not simply their addresses. */
+export function fixedTargets(selector: Selector): readonly Target[] | undefined {
+  if (selector.kind === 'any') return ANY_TARGETS;
+  return selector.text === 'autogroup:internet' ? INTERNET_TARGETS : undefined;
 }
 
 /** One rule for one `ip` entry: targets in order, and for each its port ranges in order. */

@@ -8,37 +8,42 @@ export type FoundUser =
   | { readonly kind: 'none' }
   | { readonly kind: 'several'; readonly users: readonly PolicyUser[] };
 
-/** By the provider's identifier, else by e-mail or name; a trailing `@` marks a plain name. */
-export function findUser(users: readonly PolicyUser[], token: string): FoundUser {
-  const byProvider = users.find((user) => user.providerId !== '' && user.providerId === token);
-  if (byProvider !== undefined) return { kind: 'one', user: byProvider };
-  const bare = token.replace(/@$/, '');
-  const found = users.filter((user) => user.name === bare || (user.email !== '' && user.email === bare));
-  const [first] = found;
-  if (first === undefined) return { kind: 'none' };
-  return found.length === 1 ? { kind: 'one', user: first } : { kind: 'several', users: found };
-}
-
 /** The people whom user, group and role selectors stand for. */
 export class Directory {
   readonly #ast: PolicyAst;
   readonly #users: readonly PolicyUser[];
-  readonly #found = new Map<string, FoundUser>();
+  readonly #byProvider = new Map<string, PolicyUser>();
+  /** By name and by e-mail; somebody whose name is the e-mail is there once. */
+  readonly #byWord = new Map<string, PolicyUser[]>();
+  readonly #groups = new Map<string, ReadonlySet<number>>();
 
   constructor(ast: PolicyAst, users: readonly PolicyUser[]) {
     this.#ast = ast;
     this.#users = users;
+    for (const user of users) {
+      if (user.providerId !== '' && !this.#byProvider.has(user.providerId))
+        this.#byProvider.set(user.providerId, user);
+      for (const word of new Set([user.name, user.email])) {
+        const known = this.#byWord.get(word);
+        if (known !== undefined) known.push(user);
+        else if (word !== '') this.#byWord.set(word, [user]);
+      }
+    }
   }
 
+  /** By the provider's identifier, else by e-mail or name; a trailing `@` marks a plain name. */
   user(token: string): FoundUser {
-    const known = this.#found.get(token);
-    if (known !== undefined) return known;
-    const found = findUser(this.#users, token);
-    this.#found.set(token, found);
-    return found;
+    const byProvider = this.#byProvider.get(token);
+    if (byProvider !== undefined) return { kind: 'one', user: byProvider };
+    const found = this.#byWord.get(token.replace(/@$/, '')) ?? [];
+    const [first] = found;
+    if (first === undefined) return { kind: 'none' };
+    return found.length === 1 ? { kind: 'one', user: first } : { kind: 'several', users: found };
   }
 
   group(name: string): ReadonlySet<number> {
+    const known = this.#groups.get(name);
+    if (known !== undefined) return known;
     const ids = new Set<number>();
     for (const { text } of this.#ast.groups.get(name)?.value ?? []) {
       if (text.startsWith(PROVIDER_GROUP)) {
@@ -49,6 +54,7 @@ export class Directory {
         if (found.kind === 'one') ids.add(found.user.id);
       }
     }
+    this.#groups.set(name, ids);
     return ids;
   }
 

@@ -164,12 +164,47 @@ export function overlaps(a: RangeSet, b: RangeSet): boolean {
   return rangesOf(few).some(([first, last]) => share(many, first, last) !== 'none');
 }
 
+function withIn<T extends Addr>(flat: readonly T[], addr: T, next: (addr: T) => T): readonly T[] {
+  const at = 2 * rangeBefore(flat, addr);
+  const isAfter = at >= 0;
+  if (isAfter && (flat[at + 1] as T) >= addr) return flat;
+  const joinsLeft = isAfter && next(flat[at + 1] as T) === addr;
+  const joinsRight = at + 2 < flat.length && next(addr) === flat[at + 2];
+  if (joinsLeft && joinsRight) return flat.toSpliced(at + 1, 2);
+  if (joinsLeft) return flat.toSpliced(at + 1, 1, addr);
+  return joinsRight ? flat.toSpliced(at + 2, 1, addr) : flat.toSpliced(at + 2, 0, addr, addr);
+}
+
+function withoutIn<T extends Addr>(
+  flat: readonly T[],
+  addr: T,
+  step: (addr: T, by: 1 | -1) => T,
+): readonly T[] {
+  const at = 2 * rangeBefore(flat, addr);
+  if (at < 0 || (flat[at + 1] as T) < addr) return flat;
+  const [first, last] = [flat[at] as T, flat[at + 1] as T];
+  const left = first < addr ? [first, step(addr, -1)] : [];
+  const right = addr < last ? [step(addr, 1), last] : [];
+  return flat.toSpliced(at, 2, ...left, ...right);
+}
+
+/** The set and one address, in a time that hardly grows with the set. */
+export const withAddr = (set: RangeSet, addr: Addr): RangeSet =>
+  typeof addr === 'number'
+    ? { v4: withIn(set.v4, addr, next4), v6: set.v6 }
+    : { v4: set.v4, v6: withIn(set.v6, addr, next6) };
+
+export const withoutAddr = (set: RangeSet, addr: Addr): RangeSet =>
+  typeof addr === 'number'
+    ? { v4: withoutIn(set.v4, addr, (one, by) => one + by), v6: set.v6 }
+    : { v4: set.v4, v6: withoutIn(set.v6, addr, (one, by) => one + BigInt(by)) };
+
 /** The empty set is a part of every set. */
 export const isSubset = (part: RangeSet, whole: RangeSet): boolean =>
   rangesOf(part).every(([first, last]) => share(whole, first, last) === 'all');
 
 /** The fewest prefixes that are exactly `first`–`last`. */
-function cidrsOfRange(first: Addr, last: Addr): Cidr[] {
+export function cidrsOfRange(first: Addr, last: Addr): Cidr[] {
   const width = typeof first === 'number' ? 32 : 128;
   if (first === last) return [{ first, last, bits: width, text: `${addrText(first)}/${width}` }];
   const back = (value: bigint): Addr => (typeof first === 'number' ? Number(value) : value);
@@ -193,14 +228,16 @@ export const cidrsOf = (set: RangeSet): Cidr[] =>
   rangesOf(set).flatMap(([first, last]) => cidrsOfRange(first, last));
 
 /** Bare addresses, CIDRs where a range is exactly one, else `first-last`. */
+export function rangeText(first: Addr, last: Addr): string {
+  if (first === last) return addrText(first);
+  const cidrs = cidrsOfRange(first, last);
+  return cidrs.length === 1 && cidrs[0] !== undefined
+    ? cidrs[0].text
+    : `${addrText(first)}-${addrText(last)}`;
+}
+
 export const stringsOf = (set: RangeSet): string[] =>
-  rangesOf(set).map(([first, last]) => {
-    if (first === last) return addrText(first);
-    const cidrs = cidrsOfRange(first, last);
-    return cidrs.length === 1 && cidrs[0] !== undefined
-      ? cidrs[0].text
-      : `${addrText(first)}-${addrText(last)}`;
-  });
+  rangesOf(set).map(([first, last]) => rangeText(first, last));
 
 export const isSingle = (cidr: Cidr): boolean => cidr.first === cidr.last;
 /** As destinations have it: without the length of a single address. */
