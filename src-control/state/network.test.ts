@@ -70,7 +70,7 @@ describe('saving', () => {
     expect(disk.commits).toBe(2);
   });
 
-  test('when the disk refuses, the saver is told, memory goes back, streams begin anew, and the next save works', async () => {
+  test('when the disk refuses, the saver is told, memory goes back, streams look again, and the next save works', async () => {
     const { network, heard, disk } = await setup();
     await network.save({ writes: [{ put: 'node', value: sampleNode(1) }] });
     disk.isFull = true;
@@ -79,7 +79,8 @@ describe('saving', () => {
     );
     expect(network.nodeByName('other')).toBeUndefined();
     expect(network.nodeByName('host-1')?.record.id).toBe(1);
-    expect(heard.at(-1)).toEqual({ kind: 'reset' });
+    expect(heard.at(-1)).toEqual({ kind: 'node', id: 1, what: 1_023 });
+    expect(network.storage).toMatchObject({ kind: 'failing', why: 'database or disk is full' });
     disk.isFull = false;
     await renameNode(network, sampleNode(1), 'other');
     expect(network.nodeByName('other')?.record.id).toBe(1);

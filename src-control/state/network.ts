@@ -32,7 +32,8 @@ import type { Store } from '../store/store.ts';
 import { type AddressPool, ipv4Pool, ipv6Pool } from './addresses.ts';
 import { type Change, nodeChange, What } from './changes.ts';
 import { Committer } from './committer.ts';
-import { type ReadonlyTable, Table } from './table.ts';
+import type { Meter } from './meter.ts';
+import { type ReadonlyTable, sortById, Table } from './table.ts';
 
 /** A machine as it is now: what is stored, and what only this process knows. Replaced as a whole on every change. */
 export interface NodeView {
@@ -49,6 +50,7 @@ export interface NetworkDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly defer: (fn: () => void) => void;
+  readonly meter?: Meter;
 }
 
 export interface Save {
@@ -66,6 +68,20 @@ export const isExpired = (record: NodeRecord, nowMs: number): boolean =>
 /** Whether it takes part in the network; one that waits for approval or is disabled does not. */
 export const isAdmitted = (record: NodeRecord): boolean =>
   record.approvedAt !== undefined && record.disabledAt === undefined;
+
+/** How the disk is, by what it said to the last write. */
+export type Storage =
+  | { readonly kind: 'writable' }
+  | { readonly kind: 'failing'; readonly since: number; readonly why: string };
+
+const EVERYTHING = Object.values(What).reduce((all, bit) => all | bit, 0);
+
+const refused = (cause: unknown): RhumbError =>
+  new RhumbError(
+    'unavailable',
+    "can't write the state to disk: check the space and rights of the state directory",
+    { cause },
+  );
 
 /** Setting with the election's result: JSON of prefix to node id. */
 export const PRIMARIES = 'route-primaries';
@@ -108,12 +124,13 @@ export class Network implements AsyncDisposable {
   readonly #listeners = new Set<(changes: readonly Change[]) => void>();
   readonly #auditListeners = new Set<(entries: readonly AuditEntry[]) => void>();
   #primaries: ReadonlyMap<string, number> = new Map();
+  #storage: Storage = { kind: 'writable' };
   #ipv4: AddressPool = ipv4Pool();
   #ipv6: AddressPool = ipv6Pool();
 
   private constructor(deps: NetworkDeps) {
     this.#deps = deps;
-    this.#committer = new Committer(deps);
+    this.#committer = new Committer({ ...deps, rolledBack: (error) => this.#noteFailure(error) });
   }
 
   static async open(deps: NetworkDeps): Promise<Network> {
@@ -260,20 +277,31 @@ export class Network implements AsyncDisposable {
    * Takes the writes into memory at once, so that whoever looks next sees them, and resolves when they are on disk. When
    * the disk refuses, memory goes back to what is there and the promise rejects.
    */
-  save(save: Save): Promise<void> {
+  async save(save: Save): Promise<void> {
     const pace = save.pace ?? 'now';
-    for (const write of save.writes) this.#remember(write);
+    const undos = save.writes.map((write) => this.#remember(write));
     const audit = save.audit ?? [];
-    const done = this.#committer.save([...save.writes, ...audit.map((entry) => ({ audit: entry }))], pace);
     const changes = save.changes ?? [];
+    const writes = [...save.writes, ...audit.map((entry) => ({ audit: entry }))];
+    const done = this.#committer.save(writes, pace, () => {
+      for (const undo of undos.toReversed()) undo();
+    });
     if (pace === 'lazy') this.#publish(changes);
-    return done.then(
-      () => {
-        if (pace === 'now') this.#publish(changes);
-        if (audit.length > 0) for (const listener of this.#auditListeners) listener(audit);
-      },
-      (error: unknown) => this.#undo(error),
-    );
+    try {
+      await done;
+    } catch (cause) {
+      // A stream may have been told meanwhile of what is not so.
+      this.#publish(this.#asItIs(changes));
+      throw refused(cause);
+    }
+    if (this.#storage.kind === 'failing') this.#noteRecovery(this.#storage.since);
+    if (pace === 'now') this.#publish(changes);
+    if (audit.length > 0) for (const listener of this.#auditListeners) listener(audit);
+  }
+
+  /** Whether the disk took the last write; what it said when not. */
+  get storage(): Storage {
+    return this.#storage;
   }
 
   /** Resolves when what memory knows by now is on disk; what rests on it may be acknowledged then. */
@@ -304,40 +332,31 @@ export class Network implements AsyncDisposable {
     if (changes.length > 0) for (const listener of this.#listeners) listener(changes);
   }
 
-  async #undo(error: unknown): Promise<never> {
+  /** The same changes, for everybody who has to look again because they did not come about. */
+  #asItIs(changes: readonly Change[]): readonly Change[] {
+    return changes.map((change) => {
+      if (change.kind !== 'node' && change.kind !== 'removed') return change;
+      return this.#nodes.has(change.id)
+        ? nodeChange(change.id, EVERYTHING)
+        : { kind: 'removed', id: change.id };
+    });
+  }
+
+  #noteFailure(error: unknown): void {
     this.#deps.log('error', 'state.not-written', { error });
-    // What was saved meanwhile must be in the snapshot, or memory and disk would part.
-    let snapshot: Snapshot;
-    do {
-      await this.#committer.flush();
-      snapshot = await this.#deps.store.load();
-    } while (!this.#committer.isIdle);
-    this.#fill(snapshot);
-    this.#publish([{ kind: 'reset' }]);
-    throw new RhumbError(
-      'unavailable',
-      "can't write the state to disk: check the space and rights of the state directory",
-      {
-        cause: error,
-      },
-    );
+    const since = this.#storage.kind === 'failing' ? this.#storage.since : this.#deps.clock.now();
+    this.#storage = { kind: 'failing', since, why: error instanceof Error ? error.message : String(error) };
+  }
+
+  #noteRecovery(since: number): void {
+    this.#storage = { kind: 'writable' };
+    this.#deps.log('info', 'state.writable-again', { afterMs: this.#deps.clock.now() - since });
   }
 
   #fill(snapshot: Snapshot): void {
-    const live = new Map(this.#nodes);
-    for (const map of [this.#nodes, this.#byNodeKey, this.#byMachine, this.#byName, this.#settings])
-      map.clear();
-    for (const table of Object.values(this.#tables)) table.clear();
-    this.#primaries = new Map();
-    this.#ipv4 = ipv4Pool();
-    this.#ipv6 = ipv6Pool();
     for (const [key, value] of snapshot.settings) this.#remember({ put: 'setting', key, value });
     for (const kind of KINDS) if (kind !== 'node') this.#fillTable(kind, snapshot);
-    for (const value of snapshot.tables.node) {
-      const known = live.get(value.id);
-      this.#remember({ put: 'node', value });
-      if (known !== undefined) this.#nodes.set(value.id, { ...known, record: value });
-    }
+    for (const value of snapshot.tables.node) this.#rememberNode(value);
   }
 
   #fillTable<K extends Exclude<Kind, 'node'>>(kind: K, snapshot: Snapshot): void {
@@ -345,21 +364,50 @@ export class Network implements AsyncDisposable {
     for (const value of snapshot.tables[kind]) table.put(value);
   }
 
-  #remember(write: Write): void {
-    if ('audit' in write) return;
-    if ('remove' in write) {
-      if (write.remove === 'node') this.#forgetNode(write.id);
-      else this.#tables[write.remove].remove(write.id);
-    } else if (write.put === 'node') this.#rememberNode(write.value);
-    else if (write.put === 'setting') {
-      this.#settings.set(write.key, write.value);
-      if (write.key === PRIMARIES)
-        this.#primaries = new Map(Object.entries(primariesSchema.parse(parseJson(write.value))));
-    } else {
-      // Kind and value belong together by the type of Write; the union of tables can't say so.
-      const table: { put(value: never): void } = this.#tables[write.put];
-      table.put(write.value as never);
-    }
+  /** The result takes it back. */
+  #remember(write: Write): () => void {
+    if ('audit' in write) return () => undefined;
+    if ('put' in write && write.put === 'setting') return this.#rememberSetting(write.key, write.value);
+    const kind = 'remove' in write ? write.remove : write.put;
+    const id = 'remove' in write ? write.id : write.value.id;
+    return kind === 'node' ? this.#changeNode(id, write) : this.#changeTable(kind, id, write);
+  }
+
+  #rememberSetting(key: string, value: string): () => void {
+    const before = this.#settings.get(key);
+    this.#setSetting(key, value);
+    return () => this.#setSetting(key, before);
+  }
+
+  #setSetting(key: string, value: string | undefined): void {
+    if (value === undefined) this.#settings.delete(key);
+    else this.#settings.set(key, value);
+    if (key === PRIMARIES)
+      this.#primaries = new Map(Object.entries(primariesSchema.parse(parseJson(value ?? '{}'))));
+  }
+
+  #changeNode(id: number, write: Write): () => void {
+    const before = this.#nodes.get(id)?.record;
+    if ('put' in write && write.put === 'node') this.#rememberNode(write.value);
+    else this.#forgetNode(id);
+    return () => {
+      if (before === undefined) return this.#forgetNode(id);
+      const isBack = !this.#nodes.has(id);
+      this.#rememberNode(before);
+      if (isBack) sortById(this.#nodes);
+    };
+  }
+
+  #changeTable(kind: Exclude<Kind, 'node'>, id: number, write: Write): () => void {
+    // Kind and value belong together by the type of Write; the union of tables can't say so.
+    const table = this.#tables[kind] as unknown as Table<{ readonly id: number }, string>;
+    const before = table.get(id);
+    if ('remove' in write) table.remove(id);
+    else if ('value' in write && typeof write.value === 'object') table.put(write.value);
+    return () => {
+      if (before === undefined) table.remove(id);
+      else table.restore(before);
+    };
   }
 
   #rememberNode(record: NodeRecord): void {

@@ -55,6 +55,13 @@ export class Table<T extends { readonly id: number }, Index extends string = nev
     }
   }
 
+  /** Takes back a change or a removal: also the place among the others. */
+  restore(record: T): void {
+    const isBack = !this.#rows.has(record.id);
+    this.put(record);
+    if (isBack) sortById(this.#rows);
+  }
+
   remove(id: number): void {
     this.#unindex(id);
     this.#rows.delete(id);
@@ -73,4 +80,11 @@ export class Table<T extends { readonly id: number }, Index extends string = nev
       if (key !== undefined && ids.get(key) === id) ids.delete(key);
     }
   }
+}
+
+/** In place; ids are given out in order, so this is the order of appearance too. */
+export function sortById<T>(rows: Map<number, T>): void {
+  const sorted = [...rows].sort(([a], [b]) => a - b);
+  rows.clear();
+  for (const [id, row] of sorted) rows.set(id, row);
 }
