@@ -142,6 +142,10 @@ export const rules: Readonly<Record<string, Rule>> = {
   'src-control/dns': {
     may: [...SHARED, 'dns-packet', 'zod', 'src-control/store', 'src-control/state'],
   },
+  // Elections and probes of subnet routers; the policy says which routes need no administrator.
+  'src-control/routes': {
+    may: [...SHARED, 'src-control/store', 'src-control/state', 'src-control/policy'],
+  },
   'src-control/mapper': {
     may: [...SHARED, 'src-control/store', 'src-control/state', 'src-control/policy'],
   },

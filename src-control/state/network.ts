@@ -29,7 +29,7 @@ import type {
 } from '../store/records.ts';
 import { KINDS } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
-import { type AddressPool, ipv4Pool, ipv6Pool } from './addresses.ts';
+import { AddressBook, type AddressPlan, DEFAULT_PLAN } from './addresses.ts';
 import { type Change, nodeChange, What } from './changes.ts';
 import { Committer } from './committer.ts';
 import type { Meter } from './meter.ts';
@@ -43,6 +43,10 @@ export interface NodeView {
   readonly observedIp: string | undefined;
   /** Two machines use this identity at once. */
   readonly isCloned: boolean;
+  /** It answered the last probe, or was not asked: only routers of which there are several are. */
+  readonly isHealthy: boolean;
+  /** What it announces and can't have, in words. */
+  readonly refusedRoutes: readonly string[];
 }
 
 export interface NetworkDeps {
@@ -50,6 +54,8 @@ export interface NetworkDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly defer: (fn: () => void) => void;
+  /** Out of which machines get their addresses. */
+  readonly addresses?: AddressPlan;
   readonly meter?: Meter;
 }
 
@@ -86,6 +92,14 @@ const refused = (cause: unknown): RhumbError =>
 /** Setting with the election's result: JSON of prefix to node id. */
 export const PRIMARIES = 'route-primaries';
 const primariesSchema = z.record(z.string(), z.int());
+
+const NOT_SEEN_YET: Omit<NodeView, 'record'> = {
+  isOnline: false,
+  observedIp: undefined,
+  isCloned: false,
+  isHealthy: true,
+  refusedRoutes: [],
+};
 
 const hashText = (hash: Uint8Array): string => Buffer.from(hash).toString('hex');
 
@@ -125,11 +139,11 @@ export class Network implements AsyncDisposable {
   readonly #auditListeners = new Set<(entries: readonly AuditEntry[]) => void>();
   #primaries: ReadonlyMap<string, number> = new Map();
   #storage: Storage = { kind: 'writable' };
-  #ipv4: AddressPool = ipv4Pool();
-  #ipv6: AddressPool = ipv6Pool();
+  readonly addresses: AddressBook;
 
   private constructor(deps: NetworkDeps) {
     this.#deps = deps;
+    this.addresses = new AddressBook(deps.addresses ?? DEFAULT_PLAN);
     this.#committer = new Committer({ ...deps, rolledBack: (error) => this.#noteFailure(error) });
   }
 
@@ -249,6 +263,11 @@ export class Network implements AsyncDisposable {
     return this.#settings.get(key);
   }
 
+  /** For what is dated by whoever changes something. */
+  get nowMs(): number {
+    return this.#deps.clock.now();
+  }
+
   // Changing.
 
   subscribe(listener: (changes: readonly Change[]) => void): () => void {
@@ -267,10 +286,6 @@ export class Network implements AsyncDisposable {
     const key = `next-${kind}-id`;
     const id = Number(this.#settings.get(key) ?? '1');
     return { id, write: { put: 'setting', key, value: String(id + 1) } };
-  }
-
-  takeAddresses(): { readonly ipv4: string; readonly ipv6: string } {
-    return { ipv4: this.#ipv4.take(), ipv6: this.#ipv6.take() };
   }
 
   /**
@@ -310,7 +325,7 @@ export class Network implements AsyncDisposable {
   }
 
   /** What only this process knows; told to the streams, never written. */
-  setLive(id: number, live: Partial<Pick<NodeView, 'isOnline' | 'observedIp' | 'isCloned'>>): void {
+  setLive(id: number, live: Partial<Omit<NodeView, 'record'>>): void {
     const view = this.#nodes.get(id);
     if (view === undefined) return;
     const next = { ...view, ...live };
@@ -318,6 +333,8 @@ export class Network implements AsyncDisposable {
     if (next.isOnline !== view.isOnline) what |= What.Online;
     if (next.observedIp !== view.observedIp) what |= What.Endpoints;
     if (next.isCloned !== view.isCloned) what |= What.Notice;
+    if (next.refusedRoutes.join() !== view.refusedRoutes.join()) what |= What.Notice;
+    if (next.isHealthy !== view.isHealthy) what |= What.Routes;
     if (what === 0) return;
     this.#nodes.set(id, next);
     this.#publish([nodeChange(id, what)]);
@@ -357,6 +374,8 @@ export class Network implements AsyncDisposable {
     for (const [key, value] of snapshot.settings) this.#remember({ put: 'setting', key, value });
     for (const kind of KINDS) if (kind !== 'node') this.#fillTable(kind, snapshot);
     for (const value of snapshot.tables.node) this.#rememberNode(value);
+    const resting = [...this.#tables.freedAddress.values()].sort((a, b) => a.until - b.until);
+    for (const { address, until } of resting) this.addresses.rest(address, until);
   }
 
   #fillTable<K extends Exclude<Kind, 'node'>>(kind: K, snapshot: Snapshot): void {
@@ -404,6 +423,8 @@ export class Network implements AsyncDisposable {
     const before = table.get(id);
     if ('remove' in write) table.remove(id);
     else if ('value' in write && typeof write.value === 'object') table.put(write.value);
+    if ('put' in write && write.put === 'freedAddress')
+      this.addresses.rest(write.value.address, write.value.until);
     return () => {
       if (before === undefined) table.remove(id);
       else table.restore(before);
@@ -417,9 +438,9 @@ export class Network implements AsyncDisposable {
     this.#byName.set(record.givenName, record.id);
     const ofMachine = this.#byMachine.get(record.machineKey) ?? new Set();
     this.#byMachine.set(record.machineKey, ofMachine.add(record.id));
-    this.#ipv4.use(record.ipv4);
-    this.#ipv6.use(record.ipv6);
-    const live = known ?? { isOnline: false, observedIp: undefined, isCloned: false };
+    this.#moveAddress(known?.record.ipv4, record.ipv4);
+    this.#moveAddress(known?.record.ipv6, record.ipv6);
+    const live = known ?? NOT_SEEN_YET;
     this.#nodes.set(record.id, { ...live, record });
   }
 
@@ -428,8 +449,18 @@ export class Network implements AsyncDisposable {
     if (record === undefined) return;
     this.#unindex(record);
     this.#nodes.delete(id);
-    this.#ipv4.free(record.ipv4);
-    this.#ipv6.free(record.ipv6);
+    this.#moveAddress(record.ipv4, undefined);
+    this.#moveAddress(record.ipv6, undefined);
+  }
+
+  #moveAddress(from: string | undefined, to: string | undefined): void {
+    if (from === to) return;
+    if (from !== undefined) {
+      this.addresses.free(from);
+      const rests = this.#tables.freedAddress.find('address', from);
+      if (rests !== undefined) this.addresses.rest(from, rests.until);
+    }
+    if (to !== undefined) this.addresses.use(to);
   }
 
   #unindex(record: NodeRecord): void {

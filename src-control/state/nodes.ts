@@ -49,7 +49,8 @@ function create(network: Network, admission: Admission, writes: Write[]): NodeRe
   const { id, write } = network.nextId('node');
   writes.push(write);
   return {
-    ...network.takeAddresses(),
+    ipv4: network.addresses.take('ipv4', admission.nowMs),
+    ipv6: network.addresses.take('ipv6', admission.nowMs),
     id,
     discoKey: undefined,
     hostname: admission.hostinfo.Hostname ?? '',
