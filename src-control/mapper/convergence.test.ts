@@ -7,14 +7,15 @@ import { silent } from '#shared/log/log.ts';
 import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { type MapResponse, mapResponse } from '#shared/wire/map.ts';
 import type { Node } from '#shared/wire/node.ts';
-import { openPolicy, type Policy } from '../policy/policy.ts';
 import { nodeChange, What } from '../state/changes.ts';
 import { applyMapFacts } from '../state/map-facts.ts';
 import { Network } from '../state/network.ts';
 import { removeNode, renameNode, setExpiry } from '../state/nodes.ts';
 import { openMemoryStore } from '../store/sqlite.ts';
 import { sampleNode, sampleUser } from '../store/store-suite.ts';
+import { FakePolicy } from '../testing/fake-policy.ts';
 import { FakeSink } from '../testing/fake-sink.ts';
+import { machineNames } from './dns-source.ts';
 import { Hub } from './hub.ts';
 
 const WATCHER = 1;
@@ -87,7 +88,6 @@ type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never;
 async function scenario(operations: readonly Operation[]): Promise<void> {
   const clock = new FakeClock();
   const hidden = new Set<number>();
-  const policy: Policy = { ...openPolicy, sees: (_viewer, peer) => !hidden.has(peer.id) };
   const network = await Network.open({
     store: await openMemoryStore(0),
     clock,
@@ -103,8 +103,17 @@ async function scenario(operations: readonly Operation[]): Promise<void> {
       ...nodes.map((value) => ({ put: 'node', value }) as const),
     ],
   });
-  const base = { network, policy, clock, random: () => 0, log: silent, baseDomain: 'net.example' };
-  const hub = new Hub({ ...base, magicDns: false, derpMap: undefined });
+  const policy = new FakePolicy(network, (_viewer, peer) => hidden.has(peer));
+  const base = {
+    network,
+    policy,
+    dns: machineNames('net.example', false),
+    clock,
+    random: () => 0,
+    log: silent,
+    baseDomain: 'net.example',
+  };
+  const hub = new Hub({ ...base, derpMap: undefined });
   const sink = new FakeSink();
   const facts = { discoKey: undefined, hostinfo: undefined, endpoints: undefined, capver: 130 };
   const request = {
@@ -172,6 +181,7 @@ async function scenario(operations: readonly Operation[]): Promise<void> {
       case 'show':
         if (what === 'hide') hidden.add(id);
         else hidden.delete(id);
+        policy.reconsider(id);
         return network.announce([nodeChange(id, What.Online)]);
       default:
         throw new Error(what);

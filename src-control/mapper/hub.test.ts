@@ -4,21 +4,24 @@ import { parseDiscoKey } from '#shared/key/key.ts';
 import { silent } from '#shared/log/log.ts';
 import { FakeClock } from '#shared/testing/fake-clock.ts';
 import type { MapResponse } from '#shared/wire/map.ts';
-import { openPolicy, type Policy } from '../policy/policy.ts';
 import { nodeChange, What } from '../state/changes.ts';
 import { applyMapFacts, type MapFacts } from '../state/map-facts.ts';
 import { Network } from '../state/network.ts';
 import { removeNode, renameNode, setExpiry } from '../state/nodes.ts';
 import { openMemoryStore } from '../store/sqlite.ts';
 import { sampleNode, sampleUser } from '../store/store-suite.ts';
+import { FakePolicy } from '../testing/fake-policy.ts';
 import { FakeSink } from '../testing/fake-sink.ts';
+import { machineNames } from './dns-source.ts';
 import { Hub } from './hub.ts';
 import { GRACE_MS } from './presence.ts';
 import { STALLED_MS } from './session.ts';
 
 const SETTLED_MS = 1_000;
 
-async function setup(nodeCount: number, policy: Policy = openPolicy) {
+type Hidden = (viewer: number, peer: number) => boolean;
+
+async function setup(nodeCount: number, isHidden: Hidden = () => false) {
   const clock = new FakeClock();
   const network = await Network.open({
     store: await openMemoryStore(0),
@@ -30,14 +33,15 @@ async function setup(nodeCount: number, policy: Policy = openPolicy) {
   await network.save({
     writes: [{ put: 'user', value: sampleUser }, ...nodes.map((value) => ({ put: 'node', value }) as const)],
   });
+  const policy = new FakePolicy(network, isHidden);
   const hub = new Hub({
     network,
     policy,
+    dns: machineNames('net.example', false),
     clock,
     random: () => 0,
     log: silent,
     baseDomain: 'net.example',
-    magicDns: false,
     derpMap: undefined,
   });
   const record = (id: number) => {
@@ -65,7 +69,7 @@ async function setup(nodeCount: number, policy: Policy = openPolicy) {
     await clock.advance(SETTLED_MS);
     return sink;
   };
-  return { clock, network, hub, open, record };
+  return { clock, network, policy, hub, open, record };
 }
 
 const facts = (over: Partial<MapFacts> = {}): MapFacts => ({
@@ -89,7 +93,6 @@ describe('the first message', () => {
     expect(ids(first?.Peers)).toEqual([1, 3, 4]);
     expect(first?.Peers?.[0]).toMatchObject({
       Name: 'host-1.net.example.',
-      DERP: '127.3.3.40:900',
       HomeDERP: 900,
       Endpoints: ['192.0.2.1:41641'],
       Cap: 130,
@@ -160,8 +163,7 @@ describe('deltas', () => {
   });
 
   test('a removal is told only to those who had the peer', async () => {
-    const hidden: Policy = { ...openPolicy, sees: (viewer, peer) => viewer.id !== 1 || peer.id !== 3 };
-    const { open, network, record, clock } = await setup(3, hidden);
+    const { open, network, record, clock } = await setup(3, (viewer, peer) => viewer === 1 && peer === 3);
     const [one, two] = [await open(1), await open(2)];
     one.take();
     two.take();
@@ -173,15 +175,16 @@ describe('deltas', () => {
 
   test('a peer that becomes visible comes whole, and one that no longer is gets removed', async () => {
     let isOpen = false;
-    const policy: Policy = { ...openPolicy, sees: (_viewer, peer) => isOpen || peer.id !== 2 };
-    const { open, network, clock } = await setup(2, policy);
+    const { open, network, policy, clock } = await setup(2, (_viewer, peer) => !isOpen && peer === 2);
     const sink = await open(1);
     expect(sink.take()[0]?.Peers).toBeUndefined();
     isOpen = true;
+    policy.reconsider(2);
     network.announce([nodeChange(2, What.Online)]);
     await clock.advance(SETTLED_MS);
     expect(ids(sink.take()[0]?.PeersChanged)).toEqual([2]);
     isOpen = false;
+    policy.reconsider(2);
     network.announce([nodeChange(2, What.Online)]);
     await clock.advance(SETTLED_MS);
     expect(sink.take()[0]?.PeersRemoved).toEqual([2]);

@@ -3,41 +3,54 @@ import type { Clock, Random } from '#shared/async/clock.ts';
 import { shortKey } from '#shared/key/key.ts';
 import type { Log } from '#shared/log/log.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
-import type { Policy } from '../policy/policy.ts';
+import type { PolicyView } from '../policy/live/view.ts';
 import type { Change } from '../state/changes.ts';
 import { applyMapFacts, type MapFacts } from '../state/map-facts.ts';
+import { type Meter, noMeter } from '../state/meter.ts';
 import type { Network } from '../state/network.ts';
-import { ChangeLog, type Folded } from './change-log.ts';
+import { Books, Dirt } from './books.ts';
 import { type DeltaDeps, deltaFrame, type FrameCache } from './delta.ts';
-import { encodeFrame, encodeLarge } from './frames.ts';
-import { derpMapMember, type FullDeps, fullMap } from './full.ts';
+import type { DnsSource } from './dns-source.ts';
+import { FanOut } from './fan-out.ts';
+import { encodeLarge } from './frames.ts';
+import { fullMap } from './full.ts';
+import { Gate } from './gate.ts';
+import { type PingOrder, pingFrame } from './ping.ts';
 import { Presence } from './presence.ts';
+import { derpMapMember } from './relays-member.ts';
 import { MapSession, type SessionEnd, type StreamRequest } from './session.ts';
 
 export interface HubDeps {
   readonly network: Network;
-  readonly policy: Policy;
+  readonly policy: PolicyView;
+  readonly dns: DnsSource;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
   readonly baseDomain: string;
-  readonly magicDns: boolean;
   readonly derpMap: DerpMap | undefined;
+  readonly meter?: Meter;
 }
 
 /** The next round waits this many times what the last one took, within these bounds: a quiet network hears at once. */
 const WINDOW_MIN_MS = 20;
 const WINDOW_MAX_MS = 800;
 const WINDOW_PER_ROUND_MS = 8;
+/** Whole maps in the making; each may be megabytes. */
+const MAPS_AT_ONCE = 4;
 
 export class Hub {
   readonly #deps: HubDeps;
-  readonly #log = new ChangeLog();
+  readonly #meter: Meter;
   readonly #sessions = new Set<MapSession>();
   readonly #presence: Presence;
+  readonly #fanOut: FanOut;
+  readonly #gate = new Gate(MAPS_AT_ONCE);
   readonly #unsubscribe: () => void;
   #cancelRound: (() => void) | undefined;
   #nextRoundAt = 0;
+  /** When the oldest change happened that no round has spread yet. */
+  #changedAt: number | undefined;
   #isClosed = false;
   #derpMap: DerpMap | undefined;
   /** What streams have been sent of the relays, as text: only a difference is worth a message. */
@@ -45,9 +58,17 @@ export class Hub {
 
   constructor(deps: HubDeps) {
     this.#deps = deps;
+    this.#meter = deps.meter ?? noMeter;
     this.#derpMap = deps.derpMap;
     this.#derpMember = derpMapMember(deps.derpMap);
-    this.#presence = new Presence(deps);
+    const presence = new Presence(deps);
+    this.#presence = presence;
+    this.#fanOut = new FanOut({
+      network: deps.network,
+      policy: deps.policy,
+      sessionsOf: (id) => presence.sessionsOf(id),
+      sessions: () => this.#sessions,
+    });
     this.#unsubscribe = deps.network.subscribe((changes) => this.#onChanges(changes));
   }
 
@@ -78,9 +99,12 @@ export class Hub {
     isCompressed: boolean,
     withPeers: boolean,
   ): Promise<Uint8Array> {
+    using _turn = await this.#gate.enter();
     const view = this.#deps.network.node(nodeId);
     if (view === undefined) return new Uint8Array(0);
-    return encodeLarge(fullMap(this.#fullDeps(), view, capver, withPeers).json, isCompressed);
+    this.#meter.count('map_requests', { kind: 'one-shot' });
+    this.#fanOut.spread();
+    return encodeLarge(fullMap(this.#deltaDeps(), { view, capver }, new Books(), withPeers), isCompressed);
   }
 
   /**
@@ -90,8 +114,15 @@ export class Hub {
   async update(nodeId: number, facts: MapFacts): Promise<void> {
     const record = this.#deps.network.node(nodeId)?.record;
     if (record === undefined) return;
+    this.#meter.count('map_requests', { kind: 'update' });
     this.#presence.remember(nodeId, facts);
     if (this.#presence.isOwner(nodeId, facts)) await applyMapFacts(this.#deps.network, record, facts);
+  }
+
+  /** Asks a machine to call back; false when it has no stream that takes the question now. */
+  ping(nodeId: number, order: PingOrder): boolean {
+    const session = this.#presence.sessionsOf(nodeId).at(-1);
+    return session?.ask(pingFrame(order, session.request.isCompressed)) ?? false;
   }
 
   get derpMap(): DerpMap | undefined {
@@ -105,6 +136,7 @@ export class Hub {
     if (member === this.#derpMember) return;
     this.#derpMember = member;
     this.#deps.log('info', 'derp-map.changed', { regions: Object.keys(derpMap?.Regions ?? {}) });
+    this.#fanOut.markAll(Dirt.Relays);
     this.#schedule();
   }
 
@@ -128,15 +160,21 @@ export class Hub {
 
   async #sendFull(session: MapSession): Promise<void> {
     const { nodeId, capver, isCompressed } = session.request;
+    const askedAt = this.#deps.clock.monotonic();
+    using _turn = await this.#gate.enter();
+    if (session.isEnded) return;
     const view = this.#deps.network.node(nodeId);
     if (view === undefined) return session.close('node-gone');
+    // What happened until now is in the map, and must not come after it once more.
+    this.#fanOut.spread();
+    const books = new Books();
+    const json = fullMap(this.#deltaDeps(), { view, capver }, books, true);
     // What changes from here on comes as a delta, also while the frame is being compressed.
-    session.cursor = this.#log.head;
-    session.derpMember = this.#derpMember;
-    const full = fullMap(this.#fullDeps(), view, capver, true);
-    for (const id of full.nodeIds) session.sentNodes.add(id);
-    for (const id of full.userIds) session.sentUsers.add(id);
-    session.send(await encodeLarge(full.json, isCompressed));
+    session.books = books;
+    const frame = await encodeLarge(json, isCompressed);
+    session.send(frame);
+    this.#note('full', frame);
+    this.#meter.time('map_first_frame_seconds', (this.#deps.clock.monotonic() - askedAt) / 1_000, {});
     this.#schedule();
   }
 
@@ -146,7 +184,8 @@ export class Hub {
       return;
     }
     for (const change of changes) this.#endOutdated(change);
-    this.#log.append(changes);
+    this.#fanOut.take(changes);
+    this.#changedAt ??= this.#deps.clock.monotonic();
     this.#schedule();
   }
 
@@ -172,59 +211,56 @@ export class Hub {
   #round(): void {
     const { clock } = this.#deps;
     const startedAt = clock.monotonic();
-    const deps: DeltaDeps = { ...this.#deps, nowMs: clock.now() };
+    this.#fanOut.spread();
+    const deps = this.#deltaDeps();
     const cache: FrameCache = new Map();
-    const folds = new Map<number, Folded | undefined>();
-    let slowest = this.#log.head;
-    const relays = new Map<boolean, Uint8Array>();
-    for (const session of [...this.#sessions]) {
-      this.#tellRelays(session, relays);
-      if (session.isReady && session.cursor < this.#log.head) this.#advance(session, deps, cache, folds);
-      if (!session.isEnded) slowest = Math.min(slowest, session.cursor);
+    const { dirty } = this.#fanOut;
+    let sent = 0;
+    for (const session of inOrder(dirty)) {
+      const frame = deltaFrame(deps, session, cache);
+      dirty.delete(session);
+      if (frame === undefined) continue;
+      session.send(frame);
+      this.#note('delta', frame);
+      sent += 1;
     }
-    this.#log.trim(slowest);
-    const tookMs = clock.monotonic() - startedAt;
-    const window = Math.min(WINDOW_MAX_MS, Math.max(WINDOW_MIN_MS, tookMs * WINDOW_PER_ROUND_MS));
-    this.#nextRoundAt = clock.monotonic() + window;
-  }
-
-  /** A message of its own, the same bytes for all: the relays change seldom, and for everybody at once. */
-  #tellRelays(session: MapSession, made: Map<boolean, Uint8Array>): void {
-    if (!session.isReady || session.derpMember === this.#derpMember) return;
-    const { isCompressed } = session.request;
-    const frame = made.get(isCompressed) ?? encodeFrame(`{${this.#derpMember}}`, isCompressed);
-    made.set(isCompressed, frame);
-    session.derpMember = this.#derpMember;
-    session.send(frame);
-  }
-
-  #advance(
-    session: MapSession,
-    deps: DeltaDeps,
-    cache: FrameCache,
-    folds: Map<number, Folded | undefined>,
-  ): void {
-    const { cursor } = session;
-    if (!folds.has(cursor)) folds.set(cursor, this.#log.fold(cursor));
-    const folded = folds.get(cursor);
-    if (folded === undefined) {
-      session.close('too-far-behind');
-      return;
-    }
-    const frame = deltaFrame(deps, session, folded, cache);
-    session.cursor = this.#log.head;
-    if (frame !== undefined) session.send(frame);
+    const endedAt = clock.monotonic();
+    if (sent > 0 && this.#changedAt !== undefined)
+      this.#meter.time('map_dirty_to_sent_seconds', (endedAt - this.#changedAt) / 1_000, {});
+    this.#changedAt = undefined;
+    const window = Math.min(
+      WINDOW_MAX_MS,
+      Math.max(WINDOW_MIN_MS, (endedAt - startedAt) * WINDOW_PER_ROUND_MS),
+    );
+    this.#nextRoundAt = endedAt + window;
   }
 
   #onEnded(session: MapSession, why: SessionEnd): void {
     this.#sessions.delete(session);
+    this.#fanOut.dirty.delete(session);
+    this.#meter.count('map_streams_ended', { reason: why });
     const { nodeId, nodeKey } = session.request;
-    const level = why === 'stalled' || why === 'too-far-behind' ? 'warn' : 'debug';
+    const level = why === 'stalled' ? 'warn' : 'debug';
     this.#deps.log(level, 'stream.ended', { node: nodeId, key: shortKey(nodeKey), why });
     this.#presence.leave(session, this.#isClosed);
   }
 
-  #fullDeps(): FullDeps {
-    return { ...this.#deps, derpMap: this.#derpMap, nowMs: this.#deps.clock.now() };
+  #note(kind: 'full' | 'delta', { length }: Uint8Array): void {
+    this.#meter.count('map_frames', { class: kind });
+    this.#meter.count('map_bytes', { class: kind }, length);
   }
+
+  #deltaDeps(): DeltaDeps {
+    return { ...this.#deps, relays: this.#derpMember, nowMs: this.#deps.clock.now() };
+  }
+}
+
+/**
+ * Those that take a message, and first of all those whose filter changes: whoever gains access must find the way open, and
+ * whoever loses it must find it shut before he stops seeing the other side (coordination-server.md §10.5).
+ */
+function inOrder(dirty: ReadonlySet<MapSession>): readonly MapSession[] {
+  const ready = [...dirty].filter(({ isReady }) => isReady);
+  const isFirst = ({ dirt }: MapSession): boolean => (dirt.bits & Dirt.Filter) !== 0;
+  return [...ready.filter(isFirst), ...ready.filter((session) => !isFirst(session))];
 }

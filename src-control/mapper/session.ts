@@ -1,8 +1,8 @@
 /** One map stream: what its machine has been sent, how far it is, and whether it takes more. */
 import type { Clock, Random } from '#shared/async/clock.ts';
 import type { DiscoKey, NodeKey } from '#shared/key/key.ts';
-import { IdSet } from '../state/id-set.ts';
 import type { MapFacts } from '../state/map-facts.ts';
+import { type Books, DirtMask } from './books.ts';
 import { keepAliveFrames } from './frames.ts';
 
 /** Where frames go: an HTTP/2 stream in production. */
@@ -35,14 +35,7 @@ const KEEP_ALIVE_SPREAD_MS = 9_000;
 /** A stream that takes nothing for so long is dropped; its client comes back and gets everything anew. */
 export const STALLED_MS = 30_000;
 
-export type SessionEnd =
-  | 'client-gone'
-  | 'replaced'
-  | 'stalled'
-  | 'too-far-behind'
-  | 'node-gone'
-  | 'reset'
-  | 'shutdown';
+export type SessionEnd = 'client-gone' | 'replaced' | 'stalled' | 'node-gone' | 'reset' | 'shutdown';
 
 export interface SessionEvents {
   /** The sink takes frames again. */
@@ -52,13 +45,10 @@ export interface SessionEvents {
 
 export class MapSession {
   readonly request: StreamRequest;
-  /** Peers it has been sent and not been told to forget. */
-  readonly sentNodes: IdSet = new IdSet();
-  readonly sentUsers: Set<number> = new Set();
-  /** Position in the change log up to which it knows everything. */
-  cursor = 0;
-  /** What it was last told of the relays, as the member of the message. */
-  derpMember = '';
+  /** Undefined until its first message is made: what happens before is in that. */
+  books: Books | undefined;
+  /** What it is yet to be told beyond the books. */
+  readonly dirt: DirtMask = new DirtMask();
   /** What this machine reported last, for the day when it becomes the node's only one. */
   latest: MapFacts | undefined;
   readonly #clock: Clock;
@@ -80,7 +70,7 @@ export class MapSession {
     });
   }
 
-  /** Whether a frame may be sent now; what happens until then is gathered in the change log, not queued here. */
+  /** Whether a frame may be sent now; what happens until then is gathered as dirt, not queued. */
   get isReady(): boolean {
     return this.#state === 'ready';
   }
@@ -94,6 +84,13 @@ export class MapSession {
     if (this.#state === 'ended') return;
     if (this.request.sink.write(frame)) this.#becomeReady();
     else this.#becomeBlocked();
+  }
+
+  /** A keepalive with something to do for the client; false when it takes nothing now. */
+  ask(frame: Uint8Array): boolean {
+    if (!this.isReady) return false;
+    this.send(frame);
+    return true;
   }
 
   close(why: SessionEnd): void {

@@ -18,8 +18,9 @@ import type { RegisterDeps } from '../auth/register.ts';
 import { mintPendingId } from '../auth/secrets.ts';
 import { type InnerDeps, serveSession } from '../http/inner.ts';
 import { listenOuter, portOf, serveOuter } from '../http/outer.ts';
+import { machineNames } from '../mapper/dns-source.ts';
 import { Hub } from '../mapper/hub.ts';
-import { openPolicy } from '../policy/policy.ts';
+import { OpenView } from '../mapper/open-view.ts';
 import { memberWith } from '../relay/embedded.ts';
 import { watchEphemeral } from '../state/ephemeral.ts';
 import { watchExpiry } from '../state/expiry.ts';
@@ -89,12 +90,12 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
   };
   const hub = new Hub({
     network,
-    policy: openPolicy,
+    policy: new OpenView(network),
+    dns: machineNames(config.baseDomain, config.magicDns),
     clock,
     random: deps.random,
     log: log.child({ mod: 'mapper' }),
     baseDomain: config.baseDomain,
-    magicDns: config.magicDns,
     derpMap: undefined,
   });
 

@@ -14,6 +14,7 @@ test('holds what was added and not deleted', () => {
         if (isAdd) want.add(id);
         else want.delete(id);
       }
+      expect([...ours.values()].sort((a, b) => a - b)).toEqual([...want].sort((a, b) => a - b));
       return steps.every(([, id]) => ours.has(id) === want.has(id));
     }),
   );

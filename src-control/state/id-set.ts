@@ -35,6 +35,14 @@ export class IdSet {
     if (page.count === 0) this.#pages.delete(index);
   }
 
+  /** By page, ascending within each. */
+  *values(): Generator<number> {
+    for (const [index, { words }] of this.#pages)
+      for (const [at, word] of words.entries())
+        for (let left = word; left !== 0; left &= left - 1)
+          yield index * PAGE + at * 32 + (31 - Math.clz32(left & -left));
+  }
+
   /** The first id from `id` on that may be missing: skips pages in which every id is set. */
   skipFull(id: number): number {
     let at = id;
