@@ -39,6 +39,7 @@ export class PendingMachines {
   readonly #mintId: () => string;
   /** Oldest first. */
   readonly #entries = new Map<string, Entry>();
+  readonly #listeners = new Set<() => void>();
 
   constructor(clock: Clock, mintId: () => string) {
     this.#clock = clock;
@@ -62,7 +63,18 @@ export class PendingMachines {
     const machine = { ...facts, id: this.#mintId(), createdAt: this.#clock.now() };
     const cancelTimer = this.#clock.after(PENDING_MS, () => this.#drop(machine.id));
     this.#entries.set(machine.id, { machine, network, cancelTimer, waiters: new Set(), verdict: undefined });
+    this.#changed();
     return machine;
+  }
+
+  /** Told whenever the list is another one; the result ends it. */
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener();
   }
 
   /** Undefined once it is decided, too old or unknown. */
@@ -105,6 +117,7 @@ export class PendingMachines {
     entry.verdict = verdict;
     for (const wake of entry.waiters) wake(verdict);
     entry.waiters.clear();
+    this.#changed();
   }
 
   /** Lets every waiter go, at shutdown. */
@@ -148,5 +161,6 @@ export class PendingMachines {
     entry.cancelTimer();
     for (const wake of entry.waiters) wake(entry.verdict);
     entry.waiters.clear();
+    this.#changed();
   }
 }
