@@ -1,6 +1,7 @@
 /** Every benchmark. */
 import type { Benchmark } from './benchmark.ts';
 import { controlJoin } from './control-join.ts';
+import { controlScale } from './control-scale.ts';
 import { failover } from './failover.ts';
 import { handshake } from './handshake.ts';
 import { idle } from './idle.ts';
@@ -13,6 +14,7 @@ export const benchmarks: readonly Benchmark[] = [
   handshake,
   portableThroughput,
   controlJoin,
+  controlScale,
   relay,
   policy,
   timeToDirect,
