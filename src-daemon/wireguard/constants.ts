@@ -13,7 +13,7 @@ export const REKEY_JITTER_MS = 333;
  * message is often lost, and the packet that waits for it must not wait 5 s. Responders accept one each 20 ms.
  */
 export const EARLY_RETRY_MS: readonly number[] = [1_000, 2_000];
-/** A message that left longer ago than this went another way than the path that has just been found. */
+/** How long a message that may have gone another way than the path just found is given for its answer. */
 export const SAME_WAY_MS = 100;
 /** After this many unanswered repetitions (90 s / 5 s) the handshake is given up. */
 export const MAX_HANDSHAKE_ATTEMPTS = 18;

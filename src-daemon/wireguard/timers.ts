@@ -109,9 +109,12 @@ export function step(
     case 'reached':
       return timers.phase.kind === 'waiting' ? [timers, ['initiate']] : want(timers, now);
     case 'path-changed': {
-      const isOut = timers.phase.kind === 'waiting' && timers.lastMessageAt !== undefined;
-      const isOld = now - (timers.lastMessageAt ?? now) >= SAME_WAY_MS;
-      return [timers, isOut && isOld ? ['initiate'] : []];
+      const { phase, lastMessageAt } = timers;
+      if (phase.kind !== 'waiting' || lastMessageAt === undefined) return [timers, []];
+      const againAt = lastMessageAt + SAME_WAY_MS;
+      if (now >= againAt) return [timers, ['initiate']];
+      // The answer may be under way; where the old way led nowhere, the next try must not wait its usual second.
+      return [{ ...timers, phase: { ...phase, retryAt: Math.min(phase.retryAt, againAt) } }, []];
     }
     case 'responded':
       return [{ ...timers, lastMessageAt: now, eraseAt: now + ERASE_AFTER_MS }, []];
