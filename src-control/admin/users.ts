@@ -56,8 +56,8 @@ export const userCalls = {
   'users.create': defineCall({
     arg: z.strictObject({ name, displayName: z.string().max(256).optional() }),
     scope: 'users',
-    run: async ({ network, clock }, arg) =>
-      userJson(await createUser(network, arg.name, arg.displayName ?? '', clock.now())),
+    run: async ({ network, clock }, arg, by) =>
+      userJson(await createUser(network, arg.name, arg.displayName ?? '', clock.now(), by)),
   }),
   'users.list': defineCall({
     arg: nothing,

@@ -6,8 +6,8 @@ import { RhumbError } from '#shared/errors.ts';
 import { networkOf } from '../auth/network-of.ts';
 import type { PendingMachine } from '../auth/pending.ts';
 import { approve, type RegisterDeps } from '../auth/register.ts';
-import { hashAdminCode, sameHash } from '../auth/secrets.ts';
-import { useAdminCode } from '../state/users.ts';
+import { hashAdminCode } from '../auth/secrets.ts';
+import { findAdminCode, usedAdminCode } from '../state/admin-codes.ts';
 import type { AdminCodeRecord } from '../store/records.ts';
 import { type ApprovalForm, approvalPage, approvedPage, endPage, PAGE_HEADERS } from '../web/page.ts';
 import {
@@ -107,7 +107,7 @@ async function letIn(
   machine: PendingMachine,
   code: AdminCodeRecord,
 ): Promise<Response> {
-  await useAdminCode(deps.network, code, deps.clock.now());
+  await deps.network.save({ writes: [usedAdminCode(code, deps.clock.now())] });
   try {
     const node = await approve(deps, machine, code.userId, 'code');
     return await c.html(approvedPage(node.givenName), 200, PAGE_HEADERS);
@@ -119,17 +119,5 @@ async function letIn(
 
 function findCode(deps: RegisterDeps, text: unknown): AdminCodeRecord | undefined {
   const hash = typeof text === 'string' ? hashAdminCode(text) : undefined;
-  if (hash === undefined) return undefined;
-  const now = deps.clock.now();
-  let found: AdminCodeRecord | undefined;
-  // Every code is compared, so that the time taken says nothing.
-  for (const code of deps.network.adminCodes())
-    if (
-      sameHash(code.hash, hash) &&
-      code.purpose === 'machine' &&
-      code.usedAt === undefined &&
-      code.expiresAt > now
-    )
-      found = code;
-  return found;
+  return hash === undefined ? undefined : findAdminCode(deps.network, hash, 'machine', deps.clock.now());
 }

@@ -1,4 +1,6 @@
 /** What a provider says of a person, read with care and merged; and whether the configuration lets that person in. */
+import type { VouchedPerson } from '../state/people.ts';
+import { ROLES, type Role } from '../store/records.ts';
 import type { ProviderSettings } from './settings.ts';
 
 type Claims = Readonly<Record<string, unknown>>;
@@ -12,10 +14,14 @@ export interface Person {
   readonly names: readonly string[];
   /** Vouched for, or trusted by configuration. */
   readonly email: string | undefined;
+  /** The provider itself calls it verified. */
+  readonly isEmailVerified: boolean;
   /** There is an address, but the provider does not vouch for it. */
   readonly hasUnverifiedEmail: boolean;
   readonly pictureUrl: string | undefined;
   readonly groups: readonly string[];
+  /** What the claims make of the person; undefined where the configuration leaves that to administrators. */
+  readonly role: Role | undefined;
 }
 
 export type Refusal = 'unverified-email' | 'no-email' | 'domain' | 'user' | 'group';
@@ -38,19 +44,23 @@ export function readPerson(
   const source = text(userinfo?.['email']) === undefined ? token : (userinfo ?? token);
   const address = text(source['email'])?.toLowerCase();
   const isAddress = address !== undefined && /^[^\s@]+@[^\s@]+$/.test(address);
-  const isTrusted = isTrue(source['email_verified']) || !settings.needsVerifiedEmail;
+  const isVerified = isTrue(source['email_verified']);
+  const isTrusted = isVerified || !settings.needsVerifiedEmail;
   const email = isAddress && isTrusted ? address : undefined;
-  const preferred = text(userinfo?.['preferred_username']) ?? text(token['preferred_username']);
-  const name = text(userinfo?.['name']) ?? text(token['name']);
+  const claim = (wanted: string): string | undefined => text(userinfo?.[wanted]) ?? text(token[wanted]);
+  const preferred = claim('preferred_username');
+  const name = claim('name');
   return {
     issuer,
     subject,
     displayName: name ?? preferred ?? email ?? '',
-    names: namesOf(preferred, email, name),
+    names: settings.usernameClaims.flatMap((one) => nameFrom(one, claim, email) ?? []),
     email,
+    isEmailVerified: isAddress && isVerified,
     hasUnverifiedEmail: isAddress && !isTrusted,
     pictureUrl: picture(userinfo?.['picture']) ?? picture(token['picture']),
-    groups: groupsOf(settings, userinfo) ?? groupsOf(settings, token) ?? [],
+    groups: valuesAt(settings.groupsClaim, userinfo) ?? valuesAt(settings.groupsClaim, token) ?? [],
+    role: roleOf(settings, userinfo, token),
   };
 }
 
@@ -68,15 +78,43 @@ export function refusalOf(settings: ProviderSettings, person: Person): Refusal |
   return undefined;
 }
 
+/** The record that is kept of a person. */
+export const vouchedPerson = (settings: ProviderSettings, person: Person): VouchedPerson => ({
+  issuer: person.issuer,
+  subject: person.subject,
+  provider: settings.name,
+  displayName: person.displayName,
+  names: person.names,
+  email: person.email,
+  pictureUrl: person.pictureUrl,
+  groups: person.groups,
+  role: person.role,
+  // Never an address that is only trusted by configuration: it may be anybody's.
+  linksTo: settings.linksByEmail && person.isEmailVerified ? person.email : undefined,
+});
+
 /** Only what may not be mistaken for somebody else: a name with an "@" must be the person's own address. */
-function namesOf(
-  preferred: string | undefined,
+function nameFrom(
+  claim: string,
+  read: (claim: string) => string | undefined,
   email: string | undefined,
-  name: string | undefined,
-): readonly string[] {
-  const own = preferred?.includes('@') === true && preferred.toLowerCase() !== email ? undefined : preferred;
-  const candidates = [own, email?.slice(0, email.indexOf('@')), email, name?.replaceAll(/\s+/g, '.')];
-  return candidates.filter((one) => one !== undefined);
+): string | undefined {
+  if (claim === 'email') return email;
+  if (claim === 'email_localpart') return email?.slice(0, email.indexOf('@'));
+  const value = read(claim);
+  if (value?.includes('@') === true) return value.toLowerCase() === email ? value : undefined;
+  return value?.replaceAll(/\s+/g, '.');
+}
+
+/** The highest that some value gives; whom none gives any is a member. */
+function roleOf(
+  { roles, roleClaim }: ProviderSettings,
+  userinfo: Claims | undefined,
+  token: Claims,
+): Role | undefined {
+  if (roles.size === 0) return undefined;
+  const values = new Set(valuesAt(roleClaim, userinfo) ?? valuesAt(roleClaim, token) ?? []);
+  return ROLES.find((role) => roles.get(role)?.some((value) => values.has(value))) ?? 'member';
 }
 
 /** Issuers and subjects are compared byte by byte, so they are taken as they are or not at all. */
@@ -104,9 +142,10 @@ function picture(value: unknown): string | undefined {
   return url?.protocol === 'https:' ? url.href : undefined;
 }
 
-function groupsOf(settings: ProviderSettings, claims: Claims | undefined): readonly string[] | undefined {
+/** The texts at the end of a way through nested claims; undefined where it leads nowhere. */
+function valuesAt(way: readonly string[], claims: Claims | undefined): readonly string[] | undefined {
   let value: unknown = claims;
-  for (const step of settings.groupsClaim) {
+  for (const step of way) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return undefined;
     value = Object.getOwnPropertyDescriptor(value, step)?.value;
   }

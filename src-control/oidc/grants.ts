@@ -4,9 +4,10 @@ import type { Clock } from '#shared/async/clock.ts';
 import type { Log } from '#shared/log/log.ts';
 import type { Network } from '../state/network.ts';
 import { prolongNodes } from '../state/nodes.ts';
-import { removeGrant, saveGrant, suspendUser, updatePerson } from '../state/users.ts';
+import { removeGrant, saveGrant, updatePerson } from '../state/people.ts';
+import { suspendUser } from '../state/users.ts';
 import type { GrantRecord, UserRecord } from '../store/records.ts';
-import { refusalOf } from './claims.ts';
+import { refusalOf, vouchedPerson } from './claims.ts';
 import type { Provider, Renewed } from './provider.ts';
 import { seal, unseal } from './seal.ts';
 
@@ -172,7 +173,7 @@ export class GrantKeeper implements AsyncDisposable {
     if (person !== undefined) {
       const refusal = refusalOf(provider.settings, person);
       if (refusal !== undefined) return this.#suspend(user, provider, refusal);
-      await updatePerson(network, user, { ...person, provider: provider.settings.name }, clock.now());
+      await updatePerson(network, user, vouchedPerson(provider.settings, person), clock.now());
     }
     if (provider.settings.expiry.kind === 'token' && tokenEndsAt !== undefined)
       await prolongNodes(network, user.id, tokenEndsAt, clock.now());
@@ -184,7 +185,13 @@ export class GrantKeeper implements AsyncDisposable {
     const now = clock.now();
     const endsAt = now + (provider.settings.refresh?.graceMs ?? 0);
     this.#retries.delete(user.id);
-    const ended = await suspendUser(network, network.user(user.id) ?? user, endsAt, now);
+    const ended = await suspendUser(
+      network,
+      network.user(user.id) ?? user,
+      { endsAt, by: 'provider', why: `${provider.settings.name}: ${why}` },
+      now,
+      { origin: 'oidc', id: provider.settings.id, name: provider.settings.name },
+    );
     log('warn', 'oidc.user-suspended', {
       ...{ user: user.id, name: user.name, provider: provider.settings.id, why, machines: ended },
     });

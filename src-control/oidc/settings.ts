@@ -1,5 +1,7 @@
 /** What the configuration says of one identity provider, checked and with its defaults. */
 
+import type { Role } from '../store/records.ts';
+
 /** A secret that shows nothing of itself when it is printed or logged. */
 export class Secret {
   readonly #value: string;
@@ -36,6 +38,14 @@ export interface ProviderSettings {
   readonly allowedGroups: readonly string[];
   /** Where in the claims the groups are. */
   readonly groupsClaim: readonly string[];
+  /** Claims from which the name here is made, best first; `email_localpart` is the part before the "@". */
+  readonly usernameClaims: readonly string[];
+  /** Where in the claims the values are that give roles. */
+  readonly roleClaim: readonly string[];
+  /** Which values of it give which role; empty = roles are given here. */
+  readonly roles: ReadonlyMap<Role, readonly string[]>;
+  /** A user made here whose name is the person's verified address becomes theirs. */
+  readonly linksByEmail: boolean;
   /** An address that the provider does not vouch for counts as none. */
   readonly needsVerifiedEmail: boolean;
   /** How long a machine stays signed in; undefined = the server's `keyExpiry`, 0 = for ever. */

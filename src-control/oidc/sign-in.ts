@@ -4,9 +4,9 @@ import type { Log } from '#shared/log/log.ts';
 import { networkOf } from '../auth/network-of.ts';
 import { PENDING_MS } from '../auth/pending.ts';
 import { approve, type RegisterDeps } from '../auth/register.ts';
-import { rememberPerson } from '../state/users.ts';
+import { rememberPerson } from '../state/people.ts';
 import type { NodeRecord } from '../store/records.ts';
-import { type Person, type Refusal, refusalOf } from './claims.ts';
+import { type Person, type Refusal, refusalOf, vouchedPerson } from './claims.ts';
 import type { ProviderFailure } from './failure.ts';
 import type { GrantKeeper } from './grants.ts';
 import type { Challenge, Provider } from './provider.ts';
@@ -173,7 +173,7 @@ export class SignIn {
     const known = register.network.userByIdentity(person.issuer, person.subject);
     // Since the sign-in the provider has changed its mind.
     if ((known?.suspendedAt ?? Number.NEGATIVE_INFINITY) >= confirmation.vouchedAt) return undefined;
-    const user = await rememberPerson(register.network, { ...person, provider: provider.settings.name }, now);
+    const user = await rememberPerson(register.network, vouchedPerson(provider.settings, person), now);
     const node = await approve(register, machine, user.id, 'oidc', lifetime);
     await grants.keep(user.id, provider, refreshToken);
     this.#count('admitted');

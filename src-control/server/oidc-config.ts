@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { RhumbError } from '#shared/errors.ts';
 import { isLoopback, type ProviderSettings, Secret } from '../oidc/settings.ts';
+import { ROLES } from '../store/records.ts';
 import { parseDuration } from './duration.ts';
 
 const text = z.string().min(1).max(4_096);
@@ -32,6 +33,14 @@ const providerSettings = z.strictObject({
   allowedGroups: names.optional(),
   /** A claim, or the way to one inside others. */
   groupsClaim: z.union([text, z.array(text).min(1).max(8)]).optional(),
+  /** From which claims names here are made, best first. */
+  usernameClaims: names.max(8).optional(),
+  /** Which values of `roleClaim` give which role: then the provider decides at each sign-in. */
+  roles: z.partialRecord(z.enum(ROLES), names).optional(),
+  /** Like `groupsClaim`, which it is unless given. */
+  roleClaim: z.union([text, z.array(text).min(1).max(8)]).optional(),
+  /** Whether a user made here whose name is somebody's verified address becomes theirs. */
+  linkByEmail: z.boolean().optional(),
   emailVerifiedRequired: z.boolean().optional(),
   /** A span of time, `token` for as long as the provider's token, or 0 for ever. */
   expiry: text.optional(),
@@ -47,6 +56,13 @@ export const oidcSettings = z.preprocess(
 );
 
 const DEFAULT_SCOPES = ['openid', 'profile', 'email'];
+const DEFAULT_GROUPS = ['groups'];
+const DEFAULT_NAMES = ['preferred_username', 'email_localpart', 'email', 'name'];
+
+/** One claim, or the way to one inside others. */
+const way = (given: string | readonly string[] | undefined): readonly string[] | undefined =>
+  typeof given === 'string' ? [given] : given;
+
 /** In the query of the sign-in page it stands for an administrator's code. */
 export const CODE_ID = 'code';
 const SHORTEST_REFRESH_MS = 60_000;
@@ -100,8 +116,13 @@ function provider(given: Given, at: string): ProviderSettings {
     allowedDomains: (given.allowedDomains ?? []).map((one) => parseDomain(one, at)),
     allowedUsers: (given.allowedUsers ?? []).map((one) => parseEmail(one, at)),
     allowedGroups: given.allowedGroups ?? [],
-    groupsClaim:
-      typeof given.groupsClaim === 'string' ? [given.groupsClaim] : (given.groupsClaim ?? ['groups']),
+    groupsClaim: way(given.groupsClaim) ?? DEFAULT_GROUPS,
+    usernameClaims: given.usernameClaims ?? DEFAULT_NAMES,
+    roleClaim: way(given.roleClaim) ?? way(given.groupsClaim) ?? DEFAULT_GROUPS,
+    roles: new Map(
+      ROLES.flatMap((role) => (given.roles?.[role] === undefined ? [] : [[role, given.roles[role]]])),
+    ),
+    linksByEmail: given.linkByEmail ?? false,
     needsVerifiedEmail: given.emailVerifiedRequired ?? true,
     expiry: parseExpiry(given.expiry, at),
     refresh: given.refresh === undefined ? undefined : parseRefresh(given.refresh, at),

@@ -121,7 +121,7 @@ describe('saving', () => {
 
   test('two users can’t have one name', async () => {
     const { network } = await setup();
-    await expect(createUser(network, 'alice', '', 0)).rejects.toThrow(/exists already/);
+    await expect(createUser(network, 'alice', '', 0, { origin: 'system', id: '', name: 'test' })).rejects.toThrow(/exists already/);
   });
 });
 

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Actor, AuditEntry, SessionRecord, UserRecord, Write } from '../store/records.ts';
 import type { Network } from './network.ts';
-import { isActive } from './users.ts';
+import { isActive } from './user-state.ts';
 
 /** Without a request. */
 export const SESSION_IDLE_MS = 8 * 3_600_000;

@@ -1,120 +1,11 @@
-/** Users and one-time codes: what administrators make. */
+/** Users as administrators see them: made, renamed, given a role, approved, suspended and restored. */
 import { RhumbError } from '#shared/errors.ts';
-import type {
-  AdminCodeRecord,
-  GrantRecord,
-  NodeRecord,
-  UserIdentity,
-  UserRecord,
-  Write,
-} from '../store/records.ts';
-import { nodeChange, What } from './changes.ts';
-import { isUserName, parseUserName } from './names.ts';
+import type { Actor, AuditEntry, NodeRecord, Role, UserRecord, Write } from '../store/records.ts';
+import { type Change, nodeChange, What } from './changes.ts';
+import { parseUserName } from './names.ts';
 import { isExpired, type Network } from './network.ts';
-
-/** How long a code that is over stays on record. */
-const KEEP_CODES_MS = 24 * 3_600_000;
-
-export async function createUser(
-  network: Network,
-  name: string,
-  displayName: string,
-  nowMs: number,
-): Promise<UserRecord> {
-  parseUserName(name);
-  if (network.userByName(name) !== undefined)
-    throw new RhumbError('conflict', `user "${name}" exists already`);
-  const { id, write } = network.nextId('user');
-  const value: UserRecord = {
-    id,
-    name,
-    displayName: displayName || name,
-    createdAt: nowMs,
-    role: 'member',
-    approvedAt: nowMs,
-  };
-  await network.save({ writes: [write, { put: 'user', value }], changes: [{ kind: 'user', id }] });
-  return value;
-}
-
-export type NewAdminCode = Omit<AdminCodeRecord, 'id' | 'usedAt' | 'purpose'> &
-  Partial<Pick<AdminCodeRecord, 'purpose'>>;
-
-export async function addAdminCode(network: Network, code: NewAdminCode): Promise<AdminCodeRecord> {
-  const { id, write } = network.nextId('adminCode');
-  const value: AdminCodeRecord = { purpose: 'machine', ...code, id, usedAt: undefined };
-  const writes: Write[] = [write, { put: 'adminCode', value }];
-  for (const old of network.adminCodes())
-    if (old.expiresAt < code.createdAt - KEEP_CODES_MS) writes.push({ remove: 'adminCode', id: old.id });
-  await network.save({ writes });
-  return value;
-}
-
-export async function useAdminCode(network: Network, code: AdminCodeRecord, nowMs: number): Promise<void> {
-  await network.save({ writes: [{ put: 'adminCode', value: { ...code, usedAt: nowMs } }] });
-}
-
-/** May sign in and have machines. */
-export const isActive = (user: UserRecord): boolean =>
-  user.approvedAt !== undefined && user.suspendedAt === undefined;
-
-/** What machines show of a user. */
-export const loginName = (user: UserRecord): string => user.identity?.email ?? user.name;
-
-/** Somebody whom a provider has just vouched for. */
-export interface SignedIn
-  extends Pick<UserIdentity, 'issuer' | 'subject' | 'provider' | 'email' | 'pictureUrl' | 'groups'> {
-  readonly displayName: string;
-  /** What they may be called here, best first. */
-  readonly names: readonly string[];
-}
-
-/** The user of an identity, made when it is new. The name stays as it was given; the rest follows the provider. */
-export async function rememberPerson(network: Network, person: SignedIn, nowMs: number): Promise<UserRecord> {
-  const known = network.userByIdentity(person.issuer, person.subject);
-  const { id, write } = known === undefined ? network.nextId('user') : { id: known.id, write: undefined };
-  const name = known?.name ?? freeUserName(network, person.names);
-  const value: UserRecord = {
-    id,
-    name,
-    displayName: person.displayName || name,
-    createdAt: known?.createdAt ?? nowMs,
-    role: known?.role ?? 'member',
-    approvedAt: known === undefined ? nowMs : known.approvedAt,
-    identity: identityOf(person, nowMs, nowMs),
-    suspendedAt: undefined,
-  };
-  const writes: Write[] = [...(write === undefined ? [] : [write]), { put: 'user', value }];
-  await network.save({ writes, changes: [{ kind: 'user', id }] });
-  return value;
-}
-
-/** The provider was asked again and says this now. */
-export async function updatePerson(
-  network: Network,
-  user: UserRecord,
-  person: SignedIn,
-  nowMs: number,
-): Promise<void> {
-  const lastLoginAt = user.identity?.lastLoginAt ?? nowMs;
-  const value = {
-    ...user,
-    displayName: person.displayName || user.name,
-    identity: identityOf(person, nowMs, lastLoginAt),
-  };
-  await network.save({ writes: [{ put: 'user', value }], changes: [{ kind: 'user', id: user.id }] });
-}
-
-const identityOf = (person: SignedIn, claimsAt: number, lastLoginAt: number): UserIdentity => ({
-  issuer: person.issuer,
-  subject: person.subject,
-  provider: person.provider,
-  email: person.email,
-  pictureUrl: person.pictureUrl,
-  groups: person.groups,
-  claimsAt,
-  lastLoginAt,
-});
+import { endSessionsOf } from './sessions.ts';
+import { isActive } from './user-state.ts';
 
 /** Stands for the owner of tagged machines on the wire; the number is the one that Headscale gives it. */
 export const TAGGED_DEVICES: UserRecord = {
@@ -130,42 +21,190 @@ export const TAGGED_DEVICES: UserRecord = {
 export const ownerOf = (network: Network, record: NodeRecord): UserRecord | undefined =>
   record.userId === undefined ? TAGGED_DEVICES : network.user(record.userId);
 
-function freeUserName(network: Network, wanted: readonly string[]): string {
-  const names = wanted.filter((name) => isUserName(name) && name !== TAGGED_DEVICES.name);
-  const free = names.find((name) => network.userByName(name) === undefined);
-  if (free !== undefined) return free;
-  const base = (names[0] ?? 'user').slice(0, 50);
-  for (let n = 2; ; n++) if (network.userByName(`${base}-${n}`) === undefined) return `${base}-${n}`;
+/** What machines show of a user. */
+export const loginName = (user: UserRecord): string => user.identity?.email ?? user.name;
+
+export const isTaken = (network: Network, name: string): boolean =>
+  network.userByName(name) !== undefined || name === TAGGED_DEVICES.name;
+
+export async function createUser(
+  network: Network,
+  name: string,
+  displayName: string,
+  nowMs: number,
+  by: Actor,
+  role: Role = 'member',
+): Promise<UserRecord> {
+  const { value, writes, audit } = newUser(network, { name, displayName, role }, nowMs, by);
+  await network.save({ writes, changes: [{ kind: 'user', id: value.id }], audit });
+  return value;
+}
+
+/** For a save that does more than that. */
+export function newUser(
+  network: Network,
+  facts: Pick<UserRecord, 'name' | 'displayName' | 'role'>,
+  nowMs: number,
+  by: Actor,
+): { readonly value: UserRecord; readonly writes: readonly Write[]; readonly audit: readonly AuditEntry[] } {
+  parseUserName(facts.name);
+  if (isTaken(network, facts.name)) throw new RhumbError('conflict', `user "${facts.name}" exists already`);
+  const { id, write } = network.nextId('user');
+  const value: UserRecord = {
+    ...{ ...facts, id },
+    displayName: facts.displayName || facts.name,
+    createdAt: nowMs,
+    approvedAt: nowMs,
+  };
+  return {
+    value,
+    writes: [write, { put: 'user', value }],
+    audit: [userEntry('create', value, nowMs, by, { new: `role ${facts.role}` })],
+  };
+}
+
+export async function renameUser(
+  network: Network,
+  user: UserRecord,
+  facts: { readonly name?: string | undefined; readonly displayName?: string | undefined },
+  nowMs: number,
+  by: Actor,
+): Promise<UserRecord> {
+  const name = facts.name ?? user.name;
+  if (name !== user.name) {
+    parseUserName(name);
+    if (isTaken(network, name)) throw new RhumbError('conflict', `user "${name}" exists already`);
+  }
+  const displayName = facts.displayName ?? (user.displayName === user.name ? name : user.displayName);
+  const value = { ...user, name, displayName };
+  const change = { property: 'name', old: user.name, new: name };
+  await put(network, value, [userEntry('update', value, nowMs, by, change)], shownElsewhere(network, value));
+  return value;
+}
+
+/** Machines show whose they and their peers are. */
+const shownElsewhere = (network: Network, user: UserRecord): readonly Change[] =>
+  [...network.nodes()]
+    .filter(({ record }) => record.userId === user.id)
+    .map(({ record }) => nodeChange(record.id, What.Tags));
+
+export const owners = (network: Network): readonly UserRecord[] =>
+  [...network.users()].filter((user) => user.role === 'owner' && isActive(user));
+
+const isLastOwner = (network: Network, user: UserRecord): boolean =>
+  user.role === 'owner' && owners(network).every(({ id }) => id === user.id);
+
+export async function setRole(
+  network: Network,
+  user: UserRecord,
+  role: Role,
+  nowMs: number,
+  by: Actor,
+): Promise<UserRecord> {
+  if (user.role === role) return user;
+  refuseLastOwner(network, user, 'make somebody else owner first');
+  const value = { ...user, role };
+  const change = { property: 'role', old: user.role, new: role };
+  await network.save({
+    // Whoever is signed in with other rights proves again who they are.
+    writes: [{ put: 'user', value }, ...endSessionsOf(network, user.id)],
+    changes: [{ kind: 'user', id: user.id }, ...shownElsewhere(network, user)],
+    audit: [userEntry('update', value, nowMs, by, change)],
+  });
+  return value;
+}
+
+export function refuseLastOwner(network: Network, user: UserRecord, what: string): void {
+  if (isLastOwner(network, user))
+    throw new RhumbError('conflict', `${user.name} is the only owner of this network: ${what}`);
+}
+
+export async function approveUser(
+  network: Network,
+  user: UserRecord,
+  nowMs: number,
+  by: Actor,
+): Promise<UserRecord> {
+  if (user.approvedAt !== undefined) return user;
+  const value = { ...user, approvedAt: nowMs };
+  await put(network, value, [userEntry('approve', value, nowMs, by)]);
+  return value;
 }
 
 /**
- * The provider refuses the user: no new machines from now on, and those there are end at `endsAt` unless they end
- * earlier. All of it is one save.
+ * No sign-in and no new machines from now on, and those there are end at `endsAt` unless they end earlier; all of it is
+ * one save. The number is of machines.
  */
 export async function suspendUser(
   network: Network,
   user: UserRecord,
-  endsAt: number,
+  how: { readonly endsAt: number; readonly by: 'provider' | 'admin'; readonly why?: string },
   nowMs: number,
+  by: Actor,
 ): Promise<number> {
-  const writes: Write[] = [
-    { put: 'user', value: { ...user, suspendedAt: nowMs } },
-    { remove: 'grant', id: user.id },
-  ];
+  if (how.by === 'admin') refuseLastOwner(network, user, 'make somebody else owner first');
+  const value: UserRecord = { ...user, suspendedAt: nowMs, suspendedBy: how.by };
   const ended = [...network.nodes()]
     .map(({ record }) => record)
-    .filter((record) => record.userId === user.id && !isExpired(record, endsAt));
-  for (const record of ended) writes.push({ put: 'node', value: { ...record, expiry: endsAt } });
-  const changes = ended.map(({ id }) => nodeChange(id, What.Whole));
-  await network.save({ writes, changes: [...changes, { kind: 'user', id: user.id }] });
+    .filter((record) => record.userId === user.id && !isExpired(record, how.endsAt));
+  await network.save({
+    writes: [
+      { put: 'user', value },
+      ...(network.grantOf(user.id) === undefined ? [] : [{ remove: 'grant', id: user.id } as const]),
+      ...endSessionsOf(network, user.id),
+      ...ended.map((record) => ({ put: 'node', value: { ...record, expiry: how.endsAt } }) as const),
+    ],
+    changes: [...ended.map(({ id }) => nodeChange(id, What.Whole)), { kind: 'user', id: user.id }],
+    audit: [
+      {
+        ...userEntry('suspend', value, nowMs, by),
+        details: how.why ?? `${ended.length} machines signed out`,
+      },
+    ],
+  });
   return ended.length;
 }
 
-export async function saveGrant(network: Network, value: GrantRecord): Promise<void> {
-  await network.save({ writes: [{ put: 'grant', value }] });
+/** The user may sign in again; their machines do so each. */
+export async function restoreUser(
+  network: Network,
+  user: UserRecord,
+  nowMs: number,
+  by: Actor,
+): Promise<UserRecord> {
+  if (user.suspendedAt === undefined) return user;
+  const value = { ...user, suspendedAt: undefined, suspendedBy: undefined };
+  await put(network, value, [userEntry('restore', value, nowMs, by)]);
+  return value;
 }
 
-export async function removeGrant(network: Network, userId: number): Promise<void> {
-  if (network.grantOf(userId) !== undefined)
-    await network.save({ writes: [{ remove: 'grant', id: userId }] });
+async function put(
+  network: Network,
+  value: UserRecord,
+  audit: readonly AuditEntry[],
+  changes: readonly Change[] = [],
+): Promise<void> {
+  await network.save({
+    writes: [{ put: 'user', value }],
+    changes: [{ kind: 'user', id: value.id }, ...changes],
+    audit,
+  });
 }
+
+export const userEntry = (
+  action: string,
+  user: UserRecord,
+  at: number,
+  actor: Actor,
+  change: { readonly property?: string; readonly old?: string; readonly new?: string } = {},
+): AuditEntry => ({
+  ...{ at, actor, action },
+  target: {
+    type: 'user',
+    id: String(user.id),
+    name: user.name,
+    ...(change.property === undefined ? {} : { property: change.property }),
+  },
+  ...(change.old === undefined ? {} : { old: change.old }),
+  ...(change.new === undefined ? {} : { new: change.new }),
+});

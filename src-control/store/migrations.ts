@@ -95,6 +95,8 @@ export const migrations: readonly Migration[] = [
       `ALTER TABLE users ADD COLUMN approved_at INTEGER`,
       `ALTER TABLE users ADD COLUMN identity TEXT`,
       `UPDATE users SET approved_at = created_at`,
+      `ALTER TABLE users ADD COLUMN suspended_by TEXT`,
+      `UPDATE users SET suspended_by = 'provider' WHERE suspended_at IS NOT NULL`,
       `UPDATE users SET identity = json_patch('{}', json_object(
          'issuer', issuer, 'subject', subject, 'provider', coalesce(provider, ''), 'email', email,
          'pictureUrl', picture_url, 'groups', json(coalesce(provider_groups, '[]')),

@@ -18,7 +18,12 @@ export interface UserRecord {
   readonly identity?: UserIdentity | undefined;
   /** Since when the provider or an administrator refuses this user, who until then has no machine in the network. */
   readonly suspendedAt?: number | undefined;
+  /** Who refuses: what the provider took away it can give back, what an administrator took away it can't. */
+  readonly suspendedBy?: Suspender | undefined;
 }
+
+export const SUSPENDERS = ['provider', 'admin'] as const;
+export type Suspender = (typeof SUSPENDERS)[number];
 
 /** Who a user is at the provider. Issuer and subject never change; the rest is what the provider said last. */
 export interface UserIdentity {

@@ -4,12 +4,11 @@ import { RhumbError } from '#shared/errors.ts';
 import { parseDiscoKey, parseMachineKey, parseNodeKey } from '#shared/key/key.ts';
 import { hostinfo } from '#shared/wire/hostinfo.ts';
 import { parseJson, stringifyJson } from '#shared/wire/json.ts';
-import {
-  CODE_PURPOSES,
+import {CODE_PURPOSES,
   type Kind,
   REGISTER_METHODS,
   type Records,
-  ROLES,
+   ROLES, SUSPENDERS,
   type UserIdentity,
 } from './records.ts';
 
@@ -123,6 +122,7 @@ export const tables: { readonly [K in Kind]: Table<Records[K]> } = {
     approvedAt: optional(real('approved_at')),
     identity: optional(json('identity', identitySchema)),
     suspendedAt: optional(real('suspended_at')),
+    suspendedBy: optional(oneOf('suspended_by', SUSPENDERS)),
   }),
   node: table('nodes', {
     id: int('id'),
