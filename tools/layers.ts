@@ -215,6 +215,8 @@ export const rules: Readonly<Record<string, Rule>> = {
       'src-control/oidc',
       'src-control/mapper',
       'src-control/http',
+      'src-control/web-auth',
+      'src-control/console',
     ],
   },
   'src-control/cli': {
@@ -248,11 +250,14 @@ export const rules: Readonly<Record<string, Rule>> = {
   'src-control/console': {
     may: [
       ...SHARED,
-      'zod',
       'src-shared/console',
+      'hono',
       'src-control/store',
       'src-control/state',
+      'src-control/auth',
+      'src-control/web',
       'src-control/web-auth',
+      'src-control/http',
       'src-control/admin',
     ],
   },

@@ -25,6 +25,8 @@ export interface OuterDeps {
   readonly ready: Promise<void>;
   /** The paths of an embedded relay. */
   readonly relay?: RelayPaths | undefined;
+  /** The web console's paths; `remoteAddress` is the client's. Undefined without a console. */
+  readonly console?: (() => ConsolePaths | undefined) | undefined;
   /** Asked once everything is ready; undefined without identity providers. */
   readonly signIn?: (() => SignIn | undefined) | undefined;
   /** Whether the machine with this key may use relays. */
@@ -37,6 +39,11 @@ export interface OuterDeps {
 export interface RelayPaths {
   request(request: IncomingMessage, response: ServerResponse): boolean;
   upgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): boolean;
+}
+
+/** Says whether what came was the console's; then it is answered. */
+export interface ConsolePaths {
+  request(request: IncomingMessage, response: ServerResponse, remoteAddress: string): boolean;
 }
 
 export interface Listen {
@@ -113,7 +120,10 @@ export function serveOuter(server: http.Server, deps: OuterDeps): void {
       .then(async () => {
         // Not before: what it serves may open later than the listener.
         app ??= outerApp(deps);
-        if (deps.relay?.request(request, response) !== true) await serve(app, request, response);
+        if (deps.relay?.request(request, response) === true) return;
+        const remoteAddress = request.socket.remoteAddress ?? '';
+        if (deps.console?.()?.request(request, response, remoteAddress) === true) return;
+        await serve(app, request, response);
       })
       .catch((error: unknown) => {
         if (!(error instanceof TooLarge)) deps.log('debug', 'request.broke', { error });

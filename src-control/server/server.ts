@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { ServerHttp2Session } from 'node:http2';
+import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Clock, Random } from '#shared/async/clock.ts';
 import { generatePrivate, importPrivate, type X25519Private } from '#shared/crypto/x25519.ts';
@@ -16,9 +17,9 @@ import { adminSocketPath, listenAdmin } from '../admin/socket.ts';
 import { PendingMachines } from '../auth/pending.ts';
 import type { RegisterDeps } from '../auth/register.ts';
 import { mintPendingId } from '../auth/secrets.ts';
+import { Console } from '../console/console.ts';
 import { type InnerDeps, serveSession } from '../http/inner.ts';
 import { listenOuter, portOf, serveOuter } from '../http/outer.ts';
-import { machineNames } from '../mapper/dns-source.ts';
 import { Hub } from '../mapper/hub.ts';
 import { OpenView } from '../mapper/open-view.ts';
 import { memberWith } from '../relay/embedded.ts';
@@ -26,7 +27,9 @@ import { watchEphemeral } from '../state/ephemeral.ts';
 import { watchExpiry } from '../state/expiry.ts';
 import { Network } from '../state/network.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
+import { ConsoleAuth } from '../web-auth/console-auth.ts';
 import { type Config, derivedServerUrl } from './config.ts';
+import { type Dns, openDns } from './dns.ts';
 import { type Oidc, openOidc } from './oidc.ts';
 import { openRelays, type Relays, relayIdentity, relayPaths } from './relays.ts';
 
@@ -43,11 +46,14 @@ export interface RunningServer extends AsyncDisposable {
   readonly serverUrl: string;
   readonly network: Network;
   readonly hub: Hub;
+  readonly dns: Dns;
   readonly relays: Relays;
   /** Undefined without providers. */
   readonly oidc: Oidc | undefined;
 }
 
+/** Made by the project's set-up. */
+const CONSOLE_FOLDER = join(import.meta.dirname, '..', '..', 'dist', 'console');
 const NOISE_KEY = 'noise-key';
 /** Streams have this long to end in order before their connections are cut. */
 const LINGER_MS = 500;
@@ -88,10 +94,11 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     serverUrl,
     keyLifetimeMs: config.keyLifetimeMs,
   };
+  const dns = stack.use(await openDns(config, { network, clock, log: log.child({ mod: 'dns' }), serverUrl }));
   const hub = new Hub({
     network,
     policy: new OpenView(network),
-    dns: machineNames(config.baseDomain, config.magicDns),
+    dns: dns.view,
     clock,
     random: deps.random,
     log: log.child({ mod: 'mapper' }),
@@ -109,6 +116,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
   const started = Promise.withResolvers<void>();
   let relays: Relays | undefined;
   let oidc: Oidc | undefined;
+  let webConsole: Console | undefined;
   const inner: InnerDeps = {
     register,
     hub,
@@ -123,6 +131,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     version: deps.version,
     relay: relayPaths(() => relays),
     ready: started.promise,
+    console: () => webConsole,
     signIn: () => oidc?.signIn,
     mayRelay: (key) => memberWith(network, key, clock.now()) !== undefined,
     onUpgrade: (request, socket, head) =>
@@ -147,10 +156,17 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
   started.resolve();
   const adminLog = log.child({ mod: 'admin' });
   const adminDeps: AdminDeps = {
-    ...{ network, clock, log: adminLog, baseDomain: config.baseDomain },
+    ...{ network, clock, log: adminLog, baseDomain: config.baseDomain, dns: dns.view },
     refusals: new Refusals(network, clock, adminLog),
     live: { register, derpMap: () => hub.derpMap, signIn: () => oidc?.signIn },
   };
+  webConsole = stack.use(
+    new Console({
+      ...{ admin: adminDeps, pending, serverUrl, version: deps.version },
+      auth: new ConsoleAuth({ network, clock, log: log.child({ mod: 'console' }), serverUrl }),
+      folder: CONSOLE_FOLDER,
+    }),
+  );
   const admin = await listenAdmin(adminSocketPath(config.stateDir), adminDeps);
   stack.defer(() => closeServer(admin));
 
@@ -164,6 +180,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     serverUrl,
     network,
     hub,
+    dns,
     relays,
     oidc,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
