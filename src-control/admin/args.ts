@@ -21,3 +21,5 @@ export const tags = z
       .regex(/^tag:[A-Za-z][A-Za-z0-9-]*$/, 'a tag is tag: and a letter, then letters, digits and dashes'),
   )
   .max(64);
+/** Names are compared with the list where they are given out. */
+export const scopes = z.array(z.string().min(1).max(64)).max(64);

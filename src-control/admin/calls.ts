@@ -2,12 +2,15 @@
 import type { z } from 'zod';
 import { RhumbError } from '#shared/errors.ts';
 import { adminCodeCalls } from './admin-codes.ts';
+import { apiKeyCalls } from './api-keys.ts';
 import { authKeyCalls } from './auth-keys.ts';
 import type { Call } from './call.ts';
 import { type Caller, may } from './caller.ts';
 import type { AdminDeps } from './deps.ts';
 import { derpCalls } from './derp.ts';
+import { myCalls } from './my.ts';
 import { nodeCalls } from './nodes.ts';
+import { oauthClientCalls } from './oauth-clients.ts';
 import { oidcCalls } from './oidc.ts';
 import { userCalls } from './users.ts';
 
@@ -18,6 +21,9 @@ export const calls = {
   ...adminCodeCalls,
   ...derpCalls,
   ...oidcCalls,
+  ...apiKeyCalls,
+  ...oauthClientCalls,
+  ...myCalls,
 };
 
 export type CallName = keyof typeof calls;
@@ -54,7 +60,7 @@ export async function carryOutUnknown(
   // The table's entry fits its own schema; that is lost when the name is not known beforehand.
   const call = calls[name] as unknown as Call<z.ZodType, unknown>;
   if (!may(by, call.scope)) {
-    await deps.refusals.note(by, name, call.scope);
+    deps.refusals.note(by, name, call.scope);
     throw new RhumbError('not-allowed', `not allowed: ${name} needs ${what(call.scope)}`);
   }
   const checked = call.arg.safeParse(arg);

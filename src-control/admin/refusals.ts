@@ -27,7 +27,7 @@ export class Refusals {
     return this.#count;
   }
 
-  async note(by: Actor, call: string, scope: string): Promise<void> {
+  note(by: Actor, call: string, scope: string): void {
     this.#count += 1;
     const now = this.#clock.now();
     const who = `${by.origin} ${by.id}`;
@@ -46,14 +46,14 @@ export class Refusals {
     });
     const entry = {
       at: now,
-      actor: actorOf(by),
+      actor: by,
       action: 'denied',
       target: { type: 'call', id: call, name: call },
       details: `needs ${scope}`,
     };
-    await this.#network.save({ writes: [], audit: [entry], pace: 'lazy' });
+    // Whoever was refused need not wait for it.
+    this.#network.save({ writes: [], audit: [entry], pace: 'lazy' }).catch((error: unknown) => {
+      this.#log('error', 'call.refusal-not-written', { error });
+    });
   }
 }
-
-/** Without what a caller has beside: the audit log holds no scopes. */
-const actorOf = ({ origin, id, name, remoteAddress }: Actor): Actor => ({ origin, id, name, remoteAddress });

@@ -3,7 +3,7 @@ import { chmodSync, rmSync } from 'node:fs';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type ErrorCode, RhumbError } from '#shared/errors.ts';
+import { RhumbError } from '#shared/errors.ts';
 import type { Log } from '#shared/log/log.ts';
 import { parseBody, readBody, TooLarge } from '../http/body.ts';
 import { LOCAL } from './caller.ts';
@@ -16,6 +16,7 @@ import {
   isCallName,
 } from './calls.ts';
 import type { AdminDeps } from './deps.ts';
+import { STATUS } from './status.ts';
 
 export const adminSocketPath = (stateDir: string): string => join(stateDir, 'admin.sock');
 
@@ -25,17 +26,6 @@ const CALL_TIMEOUT_MS = 30_000;
 const PREFIX = '/admin/';
 /** sockaddr_un holds 108 bytes with the ending zero on Linux, 104 elsewhere. */
 const MAX_SOCKET_PATH = 103;
-
-const STATUS: Readonly<Record<ErrorCode, number>> = {
-  'bad-argument': 400,
-  'not-allowed': 403,
-  'not-found': 404,
-  conflict: 409,
-  unavailable: 503,
-  timeout: 504,
-  protocol: 400,
-  internal: 500,
-};
 
 export async function listenAdmin(path: string, deps: AdminDeps): Promise<http.Server> {
   if (Buffer.byteLength(path) > MAX_SOCKET_PATH)
