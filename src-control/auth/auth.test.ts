@@ -10,7 +10,7 @@ import { Network } from '../state/network.ts';
 import { setExpiry } from '../state/nodes.ts';
 import type { Write } from '../store/records.ts';
 import { openMemoryStore } from '../store/sqlite.ts';
-import { sampleNode, sampleUser } from '../store/store-suite.ts';
+import { sampleNode, sampleUser } from '../store/sample-records.ts';
 import { decide } from './decide.ts';
 import { PENDING_MS, PendingMachines } from './pending.ts';
 import { approve, type RegisterDeps, register, type ValidRegister } from './register.ts';

@@ -7,7 +7,7 @@ import { Network } from '../state/network.ts';
 import { renameNode } from '../state/nodes.ts';
 import type { NodeRecord } from '../store/records.ts';
 import { openMemoryStore } from '../store/sqlite.ts';
-import { sampleNode, sampleUser } from '../store/store-suite.ts';
+import { sampleNode, sampleUser } from '../store/sample-records.ts';
 import { parseRecord } from './record.ts';
 import { DNS_SETTING, type DnsSettings, type GivenChoice, parseChoice, writeStored } from './settings.ts';
 import { DnsView } from './view.ts';

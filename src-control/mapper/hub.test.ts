@@ -9,7 +9,7 @@ import { applyMapFacts, type MapFacts } from '../state/map-facts.ts';
 import { Network } from '../state/network.ts';
 import { removeNode, renameNode, setExpiry } from '../state/nodes.ts';
 import { openMemoryStore } from '../store/sqlite.ts';
-import { sampleNode, sampleUser } from '../store/store-suite.ts';
+import { sampleNode, sampleUser } from '../store/sample-records.ts';
 import { FakePolicy } from '../testing/fake-policy.ts';
 import { FakeSink } from '../testing/fake-sink.ts';
 import { machineNames } from './dns-source.ts';

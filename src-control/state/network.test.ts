@@ -4,7 +4,7 @@ import { silent } from '#shared/log/log.ts';
 import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { openMemoryStore } from '../store/sqlite.ts';
 import type { Store } from '../store/store.ts';
-import { sampleNode, sampleUser } from '../store/store-suite.ts';
+import { sampleNode, sampleUser } from '../store/sample-records.ts';
 import { type Change, nodeChange, What } from './changes.ts';
 import { watchEphemeral } from './ephemeral.ts';
 import { watchExpiry } from './expiry.ts';
@@ -24,14 +24,12 @@ async function setup(): Promise<Setup> {
   const inner = await openMemoryStore(0);
   const disk = { isFull: false, commits: 0 };
   const store: Store = {
-    load: inner.load,
-    auditLog: inner.auditLog,
+    ...inner,
     commit: async (writes) => {
       if (disk.isFull) throw new Error('database or disk is full');
       disk.commits += 1;
       await inner.commit(writes);
     },
-    [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
   };
   const network = await Network.open({ store, clock, log: silent, defer: setImmediate });
   await network.save({ writes: [{ put: 'user', value: sampleUser }] });
@@ -121,7 +119,9 @@ describe('saving', () => {
 
   test('two users can’t have one name', async () => {
     const { network } = await setup();
-    await expect(createUser(network, 'alice', '', 0, { origin: 'system', id: '', name: 'test' })).rejects.toThrow(/exists already/);
+    await expect(
+      createUser(network, 'alice', '', 0, { origin: 'system', id: '', name: 'test' }),
+    ).rejects.toThrow(/exists already/);
   });
 });
 

@@ -12,6 +12,7 @@ import type {
   AuditQuery,
   AuditRow,
   AuthKeyRecord,
+  DeliveryRecord,
   DnsRecord,
   FreedAddressRecord,
   GrantRecord,
@@ -127,6 +128,7 @@ export class Network implements AsyncDisposable {
     policy: new Table<PolicyRecord>({}),
     dnsRecord: new Table<DnsRecord>({}),
     webhook: new Table<WebhookRecord>({}),
+    delivery: new Table<DeliveryRecord>({}),
     freedAddress: new Table<FreedAddressRecord, 'address'>({ address: ({ address }) => address }),
     sshCheck: new Table<SshCheckRecord>({}),
   } satisfies Tables;
@@ -249,6 +251,10 @@ export class Network implements AsyncDisposable {
   get sshChecks(): ReadonlyTable<SshCheckRecord, never> {
     return this.#tables.sshCheck;
   }
+  /** Oldest first. */
+  get deliveries(): ReadonlyTable<DeliveryRecord, never> {
+    return this.#tables.delivery;
+  }
   get freedAddresses(): ReadonlyTable<FreedAddressRecord, 'address'> {
     return this.#tables.freedAddress;
   }
@@ -258,6 +264,10 @@ export class Network implements AsyncDisposable {
   }
   auditLog(query: AuditQuery): Promise<readonly AuditRow[]> {
     return this.#deps.store.auditLog(query);
+  }
+  /** For what is about the disk itself: backups, checks, the chain of the audit log. */
+  get store(): Store {
+    return this.#deps.store;
   }
   setting(key: string): string | undefined {
     return this.#settings.get(key);
@@ -281,11 +291,11 @@ export class Network implements AsyncDisposable {
     return () => this.#auditListeners.delete(listener);
   }
 
-  /** An id that was never used before, and the write that makes sure it never will be again. */
-  nextId(kind: Exclude<Kind, 'grant'>): { readonly id: number; readonly write: Write } {
+  /** An id that was never used before, the first of `count` in a row, and the write that makes sure they never will be again. */
+  nextId(kind: Exclude<Kind, 'grant'>, count = 1): { readonly id: number; readonly write: Write } {
     const key = `next-${kind}-id`;
     const id = Number(this.#settings.get(key) ?? '1');
-    return { id, write: { put: 'setting', key, value: String(id + 1) } };
+    return { id, write: { put: 'setting', key, value: String(id + count) } };
   }
 
   /**

@@ -4,9 +4,11 @@ import type { Kysely, Transaction } from 'kysely';
 import { z } from 'zod';
 import { RhumbError } from '#shared/errors.ts';
 import { parseJson, stringifyJson } from '#shared/wire/json.ts';
-import type { AuditEntry, AuditQuery, AuditRow } from './records.ts';
+import type { AuditAnchor, AuditEntry, AuditQuery, AuditRow } from './records.ts';
+import type { AuditChain } from './store.ts';
 
 export interface AuditDatabase {
+  audit_anchor: { id: number; seq: number; hash: string };
   audit_log: {
     seq: number;
     at: number;
@@ -61,18 +63,19 @@ export async function appendAudit<D extends AuditDatabase>(
     .orderBy('seq', 'desc')
     .limit(1)
     .executeTakeFirst();
+  const before = last ?? (await readAnchor(log));
   // Callers carry more than the actor that they are; only that is kept.
   const text = stringifyJson(entrySchema.parse(entry));
   await log
     .insertInto('audit_log')
     .values({
-      seq: (last?.seq ?? 0) + 1,
+      seq: before.seq + 1,
       at: entry.at,
       actor: actorText(entry),
       action: entry.action,
       target: targetText(entry),
       entry: text,
-      hash: chainHash(last?.hash ?? FIRST_HASH, text),
+      hash: chainHash(before.hash, text),
     })
     .execute();
 }
@@ -98,4 +101,48 @@ function readEntry(seq: number, text: string): AuditEntry {
   throw new RhumbError('internal', `row ${seq} of the audit log can't be read: restore a backup`, {
     cause: entry.error,
   });
+}
+
+/** Before the first row there is nothing; before the oldest of those that are kept, what was removed. */
+async function readAnchor(db: Kysely<AuditDatabase>): Promise<AuditAnchor> {
+  const found = await db.selectFrom('audit_anchor').select(['seq', 'hash']).executeTakeFirst();
+  return found ?? { seq: 0, hash: FIRST_HASH };
+}
+
+export function auditChain<D extends AuditDatabase>(db: Kysely<D>): AuditChain {
+  const log = db as unknown as Kysely<AuditDatabase>;
+  return {
+    anchor: () => readAnchor(log),
+    rows: (afterSeq, limit) =>
+      log
+        .selectFrom('audit_log')
+        .select(['seq', 'entry', 'hash'])
+        .where('seq', '>', afterSeq)
+        .orderBy('seq')
+        .limit(limit)
+        .execute(),
+    prune: (beforeMs, maxRows) => log.transaction().execute((step) => prune(step, beforeMs, maxRows)),
+  };
+}
+
+/** From the old end only: a chain with a gap would be none, even where clocks went back in between. */
+async function prune(db: Transaction<AuditDatabase>, beforeMs: number, maxRows: number): Promise<number> {
+  const rows = await db
+    .selectFrom('audit_log')
+    .select(['seq', 'at', 'hash'])
+    .orderBy('seq')
+    .limit(maxRows)
+    .execute();
+  const kept = rows.findIndex((row) => row.at >= beforeMs);
+  const old = kept === -1 ? rows : rows.slice(0, kept);
+  const newest = old.at(-1);
+  if (newest === undefined) return 0;
+  await db.deleteFrom('audit_log').where('seq', '<=', newest.seq).execute();
+  const { seq, hash } = newest;
+  await db
+    .insertInto('audit_anchor')
+    .values({ id: 1, seq, hash })
+    .onConflict((clash) => clash.column('id').doUpdateSet({ seq, hash }))
+    .execute();
+  return old.length;
 }

@@ -1,8 +1,6 @@
 /** The database schema as numbered steps; each is applied once, in its own transaction, and never edited afterwards. */
-import { type Kysely, sql } from 'kysely';
-import { RhumbError } from '#shared/errors.ts';
 
-interface Migration {
+export interface Migration {
   readonly version: number;
   readonly name: string;
   readonly statements: readonly string[];
@@ -247,7 +245,21 @@ export const migrations: readonly Migration[] = [
          created_by TEXT NOT NULL,
          created_at INTEGER NOT NULL,
          updated_at INTEGER NOT NULL,
-         disabled_at INTEGER
+         disabled_at INTEGER,
+         previous_secret BLOB,
+         previous_until INTEGER
+       ) STRICT`,
+      `CREATE TABLE webhook_deliveries (
+         id INTEGER PRIMARY KEY,
+         webhook_id INTEGER NOT NULL REFERENCES webhooks (id),
+         events TEXT NOT NULL,
+         body TEXT NOT NULL,
+         created_at INTEGER NOT NULL,
+         attempts INTEGER NOT NULL,
+         next_at INTEGER,
+         delivered_at INTEGER,
+         status INTEGER,
+         problem TEXT
        ) STRICT`,
       `CREATE TABLE freed_addresses (
          id INTEGER PRIMARY KEY,
@@ -273,32 +285,10 @@ export const migrations: readonly Migration[] = [
          entry TEXT NOT NULL,
          hash TEXT NOT NULL
        ) STRICT`,
+      // Place and hash of the newest row that was removed; no row while none ever was.
+      `CREATE TABLE audit_anchor (id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL) STRICT`,
       `CREATE INDEX audit_log_at ON audit_log (at)`,
       `CREATE INDEX audit_log_target ON audit_log (target)`,
     ],
   },
 ];
-
-const NEWEST = Math.max(...migrations.map((one) => one.version));
-
-/** Brings a database of any earlier version to the newest; refuses one that a newer program wrote. */
-export async function migrate<T>(db: Kysely<T>, nowMs: number): Promise<void> {
-  await sql`CREATE TABLE IF NOT EXISTS schema_migrations (
-      version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL
-    ) STRICT`.execute(db);
-  const found = await sql<{ version: number }>`SELECT version FROM schema_migrations`.execute(db);
-  const applied = new Set(found.rows.map((row) => row.version));
-  const beyond = Math.max(0, ...applied);
-  if (beyond > NEWEST)
-    throw new RhumbError(
-      'conflict',
-      `the database has version ${beyond}, this program knows up to ${NEWEST}: use the newer rhumb-control that wrote it`,
-    );
-  for (const one of migrations) {
-    if (applied.has(one.version)) continue;
-    await db.transaction().execute(async (step) => {
-      for (const statement of one.statements) await sql.raw(statement).execute(step);
-      await sql`INSERT INTO schema_migrations VALUES (${one.version}, ${one.name}, ${nowMs})`.execute(step);
-    });
-  }
-}

@@ -256,6 +256,26 @@ export interface WebhookRecord {
   readonly createdAt: number;
   readonly updatedAt: number;
   readonly disabledAt: number | undefined;
+  /** Also signs until then, so that a receiver can be told the new one in its own time. */
+  readonly previousSecret: Uint8Array | undefined;
+  readonly previousUntil: number | undefined;
+}
+
+/** What one webhook is told at once, until it took it or for as long as it is tried. */
+export interface DeliveryRecord {
+  readonly id: number;
+  readonly webhookId: number;
+  /** Types of the events in the body. */
+  readonly events: readonly string[];
+  readonly body: string;
+  readonly createdAt: number;
+  readonly attempts: number;
+  /** Undefined when it is over. */
+  readonly nextAt: number | undefined;
+  readonly deliveredAt: number | undefined;
+  /** What the last attempt was answered with. */
+  readonly status: number | undefined;
+  readonly problem: string | undefined;
 }
 
 /** An address that nobody gets for a while, so that stale names and rules don't lead to somebody else's machine. */
@@ -300,6 +320,19 @@ export interface AuditRow {
   readonly hash: string;
 }
 
+/** A row as it is on disk, for those who check the chain. */
+export interface RawAuditRow {
+  readonly seq: number;
+  readonly entry: string;
+  readonly hash: string;
+}
+
+/** Where the chain begins: behind the newest row that was removed, or with nothing. */
+export interface AuditAnchor {
+  readonly seq: number;
+  readonly hash: string;
+}
+
 /** Newest first. */
 export interface AuditQuery {
   readonly from?: number | undefined;
@@ -325,6 +358,7 @@ export interface Records {
   readonly policy: PolicyRecord;
   readonly dnsRecord: DnsRecord;
   readonly webhook: WebhookRecord;
+  readonly delivery: DeliveryRecord;
   readonly freedAddress: FreedAddressRecord;
   readonly sshCheck: SshCheckRecord;
 }

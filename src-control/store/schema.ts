@@ -4,11 +4,13 @@ import { RhumbError } from '#shared/errors.ts';
 import { parseDiscoKey, parseMachineKey, parseNodeKey } from '#shared/key/key.ts';
 import { hostinfo } from '#shared/wire/hostinfo.ts';
 import { parseJson, stringifyJson } from '#shared/wire/json.ts';
-import {CODE_PURPOSES,
+import {
+  CODE_PURPOSES,
   type Kind,
   REGISTER_METHODS,
   type Records,
-   ROLES, SUSPENDERS,
+  ROLES,
+  SUSPENDERS,
   type UserIdentity,
 } from './records.ts';
 
@@ -254,6 +256,20 @@ export const tables: { readonly [K in Kind]: Table<Records[K]> } = {
     createdAt: real('created_at'),
     updatedAt: real('updated_at'),
     disabledAt: optional(real('disabled_at')),
+    previousSecret: optional(blob('previous_secret')),
+    previousUntil: optional(real('previous_until')),
+  }),
+  delivery: table('webhook_deliveries', {
+    id: int('id'),
+    webhookId: int('webhook_id'),
+    events: strings('events'),
+    body: text('body'),
+    createdAt: real('created_at'),
+    attempts: int('attempts'),
+    nextAt: optional(real('next_at')),
+    deliveredAt: optional(real('delivered_at')),
+    status: optional(int('status')),
+    problem: optional(text('problem')),
   }),
   freedAddress: table('freed_addresses', {
     id: int('id'),

@@ -1,8 +1,9 @@
 /** What every store must do; run against each implementation. */
 import { describe, expect, test } from 'vitest';
-import { parseDiscoKey, parseMachineKey, parseNodeKey } from '#shared/key/key.ts';
-import { hostinfo } from '#shared/wire/hostinfo.ts';
-import type { NodeRecord, UserIdentity, Write } from './records.ts';
+import { chainHash } from './audit-log.ts';
+import type { Kind, NodeRecord, Put, Records, Write } from './records.ts';
+import { sampleEntry, sampleIdentity, sampleNode, sampleRecords, sampleUser } from './sample-records.ts';
+import { KINDS } from './schema.ts';
 import type { Store } from './store.ts';
 
 export interface StoreUnderTest {
@@ -10,61 +11,6 @@ export interface StoreUnderTest {
   /** Opens what an earlier `open` of this test left, after that was disposed; undefined when it keeps nothing. */
   reopen: (() => Promise<Store>) | undefined;
 }
-
-const hex = (n: number): string => n.toString(16).padStart(64, '0');
-
-export const sampleUser = {
-  id: 1,
-  name: 'alice',
-  displayName: 'Alice',
-  createdAt: 1_000,
-  role: 'member',
-  approvedAt: 1_000,
-} as const;
-
-const sampleIdentity = (subject: string): UserIdentity => ({
-  issuer: 'https://id.example.com',
-  subject,
-  provider: 'example',
-  email: 'bob@example.com',
-  pictureUrl: 'https://id.example.com/bob.png',
-  groups: ['staff', 'ops, night'],
-  claimsAt: 11,
-  lastLoginAt: 12,
-});
-
-export const sampleNode = (id: number, over: Partial<NodeRecord> = {}): NodeRecord => ({
-  id,
-  machineKey: parseMachineKey(`mkey:${hex(id + 1_000)}`),
-  nodeKey: parseNodeKey(`nodekey:${hex(id + 2_000)}`),
-  discoKey: parseDiscoKey(`discokey:${hex(id + 3_000)}`),
-  userId: 1,
-  hostname: `Host ${id}`,
-  givenName: `host-${id}`,
-  givenNameLocked: id % 2 === 0,
-  ipv4: `100.64.0.${id}`,
-  ipv6: `fd7a:115c:a1e0::${id}`,
-  registerMethod: 'authkey',
-  authKeyId: undefined,
-  ephemeral: false,
-  expiry: 5_000_000,
-  createdAt: 2_000,
-  lastSeen: undefined,
-  hostinfo: hostinfo.parse({ OS: 'linux', Hostname: `Host ${id}` }),
-  endpoints: ['192.0.2.1:41641'],
-  endpointTypes: [1],
-  homeDerp: 900,
-  capver: 130,
-  tags: [],
-  approvedRoutes: [],
-  approvedAt: 2_000,
-  disabledAt: undefined,
-  keyExpiryDisabled: false,
-  attributes: {},
-  routePriority: undefined,
-  createdBy: '',
-  ...over,
-});
 
 const user: Write = { put: 'user', value: sampleUser };
 const put = (value: NodeRecord): Write => ({ put: 'node', value });
@@ -84,55 +30,25 @@ export function storeSuite(name: string, make: () => StoreUnderTest): void {
       ]).toEqual([[], [], [], [], [], 0]);
     });
 
-    test('gives back every kind of record as it was put', async () => {
+    test('gives back every kind of record as it was put, with everything and with nothing that may be absent', async () => {
+      for (const records of [sampleRecords, withoutOptional(sampleRecords)]) {
+        await using store = await make().open();
+        const puts = Object.entries(records).map(([kind, value]) => ({ put: kind, value }) as Put);
+        await store.commit([...puts, { put: 'setting', key: 'a', value: 'b' }]);
+        const found = await store.load();
+        for (const kind of KINDS) expect([kind, found.tables[kind]]).toEqual([kind, [records[kind]]]);
+        expect([...found.settings]).toEqual([['a', 'b']]);
+      }
+    });
+
+    test('removes every kind of record', async () => {
       await using store = await make().open();
-      const key = {
-        id: 3,
-        prefix: 'abcdefghijkl',
-        hash: new Uint8Array([1, 2, 255]),
-        userId: 1,
-        reusable: true,
-        ephemeral: false,
-        createdAt: 7,
-        expiresAt: undefined,
-        usedAt: 9,
-        tags: ['tag:ci'],
-        isPreapproved: true,
-        maxUses: 7,
-        useCount: 1,
-        revokedAt: undefined,
-        description: 'builds',
-        ipv4: '100.64.9.9',
-        ipv6: undefined,
-        hostname: 'runner',
-        createdBy: 'cli',
-      };
-      const code = {
-        id: 4,
-        hash: new Uint8Array([9]),
-        purpose: 'console' as const,
-        userId: 1,
-        createdAt: 1,
-        expiresAt: 2,
-        usedAt: undefined,
-      };
-      const nodes = [
-        sampleNode(1, { authKeyId: 3 }),
-        sampleNode(2, { discoKey: undefined, expiry: undefined, lastSeen: 77 }),
-      ];
-      await store.commit([
-        user,
-        { put: 'authKey', value: key },
-        { put: 'adminCode', value: code },
-        ...nodes.map(put),
-        { put: 'setting', key: 'a', value: 'b' },
-      ]);
-      const found = await store.load();
-      expect(found.tables.user).toEqual([sampleUser]);
-      expect(found.tables.node).toEqual(nodes);
-      expect(found.tables.authKey).toEqual([key]);
-      expect(found.tables.adminCode).toEqual([code]);
-      expect([...found.settings]).toEqual([['a', 'b']]);
+      const puts = Object.entries(sampleRecords).map(([kind, value]) => ({ put: kind, value }) as Put);
+      await store.commit(puts);
+      await store.commit(
+        puts.toReversed().map((one) => ({ remove: one.put, id: one.value.id }) satisfies Write),
+      );
+      expect(Object.values((await store.load()).tables).flat()).toEqual([]);
     });
 
     test('gives back who a user is at a provider, and the grants', async () => {
@@ -212,6 +128,88 @@ export function storeSuite(name: string, make: () => StoreUnderTest): void {
       await store.commit([put(sampleNode(2))]);
     });
 
+    test('a machine belongs to a user or to tags, never to both or to none', async () => {
+      await using store = await make().open();
+      await store.commit([user]);
+      for (const clash of [{ tags: ['tag:x'] }, { userId: undefined }])
+        await expect(store.commit([put(sampleNode(1, clash))])).rejects.toThrow();
+    });
+
+    test('a machine may be of several users, and of tags once', async () => {
+      await using store = await make().open();
+      const { machineKey } = sampleNode(1);
+      await store.commit([
+        user,
+        { put: 'user', value: { ...sampleUser, id: 2, name: 'bob' } },
+        put(sampleNode(1)),
+        put(sampleNode(2, { machineKey, userId: 2 })),
+        put(sampleNode(3, { machineKey, userId: undefined, tags: ['tag:x'] })),
+      ]);
+      const again = sampleNode(4, { machineKey, userId: undefined, tags: ['tag:y'] });
+      await expect(store.commit([put(again)])).rejects.toThrow();
+    });
+
+    test('chains the audit log, in the transaction of what it tells about', async () => {
+      await using store = await make().open();
+      await store.commit([
+        user,
+        { audit: sampleEntry(1) },
+        { audit: sampleEntry(2, { old: 'a', new: 'b' }) },
+      ]);
+      const lost = [{ audit: sampleEntry(3) }, put(sampleNode(1, { userId: 99 }))];
+      await expect(store.commit(lost)).rejects.toThrow();
+      await store.commit([{ audit: sampleEntry(4) }]);
+      const rows = await store.audit.rows(0, 10);
+      let before = (await store.audit.anchor()).hash;
+      for (const row of rows) {
+        expect(row.hash).toBe(chainHash(before, row.entry));
+        before = row.hash;
+      }
+      expect(rows.map((row) => row.seq)).toEqual([1, 2, 3]);
+      expect((await store.auditLog({ limit: 10 })).map(({ entry }) => entry.at)).toEqual([4, 2, 1]);
+      expect(await store.audit.rows(1, 1)).toEqual([rows[1]]);
+    });
+
+    test('finds entries of the audit log by who, what, when', async () => {
+      await using store = await make().open();
+      const byKey = { origin: 'api', id: '7', name: 'ci' } as const;
+      await store.commit([
+        { audit: sampleEntry(10) },
+        { audit: sampleEntry(20, { actor: byKey, action: 'delete' }) },
+        { audit: sampleEntry(30, { target: { type: 'node', id: '5', name: 'x', property: 'tags' } }) },
+      ]);
+      const at = async (query: object): Promise<readonly number[]> =>
+        (await store.auditLog({ limit: 10, ...query })).map(({ entry }) => entry.at);
+      expect(await at({ actor: 'api:7' })).toEqual([20]);
+      expect(await at({ action: 'create' })).toEqual([30, 10]);
+      expect(await at({ target: 'node:5' })).toEqual([30]);
+      expect(await at({ from: 20, until: 30 })).toEqual([20]);
+      expect(await at({ beforeSeq: 3, limit: 1 })).toEqual([20]);
+    });
+
+    test('forgets old entries from the beginning, and the chain goes on from there', async () => {
+      await using store = await make().open();
+      // The third was written after a clock had gone back: what is behind a kept row stays.
+      for (const at of [1, 2, 50, 3]) await store.commit([{ audit: sampleEntry(at) }]);
+      const all = await store.audit.rows(0, 10);
+      expect(await store.audit.prune(10, 1)).toBe(1);
+      expect(await store.audit.prune(10, 100)).toBe(1);
+      expect(await store.audit.prune(10, 100)).toBe(0);
+      expect(await store.audit.anchor()).toEqual({ seq: 2, hash: all[1]?.hash });
+      expect(await store.audit.rows(0, 10)).toEqual(all.slice(2));
+      expect(await store.audit.prune(1_000, 100)).toBe(2);
+      await store.commit([{ audit: sampleEntry(60) }]);
+      const [row] = await store.audit.rows(0, 10);
+      expect(row?.seq).toBe(5);
+      expect(row?.hash).toBe(chainHash(all[3]?.hash ?? '', row?.entry ?? ''));
+    });
+
+    test('has nothing wrong with it', async () => {
+      await using store = await make().open();
+      await store.commit([user, put(sampleNode(1))]);
+      expect(await store.disk.problems()).toEqual([]);
+    });
+
     test('what was committed is there after opening again', async () => {
       const under = make();
       const store = await under.open();
@@ -222,4 +220,26 @@ export function storeSuite(name: string, make: () => StoreUnderTest): void {
       expect((await again.load()).tables.node).toEqual([sampleNode(1)]);
     });
   });
+}
+
+type Samples = { readonly [K in Kind]: Records[K] };
+
+/** What a record may lack it lacks here; nobody owns the machine's key any more, so the machine has an owner. */
+function withoutOptional(records: Samples): Samples {
+  const { user, authKey, adminCode, apiKey, passkey, webhook, delivery } = records;
+  const gone = undefined;
+  return {
+    ...records,
+    user: { ...user, identity: gone, suspendedAt: gone, approvedAt: gone },
+    node: sampleNode(1, { discoKey: gone, expiry: gone, approvedAt: gone }),
+    authKey: {
+      ...{ ...authKey, userId: gone, maxUses: gone, expiresAt: gone, usedAt: gone, revokedAt: gone },
+      ...{ ipv4: gone, ipv6: gone, hostname: gone },
+    },
+    adminCode: { ...adminCode, usedAt: gone },
+    apiKey: { ...apiKey, userId: gone, expiresAt: gone, lastUsedAt: gone, revokedAt: gone },
+    passkey: { ...passkey, lastUsedAt: gone },
+    webhook: { ...webhook, disabledAt: gone, previousSecret: gone, previousUntil: gone },
+    delivery: { ...delivery, nextAt: gone, deliveredAt: gone, status: gone, problem: gone },
+  };
 }

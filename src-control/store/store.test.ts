@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { migrations } from './migrations.ts';
+import { sampleNode, sampleUser } from './sample-records.ts';
 import { DATABASE_FILE, openMemoryStore, openSqliteStore } from './sqlite.ts';
-import { sampleNode, sampleUser, storeSuite } from './store-suite.ts';
+import { storeSuite } from './store-suite.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'rhumb-store-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -90,7 +91,7 @@ describe('the file', () => {
   test('of a newer program is refused', async () => {
     await fill();
     const database = new DatabaseSync(join(dir, DATABASE_FILE));
-    database.exec("INSERT INTO schema_migrations VALUES (999, 'future', 0)");
+    database.exec("INSERT INTO schema_migrations VALUES (999, 'future', 0, 'x')");
     database.close();
     await expect(openSqliteStore(dir, 0)).rejects.toThrow(/use the newer rhumb-control/);
   });
