@@ -186,6 +186,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   'src-control/admin': {
     may: [
       ...SHARED,
+      'src-control/dns',
       'zod',
       'src-control/store',
       'src-control/state',
@@ -199,6 +200,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   'src-control/server': {
     may: [
       ...SHARED,
+      'src-control/dns',
       'src-control/admin',
       'yaml',
       'zod',
@@ -235,6 +237,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   'src-control/testing': {
     may: [
       ...SHARED,
+      'src-control/dns',
       'oidc-provider',
       'src-control/admin',
       'src-control/store',

@@ -8,6 +8,7 @@ import type { Call } from './call.ts';
 import { type Caller, may } from './caller.ts';
 import type { AdminDeps } from './deps.ts';
 import { derpCalls } from './derp.ts';
+import { dnsCalls } from './dns.ts';
 import { myCalls } from './my.ts';
 import { nodeCalls } from './nodes.ts';
 import { oauthClientCalls } from './oauth-clients.ts';
@@ -20,6 +21,7 @@ export const calls = {
   ...nodeCalls,
   ...adminCodeCalls,
   ...derpCalls,
+  ...dnsCalls,
   ...oidcCalls,
   ...apiKeyCalls,
   ...oauthClientCalls,

@@ -4,6 +4,7 @@ import { RhumbError } from '#shared/errors.ts';
 import type { Log } from '#shared/log/log.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
 import type { RegisterDeps } from '../auth/register.ts';
+import type { DnsView } from '../dns/view.ts';
 import type { SignIn } from '../oidc/sign-in.ts';
 import type { Network } from '../state/network.ts';
 import type { Refusals } from './refusals.ts';
@@ -21,6 +22,7 @@ export interface AdminDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly baseDomain: string;
+  readonly dns: DnsView;
   readonly refusals: Refusals;
   /** Undefined where a command works on the state itself because no server runs. */
   readonly live: LiveDeps | undefined;

@@ -260,7 +260,7 @@ describe('configuration', () => {
     expect(config).toMatchObject({
       listen: { host: '::1', port: 1 },
       keyLifetimeMs: 0,
-      magicDns: true,
+      dns: { settings: { choice: { magicDns: true } } },
       baseDomain: 'rhumb.internal',
     });
   });

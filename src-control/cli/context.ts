@@ -11,6 +11,7 @@ import { type Admin, carryOut } from '../admin/calls.ts';
 import { Refusals } from '../admin/refusals.ts';
 import { adminSocketPath, connectAdmin } from '../admin/socket.ts';
 import { type Config, type FlagSettings, loadConfig } from '../server/config.ts';
+import { openDnsView } from '../server/dns.ts';
 import { Network } from '../state/network.ts';
 import { DATABASE_FILE, openSqliteStore } from '../store/sqlite.ts';
 import { type OutputFormat, parseFormat } from './print.ts';
@@ -81,8 +82,9 @@ const isMissing = (path: string): boolean => {
 async function openDirectly(config: Config, clock: Clock): Promise<Admin> {
   const store = await openSqliteStore(config.stateDir, clock.now()).catch(explainLock);
   const network = await Network.open({ store, clock, log: silent, defer: setImmediate });
+  const dns = openDnsView(config, { network, log: silent });
   const deps = {
-    ...{ network, clock, log: silent, baseDomain: config.baseDomain, live: undefined },
+    ...{ network, dns, clock, log: silent, baseDomain: config.baseDomain, live: undefined },
     refusals: new Refusals(network, clock, silent),
   };
   return {

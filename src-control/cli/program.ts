@@ -4,6 +4,7 @@ import { type ErrorCode, toRhumbError } from '#shared/errors.ts';
 import { adminCodeCommand } from './admin-code.ts';
 import { authKeysCommand } from './auth-keys.ts';
 import { derpCommand } from './derp.ts';
+import { dnsCommand } from './dns.ts';
 import { nodesCommand } from './nodes.ts';
 import { oidcCommand } from './oidc.ts';
 import { policyCommand } from './policy.ts';
@@ -32,6 +33,7 @@ export function buildProgram(deps: ServeDeps): Command {
     .addCommand(nodesCommand(deps))
     .addCommand(adminCodeCommand(deps))
     .addCommand(derpCommand(deps))
+    .addCommand(dnsCommand(deps))
     .addCommand(oidcCommand(deps))
     .addCommand(policyCommand(deps))
     .addCommand(configTestCommand(deps))

@@ -6,13 +6,16 @@ import { parseDomain } from './names.ts';
 import { type GivenNameserver, type Nameserver, parseNameserver } from './nameserver.ts';
 import type { ExtraRecord } from './record.ts';
 
+/** Domains in canonical form. */
+export type SplitDns = Readonly<Record<string, readonly Nameserver[]>>;
+
 /** Undefined = not said here. */
 export interface DnsChoice {
   readonly magicDns?: boolean | undefined;
   readonly overrideLocalDns?: boolean | undefined;
   readonly nameservers?: readonly Nameserver[] | undefined;
   /** Domain to who answers for it; nobody = only the network's own records do. */
-  readonly splitDns?: ReadonlyMap<string, readonly Nameserver[]> | undefined;
+  readonly splitDns?: SplitDns | undefined;
   readonly searchDomains?: readonly string[] | undefined;
   /** Whether machines may ask for certificates. */
   readonly https?: boolean | undefined;
@@ -48,7 +51,7 @@ export interface Effective {
   readonly magicDns: boolean;
   readonly overrideLocalDns: boolean;
   readonly nameservers: readonly Nameserver[];
-  readonly splitDns: ReadonlyMap<string, readonly Nameserver[]>;
+  readonly splitDns: SplitDns;
   readonly searchDomains: readonly string[];
   readonly https: boolean;
 }
@@ -70,7 +73,7 @@ export function effective(choice: DnsChoice, canPublish: boolean): Effective {
     // Who names servers wants them used; without any there is nothing to put in the place of the machine's own.
     overrideLocalDns: (choice.overrideLocalDns ?? true) && nameservers.length > 0,
     nameservers,
-    splitDns: choice.splitDns ?? new Map(),
+    splitDns: choice.splitDns ?? {},
     searchDomains: choice.searchDomains ?? [],
     https: canPublish && (choice.https ?? true),
   };
@@ -118,20 +121,18 @@ export function parseChoice(given: GivenChoice, at: string): DnsChoice {
   return choice;
 }
 
-function parseSplit(
-  given: NonNullable<GivenChoice['splitDns']>,
-  at: string,
-): ReadonlyMap<string, readonly Nameserver[]> {
-  const split = new Map<string, readonly Nameserver[]>();
+function parseSplit(given: NonNullable<GivenChoice['splitDns']>, at: string): SplitDns {
+  const split: Record<string, readonly Nameserver[]> = {};
   for (const [text, servers] of Object.entries(given)) {
     const domain = parseDomain(text, at);
-    if (split.has(domain)) throw new RhumbError('bad-argument', `${at}: ${domain} stands there twice`);
+    if (Object.hasOwn(split, domain))
+      throw new RhumbError('bad-argument', `${at}: ${domain} stands there twice`);
     const parsed = servers.map((one, index) => parseNameserver(one, `${at}.${text}.${index}`));
     refuseTwice(
       parsed.map((one) => one.address),
       `${at}.${text}`,
     );
-    split.set(domain, parsed);
+    split[domain] = parsed;
   }
   return split;
 }
@@ -165,5 +166,4 @@ const stored = z.object({
 export const readStored = (text: string | undefined): DnsChoice =>
   text === undefined ? {} : parseChoice(stored.parse(parseJson(text)), 'setting dns: ');
 
-export const writeStored = ({ splitDns, ...rest }: DnsChoice): string =>
-  JSON.stringify({ ...rest, splitDns: splitDns === undefined ? undefined : Object.fromEntries(splitDns) });
+export const writeStored = (choice: DnsChoice): string => JSON.stringify(choice);

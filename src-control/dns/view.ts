@@ -61,6 +61,8 @@ export class DnsView implements Disposable {
   readonly #unsubscribe: () => void;
   readonly #shared = new Map<string, Shared>();
   readonly #own = new Map<number, Own>();
+  /** Why the watched file is not in force as it stands. */
+  fileProblem: string | undefined;
   #runtime: DnsChoice = {};
   #fileRecords: readonly ExtraRecord[] = [];
 
@@ -102,7 +104,7 @@ export class DnsView implements Disposable {
     const all = [[], ...settings.overrides.map((one) => [one])].map((overrides) => this.#sharedOf(overrides));
     const servers = all.flatMap(({ effective: { nameservers, splitDns } }) => [
       ...nameservers,
-      ...[...splitDns.values()].flat(),
+      ...Object.values(splitDns).flat(),
     ]);
     const doubts = servers.map(doubtAbout).filter((doubt) => doubt !== undefined);
     return [...new Set([...all.flatMap(({ zone }) => zone.warnings), ...doubts])];
@@ -234,7 +236,7 @@ export class DnsView implements Disposable {
     const chosen = overrides.reduce(
       (choice, { choice: other }) => {
         // Split DNS of an override is for some domains; the others stay as they are.
-        const splitDns = new Map([...(choice.splitDns ?? []), ...(other.splitDns ?? [])]);
+        const splitDns = { ...choice.splitDns, ...other.splitDns };
         return { ...overlay(choice, other), splitDns };
       },
       overlay(settings.choice, this.#runtime),
@@ -243,9 +245,7 @@ export class DnsView implements Disposable {
     const zone = buildZone({
       ownDomain: eff.magicDns ? baseDomain : undefined,
       records: this.#records(overrides),
-      routed: new Set(
-        [...eff.splitDns].filter(([, servers]) => servers.length > 0).map(([suffix]) => suffix),
-      ),
+      routed: new Set(Object.keys(eff.splitDns).filter((suffix) => eff.splitDns[suffix]?.length !== 0)),
       hasResponder: settings.responderAddress !== undefined,
       addressesOf: (name) => this.addressesOf(name),
     });
@@ -290,5 +290,4 @@ const concernsNames = (change: Change): boolean =>
   change.kind === 'removed' || (change.kind === 'node' && (change.what & (What.Whole | What.Tags)) !== 0);
 
 const isSame = (a: Shared, b: Shared): boolean =>
-  JSON.stringify([a.config, a.effective, a.zone]) === JSON.stringify([b.config, b.effective, b.zone]) &&
-  JSON.stringify([...a.effective.splitDns]) === JSON.stringify([...b.effective.splitDns]);
+  JSON.stringify([a.config, a.effective, a.zone]) === JSON.stringify([b.config, b.effective, b.zone]);

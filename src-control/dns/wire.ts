@@ -38,7 +38,8 @@ export function wireConfig(input: WireInput): WireDnsConfig {
   for (const suffix of zone.local) routes[suffix] = [];
   if (input.responder !== undefined)
     for (const suffix of zone.toResponder) routes[suffix] = [wireResolver(input.responder)];
-  for (const [suffix, servers] of effective.splitDns) routes[suffix] = servers.map(wireResolver);
+  for (const [suffix, servers] of Object.entries(effective.splitDns))
+    routes[suffix] = servers.map(wireResolver);
   const searched = effective.searchDomains.filter((domain) => domain !== baseDomain);
   return {
     ...(global.length > 0 && effective.overrideLocalDns ? { Resolvers: global } : {}),

@@ -6,6 +6,7 @@ import { offeredMap } from '../relay/offered-map.ts';
 import { type Environment, settingsFromEnv, withSetting } from './config-env.ts';
 import { keysAt } from './config-keys.ts';
 import { NO_TEXT, type PlaceOf, readConfigText } from './config-text.ts';
+import { dnsSettings } from './dns-config.ts';
 import { nearest } from './nearest.ts';
 import { oidcSettings } from './oidc-config.ts';
 import { relaySettings } from './relay-config.ts';
@@ -27,6 +28,8 @@ const settings = z.strictObject({
   /** Absence after which an ephemeral machine is deleted. */
   ephemeralTimeout: text.optional(),
   magicDns: z.boolean().optional(),
+  /** What machines are told about names. */
+  dns: dnsSettings.optional(),
   /** Relays offered to machines, in the wire's form; `null` takes a region of another source away. */
   derpMap: offeredMap.optional(),
   /** More relay maps, as JSON files and from the web. */

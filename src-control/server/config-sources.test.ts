@@ -16,7 +16,11 @@ function load(text: string, env: Record<string, string> = {}, name = 'config.yam
 
 describe('a file', () => {
   test('may be YAML with comments, or JSON', () => {
-    const want = { listen: { host: '::', port: 9_000 }, magicDns: true, derpMapFiles: ['a', 'b'] };
+    const want = {
+      listen: { host: '::', port: 9_000 },
+      dns: { settings: { choice: { magicDns: true } } },
+      derpMapFiles: ['a', 'b'],
+    };
     expect(
       load('# ours\nlisten: ":9000"\nmagicDns: true # yes\nderpMapFiles:\n  - a\n  - b\n'),
     ).toMatchObject(want);
@@ -63,7 +67,7 @@ describe('the environment', () => {
     });
     expect(config).toMatchObject({
       keyLifetimeMs: 0,
-      magicDns: true,
+      dns: { settings: { choice: { magicDns: true } } },
       minClientVersion: 100,
       listen: { host: '127.0.0.1', port: 2 },
       derpMapFiles: ['x', 'y'],

@@ -7,6 +7,7 @@ import type { ProviderSettings } from '../oidc/settings.ts';
 import { parseBaseDomain } from '../state/names.ts';
 import type { Environment } from './config-env.ts';
 import { readSettings, type SettingsInput } from './config-schema.ts';
+import { type DnsConfig, dnsConfig, refuseOverlap } from './dns-config.ts';
 import { parseDuration } from './duration.ts';
 import { type ListenAddress, parseListen } from './listen-address.ts';
 import { oidcConfig } from './oidc-config.ts';
@@ -30,7 +31,7 @@ export interface Config {
   readonly logLevel: Level;
   readonly keyLifetimeMs: number;
   readonly ephemeralTimeoutMs: number;
-  readonly magicDns: boolean;
+  readonly dns: DnsConfig;
   readonly derpMap: DerpMap | undefined;
   readonly derpMapFiles: readonly string[];
   readonly derpMapUrls: readonly string[];
@@ -77,7 +78,7 @@ export function loadConfig(file: string | undefined, flags: FlagSettings, env: E
     logLevel: given.logLevel ?? 'info',
     keyLifetimeMs: keyExpiry,
     ephemeralTimeoutMs,
-    magicDns: given.magicDns ?? false,
+    dns: dnsConfig(given.dns, given.magicDns),
     derpMap: given.derpMap,
     derpMapFiles: given.derpMapFiles ?? [],
     derpMapUrls: (given.derpMapUrls ?? []).map(parseMapUrl),
@@ -90,7 +91,7 @@ export function loadConfig(file: string | undefined, flags: FlagSettings, env: E
     minClientVersion: given.minClientVersion ?? DEFAULTS.minClientVersion,
     offerObservedAddress: given.offerObservedAddress ?? true,
   };
-  refuseOverlap(config);
+  refuseOverlap(config.baseDomain, config.serverUrl);
   return config;
 }
 
@@ -127,17 +128,6 @@ function parseTls(certFile: string | undefined, keyFile: string | undefined): Co
       'TLS needs both a certificate and a key: give --tls-cert and --tls-key',
     );
   return { certFile, keyFile };
-}
-
-/** With MagicDNS machines would look for the server inside the network that it is to bring up. */
-function refuseOverlap(config: Config): void {
-  if (config.serverUrl === undefined) return;
-  const host = new URL(config.serverUrl).hostname;
-  if (host === config.baseDomain || host.endsWith(`.${config.baseDomain}`))
-    throw new RhumbError(
-      'bad-argument',
-      `the server's own name ${host} must not lie in the base domain ${config.baseDomain}: choose another --base-domain`,
-    );
 }
 
 /** Address in a URL; a wildcard is reached at loopback, which only works on this machine. */

@@ -5,10 +5,12 @@ import { type Caller, callerOfUser } from '../admin/caller.ts';
 import { type CallArg, type CallName, type CallResult, carryOut } from '../admin/calls.ts';
 import type { AdminDeps } from '../admin/deps.ts';
 import { Refusals } from '../admin/refusals.ts';
+import { DnsView } from '../dns/view.ts';
+import { dnsConfig } from '../server/dns-config.ts';
 import { Network } from '../state/network.ts';
 import type { AuditEntry, NodeRecord, Role, UserRecord } from '../store/records.ts';
-import { openMemoryStore } from '../store/sqlite.ts';
 import { sampleNode, sampleUser } from '../store/sample-records.ts';
+import { openMemoryStore } from '../store/sqlite.ts';
 
 export interface AdminLab {
   readonly network: Network;
@@ -31,6 +33,11 @@ export async function adminLab(): Promise<AdminLab> {
   network.subscribeAudit((entries) => audit.push(...entries));
   const deps: AdminDeps = {
     ...{ network, clock, log: silent, baseDomain: 'lab.test', live: undefined },
+    dns: new DnsView({
+      ...{ network, log: silent, baseDomain: 'lab.test', settings: dnsConfig(undefined, undefined).settings },
+      attributesOf: () => [],
+      groupsOf: () => [],
+    }),
     refusals: new Refusals(network, clock, silent),
   };
   return {

@@ -1,0 +1,106 @@
+/** The network's DNS as the server's configuration has it: the view of it, the watched file, the responder. */
+
+import type { Clock } from '#shared/async/clock.ts';
+import { formatSockAddr, type Prefix, parseIp, prefixContains } from '#shared/ip/address.ts';
+import type { Log } from '#shared/log/log.ts';
+import { RecordsFile } from '../dns/records-file.ts';
+import { listenResponder } from '../dns/responder/listen.ts';
+import { ResponderZones } from '../dns/responder/zones.ts';
+import { DnsView } from '../dns/view.ts';
+import type { Network } from '../state/network.ts';
+import { RateLimit } from '../web-auth/rate-limit.ts';
+import type { Config } from './config.ts';
+
+export interface DnsDeps {
+  readonly network: Network;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly serverUrl: string;
+}
+
+export interface Dns extends AsyncDisposable {
+  readonly view: DnsView;
+  /** `ip:port`; undefined without a responder. */
+  readonly responderAddress: string | undefined;
+}
+
+/** A machine behind a resolver of its own asks seldom; a forger's victim gets little. */
+const QUERIES_AT_ONCE = 200;
+const QUERY_EVERY_MS = 10;
+
+/** Groups as the identity provider says them, with and without the policy's prefix. */
+function groupsOf(network: Network, userId: number): readonly string[] {
+  const groups = network.user(userId)?.identity?.groups ?? [];
+  return [...groups, ...groups.map((group) => `group:${group}`)];
+}
+
+/** Also without a server, for commands that work on the state itself. */
+export const openDnsView = (config: Config, deps: Pick<DnsDeps, 'network' | 'log'>): DnsView =>
+  new DnsView({
+    ...deps,
+    baseDomain: config.baseDomain,
+    settings: config.dns.settings,
+    attributesOf: () => [],
+    groupsOf: (userId) => groupsOf(deps.network, userId),
+  });
+
+export async function openDns(config: Config, deps: DnsDeps): Promise<Dns> {
+  const { clock, log } = deps;
+  await using stack = new AsyncDisposableStack();
+  const view = stack.use(openDnsView(config, deps));
+  const { recordsPath } = config.dns.settings;
+  if (recordsPath !== undefined) {
+    const file = stack.use(
+      new RecordsFile(recordsPath, {
+        clock,
+        log,
+        changed: (records) => view.setFileRecords(records),
+        troubled: (problem) => {
+          view.fileProblem = problem;
+        },
+      }),
+    );
+    await file.start();
+  }
+  const address = await openResponder(stack, config, deps, view);
+  for (const warning of view.warnings) log('warn', 'dns.warning', { warning });
+  const owned = stack.move();
+  return { view, responderAddress: address, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+async function openResponder(
+  stack: AsyncDisposableStack,
+  config: Config,
+  { network, clock, log, serverUrl }: DnsDeps,
+  view: DnsView,
+): Promise<string | undefined> {
+  const { responder, publish } = config.dns;
+  if (responder === undefined) return undefined;
+  const zones = stack.use(
+    new ResponderZones({
+      view,
+      network,
+      clock,
+      nameServer: responder.name ?? new URL(serverUrl).hostname.replace(/^\[|\]$/g, ''),
+      isDelegated: publish?.way.kind === 'responder',
+    }),
+  );
+  const limit = new RateLimit(clock, QUERIES_AT_ONCE, QUERY_EVERY_MS);
+  const { host, port } = responder.listen;
+  const listening = stack.use(
+    await listenResponder(host, port, {
+      clock,
+      log,
+      dataFor: (address) => (isAmong(responder.clients, address) ? zones.all : zones.open),
+      mayAsk: (from) => limit.take(from),
+    }),
+  );
+  const at = formatSockAddr({ ip: host, port: listening.port });
+  log('info', 'dns.responder-listening', { address: at });
+  return at;
+}
+
+function isAmong(prefixes: readonly Prefix[], address: string): boolean {
+  const ip = parseIp(address);
+  return ip !== undefined && prefixes.some((prefix) => prefixContains(prefix, ip));
+}
