@@ -375,7 +375,7 @@ describe('machines that wait', () => {
       });
     open(1, 'quiet');
     for (let n = 2; n < 500; n++) open(n, 'loud');
-    expect(pending.list()).toHaveLength(65);
+    expect(pending.list()).toHaveLength(17);
     expect(pending.list()[0]?.remoteAddress).toBe('quiet');
     for (let n = 500; n < 3_000; n++) open(n, `address-${n}`);
     expect(pending.list()).toHaveLength(1_024);

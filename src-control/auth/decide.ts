@@ -23,6 +23,7 @@ export function decide(
   request: RegisterRequest & { readonly NodeKey: NodeKey },
   machine: MachineKey,
   nowMs: number,
+  tailnet?: string,
 ): Decision {
   const node = network.nodeByKey(request.NodeKey)?.record;
   // A node key is bound to one machine key for ever; whoever else names it, by mistake or not, gets nowhere.
@@ -33,10 +34,22 @@ export function decide(
   if (node !== undefined && !isExpired(node, nowMs))
     // Also with an auth key that is used up by now: containers start with the same one again and again.
     return { kind: 'refresh', node, shortenTo: request.Expiry };
+  const wanted = wantedTailnet(request.Tailnet);
+  if (wanted !== undefined && tailnet !== undefined && wanted !== tailnet)
+    return {
+      kind: 'refuse',
+      text: `this server's network is ${tailnet}, not ${wanted.slice(0, 64)}: use the server of that network`,
+    };
   if (request.Followup !== undefined && request.Followup !== '')
     return { kind: 'followup', pendingId: lastElement(request.Followup) };
   if (authKey !== '') return { kind: 'auth-key', text: authKey };
   return node === undefined ? { kind: 'interactive' } : { kind: 'key-expired' };
+}
+
+/** A machine that names a network, or insists on it, must not end up in another. `-` stands for whichever there is. */
+function wantedTailnet(hint: string | undefined): string | undefined {
+  const name = (hint ?? '').replace(/^required:/, '').toLowerCase();
+  return name === '' || name === '-' ? undefined : name;
 }
 
 /** The id in an AuthURL; the host is not looked at, as a client may reach us under several names. */

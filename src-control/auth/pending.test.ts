@@ -34,12 +34,12 @@ function waitingRoom() {
 describe('behind one address', () => {
   test('a machine whose request waits keeps its place: who is pushed out would come back and push out the next', async () => {
     const { clock, pending, open, wait, woken } = waitingRoom();
-    const first = Array.from({ length: 64 }, () => open('192.0.2.1').id);
+    const first = Array.from({ length: 16 }, () => open('192.0.2.1').id);
     for (const id of first) wait(id);
     expect(() => open('192.0.2.1')).toThrow(/too many machines .* wait for approval/);
     await clock.advance(1);
     expect(woken).toEqual([]);
-    expect(pending.list()).toHaveLength(64);
+    expect(pending.list()).toHaveLength(16);
     open('192.0.2.2');
     await clock.advance(PENDING_MS);
     open('192.0.2.1');
@@ -47,7 +47,7 @@ describe('behind one address', () => {
 
   test('one that nobody waits for makes room, the oldest first', () => {
     const { pending, open, wait } = waitingRoom();
-    const ids = Array.from({ length: 64 }, () => open('192.0.2.1').id);
+    const ids = Array.from({ length: 16 }, () => open('192.0.2.1').id);
     wait(ids[0] ?? '');
     open('192.0.2.1');
     expect(pending.get(ids[0] ?? '')).toBeDefined();
@@ -65,7 +65,7 @@ describe('behind one address', () => {
     const { pending, open } = waitingRoom();
     open('2001:db8:0:2::1');
     for (let n = 1; n < 200; n++) open(at(n));
-    expect(pending.list()).toHaveLength(65);
+    expect(pending.list()).toHaveLength(17);
   });
 });
 
@@ -73,7 +73,7 @@ test('when the room is full, the address with the most machines makes room, wait
   const { clock, pending, open, wait, woken } = waitingRoom();
   const quiet = open('198.51.100.1').id;
   wait(quiet);
-  for (let n = 0; n < 1_023; n++) wait(open(`203.0.113.${n % 17}`).id);
+  for (let n = 0; n < 1_023; n++) wait(open(`203.0.113.${n % 100}`).id);
   for (let n = 0; n < 17; n++) wait(open(`198.51.100.${n + 2}`).id);
   await clock.advance(1);
   expect(pending.list()).toHaveLength(1_024);

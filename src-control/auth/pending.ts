@@ -7,7 +7,7 @@ import { networkOf } from './network-of.ts';
 
 const MAX_PENDING = 1_024;
 /** From one address; beyond it only that address's own make room, so that nobody can push others out. */
-const MAX_PER_ADDRESS = 64;
+const MAX_PER_ADDRESS = 16;
 export const PENDING_MS = 15 * 60_000;
 
 export interface PendingMachine {

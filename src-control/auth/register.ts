@@ -1,28 +1,25 @@
 /** POST /machine/register: acts on the decision and answers (control-protocol.md §4.2, §10). */
-import type { Clock } from '#shared/async/clock.ts';
 import { RhumbError } from '#shared/errors.ts';
 import type { MachineKey, NodeKey } from '#shared/key/key.ts';
 import { shortKey } from '#shared/key/key.ts';
-import type { Log } from '#shared/log/log.ts';
 import { type Hostinfo, hostinfo as hostinfoSchema } from '#shared/wire/hostinfo.ts';
 import type { RegisterRequest } from '#shared/wire/register.ts';
 import { cleanHostinfo } from '../state/hostinfo.ts';
-import { isExpired, type Network } from '../state/network.ts';
-import { admit, logOut, shortenExpiry } from '../state/nodes.ts';
+import { noMeter } from '../state/meter.ts';
+import { isAdmitted, isExpired } from '../state/network.ts';
+import { actorOf } from '../state/node-entry.ts';
+import { logOut, shortenExpiry } from '../state/nodes.ts';
 import { loginName, ownerOf } from '../state/users.ts';
-import type { AuthKeyRecord, NodeRecord, RegisterMethod, UserRecord } from '../store/records.ts';
+import type { Actor, NodeRecord, RegisterMethod, UserRecord } from '../store/records.ts';
 import { decide } from './decide.ts';
+import { findAuthKey, keyActor, type LetInDeps, type Lifetime, letIn } from './let-in.ts';
 import type { PendingMachine, PendingMachines } from './pending.ts';
-import { parseAuthKey, sameHash } from './secrets.ts';
 
-export interface RegisterDeps {
-  readonly network: Network;
+export interface RegisterDeps extends LetInDeps {
   readonly pending: PendingMachines;
-  readonly clock: Clock;
-  readonly log: Log;
   readonly serverUrl: string;
-  /** Lifetime of a machine's key; 0 = never ends. */
-  readonly keyLifetimeMs: number;
+  /** What a machine may call this network when it wants this one and no other; undefined = it isn't looked at. */
+  readonly tailnet?: string | undefined;
 }
 
 /** Who asks, as the control channel proved it. */
@@ -68,18 +65,19 @@ export async function register(
   signal: AbortSignal,
 ): Promise<RegisterAnswer> {
   const { network, clock } = deps;
-  const decision = decide(network, request, caller.machineKey, clock.now());
+  const decision = decide(network, request, caller.machineKey, clock.now(), deps.tailnet);
   deps.log('debug', 'register.decided', { machine: shortKey(caller.machineKey), way: decision.kind });
   switch (decision.kind) {
     case 'logout':
-      await logOut(network, decision.node, clock.now());
+      await logOut(network, decision.node, clock.now(), machineActor(decision.node, caller));
       deps.log('info', 'node.logged-out', { node: decision.node.id, name: decision.node.givenName });
       return answerWith({ isExpired: true });
     case 'already-out':
     case 'key-expired':
       return answerWith({ isExpired: true });
     case 'refresh':
-      if (decision.shortenTo !== undefined) await shortenExpiry(network, decision.node, decision.shortenTo);
+      if (decision.shortenTo !== undefined)
+        await shortenExpiry(network, decision.node, decision.shortenTo, machineActor(decision.node, caller));
       // The machine may have been let in a moment ago, by a request that still waits for the disk.
       await network.settled();
       return welcome(deps, decision.node);
@@ -90,8 +88,7 @@ export async function register(
     case 'interactive':
       return beginInteractive(deps, request, caller);
     case 'refuse':
-      deps.log('warn', 'register.refused', { machine: shortKey(caller.machineKey), why: decision.text });
-      return answerWith({ error: decision.text });
+      return refuse(deps, caller, 'none', decision.text);
     default:
       return decision satisfies never;
   }
@@ -99,8 +96,14 @@ export async function register(
 
 function welcome(deps: RegisterDeps, node: NodeRecord): RegisterAnswer {
   const expired = isExpired(node, deps.clock.now());
-  return answerWith({ user: ownerOf(deps.network, node), isExpired: expired, isAuthorized: !expired });
+  // A machine that waits for approval goes on to its map, where it is told so, and of the day when it is in.
+  const isAuthorized = !expired && isAdmitted(node);
+  return answerWith({ user: ownerOf(deps.network, node), isExpired: expired, isAuthorized });
 }
+
+const machineActor = (node: NodeRecord, { remoteAddress }: Caller): Actor => ({
+  ...{ origin: 'node', id: String(node.id), name: node.givenName, remoteAddress },
+});
 
 async function followUp(
   deps: RegisterDeps,
@@ -147,125 +150,85 @@ async function byAuthKey(
   caller: Caller,
   text: string,
 ): Promise<RegisterAnswer> {
-  const now = deps.clock.now();
-  const key = findAuthKey(deps.network, text, now);
-  if (typeof key === 'string') {
-    deps.log('warn', 'register.refused', {
-      machine: shortKey(caller.machineKey),
-      why: key,
-      from: caller.remoteAddress,
-    });
-    return answerWith({ error: key });
-  }
-  return admitWith(
-    deps,
-    { ...caller, ...facts(request), nodeKey: request.NodeKey },
-    'authkey',
-    key.userId,
-    key,
-  );
-}
-
-/** The record of a key that is good now, or why it is not, in words for the machine's user. */
-function findAuthKey(network: Network, text: string, nowMs: number): AuthKeyRecord | string {
-  const parsed = parseAuthKey(text);
-  const key = parsed === undefined ? undefined : network.authKeyByPrefix(parsed.prefix);
-  if (parsed === undefined || key === undefined || !sameHash(key.hash, parsed.hash))
-    return 'invalid auth key: check that it was copied whole and comes from this server';
-  if (key.expiresAt !== undefined && key.expiresAt <= nowMs)
-    return 'auth key expired: ask for a new one (rhumb-control preauthkeys create)';
-  if (!key.reusable && key.usedAt !== undefined)
-    return 'auth key already used: ask for a new one, or for a reusable one (rhumb-control preauthkeys create --reusable)';
-  const owner = key.userId === undefined ? undefined : network.user(key.userId);
-  if (owner?.suspendedAt !== undefined) return suspendedText(owner);
-  return key;
-}
-
-const suspendedText = (user: UserRecord): string =>
-  `user ${user.name} may no longer sign in at ${user.identity?.provider ?? 'the provider'}: sign in there again, or ask an administrator`;
-
-/** When the machine's key ends, where that is not the server's usual; undefined = never. */
-export interface Lifetime {
-  readonly endsAt: number | undefined;
-}
-
-interface Applicant {
-  readonly machineKey: MachineKey;
-  readonly nodeKey: NodeKey;
-  readonly hostinfo: Hostinfo | RhumbError;
-  readonly capver: number;
-  readonly requestedExpiry: number | undefined;
-}
-
-const facts = (request: ValidRegister) => ({
-  hostinfo: readHostinfo(request),
-  capver: request.Version,
-  requestedExpiry: request.Expiry,
-});
-
-async function admitWith(
-  deps: RegisterDeps,
-  applicant: Applicant,
-  method: RegisterMethod,
-  userId: number | undefined,
-  authKey: AuthKeyRecord | undefined,
-): Promise<RegisterAnswer> {
-  if (applicant.hostinfo instanceof RhumbError) return answerWith({ error: applicant.hostinfo.message });
+  const key = findAuthKey(deps.network, text, deps.clock.now());
+  if (typeof key === 'string') return refuse(deps, caller, 'authkey', key);
+  const hostinfo = readHostinfo(request);
+  if (hostinfo instanceof RhumbError) return refuse(deps, caller, 'authkey', hostinfo.message);
   try {
-    const node = await admitApplicant(
+    const node = await letIn(
       deps,
-      { ...applicant, hostinfo: applicant.hostinfo },
-      method,
-      userId,
-      authKey,
+      { machineKey: caller.machineKey, hostinfo, ...facts(request) },
+      { method: 'authkey', userId: key.userId, authKey: key, by: keyActor(key, caller.remoteAddress) },
     );
     return welcome(deps, node);
   } catch (error) {
-    if (error instanceof RhumbError && error.code === 'conflict') return answerWith({ error: error.message });
+    if (error instanceof RhumbError && (error.code === 'conflict' || error.code === 'not-allowed'))
+      return refuse(deps, caller, 'authkey', error.message);
     throw error;
   }
 }
 
-async function admitApplicant(
-  deps: RegisterDeps,
-  applicant: Applicant & { readonly hostinfo: Hostinfo },
-  method: RegisterMethod,
-  userId: number | undefined,
-  authKey: AuthKeyRecord | undefined,
-  lifetime?: Lifetime,
-): Promise<NodeRecord> {
-  const nowMs = deps.clock.now();
-  const owner = userId === undefined ? undefined : deps.network.user(userId);
-  if (owner?.suspendedAt !== undefined) throw new RhumbError('conflict', suspendedText(owner));
-  const usual = deps.keyLifetimeMs === 0 ? undefined : nowMs + deps.keyLifetimeMs;
-  const ends = [applicant.requestedExpiry, lifetime === undefined ? usual : lifetime.endsAt];
-  const known = ends.filter((one) => one !== undefined);
-  const node = await admit(deps.network, {
-    machineKey: applicant.machineKey,
-    nodeKey: applicant.nodeKey,
-    hostinfo: applicant.hostinfo,
-    capver: applicant.capver,
-    userId,
-    method,
-    authKey,
-    expiry: known.length === 0 ? undefined : Math.min(...known),
-    nowMs,
+/** Costs nothing and changes nothing: a refused client asks again every half minute (control-protocol.md §11, 51). */
+function refuse(deps: RegisterDeps, caller: Caller, method: string, why: string): RegisterAnswer {
+  (deps.meter ?? noMeter).count('registrations', { method, result: 'refused' });
+  deps.log('warn', 'register.refused', {
+    machine: shortKey(caller.machineKey),
+    why,
+    from: caller.remoteAddress,
   });
-  deps.log('info', 'node.admitted', { node: node.id, name: node.givenName, method, ip: node.ipv4 });
-  return node;
+  return answerWith({ error: why });
 }
 
-/** An administrator says yes, by code or on the command line: the machine gets in and its waiting request is answered. */
+const facts = (request: ValidRegister) => ({
+  nodeKey: request.NodeKey,
+  capver: request.Version,
+  requestedExpiry: request.Expiry,
+});
+
+/** An administrator or a provider says yes: the machine gets in and its waiting request is answered. */
 export async function approve(
   deps: RegisterDeps,
   machine: PendingMachine,
   userId: number,
   method: RegisterMethod,
   lifetime?: Lifetime,
+  by: Actor = personActor(deps.network.user(userId), method, machine.remoteAddress),
 ): Promise<NodeRecord> {
-  const node = await admitApplicant(deps, machine, method, userId, undefined, lifetime);
+  const node = await letIn(deps, machine, { method, userId, lifetime, by });
   deps.pending.settle(machine.id, { kind: 'approved', nodeId: node.id });
   return node;
+}
+
+/** Somebody who signed in on the machine's page. */
+const personActor = (
+  user: UserRecord | undefined,
+  method: RegisterMethod,
+  remoteAddress: string | undefined,
+): Actor => ({
+  origin: method === 'oidc' ? 'oidc' : method === 'cli' ? 'cli' : 'console',
+  id: user === undefined ? '' : String(user.id),
+  name: user?.name ?? '',
+  remoteAddress,
+});
+
+/** The machine's request is answered with a no, in the administrator's words. */
+export async function reject(
+  deps: RegisterDeps,
+  machine: PendingMachine,
+  reason: string,
+  by: Actor,
+): Promise<void> {
+  const name = machine.hostinfo.Hostname ?? '';
+  const entry = {
+    at: deps.clock.now(),
+    actor: actorOf(by),
+    action: 'reject',
+    target: { type: 'auth-request', id: machine.id, name },
+    details: reason === '' ? undefined : reason,
+  };
+  await deps.network.save({ writes: [], audit: [entry] });
+  const text = reason === '' ? 'an administrator refused this machine' : reason;
+  deps.pending.settle(machine.id, { kind: 'refused', text });
 }
 
 function readHostinfo(request: ValidRegister): Hostinfo | RhumbError {

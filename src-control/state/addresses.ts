@@ -147,7 +147,7 @@ export class AddressBook {
       if (offset !== undefined) return this.#give(space, offset);
     }
     throw new RhumbError(
-      'unavailable',
+      'conflict',
       pools === undefined
         ? 'every address of the network is in use: delete machines that are gone, or add a prefix (prefixes)'
         : `every address of this machine's pool ${pools.join(', ')} is in use: delete machines that are gone, or widen ipPool in the policy`,

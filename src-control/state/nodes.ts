@@ -1,127 +1,81 @@
-/** What can happen to a machine: let in, renewed, renamed, expired, deleted. Each is one save. */
+/** What administrators and time do to a machine: renamed, expired, approved, disabled, deleted. Each is one save with its line in the audit log. */
 import { RhumbError } from '#shared/errors.ts';
-import type { MachineKey, NodeKey } from '#shared/key/key.ts';
-import type { Hostinfo } from '#shared/wire/hostinfo.ts';
-import type { AuthKeyRecord, NodeRecord, RegisterMethod, Write } from '../store/records.ts';
+import { formatTime } from '#shared/wire/scalars.ts';
+import type { Actor, NodeRecord, Write } from '../store/records.ts';
 import { nodeChange, What } from './changes.ts';
 import { labelFor, parseLabel, uniqueLabel } from './names.ts';
 import { isExpired, type Network } from './network.ts';
-
-export interface Admission {
-  readonly machineKey: MachineKey;
-  readonly nodeKey: NodeKey;
-  /** Undefined when only tags own it. */
-  readonly userId: number | undefined;
-  readonly hostinfo: Hostinfo;
-  readonly capver: number;
-  readonly method: RegisterMethod;
-  /** Set when an auth key let it in; a one-shot key is used up in the same transaction. */
-  readonly authKey: AuthKeyRecord | undefined;
-  readonly expiry: number | undefined;
-  readonly nowMs: number;
-}
-
-/**
- * Lets a machine in. One that its user has already keeps its id and addresses and moves to the new node key
- * (control-protocol.md §8); any other becomes a new node.
- */
-export async function admit(network: Network, admission: Admission): Promise<NodeRecord> {
-  const holder = network.nodeByKey(admission.nodeKey)?.record;
-  const known = network.nodeOfMachine(admission.machineKey, admission.userId)?.record;
-  if (holder !== undefined && holder.id !== known?.id)
-    throw new RhumbError(
-      'conflict',
-      'this node key belongs to another machine: sign in again to get a new one',
-    );
-  const writes: Write[] = [];
-  const { authKey, nowMs } = admission;
-  if (authKey !== undefined && authKey.usedAt === undefined)
-    writes.push({ put: 'authKey', value: { ...authKey, usedAt: nowMs } });
-  const record = known === undefined ? create(network, admission, writes) : renew(network, admission, known);
-  writes.push({ put: 'node', value: record });
-  const wasWhole = known === undefined || isExpired(known, nowMs) || known.givenName !== record.givenName;
-  const what = wasWhole ? What.Whole : What.Key | What.Expiry;
-  await network.save({ writes, changes: [nodeChange(record.id, what)] });
-  return record;
-}
-
-function create(network: Network, admission: Admission, writes: Write[]): NodeRecord {
-  const { id, write } = network.nextId('node');
-  writes.push(write);
-  return {
-    ipv4: network.addresses.take('ipv4', admission.nowMs),
-    ipv6: network.addresses.take('ipv6', admission.nowMs),
-    id,
-    discoKey: undefined,
-    hostname: admission.hostinfo.Hostname ?? '',
-    givenName: freeName(network, admission.hostinfo.Hostname ?? '', id),
-    givenNameLocked: false,
-    createdAt: admission.nowMs,
-    lastSeen: undefined,
-    endpoints: [],
-    endpointTypes: [],
-    homeDerp: 0,
-    ...admitted(admission),
-    ephemeral: admission.authKey?.ephemeral ?? false,
-    tags: admission.authKey?.tags ?? [],
-    approvedRoutes: [],
-    approvedAt: admission.nowMs,
-    disabledAt: undefined,
-    keyExpiryDisabled: false,
-    attributes: {},
-    routePriority: undefined,
-    createdBy: '',
-  };
-}
-
-function renew(network: Network, admission: Admission, known: NodeRecord): NodeRecord {
-  const hostname = admission.hostinfo.Hostname ?? '';
-  return {
-    ...known,
-    ...admitted(admission),
-    hostname,
-    givenName: followName(network, known, hostname),
-    ephemeral: admission.authKey?.ephemeral ?? known.ephemeral,
-  };
-}
-
-const admitted = (admission: Admission) => ({
-  machineKey: admission.machineKey,
-  nodeKey: admission.nodeKey,
-  userId: admission.userId,
-  hostinfo: admission.hostinfo,
-  capver: admission.capver,
-  registerMethod: admission.method,
-  authKeyId: admission.authKey?.id,
-  expiry: admission.expiry,
-});
+import { type Deed, nodeEntry, SYSTEM } from './node-entry.ts';
 
 /** The name of a machine whose host name may have changed. */
 export const followName = (network: Network, known: NodeRecord, hostname: string): string =>
   known.givenNameLocked || hostname === known.hostname
     ? known.givenName
-    : freeName(network, hostname, known.id);
+    : freeName(network, labelFor(hostname), known.id);
 
-function freeName(network: Network, hostname: string, ownId: number): string {
-  return uniqueLabel(labelFor(hostname), (label) => {
+export function freeName(network: Network, base: string, ownId: number): string {
+  return uniqueLabel(base, (label) => {
     const holder = network.nodeByName(label);
     return holder !== undefined && holder.record.id !== ownId;
   });
 }
+
+/** One machine as it is to be from now on, who made it so, and what that means for others. */
+export async function changeNode(
+  network: Network,
+  value: NodeRecord,
+  what: number,
+  deed: Deed,
+  by: Actor,
+): Promise<NodeRecord> {
+  await network.save({
+    writes: [{ put: 'node', value }],
+    changes: [nodeChange(value.id, what)],
+    audit: [nodeEntry(value, deed, network.nowMs, by)],
+  });
+  return value;
+}
+
+const timeText = (ms: number | undefined): string => (ms === undefined ? 'never' : formatTime(ms));
 
 /** Ends the node's key now, or at a time; undefined means never. Its streams and its peers are told. */
 export async function setExpiry(
   network: Network,
   record: NodeRecord,
   expiry: number | undefined,
+  by: Actor = SYSTEM,
 ): Promise<void> {
-  const value = { ...record, expiry };
-  await network.save({ writes: [{ put: 'node', value }], changes: [nodeChange(record.id, What.Whole)] });
+  const deed = { action: 'update', property: 'expiry', old: timeText(record.expiry), new: timeText(expiry) };
+  await changeNode(network, { ...record, expiry }, What.Whole, deed, by);
+}
+
+/** Whatever the usual lifetime, the key of this machine doesn't end; or does again, at `endsAt`. */
+export async function setExpiryDisabled(
+  network: Network,
+  record: NodeRecord,
+  isDisabled: boolean,
+  endsAt: number | undefined,
+  by: Actor,
+): Promise<void> {
+  if (record.keyExpiryDisabled === isDisabled) return;
+  const value = { ...record, keyExpiryDisabled: isDisabled, expiry: isDisabled ? undefined : endsAt };
+  const deed = {
+    action: 'update',
+    property: 'keyExpiryDisabled',
+    old: String(!isDisabled),
+    new: String(isDisabled),
+  };
+  await changeNode(network, value, What.Whole, deed, by);
 }
 
 /** A machine may only ask for an earlier end of its key (control-protocol.md §8, "Shortening"). */
-export async function shortenExpiry(network: Network, record: NodeRecord, expiry: number): Promise<void> {
-  if (record.expiry === undefined || expiry < record.expiry) await setExpiry(network, record, expiry);
+export async function shortenExpiry(
+  network: Network,
+  record: NodeRecord,
+  expiry: number,
+  by: Actor,
+): Promise<void> {
+  if (record.expiry === undefined || expiry < record.expiry) await setExpiry(network, record, expiry, by);
 }
 
 /** Machines that their user signed in at a provider stay for as long as it vouches; those that are out stay out. */
@@ -143,17 +97,34 @@ export async function prolongNodes(
 }
 
 /** The key ends now, never further in the past. */
-export async function expireNode(network: Network, record: NodeRecord, nowMs: number): Promise<void> {
-  if (!isExpired(record, nowMs)) await setExpiry(network, record, nowMs);
+export async function expireNode(
+  network: Network,
+  record: NodeRecord,
+  nowMs: number,
+  by: Actor = SYSTEM,
+): Promise<void> {
+  if (isExpired(record, nowMs)) return;
+  const deed = { action: 'expire', old: timeText(record.expiry), new: timeText(nowMs) };
+  await changeNode(network, { ...record, expiry: nowMs }, What.Whole, deed, by);
 }
 
 /** Logout: the key ends; an ephemeral machine goes altogether. */
-export async function logOut(network: Network, record: NodeRecord, nowMs: number): Promise<void> {
-  if (record.ephemeral) await removeNode(network, record);
-  else await expireNode(network, record, nowMs);
+export async function logOut(
+  network: Network,
+  record: NodeRecord,
+  nowMs: number,
+  by: Actor = SYSTEM,
+): Promise<void> {
+  if (record.ephemeral) await removeNode(network, record, by);
+  else await expireNode(network, record, nowMs, by);
 }
 
-export async function renameNode(network: Network, record: NodeRecord, name: string): Promise<NodeRecord> {
+export async function renameNode(
+  network: Network,
+  record: NodeRecord,
+  name: string,
+  by: Actor = SYSTEM,
+): Promise<NodeRecord> {
   const givenName = parseLabel(name);
   const holder = network.nodeByName(givenName);
   if (holder !== undefined && holder.record.id !== record.id)
@@ -161,14 +132,64 @@ export async function renameNode(network: Network, record: NodeRecord, name: str
       'conflict',
       `the name "${givenName}" belongs to node ${holder.record.id}: choose another`,
     );
-  const value = { ...record, givenName, givenNameLocked: true };
-  await network.save({ writes: [{ put: 'node', value }], changes: [nodeChange(record.id, What.Whole)] });
-  return value;
+  const deed = { action: 'update', property: 'name', old: record.givenName, new: givenName };
+  return changeNode(network, { ...record, givenName, givenNameLocked: true }, What.Whole, deed, by);
 }
 
-export async function removeNode(network: Network, record: NodeRecord): Promise<void> {
+/** From now on the machine is called as it calls itself. */
+export async function unlockName(network: Network, record: NodeRecord, by: Actor): Promise<NodeRecord> {
+  if (!record.givenNameLocked) return record;
+  const givenName = freeName(network, labelFor(record.hostname), record.id);
+  const deed = { action: 'update', property: 'name', old: record.givenName, new: givenName };
+  return changeNode(network, { ...record, givenName, givenNameLocked: false }, What.Whole, deed, by);
+}
+
+/** Whether the machine is in the network: approved, not yet approved, or taken out for the time being. */
+export type Admittance = 'approved' | 'waiting' | 'disabled' | 'enabled';
+
+export async function setAdmittance(
+  network: Network,
+  record: NodeRecord,
+  to: Admittance,
+  by: Actor,
+): Promise<NodeRecord> {
+  const now = network.nowMs;
+  const { approvedAt, disabledAt } = record;
+  const next = {
+    approved: { approvedAt: approvedAt ?? now, disabledAt },
+    waiting: { approvedAt: undefined, disabledAt },
+    disabled: { approvedAt, disabledAt: disabledAt ?? now },
+    enabled: { approvedAt, disabledAt: undefined },
+  }[to];
+  if (next.approvedAt === approvedAt && next.disabledAt === disabledAt) return record;
+  const action = { approved: 'approve', waiting: 'unapprove', disabled: 'disable', enabled: 'enable' }[to];
+  return changeNode(network, { ...record, ...next }, What.Whole | What.Tags, { action }, by);
+}
+
+/** Its addresses rest for a while, so that rules and names that mean it don't mean somebody else's machine. */
+export async function removeNode(network: Network, record: NodeRecord, by: Actor = SYSTEM): Promise<void> {
   await network.save({
-    writes: [{ remove: 'node', id: record.id }],
+    writes: [
+      { remove: 'node', id: record.id },
+      ...(record.ephemeral ? [] : restAddresses(network, [record.ipv4, record.ipv6])),
+    ],
     changes: [{ kind: 'removed', id: record.id }],
+    audit: [nodeEntry(record, { action: 'delete' }, network.nowMs, by)],
   });
+}
+
+/** What keeps freed addresses from being given for a while; entries whose time is over go at the same time. */
+export function restAddresses(network: Network, addresses: readonly string[]): readonly Write[] {
+  const { quarantineMs } = network.addresses;
+  if (quarantineMs === 0 || addresses.length === 0) return [];
+  const now = network.nowMs;
+  const over: Write[] = [...network.freedAddresses.values()]
+    .filter(({ until, address }) => until <= now || addresses.includes(address))
+    .map(({ id }) => ({ remove: 'freedAddress', id }));
+  const { id, write } = network.nextId('freedAddress', addresses.length);
+  const fresh: Write[] = addresses.map((address, at) => ({
+    put: 'freedAddress',
+    value: { id: id + at, address, until: now + quarantineMs },
+  }));
+  return [...over, write, ...fresh];
 }
