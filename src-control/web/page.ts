@@ -22,9 +22,13 @@ dt { color: var(--soft); }
 dd { margin: 0; overflow-wrap: anywhere; }
 label { display: block; margin-bottom: .25rem; font-weight: 600; }
 input { width: 100%; padding: .625rem .75rem; border: 1px solid var(--soft); border-radius: 8px; background: transparent;
-  color: inherit; font: 1.125rem ui-monospace, monospace; letter-spacing: .05em; text-transform: uppercase; }
+  color: inherit; font: inherit; }
+input.code { font: 1.125rem ui-monospace, monospace; letter-spacing: .05em; text-transform: uppercase; }
 button { margin-top: 1rem; padding: .625rem 1.25rem; border: 0; border-radius: 8px; background: var(--accent);
   color: var(--on-accent); font: inherit; font-weight: 600; cursor: pointer; }
+button:disabled { opacity: .5; cursor: default; }
+button.wide { width: 100%; margin: 0 0 .75rem; }
+button.small { margin: 0; padding: .375rem .75rem; font-size: .875rem; }
 button.quiet, a.quiet { background: transparent; color: var(--accent); box-shadow: inset 0 0 0 1px var(--line); }
 a { color: var(--accent); }
 a.button { display: block; margin: 0 0 .75rem; padding: .625rem 1.25rem; border-radius: 8px; background: var(--accent);
@@ -36,6 +40,15 @@ ul.choice { margin: 1.25rem 0; padding: 0; list-style: none; }
 .actions { display: flex; flex-wrap: wrap; gap: 0 .75rem; }
 a:focus-visible, input:focus-visible, button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 code { overflow-wrap: anywhere; font: .875rem ui-monospace, monospace; color: var(--text); }
+ul.list { margin: 0; padding: 0; list-style: none; border: 1px solid var(--line); border-radius: 8px; }
+ul.list li { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem .75rem; padding: .75rem 1rem; }
+ul.list li + li { border-top: 1px solid var(--line); }
+ul.list .what { flex: 1 1 12rem; min-width: 0; overflow-wrap: anywhere; }
+ul.list small { display: block; color: var(--soft); font-size: .875rem; }
+ul.list form { display: flex; gap: .5rem; }
+ul.list input { padding: .3125rem .625rem; font-size: .875rem; min-width: 0; width: 10rem; }
+.number { font: 600 2rem ui-monospace, monospace; letter-spacing: .1em; color: var(--text); }
+hr { margin: 1.5rem 0; border: 0; border-top: 1px solid var(--line); }
 .hint { margin: .5rem 0 0; font-size: .875rem; }
 .bad { margin: 1rem 0; color: var(--bad); font-weight: 600; }
 .good { color: var(--good); }
@@ -52,7 +65,15 @@ export const PAGE_HEADERS: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
 };
 
-export function page(title: string, body: Html): Html {
+/** The same for a page that asks the browser for passkeys: scripts come from our own files, never from the page itself. */
+export const SCRIPT_PAGE_HEADERS: Readonly<Record<string, string>> = {
+  ...PAGE_HEADERS,
+  'content-security-policy': `${PAGE_HEADERS['content-security-policy'] ?? ''}; script-src 'self'; connect-src 'self'`,
+};
+
+export const PASSKEY_SCRIPT_PATH = '/login/passkey.js';
+
+export function page(title: string, body: Html, scripts: 'none' | 'passkey' = 'none'): Html {
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -61,6 +82,7 @@ export function page(title: string, body: Html): Html {
 <meta name="robots" content="noindex">
 <title>${title} – Rhumb</title>
 <style>${raw(STYLE)}</style>
+${scripts === 'none' ? '' : html`<script type="module" src="${PASSKEY_SCRIPT_PATH}"></script>`}
 </head>
 <body><main>
 <h1>${title}</h1>
@@ -103,7 +125,7 @@ export function approvalPage(form: ApprovalForm): Html {
 <form method="post" autocomplete="off">
 <input type="hidden" name="csrf" value="${form.csrfToken}">
 <label for="code">One-time code</label>
-<input id="code" name="code" required autofocus maxlength="64" autocapitalize="characters" spellcheck="false"
+<input id="code" name="code" class="code" required autofocus maxlength="64" autocapitalize="characters" spellcheck="false"
  autocomplete="one-time-code" aria-describedby="${fieldHints}"${problem === undefined ? '' : raw(' aria-invalid="true"')}>
 <p class="hint" id="code-hint">The administrator makes one with <code>rhumb-control admin-code create --user NAME</code></p>
 ${problem === undefined ? '' : html`<p class="bad" id="code-problem" role="alert">${problem}</p>`}

@@ -23,7 +23,8 @@ async function post(path, body, csrf) {
     body: JSON.stringify(body),
   });
   const json = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(json.message ?? `The server answered ${answer.status}. Try again in a minute.`);
+  if (!answer.ok)
+    throw new Error(json.message ?? `The server answered ${answer.status}. Try again in a minute.`);
   return json;
 }
 
