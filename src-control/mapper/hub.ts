@@ -125,6 +125,11 @@ export class Hub {
     return session?.ask(pingFrame(order, session.request.isCompressed)) ?? false;
   }
 
+  /** Which stream a machine has now: another object after it came back. */
+  streamOf(nodeId: number): object | undefined {
+    return this.#presence.sessionsOf(nodeId).at(-1);
+  }
+
   get derpMap(): DerpMap | undefined {
     return this.#derpMap;
   }
