@@ -38,12 +38,12 @@ const message = z.object({
   PeersRemoved: z.array(z.number()).nullish(),
   PeersChangedPatch: z.array(z.object({ NodeID: z.number(), Online: z.boolean().nullish() })).nullish(),
   OnlineChange: z.record(z.string(), z.boolean()).nullish(),
-  PacketFilter: z.unknown(),
-  PacketFilters: z.unknown(),
+  PacketFilter: z.unknown().optional(),
+  PacketFilters: z.unknown().optional(),
 });
 const registered = z.object({ Error: z.string().optional(), MachineAuthorized: z.boolean().optional() });
 
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 60_000;
 
 export class Machine {
   readonly #plan: MachinePlan;

@@ -3,19 +3,14 @@ import type { Figures, Skipped } from '../e2e/lab/figures.ts';
 import { clock } from '../e2e/lab/wait.ts';
 import type { Benchmark, Measured } from './benchmark.ts';
 import type { Wanted } from './control-scale-machine.ts';
-import {
-  machinePlans,
-  type NetworkPlan,
-  planNetwork,
-  ROUTERS,
-  type Shape,
-  SUBNET,
-} from './control-scale-network.ts';
+import { machinePlans, type NetworkPlan, planNetwork, ROUTERS, SUBNET } from './control-scale-network.ts';
 import { type CoordinationServer, startHeadscale, startOurs } from './control-scale-servers.ts';
 import { Swarm } from './control-scale-swarm.ts';
 import { cpuSeconds, residentMB } from './process-cost.ts';
 
-const SHAPES: readonly Shape[] = ['groups', 'mesh'];
+/** For a quick look at one of them: `RHUMB_BENCH_SHAPE=groups`. */
+const ONLY = process.env['RHUMB_BENCH_SHAPE'];
+const SHAPES = (['groups', 'mesh'] as const).filter((shape) => ONLY === undefined || ONLY === shape);
 const SMALL = 100;
 const LARGE = 1_000;
 const CHANGES = 20;
@@ -83,15 +78,12 @@ async function measure(
   if (network.policy !== undefined) await server.setPolicy(network.policy);
   using swarm = new Swarm(machinePlans(network, keys), signal);
   const scene: Scene = { server, swarm, network, signal };
-  const joined = await join(scene);
-  const figures = {
-    ...joined,
-    ...(await idle(scene)),
-    ...(await online(scene)),
-    ...(await failover(scene)),
-    ...(await policyEdit(scene)),
-  };
-  report(`${server.name}, ${network.shape} of ${network.size}`, figures);
+  let figures: Figures = {};
+  for (const part of [join, idle, online, failover, policyEdit]) {
+    const found = await part(scene);
+    report(`${server.name}, ${network.shape} of ${network.size}`, found);
+    figures = { ...figures, ...found };
+  }
   return figures;
 }
 

@@ -9,9 +9,9 @@ export class Books {
   readonly users: Set<number> = new Set();
   /** How it sees those peers that have more than their two addresses, as keys (see `Sight`). */
   readonly sights: Map<number, string> = new Map();
-  /** Digests. */
+  /** A digest of its own node. */
   self = '';
-  dns = '';
+  dns: object | undefined;
   filter: readonly WireRule[] | undefined;
   ssh: readonly WireSshRule[] | undefined;
   /** The relays, as the member of the message; one text for all streams. */

@@ -91,7 +91,7 @@ function partFor(
     books.sights.delete(id);
     return wasSent ? { kind: 'removed', id } : undefined;
   }
-  const sight = sightOf(deps.policy, viewerId, view);
+  const sight = sightOf(deps.policy, deps.dns, viewerId, view);
   const isOther = (books.sights.get(id) ?? '') !== sight.key;
   books.nodes.add(id);
   if (sight.key === '') books.sights.delete(id);

@@ -8,6 +8,7 @@ import { hostinfoForPeers } from '../state/hostinfo.ts';
 import { isAdmitted, isExpired, type NodeView } from '../state/network.ts';
 import { loginName, TAGGED_DEVICES } from '../state/users.ts';
 import type { NodeRecord, UserRecord } from '../store/records.ts';
+import type { DnsSource } from './dns-source.ts';
 import { endpointsOf } from './endpoints.ts';
 
 /** Legacy form of the home relay, for clients before capability version 111. */
@@ -32,14 +33,17 @@ export interface Sight {
   readonly key: string;
 }
 
-export function sightOf(policy: PolicyView, viewer: number, { record }: NodeView): Sight {
+export function sightOf(policy: PolicyView, dns: DnsSource, viewer: number, { record }: NodeView): Sight {
   const routes = policy.routesOf(viewer, record.id);
-  const caps = policy.peerCapMapOf(viewer, record.id);
-  const hasCaps = Object.keys(caps).length > 0;
+  const caps = merged(policy.peerCapMapOf(viewer, record.id), dns.peerCapsOf(record.id));
+  const hasCaps = !isEmpty(caps);
   const isPlain = !hasCaps && record.approvedRoutes.length === 0 && routes.allowedIps.length === 2;
   if (isPlain) return { routes, caps, key: '' };
   return { routes, caps, key: hasCaps ? `${routes.key} ${JSON.stringify(caps)}` : routes.key };
 }
+
+const merged = (a: NodeCapMap, b: NodeCapMap): NodeCapMap => (isEmpty(b) ? a : { ...a, ...b });
+const isEmpty = (caps: NodeCapMap): boolean => Object.keys(caps).length === 0;
 
 /** What a machine that is not admitted knows of itself. */
 export const ownAddresses = (record: NodeRecord): Sight['routes'] => ({
@@ -83,7 +87,7 @@ function wireNode(
     LastSeen: view.isOnline || record.lastSeen === undefined ? undefined : formatTime(record.lastSeen),
     Online: view.isOnline && !expired,
     MachineAuthorized: isAdmitted(record),
-    CapMap: Object.keys(caps).length === 0 ? undefined : caps,
+    CapMap: isEmpty(caps) ? undefined : caps,
     Expired: expired ? true : undefined,
   };
 }

@@ -3,11 +3,13 @@ import { Effect, type Effects, type PolicyView } from '../policy/live/view.ts';
 import { type Change, What } from '../state/changes.ts';
 import type { Network } from '../state/network.ts';
 import { Dirt } from './books.ts';
+import type { DnsSource } from './dns-source.ts';
 import type { MapSession } from './session.ts';
 
 export interface FanOutDeps {
   readonly network: Network;
   readonly policy: PolicyView;
+  readonly dns: DnsSource;
   /** Streams of one machine. */
   readonly sessionsOf: (nodeId: number) => readonly MapSession[];
   readonly sessions: () => Iterable<MapSession>;
@@ -35,9 +37,12 @@ export class FanOut {
   #nodes = new Map<number, number>();
   #users = new Set<number>();
   #isDnsOther = false;
+  /** Machines of which others see capabilities that come from DNS. */
+  #namedPeers: ReadonlySet<number> = new Set();
 
   constructor(deps: FanOutDeps) {
     this.#deps = deps;
+    this.#namedPeers = this.#withNameCaps();
   }
 
   /** Only notes them: many changes of one moment are spread at once. */
@@ -75,8 +80,7 @@ export class FanOut {
     this.#users = new Set();
     for (const [id, what] of nodes) this.#spreadNode(id, what);
     for (const id of users) this.#spreadUser(id);
-    if (this.#isDnsOther) this.markAll(Dirt.Dns | Dirt.Self);
-    this.#isDnsOther = false;
+    if (this.#isDnsOther) this.#spreadDns();
   }
 
   mark(session: MapSession, bits: number): void {
@@ -121,6 +125,23 @@ export class FanOut {
     if (own !== 0) for (const session of this.#deps.sessionsOf(id)) this.mark(session, own);
     const told = what & PEER_BITS;
     if (told !== 0) for (const viewer of this.#deps.policy.peersOf(id)) this.#markPeer(viewer, id, told);
+  }
+
+  #spreadDns(): void {
+    this.#isDnsOther = false;
+    this.markAll(Dirt.Dns | Dirt.Self);
+    const now = this.#withNameCaps();
+    for (const id of now.union(this.#namedPeers))
+      for (const viewer of this.#deps.policy.peersOf(id)) this.#markPeer(viewer, id, 0);
+    this.#namedPeers = now;
+  }
+
+  #withNameCaps(): ReadonlySet<number> {
+    const { network, dns } = this.#deps;
+    const found = new Set<number>();
+    for (const { record } of network.nodes())
+      if (Object.keys(dns.peerCapsOf(record.id)).length > 0) found.add(record.id);
+    return found;
   }
 
   /** Profiles change seldom; only here are all streams asked. */

@@ -40,7 +40,7 @@ function peersJson(deps: DeltaDeps, { view, capver }: Reader, books: Books): str
   for (const id of deps.policy.peersOf(view.record.id)) {
     const peer = deps.network.node(id);
     if (peer === undefined) continue;
-    const sight = sightOf(deps.policy, view.record.id, peer);
+    const sight = sightOf(deps.policy, deps.dns, view.record.id, peer);
     peers.push(peerJson(peer, sight, deps.baseDomain, dialect, deps.nowMs));
     books.nodes.add(id);
     if (sight.key !== '') books.sights.set(id, sight.key);

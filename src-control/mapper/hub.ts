@@ -66,6 +66,7 @@ export class Hub {
     this.#fanOut = new FanOut({
       network: deps.network,
       policy: deps.policy,
+      dns: deps.dns,
       sessionsOf: (id) => presence.sessionsOf(id),
       sessions: () => this.#sessions,
     });

@@ -92,6 +92,10 @@ export class OpenView implements PolicyView {
   sshCheckMs(): undefined {
     return undefined;
   }
+  sshCheckOf(): undefined {
+    return undefined;
+  }
+  readonly sshVersion: string = '';
   autoApprovedOf(): readonly string[] {
     return [];
   }

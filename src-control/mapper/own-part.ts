@@ -28,16 +28,19 @@ const NOTHING: readonly WireRule[] = [];
 
 const digest = (text: string): string => hash('sha256', text, 'base64');
 
-const ruleTexts = new WeakMap<readonly WireRule[], string>();
-
-/** Rules are many and their lists live long: one text for all who need it. */
-function rulesJson(rules: readonly WireRule[]): string {
-  const known = ruleTexts.get(rules);
-  if (known !== undefined) return known;
-  const json = JSON.stringify(rules);
-  ruleTexts.set(rules, json);
-  return json;
+/** What many machines have in common is made into text once. */
+function keptJson<T extends object>(): (value: T) => string {
+  const texts = new WeakMap<T, string>();
+  return (value) => {
+    const known = texts.get(value);
+    if (known !== undefined) return known;
+    const json = JSON.stringify(value);
+    texts.set(value, json);
+    return json;
+  };
 }
+const rulesJson = keptJson<readonly WireRule[]>();
+const dnsJson = keptJson<object>();
 
 /** The members that lead from what the books say to what holds, of those that `bits` names; the books are brought up to date. */
 export function ownMembers(deps: MapDeps, reader: Reader, books: Books, bits: number): string[] {
@@ -57,7 +60,7 @@ function addNode(deps: MapDeps, { view, capver }: Reader, books: Books, members:
   const caps = selfCaps({
     baseDomain,
     owner: record.userId === undefined ? undefined : network.user(record.userId),
-    dns: deps.dns.configOf(record.id),
+    dns: deps.dns.capsOf(record.id),
     policy: isIn ? policy.capMapOf(record.id) : {},
   });
   const routes = isIn ? policy.routesOf(record.id, record.id) : ownAddresses(record);
@@ -69,10 +72,12 @@ function addNode(deps: MapDeps, { view, capver }: Reader, books: Books, members:
 }
 
 function addDns({ dns }: MapDeps, { view }: Reader, books: Books, members: string[]): void {
-  const json = JSON.stringify(dns.configOf(view.record.id));
-  const now = digest(json);
-  if (now === books.dns) return;
-  books.dns = now;
+  const config = dns.configOf(view.record.id);
+  const { dns: told } = books;
+  if (config === told) return;
+  books.dns = config;
+  const json = dnsJson(config);
+  if (told !== undefined && dnsJson(told) === json) return;
   members.push(`"DNSConfig":${json}`);
 }
 

@@ -6,21 +6,17 @@ const SSH = 'https://tailscale.com/cap/ssh';
 const FILE_SHARING = 'https://tailscale.com/cap/file-sharing';
 const IS_ADMIN = 'https://tailscale.com/cap/is-admin';
 const IS_OWNER = 'https://tailscale.com/cap/is-owner';
-const HTTPS = 'https';
 
 export interface SelfFacts {
   readonly baseDomain: string;
   /** Undefined for tagged machines. */
   readonly owner: UserRecord | undefined;
-  /** DNSConfig as the machine has it. */
-  readonly dns: object;
+  readonly dns: NodeCapMap;
   readonly policy: NodeCapMap;
 }
 
 export function selfCaps({ baseDomain, owner, dns, policy }: SelfFacts): NodeCapMap {
   const isOwner = owner?.role === 'owner';
-  const hasCertificates =
-    'CertDomains' in dns && Array.isArray(dns.CertDomains) && dns.CertDomains.length > 0;
   return {
     'default-auto-update': [false],
     'tailnet-display-name': [baseDomain],
@@ -28,7 +24,7 @@ export function selfCaps({ baseDomain, owner, dns, policy }: SelfFacts): NodeCap
     [SSH]: null,
     ...(isOwner || owner?.role === 'admin' ? { [IS_ADMIN]: null } : {}),
     ...(isOwner ? { [IS_OWNER]: null } : {}),
-    ...(hasCertificates ? { [HTTPS]: null } : {}),
+    ...dns,
     ...policy,
   };
 }

@@ -92,6 +92,10 @@ export class FakePolicy implements PolicyView {
   sshCheckMs(): undefined {
     return undefined;
   }
+  sshCheckOf(): undefined {
+    return undefined;
+  }
+  readonly sshVersion: string = '';
   autoApprovedOf(): readonly string[] {
     return [];
   }
