@@ -9,6 +9,7 @@ import { whyDead } from '../state/auth-keys.ts';
 import { type Meter, noMeter } from '../state/meter.ts';
 import type { Network } from '../state/network.ts';
 import { isTag } from '../state/ownership.ts';
+import { inactiveText, isActive } from '../state/user-state.ts';
 import type { Actor, AuthKeyRecord, NodeRecord, RegisterMethod, UserRecord } from '../store/records.ts';
 import { parseAuthKey, sameHash } from './secrets.ts';
 
@@ -89,11 +90,8 @@ export async function letIn(deps: LetInDeps, applicant: Applicant, proof: Proof)
 function refuseUser(user: UserRecord | undefined): void {
   if (user === undefined)
     throw new RhumbError('conflict', 'its user is no longer there: ask an administrator for another key');
-  if (user.suspendedAt !== undefined) throw new RhumbError('conflict', suspendedText(user));
+  if (!isActive(user)) throw new RhumbError('conflict', inactiveText(user));
 }
-
-export const suspendedText = (user: UserRecord): string =>
-  `user ${user.name} may no longer sign in at ${user.identity?.provider ?? 'the provider'}: sign in there again, or ask an administrator`;
 
 function endOf(deps: LetInDeps, applicant: Applicant, lifetime: Lifetime | undefined): number | undefined {
   const usual = deps.keyLifetimeMs === 0 ? undefined : deps.clock.now() + deps.keyLifetimeMs;

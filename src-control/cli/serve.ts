@@ -48,6 +48,10 @@ export function serveCommand(deps: ServeDeps): Command {
         stateDir: config.stateDir,
       });
       deps.out(`rhumb-control ${VERSION} is ready at ${server.serverUrl} (listening on ${server.address})`);
+      if (server.setupCode !== undefined)
+        deps.out(
+          `nobody can sign in to the console yet: open ${server.serverUrl}/login/setup and enter the code ${server.setupCode}`,
+        );
       await ended(deps.ending);
       log('info', 'server.stopping', { streams: server.hub.streamCount });
     },

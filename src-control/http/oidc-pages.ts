@@ -2,14 +2,14 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Hono } from 'hono';
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
-import { RhumbError } from '#shared/errors.ts';
 import { networkOf } from '../auth/network-of.ts';
 import { PENDING_MS, type PendingMachine } from '../auth/pending.ts';
 import type { RegisterDeps } from '../auth/register.ts';
 import type { Provider } from '../oidc/provider.ts';
-import type { Confirmation, SignIn, WhyNot } from '../oidc/sign-in.ts';
+import type { Confirmation, Purpose, SignIn, WhyNot } from '../oidc/sign-in.ts';
 import { type Choice, choicePage, confirmPage, failedPage } from '../web/oidc-pages.ts';
-import { approvedPage, endPage, PAGE_HEADERS } from '../web/page.ts';
+import { endPage, PAGE_HEADERS } from '../web/page.ts';
+import { loginHref, safeNext } from '../web-auth/next.ts';
 import {
   type Ctx,
   comesFromUs,
@@ -22,6 +22,8 @@ import {
   TEXT,
   tooMany,
 } from '../web-auth/visitor.ts';
+import type { WebAuth } from '../web-auth/web-auth.ts';
+import { isAnswer, letInPage } from './let-in-page.ts';
 import { REASONS } from './oidc-reasons.ts';
 
 type Answer = Response | Promise<Response>;
@@ -29,6 +31,8 @@ type Answer = Response | Promise<Response>;
 export interface OidcPages {
   /** What a browser gets that opens the address a machine showed. */
   begin(c: Ctx, machine: PendingMachine): Answer;
+  /** The providers, each with the address at which a sign-in to the console begins. */
+  waysTo(next: string, again: boolean): readonly Choice[];
   readonly routes: Hono<OuterEnv>;
 }
 
@@ -47,7 +51,7 @@ const DISOWNED = 'The machine was turned away. Whoever sent you the link does no
 const attemptCookie = (state: string): string =>
   `rhumb-oidc-${createHash('sha256').update(`name ${state}`).digest('hex').slice(0, 12)}`;
 
-export function oidcPages(deps: RegisterDeps, signIn: SignIn): OidcPages {
+export function oidcPages(deps: RegisterDeps, signIn: SignIn, web: WebAuth): OidcPages {
   const csrfKey = randomBytes(32);
   const departures = limit(deps.clock, DEPARTURES_PER_ADDRESS);
   const pages = limit(deps.clock, PAGES_PER_ADDRESS);
@@ -65,10 +69,18 @@ export function oidcPages(deps: RegisterDeps, signIn: SignIn): OidcPages {
     const wanted = c.req.query('with');
     const [first, ...more] = signIn.providers;
     const chosen = signIn.providers.find(({ settings }) => settings.id === wanted);
-    const provider = chosen ?? (more.length === 0 ? first : undefined);
-    if (provider !== undefined) return depart(c, machine, provider);
+    // With another way to choose there is something to choose.
+    const isOnly = more.length === 0 && !web.passkeys.isOffered;
+    const provider = chosen ?? (isOnly ? first : undefined);
+    if (provider !== undefined) return depart(c, { kind: 'machine', pendingId: machine.id }, provider);
+    const ways = choices(machine.id);
+    const passkey = { name: 'a passkey', href: loginHref(`/register/${machine.id}`) };
     return c.html(
-      choicePage(factsOf(machine).hostname, choices(machine.id), codeHref(machine.id)),
+      choicePage(
+        factsOf(machine).hostname,
+        web.passkeys.isOffered ? [...ways, passkey] : ways,
+        codeHref(machine.id),
+      ),
       200,
       PAGE_HEADERS,
     );
@@ -77,40 +89,42 @@ export function oidcPages(deps: RegisterDeps, signIn: SignIn): OidcPages {
   const choices = (id: string): readonly Choice[] =>
     signIn.providers.map(({ settings }) => ({ name: settings.name, href: hrefWith(id, settings.id) }));
 
-  const depart = async (c: Ctx, machine: PendingMachine, provider: Provider): Promise<Response> => {
+  const depart = async (c: Ctx, purpose: Purpose, provider: Provider): Promise<Response> => {
     if (!departures.take(networkOf(c.env.remoteAddress))) return tooMany(c, WAIT);
     const departure = await signIn.depart(
-      machine.id,
+      purpose,
       provider,
       c.env.remoteAddress,
       c.req.query('as') === 'other' ? 'other' : 'any',
     );
-    if (departure.kind !== 'go') return failed(c, departure.kind, machine.id, provider);
+    if (departure.kind !== 'go') return failed(c, departure.kind, purpose, provider);
     setCookie(c, attemptCookie(departure.state), departure.cookie, cookieAt(CALLBACK));
     return withHeaders(c.redirect(departure.url.href, 302));
   };
 
-  const failed = (c: Ctx, why: WhyNot, pendingId?: string, provider?: Provider): Answer => {
+  const failed = (c: Ctx, why: WhyNot, purpose?: Purpose, provider?: Provider): Answer => {
     const { status, title, text, isAboutPerson } = REASONS[why];
-    const isOpen = pendingId !== undefined && deps.pending.get(pendingId) !== undefined;
-    const ways: readonly Choice[] = isOpen
-      ? [
-          ...(isAboutPerson === true && provider !== undefined
-            ? [
-                {
-                  name: 'Sign in with another account',
-                  href: `${hrefWith(pendingId, provider.settings.id)}&as=other`,
-                },
-              ]
-            : [{ name: 'Try again', href: `/register/${pendingId}` }]),
-          { name: 'Use a one-time code of an administrator', href: codeHref(pendingId) },
-        ]
-      : [];
+    const other =
+      isAboutPerson === true && purpose !== undefined && provider !== undefined
+        ? [{ name: 'Sign in with another account', href: `${wayTo(purpose, provider)}&as=other` }]
+        : undefined;
+    const ways = purpose === undefined ? [] : waysOn(purpose, other);
     return c.html(
       failedPage(title, text(provider?.settings.name ?? 'the provider'), ways),
       status,
       PAGE_HEADERS,
     );
+  };
+
+  const waysOn = (purpose: Purpose, other: readonly Choice[] | undefined): readonly Choice[] => {
+    if (purpose.kind === 'console')
+      return [...(other ?? []), { name: 'Back to the sign-in page', href: loginHref(purpose.next) }];
+    const { pendingId } = purpose;
+    if (deps.pending.get(pendingId) === undefined) return [];
+    return [
+      ...(other ?? [{ name: 'Try again', href: `/register/${pendingId}` }]),
+      { name: 'Use a one-time code of an administrator', href: codeHref(pendingId) },
+    ];
   };
 
   const confirmForm = (
@@ -129,7 +143,7 @@ export function oidcPages(deps: RegisterDeps, signIn: SignIn): OidcPages {
         machine: factsOf(machine),
         isKnown,
         problem,
-        provider: provider.settings.name,
+        how: `signed in with ${provider.settings.name}`,
         email: person.email,
       },
       person: person.displayName || person.email || known?.name || person.subject,
@@ -147,9 +161,9 @@ export function oidcPages(deps: RegisterDeps, signIn: SignIn): OidcPages {
     try {
       const node = await signIn.admit(id, cookie);
       if (node === undefined) return c.html(endPage('Nothing to confirm', CONFIRM_OVER), 410, PAGE_HEADERS);
-      return c.html(approvedPage(node.givenName), 200, PAGE_HEADERS);
+      return c.html(letInPage(node), 200, PAGE_HEADERS);
     } catch (error) {
-      if (!(error instanceof RhumbError) || error.code !== 'conflict') throw error;
+      if (!isAnswer(error)) throw error;
       return c.html(endPage('The machine could not be let in', error.message), 409, PAGE_HEADERS);
     }
   };
@@ -166,13 +180,28 @@ export function oidcPages(deps: RegisterDeps, signIn: SignIn): OidcPages {
     );
     if (arrival.kind === 'refused') {
       failures.take(network);
-      return failed(c, arrival.why, arrival.pendingId, arrival.provider);
+      if (arrival.purpose?.kind === 'console')
+        web.refused.note(requestOf(c), arrival.provider?.settings.id ?? 'provider', arrival.why);
+      return failed(c, arrival.why, arrival.purpose, arrival.provider);
+    }
+    deleteCookie(c, attemptCookie(query.get('state') ?? ''), cookieAt(CALLBACK));
+    if (arrival.kind === 'known') {
+      c.header('set-cookie', await web.auth.begin(requestOf(c), arrival.user, { way: 'provider' }), {
+        append: true,
+      });
+      return withHeaders(c.redirect(arrival.next, 303));
     }
     const path = `/register/confirm/${arrival.pendingId}`;
-    deleteCookie(c, attemptCookie(query.get('state') ?? ''), cookieAt(CALLBACK));
     setCookie(c, CONFIRM_COOKIE, arrival.cookie, cookieAt(path));
     // Away from an address with a code in it.
     return withHeaders(c.redirect(path, 303));
+  });
+
+  routes.get('/login/oidc/:provider', (c) => {
+    const provider = signIn.providers.find(({ settings }) => settings.id === c.req.param('provider'));
+    if (provider === undefined)
+      return c.html(endPage('No such provider', 'Go back to the sign-in page.'), 404, PAGE_HEADERS);
+    return depart(c, { kind: 'console', next: safeNext(c.req.query('next')) }, provider);
   });
 
   routes.on(['GET', 'POST'], '/register/confirm/:id', async (c) => {
@@ -191,8 +220,19 @@ export function oidcPages(deps: RegisterDeps, signIn: SignIn): OidcPages {
     if (!isOurs) return confirmForm(c, machine, found, cookie, TEXT.stale);
     return answer(c, id, cookie, fields.get('answer') === 'yes');
   });
-  return { begin, routes };
+  const waysTo = (next: string, again: boolean): readonly Choice[] =>
+    signIn.providers.map((provider) => ({
+      name: provider.settings.name,
+      // Signed in there already, the provider would otherwise not ask.
+      href: `${wayTo({ kind: 'console', next }, provider)}${again ? '&as=other' : ''}`,
+    }));
+  return { begin, waysTo, routes };
 }
+
+const wayTo = (purpose: Purpose, { settings }: Provider): string =>
+  purpose.kind === 'machine'
+    ? hrefWith(purpose.pendingId, settings.id)
+    : `/login/oidc/${encodeURIComponent(settings.id)}?next=${encodeURIComponent(purpose.next)}`;
 
 const hrefWith = (id: string, by: string): string => `/register/${id}?with=${encodeURIComponent(by)}`;
 const codeHref = (id: string): string => hrefWith(id, 'code');

@@ -11,31 +11,41 @@ interface Reason {
 
 const FAILED = 'The sign-in did not work';
 const NOT_ALLOWED = 'You may not join this network';
+const AGAIN = 'Begin again where you began: at the address that your machine shows, or at the sign-in page.';
 const askAdmin = 'Ask the administrator of this network.';
 
 export const REASONS: Readonly<Record<WhyNot, Reason>> = {
   'no-state': {
     status: 400,
     title: FAILED,
-    text: () => 'This address belongs to no sign-in. Open the one that your machine shows.',
+    text: () => `This address belongs to no sign-in. ${AGAIN}`,
   },
   over: {
     status: 410,
     title: 'This sign-in is over',
-    text: () =>
-      'It was used already, or is older than 15 minutes. Open the address that your machine shows again.',
+    text: () => `It was used already, or is older than 15 minutes. ${AGAIN}`,
   },
   'other-browser': {
     status: 403,
     title: FAILED,
-    text: () =>
-      'This sign-in was started in another browser. Open the address that your machine shows in this one.',
+    text: () => `This sign-in was started in another browser. ${AGAIN}`,
   },
   'machine-gone': {
     status: 410,
     title: 'The machine no longer waits',
     text: () =>
       'It was let in already, gave up, or waited longer than 15 minutes. Start the sign-in again on it.',
+  },
+  'needs-approval': {
+    status: 403,
+    title: 'An administrator must approve you first',
+    text: () => `You are known here now, but may not do anything yet. ${askAdmin} Then sign in again.`,
+  },
+  suspended: {
+    status: 403,
+    title: NOT_ALLOWED,
+    isAboutPerson: true,
+    text: () => `An administrator has suspended you. ${askAdmin}`,
   },
   denied: {
     status: 403,

@@ -12,6 +12,7 @@ import { refuseUpgrade } from '#shared/node/ts2021-server.ts';
 import type { RegisterDeps } from '../auth/register.ts';
 import type { SignIn } from '../oidc/sign-in.ts';
 import type { OuterEnv } from '../web-auth/visitor.ts';
+import type { WebAuth } from '../web-auth/web-auth.ts';
 import { readBody, TooLarge } from './body.ts';
 import { oidcPages } from './oidc-pages.ts';
 import { signInRoutes } from './sign-in.ts';
@@ -27,6 +28,8 @@ export interface OuterDeps {
   readonly relay?: RelayPaths | undefined;
   /** The web console's paths; `remoteAddress` is the client's. Undefined without a console. */
   readonly console?: (() => ConsolePaths | undefined) | undefined;
+  /** Signing in to the console. */
+  readonly web: WebAuth;
   /** Asked once everything is ready; undefined without identity providers. */
   readonly signIn?: (() => SignIn | undefined) | undefined;
   /** Whether the machine with this key may use relays. */
@@ -74,8 +77,12 @@ export function outerApp(deps: OuterDeps): Hono<OuterEnv> {
   app.get('/version', (c) => c.json({ version: deps.version }));
   app.get('/robots.txt', (c) => c.text('User-agent: *\nDisallow: /\n'));
   const signIn = deps.signIn?.();
-  const oidc = signIn === undefined ? undefined : oidcPages(deps.register, signIn);
-  app.route('/', signInRoutes(deps.register, oidc));
+  const oidc = signIn === undefined ? undefined : oidcPages(deps.register, signIn, deps.web);
+  app.route('/', signInRoutes(deps.register, deps.web, oidc));
+  app.route(
+    '/',
+    deps.web.routes((next, again) => oidc?.waysTo(next, again) ?? []),
+  );
   if (oidc !== undefined) app.route('/', oidc.routes);
   app.notFound((c) => c.text('not found\n', 404));
   app.onError((error, c) => {

@@ -5,16 +5,23 @@ import { networkOf } from '../auth/network-of.ts';
 import { PENDING_MS } from '../auth/pending.ts';
 import { approve, type RegisterDeps } from '../auth/register.ts';
 import { rememberPerson } from '../state/people.ts';
-import type { NodeRecord } from '../store/records.ts';
+import type { NodeRecord, UserRecord } from '../store/records.ts';
 import { type Person, type Refusal, refusalOf, vouchedPerson } from './claims.ts';
 import type { ProviderFailure } from './failure.ts';
 import type { GrantKeeper } from './grants.ts';
 import type { Challenge, Provider } from './provider.ts';
 import { hashSecret, mintSecret, Tickets } from './tickets.ts';
 
+/** What a browser signs in for. */
+export type Purpose =
+  /** A person adds a machine that waits. */
+  | { readonly kind: 'machine'; readonly pendingId: string }
+  /** A person signs in to the console, and goes on to `next`. */
+  | { readonly kind: 'console'; readonly next: string };
+
 /** A browser was sent to a provider and is expected back. */
 interface Attempt {
-  readonly pendingId: string;
+  readonly purpose: Purpose;
   readonly provider: Provider;
   readonly challenge: Challenge;
   /** Hash of the cookie that only this browser has. */
@@ -40,15 +47,18 @@ export type WhyNot =
   | 'over'
   | 'other-browser'
   | 'machine-gone'
+  | 'needs-approval'
+  | 'suspended'
   | ProviderFailure['kind']
   | Refusal;
 
 export type Arrival =
   | { readonly kind: 'confirm'; readonly pendingId: string; readonly cookie: string }
+  | { readonly kind: 'known'; readonly user: UserRecord; readonly next: string }
   | {
       readonly kind: 'refused';
       readonly why: WhyNot;
-      readonly pendingId: string | undefined;
+      readonly purpose: Purpose | undefined;
       readonly provider: Provider | undefined;
     };
 
@@ -86,9 +96,9 @@ export class SignIn {
     return `${this.#deps.register.serverUrl}/oidc/callback`;
   }
 
-  /** Sends a browser to a provider on behalf of a machine that waits. */
+  /** Sends a browser to a provider. */
   async depart(
-    pendingId: string,
+    purpose: Purpose,
     provider: Provider,
     from: string,
     account: 'any' | 'other' = 'any',
@@ -99,7 +109,7 @@ export class SignIn {
     };
     const cookie = mintSecret();
     const state = this.#attempts.issue(networkOf(from), (own) => ({
-      pendingId,
+      purpose,
       provider,
       challenge: { ...challenge, state: own },
       browser: hashSecret(cookie),
@@ -129,28 +139,54 @@ export class SignIn {
       return this.#refuse('other-browser', undefined, from);
     // Before anything is waited for: a second callback with the same state finds nothing.
     this.#attempts.take(state);
-    const { pending } = this.#deps.register;
-    if (pending.get(attempt.pendingId) === undefined) return this.#refuse('machine-gone', attempt, from);
+    const { purpose, provider } = attempt;
+    if (!this.#isWaited(purpose)) return this.#refuse('machine-gone', attempt, from);
     const callback = new URL(this.redirectUri);
     callback.search = query.toString();
-    const vouched = await attempt.provider.redeem(callback, attempt.challenge);
+    const vouched = await provider.redeem(callback, attempt.challenge);
     if (vouched.kind !== 'vouched') return this.#refuse(vouched.kind, attempt, from, vouched.detail);
-    const refusal = refusalOf(attempt.provider.settings, vouched.person);
+    const refusal = refusalOf(provider.settings, vouched.person);
     if (refusal !== undefined) return this.#refuse(refusal, attempt, from, vouched.person.subject);
-    if (pending.get(attempt.pendingId) === undefined) return this.#refuse('machine-gone', attempt, from);
-    const { pendingId, provider } = attempt;
+    if (!this.#isWaited(purpose)) return this.#refuse('machine-gone', attempt, from);
     const { person, refreshToken, tokenEndsAt } = vouched;
-    const cookie = this.#confirmations.issue(networkOf(from), () => ({
-      ...{ pendingId, provider, person, refreshToken, tokenEndsAt },
-      vouchedAt: this.#deps.register.clock.now(),
-    }));
     this.#count('signed-in');
     this.#deps.log('info', 'oidc.signed-in', {
       provider: provider.settings.id,
       subject: person.subject,
       from,
     });
+    if (purpose.kind === 'console') return this.#know(attempt, person, refreshToken, purpose.next, from);
+    const { pendingId } = purpose;
+    const cookie = this.#confirmations.issue(networkOf(from), () => ({
+      ...{ pendingId, provider, person, refreshToken, tokenEndsAt },
+      vouchedAt: this.#deps.register.clock.now(),
+    }));
     return { kind: 'confirm', pendingId, cookie };
+  }
+
+  /** The console needs no second question: signing in there adds nothing and gives nothing away. */
+  async #know(
+    attempt: Attempt,
+    person: Person,
+    refreshToken: string | undefined,
+    next: string,
+    from: string,
+  ): Promise<Arrival> {
+    const { register, grants } = this.#deps;
+    const { provider } = attempt;
+    const user = await rememberPerson(
+      register.network,
+      vouchedPerson(provider.settings, person),
+      register.clock.now(),
+    );
+    if (user.approvedAt === undefined) return this.#refuse('needs-approval', attempt, from, user.name);
+    if (user.suspendedAt !== undefined) return this.#refuse('suspended', attempt, from, user.name);
+    await grants.keep(user.id, provider, refreshToken);
+    return { kind: 'known', user, next };
+  }
+
+  #isWaited(purpose: Purpose): boolean {
+    return purpose.kind !== 'machine' || this.#deps.register.pending.get(purpose.pendingId) !== undefined;
   }
 
   /** What the browser with this cookie is to confirm for the machine. */
@@ -200,7 +236,7 @@ export class SignIn {
     this.#count(why);
     const provider = attempt?.provider.settings;
     this.#deps.log('warn', 'oidc.refused', { why, provider: provider?.id, detail, from });
-    return { kind: 'refused', why, pendingId: attempt?.pendingId, provider: attempt?.provider };
+    return { kind: 'refused', why, purpose: attempt?.purpose, provider: attempt?.provider };
   }
 }
 

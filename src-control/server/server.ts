@@ -27,7 +27,7 @@ import { watchEphemeral } from '../state/ephemeral.ts';
 import { watchExpiry } from '../state/expiry.ts';
 import { Network } from '../state/network.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
-import { ConsoleAuth } from '../web-auth/console-auth.ts';
+import { openWebAuth } from '../web-auth/web-auth.ts';
 import { type Config, derivedServerUrl } from './config.ts';
 import { type Dns, openDns } from './dns.ts';
 import { type Oidc, openOidc } from './oidc.ts';
@@ -50,6 +50,8 @@ export interface RunningServer extends AsyncDisposable {
   readonly relays: Relays;
   /** Undefined without providers. */
   readonly oidc: Oidc | undefined;
+  /** With which the first person comes in; undefined when there are users. */
+  readonly setupCode: string | undefined;
 }
 
 /** Made by the project's set-up. */
@@ -117,6 +119,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
   let relays: Relays | undefined;
   let oidc: Oidc | undefined;
   let webConsole: Console | undefined;
+  const web = openWebAuth({ network, clock, log: log.child({ mod: 'web-auth' }), serverUrl });
   const inner: InnerDeps = {
     register,
     hub,
@@ -132,6 +135,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     relay: relayPaths(() => relays),
     ready: started.promise,
     console: () => webConsole,
+    web,
     signIn: () => oidc?.signIn,
     mayRelay: (key) => memberWith(network, key, clock.now()) !== undefined,
     onUpgrade: (request, socket, head) =>
@@ -163,7 +167,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
   webConsole = stack.use(
     new Console({
       ...{ admin: adminDeps, pending, serverUrl, version: deps.version },
-      auth: new ConsoleAuth({ network, clock, log: log.child({ mod: 'console' }), serverUrl }),
+      auth: web.auth,
       folder: CONSOLE_FOLDER,
     }),
   );
@@ -183,6 +187,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     dns,
     relays,
     oidc,
+    setupCode: web.setupCode,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

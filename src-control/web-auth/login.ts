@@ -37,7 +37,7 @@ export interface LoginDeps {
   readonly setup: Setup;
   readonly refused: RefusedSignIns;
   /** Of the configured identity providers, with the address at which each begins a sign-in that comes back to `next`. */
-  readonly providers: (next: string) => readonly Choice[];
+  readonly providers: (next: string, again: boolean) => readonly Choice[];
 }
 
 type Answer = Response | Promise<Response>;
@@ -88,7 +88,7 @@ export function loginRoutes(deps: LoginDeps): Hono<OuterEnv> {
     c.html(
       loginPage({
         ...{ next, problem, asksAgain },
-        providers: deps.providers(next),
+        providers: deps.providers(next, asksAgain !== undefined),
         passkey: passkeys.isOffered ? offerOf(c, deps.passkeys) : undefined,
         csrfToken: guard.token(c, 'code'),
         setupHref: setup.isOpen ? '/login/setup' : undefined,

@@ -15,7 +15,7 @@ export interface WebAuth {
   readonly refused: RefusedSignIns;
   /** To print at the start, where nobody can sign in yet. */
   readonly setupCode: string | undefined;
-  routes(providers: (next: string) => readonly Choice[]): Hono<OuterEnv>;
+  routes(providers: (next: string, again: boolean) => readonly Choice[]): Hono<OuterEnv>;
 }
 
 export function openWebAuth(deps: ConsoleAuthDeps): WebAuth {

@@ -24,11 +24,14 @@ export interface ConfirmForm {
   /** Who has signed in. */
   readonly person: string;
   readonly email: string | undefined;
-  readonly provider: string;
+  /** How the person proved it, such as `signed in with Company ID`. */
+  readonly how: string;
   /** Has the person this machine already? */
   readonly isKnown: boolean;
   readonly csrfToken: string;
   readonly problem: string | undefined;
+  /** To the other ways of letting this machine in. */
+  readonly otherHref?: string;
 }
 
 export function confirmPage(form: ConfirmForm): Html {
@@ -36,7 +39,7 @@ export function confirmPage(form: ConfirmForm): Html {
   return page(
     form.isKnown ? 'Sign this machine in again?' : 'Add this machine to your network?',
     html`<p class="who">${form.person}${form.email === undefined || form.email === form.person ? '' : html` · ${form.email}`}
-<small>signed in with ${form.provider}</small></p>
+<small>${form.how}</small></p>
 <p>Go on only if you started this on the machine below a moment ago. If somebody sent you here by a link, the machine is
 theirs, and would act in your name.</p>
 <dl>
@@ -53,7 +56,8 @@ ${problem === undefined ? '' : html`<p class="bad" role="alert">${problem}</p>`}
 <button type="submit" name="answer" value="yes">${form.isKnown ? 'Sign it in' : 'Add this machine'}</button>
 <button type="submit" name="answer" value="no" class="quiet">This is not my machine</button>
 </div>
-</form>`,
+</form>
+${form.otherHref === undefined ? '' : html`<p class="hint"><a href="${form.otherHref}">Another way, or as somebody else</a></p>`}`,
   );
 }
 

@@ -107,6 +107,8 @@ export interface ApprovalForm {
   readonly csrfToken: string;
   /** Why the last try did not work. */
   readonly problem: string | undefined;
+  /** Where users with a passkey sign in, to come back here. */
+  readonly passkeyHref: string | undefined;
 }
 
 export function approvalPage(form: ApprovalForm): Html {
@@ -122,6 +124,7 @@ export function approvalPage(form: ApprovalForm): Html {
 <dt>Asks from</dt><dd>${machine.address}</dd>
 <dt>Key</dt><dd><code>${machine.key}</code></dd>
 </dl>
+${form.passkeyHref === undefined ? '' : html`<p><a class="button" href="${form.passkeyHref}">Sign in with a passkey</a></p>`}
 <form method="post" autocomplete="off">
 <input type="hidden" name="csrf" value="${form.csrfToken}">
 <label for="code">One-time code</label>
