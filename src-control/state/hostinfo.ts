@@ -1,10 +1,9 @@
 /** What a machine says about itself, cut down to known, bounded fields before anything is kept or handed on. */
 import { RhumbError } from '#shared/errors.ts';
-import { formatPrefix, maskPrefix, parsePrefix } from '#shared/ip/address.ts';
 import type { Hostinfo } from '#shared/wire/hostinfo.ts';
+import { MAX_ROUTES, readAnnouncement } from './announced.ts';
 
 const MAX_TEXT = 1_024;
-const MAX_ROUTES = 1_024;
 const MAX_SERVICES = 256;
 const MAX_TAGS = 64;
 const MAX_HOST_KEYS = 16;
@@ -61,7 +60,7 @@ const FOR_PEERS = [
   'Location',
 ] as const;
 
-/** Throws `bad-argument` on what can't be kept at all; drops what is merely unknown. */
+/** Throws `bad-argument` on what can't be kept at all; drops what is merely unknown, and routes that can't be. */
 export function cleanHostinfo(raw: Hostinfo): Hostinfo {
   const clean: Record<string, unknown> = {};
   for (const key of TEXTS) {
@@ -72,7 +71,7 @@ export function cleanHostinfo(raw: Hostinfo): Hostinfo {
   }
   for (const key of FLAGS) if (typeof raw[key] === 'boolean') clean[key] = raw[key];
   const routes = bounded('RoutableIPs', raw.RoutableIPs, MAX_ROUTES);
-  if (routes !== undefined) clean['RoutableIPs'] = routes.map(canonicalRoute);
+  if (routes !== undefined) clean['RoutableIPs'] = readAnnouncement(routes).routes;
   const tags = bounded('RequestTags', raw.RequestTags, MAX_TAGS);
   if (tags !== undefined) clean['RequestTags'] = tags;
   const hostKeys = bounded('sshHostKeys', raw.sshHostKeys, MAX_HOST_KEYS);
@@ -85,6 +84,10 @@ export function cleanHostinfo(raw: Hostinfo): Hostinfo {
   if (JSON.stringify(clean).length > MAX_JSON) throw tooLong('as a whole');
   return clean as Hostinfo;
 }
+
+/** What a machine announces and can't have, each with the reason. */
+export const refusedRoutes = (raw: Hostinfo): readonly string[] =>
+  readAnnouncement(raw.RoutableIPs ?? []).refused.map(({ text, why }) => `${text} ${why}`);
 
 export function hostinfoForPeers(info: Hostinfo): Hostinfo {
   const shown: Record<string, unknown> = {};
@@ -128,10 +131,4 @@ function bounded(
   if (values === undefined) return undefined;
   if (values.length > max || values.some((value) => value.length > MAX_TEXT)) throw tooLong(what);
   return values;
-}
-
-function canonicalRoute(text: string): string {
-  const prefix = parsePrefix(text);
-  if (prefix === undefined) throw new RhumbError('bad-argument', `"${text.slice(0, 60)}" is not a route`);
-  return formatPrefix(maskPrefix(prefix));
 }

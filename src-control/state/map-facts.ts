@@ -5,8 +5,9 @@ import type { Hostinfo } from '#shared/wire/hostinfo.ts';
 import { stringifyJson } from '#shared/wire/json.ts';
 import { EndpointType, type MapRequest } from '#shared/wire/map.ts';
 import type { NodeRecord } from '../store/records.ts';
+import { announcedRoutes } from './announced.ts';
 import { nodeChange, What } from './changes.ts';
-import { cleanHostinfo, hostinfoForPeers } from './hostinfo.ts';
+import { cleanHostinfo, hostinfoForPeers, refusedRoutes } from './hostinfo.ts';
 import type { Network } from './network.ts';
 import { followName } from './nodes.ts';
 
@@ -18,6 +19,8 @@ export interface MapFacts {
   readonly instance?: string | undefined;
   /** Undefined = what is stored stays. */
   readonly hostinfo: Hostinfo | undefined;
+  /** Of the announced routes, in words; undefined like `hostinfo`. */
+  readonly refusedRoutes?: readonly string[] | undefined;
   readonly endpoints:
     | { readonly addresses: readonly string[]; readonly types: readonly number[] }
     | undefined;
@@ -30,6 +33,7 @@ export function readMapFacts(request: MapRequest): MapFacts {
     discoKey: request.DiscoKey,
     instance: instanceOf(request),
     hostinfo: request.Hostinfo === undefined ? undefined : cleanHostinfo(request.Hostinfo),
+    refusedRoutes: request.Hostinfo === undefined ? undefined : refusedRoutes(request.Hostinfo),
     endpoints:
       request.Endpoints === undefined ? undefined : cleanEndpoints(request.Endpoints, request.EndpointTypes),
     capver: request.Version,
@@ -67,6 +71,7 @@ function isUsable(at: SockAddr): boolean {
 
 /** Resolves when it is on disk; resolves at once when nothing is new. */
 export async function applyMapFacts(network: Network, record: NodeRecord, facts: MapFacts): Promise<void> {
+  if (facts.refusedRoutes !== undefined) network.setLive(record.id, { refusedRoutes: facts.refusedRoutes });
   const next = merge(network, record, facts);
   const what = difference(record, next);
   if (what === 0 && stringifyJson(record) === stringifyJson(next)) return;
@@ -104,6 +109,7 @@ function difference(was: NodeRecord, is: NodeRecord): number {
   const lostHome = was.homeDerp !== 0 && is.homeDerp === 0;
   if (looksDifferent || lostHome || was.givenName !== is.givenName || was.capver !== is.capver)
     what |= What.Whole;
+  if (announcedRoutes(was).join() !== announcedRoutes(is).join()) what |= What.Routes;
   if (was.discoKey !== is.discoKey) what |= What.Disco;
   if (was.homeDerp !== is.homeDerp) what |= What.Derp;
   if (hasNewAddress(was, is)) what |= What.Endpoints;

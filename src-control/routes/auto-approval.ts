@@ -1,0 +1,100 @@
+/** Approves the routes for which the policy asks no administrator: when a machine comes, announces others or changes hands, and when the policy changes. */
+import type { Log } from '#shared/log/log.ts';
+import { announcedRoutes, EXIT_ROUTES, isExitRoute, sortRoutes } from '../state/announced.ts';
+import { type Change, What } from '../state/changes.ts';
+import type { Network } from '../state/network.ts';
+import { SYSTEM } from '../state/node-entry.ts';
+import { changeNode } from '../state/nodes.ts';
+import type { NodeRecord } from '../store/records.ts';
+
+/** What of the policy this needs. */
+export interface ApprovingPolicy {
+  settle(): void;
+  autoApprovedOf(node: number): readonly string[];
+}
+
+export interface AutoApprovalDeps {
+  readonly network: Network;
+  readonly policy: ApprovingPolicy;
+  readonly log: Log;
+  /** Runs a function after everybody has heard of a change; `setImmediate` in production. */
+  readonly defer: (fn: () => void) => void;
+}
+
+export class AutoApproval implements Disposable {
+  readonly #deps: AutoApprovalDeps;
+  /** As what each router was last judged: an administrator who takes a route away must not find it back at once. */
+  readonly #judged = new Map<number, string>();
+  readonly #due = new Set<number>();
+  #isAllDue = false;
+  #isScheduled = false;
+  readonly #unsubscribe: () => void;
+
+  constructor(deps: AutoApprovalDeps) {
+    this.#deps = deps;
+    for (const { record } of deps.network.nodes()) this.#judged.set(record.id, judgedAs(record));
+    this.#unsubscribe = deps.network.subscribe((changes) => this.#onChanges(changes));
+  }
+
+  [Symbol.dispose](): void {
+    this.#unsubscribe();
+    this.#due.clear();
+    this.#isAllDue = false;
+  }
+
+  #onChanges(changes: readonly Change[]): void {
+    for (const change of changes) {
+      if (change.kind === 'policy' || change.kind === 'reset') this.#isAllDue = true;
+      else if (change.kind === 'removed') this.#judged.delete(change.id);
+      else if (change.kind === 'node' && change.what & (What.Whole | What.Routes | What.Tags))
+        this.#note(change.id);
+    }
+    if ((this.#due.size === 0 && !this.#isAllDue) || this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#deps.defer(() => this.#run());
+  }
+
+  #note(id: number): void {
+    const record = this.#deps.network.node(id)?.record;
+    if (record !== undefined && this.#judged.get(id) !== judgedAs(record)) this.#due.add(id);
+  }
+
+  #run(): void {
+    const { network, policy, log } = this.#deps;
+    this.#isScheduled = false;
+    const due = this.#isAllDue ? [...network.nodes()].map(({ record }) => record.id) : [...this.#due];
+    this.#isAllDue = false;
+    this.#due.clear();
+    if (due.length === 0) return;
+    policy.settle();
+    for (const id of due)
+      this.#judge(id).catch((error: unknown) => log('error', 'node.not-written', { node: id, error }));
+  }
+
+  async #judge(id: number): Promise<void> {
+    const { network, policy, log } = this.#deps;
+    const record = network.node(id)?.record;
+    if (record === undefined) return;
+    this.#judged.set(id, judgedAs(record));
+    if (announcedRoutes(record).length === 0) return;
+    const wanted = policy
+      .autoApprovedOf(id)
+      .flatMap((route) => (isExitRoute(route) ? EXIT_ROUTES : [route]))
+      .filter((route) => !record.approvedRoutes.includes(route));
+    if (wanted.length === 0) return;
+    const approvedRoutes = sortRoutes([...record.approvedRoutes, ...wanted]);
+    log('info', 'route.auto-approved', { node: id, name: record.givenName, routes: [...new Set(wanted)] });
+    const deed = {
+      action: 'approve',
+      property: 'routes',
+      old: record.approvedRoutes.join(' '),
+      new: approvedRoutes.join(' '),
+      details: 'autoApprovers of the policy',
+    };
+    await changeNode(network, { ...record, approvedRoutes }, What.Routes, deed, SYSTEM);
+  }
+}
+
+/** Whatever the policy's answer rests on, besides the policy. */
+const judgedAs = (record: NodeRecord): string =>
+  `${record.userId} ${record.tags.join()} ${announcedRoutes(record).join()}`;
