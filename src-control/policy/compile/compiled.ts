@@ -6,7 +6,7 @@ import { type CompiledGrant, GrantCompiler, viaRules } from './compiled-grants.t
 import { filterOf, SourceIds, type WireRule } from './filter.ts';
 import { grantsOf } from './grants.ts';
 import { type Machine, machineOf, type PolicyNetwork } from './network.ts';
-import { hasIpv4, type NodeCapMap, nodeCapMaps } from './node-attrs.ts';
+import { capMapOf, hasIpv4, type NodeCapMap } from './node-attrs.ts';
 import { type PostureMode, Resolver } from './resolver.ts';
 import { electPrimaries, type Primaries, Routes } from './routes.ts';
 import { ALLOW_ALL, destinationSet, type Rule } from './rules.ts';
@@ -42,7 +42,7 @@ export class CompiledPolicy {
       network.users,
       network.nodes.map((node, i) => machineOf(node, i)),
     );
-    this.#caps = nodeCapMaps(whole);
+    this.#caps = whole.machines.map((machine) => capMapOf(whole, machine));
     const machines = whole.machines.map((machine, i) =>
       machine.ipv4 === undefined || hasIpv4(whole, machine, this.#caps[i])
         ? machine
@@ -80,7 +80,12 @@ export class CompiledPolicy {
 
   /** As `viewer` has it: the peer's own addresses, then the routes that it may use. */
   allowedIps(viewer: Machine, peer: Machine): readonly string[] {
-    this.#routes ??= new Routes(this.resolver, this.grants, this.#seen, this.primaries);
+    this.#routes ??= new Routes(
+      this.resolver,
+      this.grants,
+      (one, route) => this.#seen.canUse(one, route),
+      this.primaries,
+    );
     const own = peer.addrs.map((addr) => `${addrText(addr)}/${typeof addr === 'number' ? 32 : 128}`);
     return [...own, ...this.#routes.of(viewer, peer).map(({ text }) => text)];
   }

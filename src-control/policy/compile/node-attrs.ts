@@ -1,7 +1,11 @@
 /** What a machine's own capability map gets from the policy (policy.md §12.1, §5.10). */
+import type { PolicyAst } from '../language/ast.ts';
+import type { Selector } from '../language/selector.ts';
 import { overlaps } from '../sets/ranges.ts';
+import { type Identity, names } from './names.ts';
 import type { Machine } from './network.ts';
 import type { Resolver } from './resolver.ts';
+import type { Directory } from './users.ts';
 
 /** Sorted by name, for the same bytes every time. */
 export type NodeCapMap = Readonly<Record<string, readonly unknown[] | null>>;
@@ -9,24 +13,49 @@ export type NodeCapMap = Readonly<Record<string, readonly unknown[] | null>>;
 const CONNECTORS = 'tailscale.com/app-connectors';
 const DISABLE_IPV4 = 'disable-ipv4';
 
-/** Capability maps by the index of the machine. */
-export function nodeCapMaps(resolver: Resolver): readonly NodeCapMap[] {
-  const { ast, machines } = resolver;
-  const maps = machines.map(() => new Map<string, readonly unknown[] | null>());
-  for (const map of maps) {
-    if (ast.isClientPortRandom) map.set('randomize-client-port', null);
-    if (ast.oneCgnatRoute !== '') map.set(`one-cgnat?v=${ast.oneCgnatRoute === 'mac-always'}`, null);
-  }
+/** The capability map of a machine with all the addresses that it could have. */
+export function capMapOf(resolver: Resolver, machine: Machine): NodeCapMap {
+  const { ast } = resolver;
+  const map = new Map<string, readonly unknown[] | null>();
+  if (ast.isClientPortRandom) map.set('randomize-client-port', null);
+  if (ast.oneCgnatRoute !== '') map.set(`one-cgnat?v=${ast.oneCgnatRoute === 'mac-always'}`, null);
   for (const { target, attr, connectors } of ast.nodeAttrs) {
-    const sets = target.map(({ selector }) => resolver.setOf(selector));
-    const chosen = machines.filter(({ addrSet }) => sets.some((set) => overlaps(addrSet, set)));
-    for (const { index } of chosen) {
-      const map = maps[index];
-      for (const { text } of attr) if (map?.has(text) === false) map.set(text, null);
-      if (connectors.length > 0) map?.set(CONNECTORS, [...(map.get(CONNECTORS) ?? []), ...connectors]);
-    }
+    if (!target.some(({ selector }) => isTarget(resolver, selector, machine))) continue;
+    for (const { text } of attr) if (!map.has(text)) map.set(text, null);
+    if (connectors.length > 0) map.set(CONNECTORS, [...(map.get(CONNECTORS) ?? []), ...connectors]);
   }
-  return maps.map((map) => Object.fromEntries([...map].sort(([a], [b]) => (a < b ? -1 : 1))));
+  return Object.fromEntries([...map].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Addresses and `*` choose by address, everything else by owner and tags. */
+const isTarget = (resolver: Resolver, selector: Selector, machine: Machine): boolean =>
+  ['any', 'prefix', 'host', 'ipset'].includes(selector.kind)
+    ? overlaps(machine.addrSet, resolver.setOf(selector))
+    : names(resolver.directory, selector, machine);
+
+/** The prefixes of the first entry with an `ipPool` that names the machine to be (policy.md §12.4). */
+export function poolsFor(
+  { nodeAttrs }: PolicyAst,
+  directory: Directory,
+  identity: Identity,
+): readonly string[] | undefined {
+  return nodeAttrs
+    .find(
+      ({ target, ipPool }) =>
+        ipPool.length > 0 && target.some(({ selector }) => names(directory, selector, identity)),
+    )
+    ?.ipPool.map(({ text }) => text);
+}
+
+/** What of a peer's capabilities everybody may know (policy.md §12.1). */
+export function peerCapMapOf(own: NodeCapMap, { isExit }: Machine): NodeCapMap {
+  const shown = [...(isExit ? ['suggest-exit-node'] : []), 'dns-subdomain-resolve'];
+  return Object.fromEntries(
+    shown
+      .filter((name) => Object.hasOwn(own, name))
+      .sort()
+      .map((name) => [name, null]),
+  );
 }
 
 export const hasIpv4 = (resolver: Resolver, machine: Machine, caps: NodeCapMap | undefined): boolean =>

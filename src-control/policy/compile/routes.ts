@@ -3,7 +3,6 @@ import { type Cidr, compareCidrs, contains, overlapsRange, type RangeSet } from 
 import type { CompiledGrant } from './compiled-grants.ts';
 import { isExitRoute, type Machine } from './network.ts';
 import type { Resolver } from './resolver.ts';
-import type { Visibility } from './visibility.ts';
 
 /** For each prefix the machine that carries it (policy.md §10.3). */
 export type Primaries = ReadonlyMap<string, number>;
@@ -43,8 +42,8 @@ const holds = (machine: Machine, tags: readonly string[]): boolean =>
   tags.some((tag) => machine.tags.includes(tag));
 
 export class Routes {
-  readonly #machines: readonly Machine[];
-  readonly #visibility: Visibility;
+  readonly #resolver: Resolver;
+  readonly #canUse: (viewer: Machine, route: Cidr) => boolean;
   readonly #primaries: Primaries;
   readonly #steers: readonly Steer[];
   readonly #hasVia: boolean;
@@ -52,11 +51,11 @@ export class Routes {
   constructor(
     resolver: Resolver,
     grants: readonly CompiledGrant[],
-    visibility: Visibility,
+    canUse: (viewer: Machine, route: Cidr) => boolean,
     primaries: Primaries,
   ) {
-    this.#machines = resolver.machines;
-    this.#visibility = visibility;
+    this.#resolver = resolver;
+    this.#canUse = canUse;
     this.#primaries = primaries;
     this.#hasVia = grants.some(({ grant }) => grant.via.length > 0);
     this.#steers = this.#hasVia ? grants.map((one) => steerOf(resolver, one)) : [];
@@ -74,7 +73,7 @@ export class Routes {
     const isPrimary = !isExit && this.#primaries.get(route.text) === peer.id;
     // Routers of one prefix always know who carries it.
     if (isPrimary && viewer.subnetRoutes.some(({ text }) => text === route.text)) return true;
-    const regular = (isExit || isPrimary) && this.#visibility.canUse(viewer, route);
+    const regular = (isExit || isPrimary) && this.#canUse(viewer, route);
     if (!this.#hasVia) return regular;
     const mine = this.#steers.filter(({ sources }) => viewer.addrs.some((addr) => contains(sources, addr)));
     const steering = mine.filter((steer) => steer.via.length > 0 && covers(steer, route));
@@ -86,7 +85,7 @@ export class Routes {
   }
 
   #isViaPrimary(peer: Machine, route: Cidr, { via }: Steer): boolean {
-    const serving = this.#machines.filter(
+    const serving = this.#resolver.machines.filter(
       (one) => holds(one, via) && one.subnetRoutes.some(({ text }) => text === route.text),
     );
     const able = serving.filter(canServe);

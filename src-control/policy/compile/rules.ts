@@ -126,6 +126,9 @@ const COMPANIONS: readonly (readonly [string, string])[] = [
   ['tailscale.com/cap/relay', 'tailscale.com/cap/relay-target'],
 ];
 
+export const hasCompanion = (app: CapMap): boolean =>
+  COMPANIONS.some(([original]) => Object.hasOwn(app, original));
+
 /** The capability rule and the reversed ones of its companions. */
 export function capRules(
   at: Place | undefined,

@@ -1,12 +1,12 @@
 /** The SSH policy of one machine in wire form (policy.md §11.2). */
-import type { SshRule } from '../language/ast.ts';
+import type { SelectorUse, SshRule } from '../language/ast.ts';
 import { isLocalpart, localpartDomain } from '../language/check-ssh.ts';
 import {
   type Addr,
   addrText,
-  contains,
   isEmpty,
   overlaps,
+  type RangeSet,
   rangesOf,
   setOfAddrs,
   union,
@@ -47,7 +47,8 @@ const NO_RECORDER = 'this session must be recorded, and no recorder is available
 type Principals = readonly { readonly nodeIP: string }[];
 
 /** One rule with everything resolved that is the same for all destinations. */
-interface Prepared {
+export interface PreparedSsh {
+  readonly rule: SshRule;
   readonly isCheck: boolean;
   readonly common: Omit<WireSshRule, 'principals'>;
   readonly localparts: ReadonlyMap<number, string> | undefined;
@@ -74,28 +75,32 @@ function eachOf(first: Addr, last: Addr): Addr[] {
 }
 
 export class SshCompiler {
-  readonly #prepared: readonly Prepared[];
+  readonly #prepared: readonly PreparedSsh[];
 
   constructor(resolver: Resolver, serverUrl: string) {
-    this.#prepared = (resolver.ast.ssh ?? []).flatMap((rule) => prepare(resolver, rule, serverUrl) ?? []);
+    this.#prepared = (resolver.ast.ssh ?? []).flatMap((rule) => prepareSsh(resolver, rule, serverUrl) ?? []);
   }
 
-  /** Checks before accepts, each in the order of the policy: the client takes the first that matches. */
   rulesFor(machine: Machine): readonly WireSshRule[] {
-    const all = this.#prepared.flatMap((one) =>
-      rulesOf(one, machine).map((rule) => ({ rule, isCheck: one.isCheck })),
-    );
-    return [...all.filter(({ isCheck }) => isCheck), ...all.filter(({ isCheck }) => !isCheck)].map(
-      ({ rule }) => rule,
-    );
+    return sshRulesFor(this.#prepared, machine);
   }
 }
 
-function prepare(resolver: Resolver, rule: SshRule, serverUrl: string): Prepared | undefined {
+/** Checks before accepts, each in the order of the policy: the client takes the first that matches. */
+export function sshRulesFor(prepared: readonly PreparedSsh[], machine: Machine): readonly WireSshRule[] {
+  const all = prepared.flatMap((one) =>
+    rulesOf(one, machine).map((rule) => ({ rule, isCheck: one.isCheck })),
+  );
+  return [...all.filter(({ isCheck }) => isCheck), ...all.filter(({ isCheck }) => !isCheck)].map(
+    ({ rule }) => rule,
+  );
+}
+
+export function prepareSsh(resolver: Resolver, rule: SshRule, serverUrl: string): PreparedSsh | undefined {
   const postures = resolver.posturesOf(rule.srcPosture);
   const set = union(rule.src.map((use) => resolver.sourceSet(use, postures)));
   if (isEmpty(set)) return undefined;
-  const sources = resolver.machines.filter(({ addrSet }) => overlaps(addrSet, set));
+  const sources = machinesIn(resolver, rule.src, set, postures.length > 0);
   const byOwner = new Map<number, Machine[]>();
   for (const machine of sources) {
     if (machine.isTagged || machine.userId === undefined) continue;
@@ -107,6 +112,7 @@ function prepare(resolver: Resolver, rule: SshRule, serverUrl: string): Prepared
       .map(({ selector }) => resolver.setOf(selector)),
   );
   return {
+    rule,
     isCheck: rule.action === 'check',
     common: commonPart(resolver, rule, serverUrl),
     localparts: localpartsOf(resolver, rule),
@@ -119,11 +125,26 @@ function prepare(resolver: Resolver, rule: SshRule, serverUrl: string): Prepared
     hasSelf: rule.dst.some(({ selector }) => selector.text === 'autogroup:self'),
     hasOther: rule.dst.some(({ selector }) => selector.text !== 'autogroup:self'),
     destinations: new Set(
-      resolver.machines
-        .filter(({ addrs }) => addrs.some((addr) => contains(targets, addr)))
-        .map(({ index }) => index),
+      machinesIn(
+        resolver,
+        rule.dst.filter(({ selector }) => selector.text !== 'autogroup:self'),
+        targets,
+        false,
+      ).map(({ index }) => index),
     ),
   };
+}
+
+/** The machines of a set that selectors stand for: without a posture those that they name. */
+function machinesIn(
+  resolver: Resolver,
+  uses: readonly SelectorUse[],
+  set: RangeSet,
+  hasPosture: boolean,
+): readonly Machine[] {
+  if (hasPosture) return resolver.machines.filter(({ addrSet }) => overlaps(addrSet, set));
+  const named = new Set(uses.flatMap(({ selector }) => resolver.machinesOf(selector)));
+  return [...named].sort((a, b) => a.index - b.index);
 }
 
 function commonPart(resolver: Resolver, rule: SshRule, serverUrl: string): Omit<WireSshRule, 'principals'> {
@@ -174,7 +195,7 @@ function localpartsOf(resolver: Resolver, rule: SshRule): ReadonlyMap<number, st
   return found;
 }
 
-function rulesOf(one: Prepared, machine: Machine): WireSshRule[] {
+function rulesOf(one: PreparedSsh, machine: Machine): WireSshRule[] {
   const { common, localparts, owners } = one;
   const ownedBy = (id: number | undefined): typeof owners => owners.filter((owner) => owner.id === id);
   const forOwner = ({ id, principals }: { id: number; principals: Principals }): WireSshRule[] => {

@@ -1,5 +1,6 @@
 /** The active policy as the rest of the server asks it: who sees whom, filters, routes, SSH, capabilities, leave to use tags. */
 import type { WireRule } from '../compile/filter.ts';
+import type { Identity } from '../compile/names.ts';
 import type { NodeCapMap } from '../compile/node-attrs.ts';
 import type { WireSshRule } from '../compile/ssh.ts';
 
@@ -41,11 +42,10 @@ export interface PeerRoutes {
   readonly key: string;
 }
 
-/** Who a machine is, or is going to be. */
-export interface Identity {
-  /** Undefined for tagged machines. */
-  readonly userId: number | undefined;
-  readonly tags: readonly string[];
+/** A rule that lets a session in when its user has lately proved who they are (policy.md §11.4). */
+export interface SshCheck {
+  /** How long a proof counts; 0 = every session asks. */
+  readonly periodMs: number;
 }
 
 export interface PolicyView {
@@ -67,8 +67,10 @@ export interface PolicyView {
   capMapOf(node: number): NodeCapMap;
   /** Those of a peer's capabilities that `viewer` may know: for `CapMap` of the peer in the viewer's map. */
   peerCapMapOf(viewer: number, peer: number): NodeCapMap;
-  /** How old a check may be before an SSH session of `login` asks again; undefined where no check rule covers it. */
-  sshCheckMs(source: number, destination: number, login: string): number | undefined;
+  /** The first check rule for sessions of `login` between two machines; undefined where there is none. */
+  sshCheckOf(source: number, destination: number, login: string): SshCheck | undefined;
+  /** Another text when the `ssh` section is another: proofs given under the old one don't count any more. */
+  readonly sshVersion: string;
 
   /** Announced routes that the policy approves by itself, as masked prefixes. */
   autoApprovedOf(node: number): readonly string[];

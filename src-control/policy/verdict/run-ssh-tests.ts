@@ -86,7 +86,8 @@ function* assertionsOf(
   }
 }
 
-const mapped = (users: Readonly<Record<string, string>>, login: string): boolean => {
+/** Whether a rule's map of logins lets `login` in; root only where it is named. */
+export const mapsLogin = (users: Readonly<Record<string, string>>, login: string): boolean => {
   if (login === '') return false;
   if (Object.hasOwn(users, login)) return users[login] !== '';
   return login !== 'root' && (users['*'] ?? '') !== '';
@@ -99,7 +100,8 @@ function wrongBecause(
   login: string,
 ): string | undefined {
   const rule = rules.find(
-    ({ principals, sshUsers }) => principals.some(({ nodeIP }) => nodeIP === addr) && mapped(sshUsers, login),
+    ({ principals, sshUsers }) =>
+      principals.some(({ nodeIP }) => nodeIP === addr) && mapsLogin(sshUsers, login),
   );
   const isIn = rule !== undefined && rule.action.reject !== true;
   const isCheck = isIn && rule.action.holdAndDelegate !== undefined;

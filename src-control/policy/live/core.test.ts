@@ -1,0 +1,77 @@
+/** The incremental policy against a fresh compilation, after whatever may happen to a network (policy.md §19). */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { CompiledPolicy } from '../compile/compiled.ts';
+import { astOf, IDS, SERVER_URL, story, type Told, World } from '../testing/live-world.ts';
+import { Effect, type Effects } from './view.ts';
+
+function expectFull(world: World): void {
+  const full = new CompiledPolicy(world.ast, world.network, { serverUrl: SERVER_URL });
+  for (const machine of full.machines) {
+    const { id } = machine;
+    expect(world.core.peersOf(id)).toEqual(full.peersOf(machine).map((peer) => peer.id));
+    expect(world.core.filterOf(id)).toEqual(full.filterOf(machine));
+    expect(world.core.sshOf(id)).toEqual(full.sshRulesOf(machine));
+    expect(world.core.capMapOf(id)).toEqual(full.capMapOf(machine));
+  }
+}
+
+const differ = (a: unknown, b: unknown): boolean => JSON.stringify(a) !== JSON.stringify(b);
+
+/** What is another and was not named. */
+function missing(id: number, was: Told, is: Told, { nodes, seen }: Effects): string[] {
+  const bits = nodes.get(id) ?? 0;
+  const anew = new Set(seen.filter(({ viewers }) => viewers.includes(id)).map(({ peer }) => peer));
+  const own = [
+    [Effect.Filter, was.filter, is.filter],
+    [Effect.Ssh, was.ssh, is.ssh],
+    [Effect.Caps, was.caps, is.caps],
+  ] as const;
+  const unnamed = own
+    .filter(([bit, a, b]) => (bits & bit) === 0 && differ(a, b))
+    .map(([bit]) => `${id}: ${bit}`);
+  const peers = IDS.filter((peer) => {
+    if (anew.has(peer)) return false;
+    const [before, now] = [was.peers.includes(peer), is.peers.includes(peer)];
+    if (before !== now) return (bits & Effect.Peers) === 0;
+    return (bits & Effect.Routes) === 0 && differ(was.routes[peer], is.routes[peer]);
+  });
+  return [...unnamed, ...peers.map((peer) => `${id}: peer ${peer}`)];
+}
+
+describe('the live policy', () => {
+  test('says the same as a fresh compilation after any changes', () => {
+    fc.assert(
+      fc.property(story, ({ policy, users, nodes, steps }) => {
+        const world = new World(astOf(policy), users, nodes);
+        world.toldAll(world.core);
+        for (const step of steps) {
+          world.run(step);
+          expectFull(world);
+          expect(world.toldAll(world.core)).toEqual(world.toldAll(world.fresh()));
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('names everyone who must be told of a change', () => {
+    fc.assert(
+      fc.property(story, ({ policy, users, nodes, steps }) => {
+        const world = new World(astOf(policy), users, nodes);
+        for (const step of steps) {
+          const before = new Map([...world.toldAll(world.core)].filter(([id]) => world.nodes.has(id)));
+          world.out.take();
+          world.run(step);
+          const effects = world.out.take();
+          const after = world.toldAll(world.core);
+          const unnamed = [...before].flatMap(([id, was]) =>
+            world.nodes.has(id) ? missing(id, was, after.get(id) ?? was, effects) : [],
+          );
+          expect(unnamed).toEqual([]);
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
