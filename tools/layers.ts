@@ -195,6 +195,9 @@ export const rules: Readonly<Record<string, Rule>> = {
       'src-control/oidc',
       'src-control/mapper',
       'src-control/http',
+      'src-control/audit',
+      'src-control/backup',
+      'src-control/webhooks',
     ],
   },
   'src-control/server': {
