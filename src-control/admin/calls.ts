@@ -13,6 +13,7 @@ import { myCalls } from './my.ts';
 import { nodeCalls } from './nodes.ts';
 import { oauthClientCalls } from './oauth-clients.ts';
 import { oidcCalls } from './oidc.ts';
+import { settingsCalls } from './settings.ts';
 import { userCalls } from './users.ts';
 
 export const calls = {
@@ -25,6 +26,7 @@ export const calls = {
   ...oidcCalls,
   ...apiKeyCalls,
   ...oauthClientCalls,
+  ...settingsCalls,
   ...myCalls,
 };
 
