@@ -25,6 +25,8 @@ export interface LoopbackOptions {
   readonly log?: Log;
   /** Goes on with what an earlier one left there; not removed at the end. */
   readonly stateDir?: string;
+  /** As a server is at its very first start; then there is no key either. */
+  readonly users?: 'none';
 }
 
 export const scratchDir = (): string => mkdtempSync(join(tmpdir(), 'rhumb-control-'));
@@ -36,19 +38,25 @@ export async function loopback(options: LoopbackOptions = {}): Promise<Loopback>
   const server = await startServer(config, { clock, log, random: () => 0.5, version: '0.0.0-test' });
   const admin = await connectAdmin(adminSocketPath(stateDir));
   if (admin === undefined) throw new Error('the admin socket does not answer');
-  if ([...server.network.users()].length === 0) await admin.call('users.create', { name: 'alice' });
-  const made = await admin.call('preauthkeys.create', {
-    user: 'alice',
-    reusable: true,
-    ephemeral: false,
-    expirationMs: 0,
-  });
+  const isBare = options.users === 'none';
+  if (!isBare && [...server.network.users()].length === 0)
+    await admin.call('users.create', { name: 'alice' });
+  const authKey = isBare
+    ? ''
+    : (
+        await admin.call('preauthkeys.create', {
+          user: 'alice',
+          reusable: true,
+          ephemeral: false,
+          expirationMs: 0,
+        })
+      ).key;
   return {
     url: server.serverUrl,
     stateDir,
     admin,
     server,
-    authKey: made.key,
+    authKey,
     [Symbol.asyncDispose]: async () => {
       await server[Symbol.asyncDispose]();
       if (options.stateDir === undefined) rmSync(stateDir, { recursive: true, force: true });

@@ -54,7 +54,7 @@ ${newPasskey(facts)}
 
 const passkeyItem = (one: AccountFacts['passkeys'][number], csrf: string): Html =>
   html`<li>
-<span class="what">${one.name}<small>made ${one.made}, ${one.used}</small></span>
+<span class="what"><span>${one.name}</span><small>made ${one.made}, ${one.used}</small></span>
 <form method="post" action="/account/passkeys/${one.id}">
 <input type="hidden" name="csrf" value="${csrf}">
 <input name="name" value="${one.name}" maxlength="64" aria-label="Name of ${one.name}">
