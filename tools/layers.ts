@@ -173,6 +173,7 @@ export const rules: Readonly<Record<string, Rule>> = {
       'zod',
       'src-control/store',
       'src-control/state',
+      'src-control/dns',
       'src-control/auth',
       'src-control/oidc',
       'src-control/mapper',
@@ -200,9 +201,23 @@ export const rules: Readonly<Record<string, Rule>> = {
       'src-control/webhooks',
     ],
   },
+  'src-control/api': {
+    may: [
+      ...SHARED,
+      'hono',
+      'zod',
+      'src-control/store',
+      'src-control/state',
+      'src-control/auth',
+      'src-control/web-auth',
+      'src-control/http',
+      'src-control/admin',
+    ],
+  },
   'src-control/server': {
     may: [
       ...SHARED,
+      'src-control/api',
       'src-control/dns',
       'src-control/admin',
       'yaml',

@@ -28,6 +28,8 @@ export interface OuterDeps {
   readonly relay?: RelayPaths | undefined;
   /** The web console's paths; `remoteAddress` is the client's. Undefined without a console. */
   readonly console?: (() => ConsolePaths | undefined) | undefined;
+  /** Those of the HTTP API. */
+  readonly api?: (() => ConsolePaths | undefined) | undefined;
   /** Signing in to the console. */
   readonly web: WebAuth;
   /** Asked once everything is ready; undefined without identity providers. */
@@ -44,7 +46,7 @@ export interface RelayPaths {
   upgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): boolean;
 }
 
-/** Says whether what came was the console's; then it is answered. */
+/** Says whether what came was the console's, or the API's; then it is answered. */
 export interface ConsolePaths {
   request(request: IncomingMessage, response: ServerResponse, remoteAddress: string): boolean;
 }
@@ -130,6 +132,7 @@ export function serveOuter(server: http.Server, deps: OuterDeps): void {
         if (deps.relay?.request(request, response) === true) return;
         const remoteAddress = request.socket.remoteAddress ?? '';
         if (deps.console?.()?.request(request, response, remoteAddress) === true) return;
+        if (deps.api?.()?.request(request, response, remoteAddress) === true) return;
         await serve(app, request, response);
       })
       .catch((error: unknown) => {

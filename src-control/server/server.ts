@@ -14,6 +14,8 @@ import { acceptTs2021 } from '#shared/node/ts2021-server.ts';
 import type { AdminDeps } from '../admin/deps.ts';
 import { Refusals } from '../admin/refusals.ts';
 import { adminSocketPath, listenAdmin } from '../admin/socket.ts';
+import { Credentials } from '../api/credentials.ts';
+import { ApiPaths } from '../api/paths.ts';
 import { PendingMachines } from '../auth/pending.ts';
 import type { RegisterDeps } from '../auth/register.ts';
 import { mintPendingId } from '../auth/secrets.ts';
@@ -25,6 +27,7 @@ import { OpenView } from '../mapper/open-view.ts';
 import { memberWith } from '../relay/embedded.ts';
 import { watchEphemeral } from '../state/ephemeral.ts';
 import { watchExpiry } from '../state/expiry.ts';
+import { noMeter } from '../state/meter.ts';
 import { Network } from '../state/network.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import { openWebAuth } from '../web-auth/web-auth.ts';
@@ -119,6 +122,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
   let relays: Relays | undefined;
   let oidc: Oidc | undefined;
   let webConsole: Console | undefined;
+  let api: ApiPaths | undefined;
   const web = openWebAuth({ network, clock, log: log.child({ mod: 'web-auth' }), serverUrl });
   const inner: InnerDeps = {
     register,
@@ -135,6 +139,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     relay: relayPaths(() => relays),
     ready: started.promise,
     console: () => webConsole,
+    api: () => api,
     web,
     signIn: () => oidc?.signIn,
     mayRelay: (key) => memberWith(network, key, clock.now()) !== undefined,
@@ -164,6 +169,13 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     refusals: new Refusals(network, clock, adminLog),
     live: { register, derpMap: () => hub.derpMap, signIn: () => oidc?.signIn },
   };
+  const apiLog = log.child({ mod: 'api' });
+  api = new ApiPaths({
+    admin: { ...adminDeps, log: apiLog },
+    credentials: new Credentials(network, clock, apiLog),
+    meter: noMeter,
+    version: deps.version,
+  });
   webConsole = stack.use(
     new Console({
       ...{ admin: adminDeps, pending, serverUrl, version: deps.version },

@@ -1,0 +1,84 @@
+/** The API's side of the outer server: takes what begins with /api, reads its body, answers. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Hono } from 'hono';
+import { readBody, TooLarge } from '../http/body.ts';
+import { type ApiContext, type ApiDeps, type ApiEnv, failureOf, mount, refuse } from './app.ts';
+import type { Style } from './errors.ts';
+import { mountOauth } from './oauth.ts';
+import { v2Endpoints } from './v2/endpoints.ts';
+
+const BASE = '/api/';
+/** A policy of 1 MiB with every character escaped once, as JSON has it. */
+const MAX_BODY = 2 << 20;
+/** Bodies that are being read or worked on at once: each may hold so much memory. */
+const MAX_AT_ONCE = 32;
+
+export class ApiPaths {
+  readonly #deps: ApiDeps;
+  readonly #app: Hono<ApiEnv>;
+  #underWay = 0;
+
+  constructor(deps: ApiDeps) {
+    this.#deps = deps;
+    this.#app = apiApp(deps);
+  }
+
+  /** Whether the request was the API's; then it is answered. `remoteAddress` is the client's, behind whatever proxies. */
+  request(request: IncomingMessage, response: ServerResponse, remoteAddress: string): boolean {
+    if (!(request.url ?? '').startsWith(BASE)) return false;
+    this.#serve(request, response, remoteAddress).catch((error: unknown) => {
+      if (!(error instanceof TooLarge)) this.#deps.admin.log('debug', 'api.broke', { error });
+      if (response.headersSent) return void response.destroy();
+      response.writeHead(error instanceof TooLarge ? 413 : 400, { connection: 'close' }).end();
+    });
+    return true;
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse, remoteAddress: string): Promise<void> {
+    const method = request.method ?? 'GET';
+    const hasBody = method !== 'GET' && method !== 'HEAD';
+    if (hasBody && this.#underWay >= MAX_AT_ONCE) {
+      response.writeHead(503, { 'retry-after': '1', connection: 'close' }).end();
+      return;
+    }
+    this.#underWay += hasBody ? 1 : 0;
+    try {
+      const body = hasBody ? await readBody(request, MAX_BODY) : new Uint8Array();
+      const asked = new Request(new URL(request.url ?? '/', 'http://server.invalid'), {
+        method,
+        headers: headersOf(request),
+      });
+      const answer = await this.#app.fetch(asked, { remoteAddress, body });
+      response.writeHead(answer.status, Object.fromEntries(answer.headers));
+      response.end(Buffer.from(await answer.arrayBuffer()));
+    } finally {
+      this.#underWay -= hasBody ? 1 : 0;
+    }
+  }
+}
+
+function headersOf(request: IncomingMessage): Headers {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(request.headers))
+    if (value !== undefined && !name.startsWith(':'))
+      headers.set(name, Array.isArray(value) ? value.join(', ') : value);
+  return headers;
+}
+
+export function apiApp(deps: ApiDeps): Hono<ApiEnv> {
+  const app = new Hono<ApiEnv>();
+  mountOauth(app, deps);
+  mount(app, deps, 'v2', v2Endpoints);
+  app.notFound((c) =>
+    refuse(c, deps, styleOf(c), {
+      status: 404,
+      code: 'not-found',
+      message: `there is nothing at ${c.req.path}`,
+    }),
+  );
+  app.onError((error, c) => refuse(c, deps, styleOf(c), failureOf(deps, error)));
+  return app;
+}
+
+const styleOf = (c: ApiContext): Style =>
+  c.req.path.startsWith('/api/v1/') ? 'v1' : c.req.path.startsWith('/api/v2/') ? 'v2' : 'x';
