@@ -20,6 +20,7 @@ import type { NodeView } from '../state/network.ts';
 import { parseBody, TooLarge } from './body.ts';
 import { http2Sink } from './http2-sink.ts';
 import { Intake } from './intake.ts';
+import { askedBy, type MachineCalls } from './machine-call.ts';
 
 export interface InnerDeps {
   readonly register: RegisterDeps;
@@ -29,6 +30,7 @@ export interface InnerDeps {
   readonly minVersion: number;
   /** Offer the address a machine's control connection comes from to its peers. */
   readonly offerObserved: boolean;
+  readonly calls: MachineCalls;
 }
 
 const MAX_BODY = 1 << 20;
@@ -85,8 +87,11 @@ async function serveStream(
   const isPost = headers[':method'] === 'POST';
   if (path === '/machine/register' && isPost) return serveRegister(deps, stream, origin);
   if (path === '/machine/map' && isPost) return serveMap(deps, stream, origin);
+  const isCall = Object.hasOwn(deps.calls, path);
+  if (isCall && isPost) return serveCall(deps, stream, origin, path);
   stream.resume();
-  if (path === '/machine/register' || path === '/machine/map') throw new HttpFailure(405, 'use POST');
+  if (path === '/machine/register' || path === '/machine/map' || isCall)
+    throw new HttpFailure(405, 'use POST');
   if (path.startsWith('/machine/')) throw new HttpFailure(501, 'this server does not offer that');
   throw new HttpFailure(404, 'no such path');
 }
@@ -165,6 +170,18 @@ async function serveMap(deps: InnerDeps, stream: ServerHttp2Stream, { peer, inta
   respond(stream, 200, frame, 'application/octet-stream');
 }
 
+async function serveCall(
+  deps: InnerDeps,
+  stream: ServerHttp2Stream,
+  { peer, intake }: Origin,
+  path: string,
+): Promise<void> {
+  const body = await parsed(stream, intake, askedBy);
+  const { record } = knownNode(deps, body.NodeKey, peer);
+  const answer = await deps.calls[path]?.(record, body);
+  respond(stream, 200, stringifyJson(answer ?? {}), 'application/json');
+}
+
 /** Unknown keys and those of another machine look the same from outside. */
 function knownNode(deps: InnerDeps, key: NodeKey | undefined, peer: Ts2021Peer): NodeView {
   const view = key === undefined ? undefined : deps.register.network.nodeByKey(key);
@@ -204,6 +221,8 @@ function statusOf(error: unknown): readonly [number, string] {
   if (error instanceof HttpFailure) return [error.status, error.message];
   if (error instanceof TooLarge) return [413, error.message];
   if (error instanceof RhumbError && error.code === 'bad-argument') return [400, error.message];
+  if (error instanceof RhumbError && error.code === 'not-allowed') return [403, error.message];
   if (error instanceof RhumbError && error.code === 'unavailable') return [503, error.message];
+  if (error instanceof RhumbError && error.code === 'timeout') return [504, error.message];
   return [500, 'the server failed; its log says why'];
 }

@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { RhumbError } from '#shared/errors.ts';
 import { formatSockAddr, type Prefix, parsePrefix, parseSockAddr } from '#shared/ip/address.ts';
-import type { PublishSettings } from '../dns/certificates/settings.ts';
+import { KeySecret, type PublishSettings, type UpdateSettings } from '../dns/certificates/settings.ts';
 import { canonicalName, isWithin, parseDomain } from '../dns/names.ts';
 import { parseNameserver } from '../dns/nameserver.ts';
 import { checkedRecords } from '../dns/records-file.ts';
@@ -232,15 +232,7 @@ function serverAddress(given: string, at: string): string {
   return formatSockAddr(address);
 }
 
-function updateSettings(given: z.output<typeof update>): {
-  readonly server: ListenAddress;
-  readonly zone: string;
-  readonly key: {
-    readonly name: string;
-    readonly algorithm: 'hmac-sha256' | 'hmac-sha512';
-    readonly secret: Buffer;
-  };
-} {
+function updateSettings(given: z.output<typeof update>): UpdateSettings {
   const server =
     isIP(given.server) !== 0 || !/:\d+$/.test(given.server)
       ? { host: given.server, port: 53 }
@@ -256,7 +248,7 @@ function updateSettings(given: z.output<typeof update>): {
   };
 }
 
-function updateSecret(given: z.output<typeof update>): Buffer {
+function updateSecret(given: z.output<typeof update>): KeySecret {
   if ((given.keySecret === undefined) === (given.keySecretFile === undefined))
     fail('https.update', 'give keySecret or keySecretFile');
   let text = given.keySecret ?? '';
@@ -270,7 +262,7 @@ function updateSecret(given: z.output<typeof update>): Buffer {
   const secret = Buffer.from(text, 'base64');
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(text) || secret.length < 16)
     fail('https.update', 'the secret is not base64 of at least 16 bytes, as tsig-keygen prints it');
-  return secret;
+  return new KeySecret(secret);
 }
 
 /** With MagicDNS machines would look for the server inside the network that it is to bring up (coordination-server.md §8). */

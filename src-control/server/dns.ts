@@ -1,8 +1,12 @@
 /** The network's DNS as the server's configuration has it: the view of it, the watched file, the responder. */
 
+import { randomInt } from 'node:crypto';
 import type { Clock } from '#shared/async/clock.ts';
-import { formatSockAddr, type Prefix, parseIp, prefixContains } from '#shared/ip/address.ts';
+import { formatSockAddr, type Prefix, parseIp, parseSockAddr, prefixContains } from '#shared/ip/address.ts';
 import type { Log } from '#shared/log/log.ts';
+import { nameserversOf, type Server, txtAt } from '../dns/certificates/ask.ts';
+import { Challenges } from '../dns/certificates/challenges.ts';
+import { openPublisher } from '../dns/certificates/publish.ts';
 import { RecordsFile } from '../dns/records-file.ts';
 import { listenResponder } from '../dns/responder/listen.ts';
 import { ResponderZones } from '../dns/responder/zones.ts';
@@ -20,6 +24,8 @@ export interface DnsDeps {
 
 export interface Dns extends AsyncDisposable {
   readonly view: DnsView;
+  /** Undefined where nothing can be published. */
+  readonly challenges: Challenges | undefined;
   /** `ip:port`; undefined without a responder. */
   readonly responderAddress: string | undefined;
 }
@@ -27,6 +33,10 @@ export interface Dns extends AsyncDisposable {
 /** A machine behind a resolver of its own asks seldom; a forger's victim gets little. */
 const QUERIES_AT_ONCE = 200;
 const QUERY_EVERY_MS = 10;
+
+/** A certificate takes one or two and lasts for months; who gets more is doing something wrong. */
+const CHALLENGES_AT_ONCE = 10;
+const CHALLENGE_EVERY_MS = 360_000;
 
 /** Groups as the identity provider says them, with and without the policy's prefix. */
 function groupsOf(network: Network, userId: number): readonly string[] {
@@ -62,10 +72,17 @@ export async function openDns(config: Config, deps: DnsDeps): Promise<Dns> {
     );
     await file.start();
   }
-  const address = await openResponder(stack, config, deps, view);
+  const responder = await openResponder(stack, config, deps, view);
+  const challenges = openChallenges(config, deps, view, responder?.zones);
+  if (challenges !== undefined) stack.use(challenges);
   for (const warning of view.warnings) log('warn', 'dns.warning', { warning });
   const owned = stack.move();
-  return { view, responderAddress: address, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    view,
+    challenges,
+    responderAddress: responder?.address,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
 }
 
 async function openResponder(
@@ -73,7 +90,7 @@ async function openResponder(
   config: Config,
   { network, clock, log, serverUrl }: DnsDeps,
   view: DnsView,
-): Promise<string | undefined> {
+): Promise<{ readonly address: string; readonly zones: ResponderZones } | undefined> {
   const { responder, publish } = config.dns;
   if (responder === undefined) return undefined;
   const zones = stack.use(
@@ -97,7 +114,35 @@ async function openResponder(
   );
   const at = formatSockAddr({ ip: host, port: listening.port });
   log('info', 'dns.responder-listening', { address: at });
-  return at;
+  return { address: at, zones };
+}
+
+function openChallenges(
+  config: Config,
+  { network, clock, log }: DnsDeps,
+  view: DnsView,
+  zones: ResponderZones | undefined,
+): Challenges | undefined {
+  const { publish } = config.dns;
+  if (publish === undefined) return undefined;
+  const limit = new RateLimit(clock, CHALLENGES_AT_ONCE, CHALLENGE_EVERY_MS);
+  // Whatever it knows, everybody else who asks it does.
+  const inside = publish.way.kind === 'responder' ? [] : undefined;
+  return new Challenges({
+    ...{ network, view, clock, log, timeoutMs: publish.timeoutMs, keepMs: publish.keepMs },
+    publisher: openPublisher(publish.way, { nowMs: () => clock.now(), messageId, responder: zones }),
+    check: publish.check?.map(serverAt) ?? inside,
+    nameserversOf,
+    txtAt: (server, name, signal) => txtAt(server, name, messageId(), signal),
+    mayAsk: (nodeId) => limit.take(String(nodeId)),
+  });
+}
+
+const messageId = (): number => randomInt(65_536);
+
+function serverAt(address: string): Server {
+  const { ip, port } = parseSockAddr(address) ?? { ip: address, port: 53 };
+  return { host: ip, port };
 }
 
 function isAmong(prefixes: readonly Prefix[], address: string): boolean {

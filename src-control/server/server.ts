@@ -21,6 +21,7 @@ import type { RegisterDeps } from '../auth/register.ts';
 import { mintPendingId } from '../auth/secrets.ts';
 import { Console } from '../console/console.ts';
 import { type InnerDeps, serveSession } from '../http/inner.ts';
+import { machineDnsCalls } from '../http/machine-dns.ts';
 import { listenOuter, portOf, serveOuter } from '../http/outer.ts';
 import { Hub } from '../mapper/hub.ts';
 import { OpenView } from '../mapper/open-view.ts';
@@ -130,6 +131,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     log: log.child({ mod: 'http' }),
     minVersion: config.minClientVersion,
     offerObserved: config.offerObservedAddress,
+    calls: machineDnsCalls(dns),
   };
   serveOuter(outer, {
     register,

@@ -1,9 +1,26 @@
 /** How the records are published with which machines prove to a certificate authority that a name is theirs. */
 
+/** A secret that shows nothing of itself when it is printed or logged. */
+export class KeySecret {
+  readonly #bytes: Buffer;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  reveal(): Buffer {
+    return this.#bytes;
+  }
+
+  toJSON(): string {
+    return '(secret)';
+  }
+}
+
 export interface UpdateKey {
   readonly name: string;
   readonly algorithm: 'hmac-sha256' | 'hmac-sha512';
-  readonly secret: Buffer;
+  readonly secret: KeySecret;
 }
 
 export interface UpdateSettings {

@@ -55,9 +55,10 @@ async function listenUdp(host: string, port: number, deps: ResponderDeps): Promi
   let over = 0;
   socket.on('message', (message: Buffer, from: RemoteInfo) => {
     const address = plainAddress(from.address);
-    over = deps.mayAsk(networkOf(address)) ? 0 : over + 1;
-    if (over % SLIP === 1) return;
-    const reply = over > 0 ? truncated(message) : answer(deps.dataFor(address), message, 'udp');
+    const isOver = !deps.mayAsk(networkOf(address));
+    if (isOver) over += 1;
+    if (isOver && over % SLIP === 1) return;
+    const reply = isOver ? truncated(message) : answer(deps.dataFor(address), message, 'udp');
     if (reply !== undefined)
       socket.send(reply, from.port, from.address, (error) => {
         if (error) deps.log('debug', 'dns.not-sent', { error: error.message });
