@@ -17,6 +17,7 @@ import { type RegisterDeps, register } from '../auth/register.ts';
 import type { Hub } from '../mapper/hub.ts';
 import { readMapFacts, usableObserved } from '../state/map-facts.ts';
 import type { NodeView } from '../state/network.ts';
+import { Answers } from './answers.ts';
 import { parseBody, TooLarge } from './body.ts';
 import { http2Sink } from './http2-sink.ts';
 import { Intake } from './intake.ts';
@@ -52,12 +53,13 @@ class HttpFailure extends Error {
 interface Origin {
   readonly peer: Ts2021Peer;
   readonly intake: Intake;
+  readonly answers: Answers;
 }
 
 /** Serves one HTTP/2 session until it ends. */
 export function serveSession(deps: InnerDeps, session: ServerHttp2Session, peer: Ts2021Peer): void {
   const { clock } = deps.register;
-  const origin = { peer, intake: new Intake(clock) };
+  const origin = { peer, intake: new Intake(clock), answers: new Answers(clock) };
   const endWhenIdle = (): (() => void) => clock.after(IDLE_MS, () => session.destroy());
   let cancelIdle = endWhenIdle();
   let open = 0;
@@ -133,7 +135,11 @@ async function serveRegister(
   respond(stream, 200, stringifyJson(answer), 'application/json');
 }
 
-async function serveMap(deps: InnerDeps, stream: ServerHttp2Stream, { peer, intake }: Origin): Promise<void> {
+async function serveMap(
+  deps: InnerDeps,
+  stream: ServerHttp2Stream,
+  { peer, intake, answers }: Origin,
+): Promise<void> {
   const request: MapRequest = await parsed(stream, intake, mapRequest);
   requireVersion(deps, request.Version);
   const view = knownNode(deps, request.NodeKey, peer);
@@ -161,6 +167,8 @@ async function serveMap(deps: InnerDeps, stream: ServerHttp2Stream, { peer, inta
   }
   if (!isReadOnly) await deps.hub.update(view.record.id, facts);
   if (request.OmitPeers === true && !isReadOnly) return respond(stream, 200, '', 'application/octet-stream');
+  if (isGone(stream)) return;
+  if (!answers.admit(stream)) throw new HttpFailure(503, 'too many requests at once');
   const frame = await deps.hub.oneShot(
     view.record.id,
     request.Version,

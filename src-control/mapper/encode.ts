@@ -140,6 +140,7 @@ export function selfJson(
   const expired = isExpired(view.record, nowMs);
   return stringifyJson({
     ...wireNode(view, sight, baseDomain, dialect, expired),
+    AllowedIPs: sight.routes.allowedIps,
     Hostinfo: view.record.hostinfo,
     // A machine that reads this is online, whatever the books say at this moment.
     LastSeen: undefined,

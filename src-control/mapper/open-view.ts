@@ -89,9 +89,6 @@ export class OpenView implements PolicyView {
   peerCapMapOf(): NodeCapMap {
     return {};
   }
-  sshCheckMs(): undefined {
-    return undefined;
-  }
   sshCheckOf(): undefined {
     return undefined;
   }
@@ -100,6 +97,9 @@ export class OpenView implements PolicyView {
     return [];
   }
   refusedTags(): readonly string[] {
+    return [];
+  }
+  groupsOf(): readonly string[] {
     return [];
   }
   hasTag(): boolean {
