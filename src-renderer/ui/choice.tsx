@@ -1,15 +1,15 @@
 /** Choosing from a list: Select for a few, ComboBox for many, with the same popup. */
 import { Check, ChevronDown } from 'lucide-react';
 import {
-  Button,
   ComboBox as AriaComboBox,
+  Select as AriaSelect,
+  Button,
   FieldError,
   Input,
   Label,
   ListBox,
   ListBoxItem,
   Popover,
-  Select as AriaSelect,
   SelectValue,
   Text,
 } from 'react-aria-components';

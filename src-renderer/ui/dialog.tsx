@@ -100,7 +100,12 @@ export function FormDialog(props: FormDialogProps): React.JSX.Element {
         </DialogBody>
         <DialogFoot>
           <Button onPress={onClose}>{t('Cancel')}</Button>
-          <Button kind={isDanger ? 'danger' : 'strong'} type="submit" isPending={isBusy} isDisabled={!canSubmit}>
+          <Button
+            kind={isDanger ? 'danger' : 'strong'}
+            type="submit"
+            isPending={isBusy}
+            isDisabled={!canSubmit}
+          >
             {submit}
           </Button>
         </DialogFoot>

@@ -2,14 +2,14 @@
 import { Search, X } from 'lucide-react';
 import { useId } from 'react';
 import {
+  SearchField as AriaSearch,
+  TextField as AriaTextField,
   Button,
   FieldError,
   Input,
   Label,
-  SearchField as AriaSearch,
   Text,
   TextArea,
-  TextField as AriaTextField,
 } from 'react-aria-components';
 import { t } from './text.ts';
 import './field.css';
@@ -45,9 +45,7 @@ export function TextField({
   const box = { placeholder: placeholder ?? '', className: `field-input${isMono ? ' mono' : ''}` };
   return (
     <AriaTextField {...rest} type={type} isInvalid={problem !== undefined} className="field">
-      <Label className="field-label">
-        {label}
-      </Label>
+      <Label className="field-label">{label}</Label>
       {rows === undefined ? <Input {...box} /> : <TextArea {...box} rows={rows} />}
       {help === undefined ? null : (
         <Text slot="description" className="field-help">

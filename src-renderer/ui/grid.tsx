@@ -169,7 +169,8 @@ export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
     }
   };
 
-  const allSelected = selection !== undefined && rows.length > 0 && rows.every((row) => selection.ids.has(idOf(row)));
+  const allSelected =
+    selection !== undefined && rows.length > 0 && rows.every((row) => selection.ids.has(idOf(row)));
   const template = [
     ...(selection === undefined ? [] : ['2.25rem']),
     ...columns.map(({ track }) => track),
@@ -236,7 +237,11 @@ export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
                   data-index={index}
                   tabIndex={index === at ? 0 : -1}
                   className="grid-row grid-line"
-                  style={{ gridTemplateColumns: template, height: `${size}px`, transform: `translateY(${start}px)` }}
+                  style={{
+                    gridTemplateColumns: template,
+                    height: `${size}px`,
+                    transform: `translateY(${start}px)`,
+                  }}
                   onFocus={() => setCurrent(index)}
                   onKeyDown={undefined}
                   onClick={(event) => {

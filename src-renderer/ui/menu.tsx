@@ -1,7 +1,7 @@
 /** Menus behind a button: real labels on every item, dangerous ones last and named so. */
 import type { LucideIcon } from 'lucide-react';
-import { Menu as AriaMenu, MenuItem, MenuTrigger, Popover, Separator } from 'react-aria-components';
 import type { ReactElement } from 'react';
+import { Menu as AriaMenu, MenuItem, MenuTrigger, Popover, Separator } from 'react-aria-components';
 import './choice.css';
 
 export interface Action {

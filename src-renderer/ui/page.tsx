@@ -10,6 +10,8 @@ export interface PageProps {
   readonly actions?: ReactNode;
   /** The content has its own scrolling region and takes the whole height. */
   readonly isFilled?: boolean;
+  /** False beside another screen that is the one to look at. */
+  readonly hasFocus?: boolean;
   readonly children: ReactNode;
 }
 
@@ -19,14 +21,16 @@ export function Page({
   about,
   actions,
   isFilled = false,
+  hasFocus = true,
   children,
 }: PageProps): React.JSX.Element {
   const heading = useRef<HTMLHeadingElement>(null);
   // Whoever navigates by ear lands on the title of the new screen.
   useEffect(() => {
+    if (!hasFocus) return;
     document.title = `${title} – Rhumb`;
     heading.current?.focus({ preventScroll: true });
-  }, [title]);
+  }, [title, hasFocus]);
   return (
     <div className={`page${isFilled ? ' page-filled' : ''}`}>
       <header className="page-head">

@@ -1,6 +1,6 @@
 /** Tabs: views of one subject, switched with the arrow keys. */
 import type { ReactNode } from 'react';
-import { Tab, TabList, TabPanel, Tabs as AriaTabs } from 'react-aria-components';
+import { Tabs as AriaTabs, Tab, TabList, TabPanel } from 'react-aria-components';
 import './tabs.css';
 
 export interface TabItem {

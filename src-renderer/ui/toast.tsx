@@ -1,11 +1,11 @@
 /** Short news at the edge: what was done, what failed. Read out; reachable with F6; never the only copy of anything. */
 import { X } from 'lucide-react';
 import {
+  Text,
   UNSTABLE_Toast as Toast,
   UNSTABLE_ToastContent as ToastContent,
   UNSTABLE_ToastQueue as ToastQueue,
   UNSTABLE_ToastRegion as ToastRegion,
-  Text,
 } from 'react-aria-components';
 import { IconButton } from './button.tsx';
 import { t } from './text.ts';

@@ -4,10 +4,10 @@ import type { ReactNode } from 'react';
 import {
   Checkbox as AriaCheckbox,
   CheckboxGroup as AriaGroup,
-  Label,
-  Radio,
   RadioGroup as AriaRadios,
   Switch as AriaSwitch,
+  Label,
+  Radio,
   Text,
 } from 'react-aria-components';
 import './toggle.css';

@@ -89,19 +89,156 @@ export type Pending = z.infer<typeof pending>;
 export const authKey = z.object({
   id: z.int(),
   key: text(256),
-  user: z.nullable(user),
+  user,
+  tags: list(text(512), 1_000),
   reusable: z.boolean(),
   ephemeral: z.boolean(),
+  preapproved: z.boolean(),
+  max_uses: z.nullable(z.int()),
+  uses: z.int(),
   used: z.boolean(),
   expiration: maybeTime,
   expired: z.boolean(),
+  revoked: z.boolean(),
+  valid: z.boolean(),
+  description: text(1_024),
   created_at: time,
-  tags: texts(),
-  preapproved: flag,
-  max_uses: z._default(z.nullable(z.int()), null),
-  use_count: z._default(z.int(), 0),
-  revoked: flag,
-  description: z._default(text(1_024), ''),
-  created_by: z._default(text(256), ''),
+  created_by: text(256),
 });
 export type AuthKey = z.infer<typeof authKey>;
+
+export const apiKey = z.object({
+  id: z.int(),
+  key: text(256),
+  user: z.nullable(text(256)),
+  scopes: list(text(128), 100),
+  description: text(1_024),
+  expiration: maybeTime,
+  valid: z.boolean(),
+  last_used_at: maybeTime,
+  created_at: time,
+  created_by: text(256),
+});
+export type ApiKey = z.infer<typeof apiKey>;
+
+export const oauthClient = z.object({
+  id: z.int(),
+  client_id: text(256),
+  secret: text(256),
+  scopes: list(text(128), 100),
+  tags: list(text(512), 1_000),
+  description: text(1_024),
+  valid: z.boolean(),
+  last_used_at: maybeTime,
+  created_at: time,
+  created_by: text(256),
+});
+export type OauthClient = z.infer<typeof oauthClient>;
+
+const nameserver = z.object({ address: text(2_048), use_with_exit_node: z.boolean() });
+export type Nameserver = z.infer<typeof nameserver>;
+
+export const dnsSettings = z.object({
+  base_domain: text(256),
+  magic_dns: z.boolean(),
+  override_local_dns: z.boolean(),
+  nameservers: list(nameserver, 1_000),
+  split_dns: z.record(text(256), list(nameserver, 1_000)),
+  search_domains: list(text(256), 1_000),
+  https: z.boolean(),
+  https_possible: z.boolean(),
+  responder: z.nullable(text(256)),
+  changed: list(text(64), 64),
+  records_file: z.nullable(
+    z.object({ path: text(4_096), records: z.int(), problem: z.nullable(text(4_096)) }),
+  ),
+  warnings: list(text(4_096), 1_000),
+});
+export type DnsSettings = z.infer<typeof dnsSettings>;
+
+export const dnsRecord = z.object({
+  id: z.nullable(z.int()),
+  name: text(256),
+  type: text(16),
+  value: text(4_096),
+  comment: text(1_024),
+  source: z.enum(['config', 'file', 'api']),
+  created_at: maybeTime,
+});
+export type DnsRecord = z.infer<typeof dnsRecord>;
+
+const relayHost = z.object({
+  Name: text(256),
+  HostName: text(512),
+  IPv4: z.nullish(text(64)),
+  IPv6: z.nullish(text(64)),
+  STUNPort: z.nullish(z.int()),
+  STUNOnly: z.nullish(z.boolean()),
+  DERPPort: z.nullish(z.int()),
+});
+
+export const relayMap = z.object({
+  Regions: z.nullish(
+    z.record(
+      text(16),
+      z.nullable(
+        z.object({
+          RegionID: z.int(),
+          RegionCode: text(64),
+          RegionName: text(256),
+          Avoid: z.nullish(z.boolean()),
+          Nodes: z.nullish(list(relayHost, 1_024)),
+        }),
+      ),
+    ),
+  ),
+});
+export type RelayMap = z.infer<typeof relayMap>;
+
+export const route = z.object({
+  prefix: text(64),
+  node: z.int(),
+  name: text(256),
+  announced: z.boolean(),
+  approved: z.boolean(),
+  primary: z.boolean(),
+  online: z.boolean(),
+  healthy: z._default(z.nullable(z.boolean()), null),
+  priority: z._default(z.nullable(z.int()), null),
+});
+export type Route = z.infer<typeof route>;
+
+export const settings = z.object({
+  devices_approval: z.boolean(),
+  users_approval: z.boolean(),
+  devices_key_duration_days: z.nullable(z.int()),
+  policy_managed_elsewhere: z.boolean(),
+  policy_link: text(2_048),
+});
+export type Settings = z.infer<typeof settings>;
+
+export const adminCode = z.object({ code: text(256), user, expiration: time });
+export type AdminCode = z.infer<typeof adminCode>;
+
+export const auditVerdict = z.object({
+  ok: z.boolean(),
+  rows: z.int(),
+  head: text(128),
+  problem: z.nullable(text(4_096)),
+});
+export type AuditVerdict = z.infer<typeof auditVerdict>;
+
+export const auditEvent = z.object({
+  seq: z.int(),
+  eventTime: time,
+  origin: text(64),
+  actor: z.object({ id: text(256), type: text(64), loginName: text(512), displayName: text(512) }),
+  target: z.object({ id: text(512), name: text(1_024), type: text(64), property: z.optional(text(256)) }),
+  action: text(128),
+  old: z.optional(z.string()),
+  new: z.optional(z.string()),
+  actionDetails: z.optional(z.string()),
+  remoteAddr: z.optional(text(128)),
+});
+export type AuditEvent = z.infer<typeof auditEvent>;
+export const auditPage = z.object({ events: list(auditEvent, 1_000), next: z.nullable(z.int()) });

@@ -1,6 +1,7 @@
 /** One call to the server and its answer or a named failure; the only place in the console that fetches. */
-import { failure, type Session, session as sessionSchema } from '#shared/console/live.ts';
+
 import { type CallName, type ConsoleCalls, results } from '#shared/console/calls.ts';
+import { failure, type Session, session as sessionSchema } from '#shared/console/live.ts';
 
 export class CallError extends Error {
   override name = 'CallError';

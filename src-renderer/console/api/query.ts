@@ -97,7 +97,8 @@ export function useQuery<K extends CallName>(
 /** Undefined topics: everything. What is on the screen is asked again at once, the rest when it is shown. */
 export function invalidate(topics: readonly Topic[] | undefined): void {
   for (const [key, question] of questions) {
-    const isConcerned = topics === undefined || topicsOf(question.name).some((topic) => topics.includes(topic));
+    const isConcerned =
+      topics === undefined || topicsOf(question.name).some((topic) => topics.includes(topic));
     if (!isConcerned) continue;
     if (question.shown === 0) {
       question.isStale = true;

@@ -1,0 +1,4 @@
+/** The access map. */
+export function MapScreen(): React.JSX.Element {
+  return <p />;
+}
