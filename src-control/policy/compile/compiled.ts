@@ -78,6 +78,11 @@ export class CompiledPolicy {
     return [...this.#seen.peersOf(machine)].map((index) => this.machines[index] as Machine);
   }
 
+  /** Those that a machine may begin to talk to, or to whose networks. */
+  reachedFrom(machine: Machine): readonly Machine[] {
+    return [...this.#seen.reachedFrom(machine)].map((index) => this.machines[index] as Machine);
+  }
+
   /** As `viewer` has it: the peer's own addresses, then the routes that it may use. */
   allowedIps(viewer: Machine, peer: Machine): readonly string[] {
     this.#routes ??= new Routes(

@@ -150,6 +150,18 @@ export class Visibility {
     return peers;
   }
 
+  /** Where a machine may begin to talk to, by address, subnet or as an exit; itself among them when rules say so. */
+  reachedFrom({ index }: Machine): Bits {
+    const reached = new Bits(this.#index.size);
+    for (const { src, dst } of this.#pairs) if (src.has(index)) reached.addAll(dst);
+    for (const row of this.#scoped.get(index) ?? [])
+      if (row.src.has(index))
+        for (const other of row.dst)
+          if (row.scope?.has(index) === true || row.scope?.has(other) === true) reached.add(other);
+    reached.delete(index);
+    return reached;
+  }
+
   /** Whether a rule that `viewer` holds needs the route, for its own traffic or for answers (policy.md §10.2). */
   canUse(viewer: Machine, route: Cidr): boolean {
     if (this.#usersOf(route).has(viewer.index)) return true;

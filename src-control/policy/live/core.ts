@@ -121,6 +121,14 @@ export class Core {
     return this.resolver.ast;
   }
 
+  /** Whether what the policy says depends on who is online. */
+  get mindsOnline(): boolean {
+    const { grants, ssh } = this.ast;
+    return (
+      grants.some(({ via }) => via.length > 0) || (ssh ?? []).some(({ recorder }) => recorder.length > 0)
+    );
+  }
+
   machine(id: number): Machine | undefined {
     const index = this.#slots.of(id);
     return index === undefined ? undefined : this.#machines[index];

@@ -2,9 +2,9 @@
 import { parseIp, parsePrefix } from '#shared/ip/address.ts';
 import type { Hostinfo } from '#shared/wire/hostinfo.ts';
 import { announcedRoutes } from '../../state/announced.ts';
-import { isAdmitted, type NodeView } from '../../state/network.ts';
+import { isAdmitted, type Network, type NodeView } from '../../state/network.ts';
 import type { NodeRecord, UserRecord } from '../../store/records.ts';
-import type { PolicyNode, PolicyUser } from '../compile/network.ts';
+import type { PolicyNetwork, PolicyNode, PolicyUser } from '../compile/network.ts';
 import type { Literal } from '../language/condition.ts';
 import { type Addr, addrOf, type Cidr, cidrOf } from '../sets/ranges.ts';
 
@@ -49,23 +49,30 @@ function attributesOf({ hostinfo, attributes }: NodeRecord, nowMs: number): Read
   return new Map<string, Literal>([...hostFacts(hostinfo), ...set]);
 }
 
-/** Undefined for machines that are not admitted: the policy knows nothing of them. */
-export function nodeFacts({ record, isOnline }: NodeView, nowMs: number): PolicyNode | undefined {
-  if (!isAdmitted(record)) return undefined;
-  return {
-    id: record.id,
-    name: record.givenName,
-    hostname: record.hostname,
-    userId: record.userId,
-    tags: record.tags,
-    ipv4: addr(record.ipv4),
-    ipv6: addr(record.ipv6),
-    announced: cidrs(announcedRoutes(record)),
-    approved: cidrs(record.approvedRoutes),
-    isOnline,
-    isHealthy: true,
-    attributes: attributesOf(record, nowMs),
-  };
+/** Also of machines that are not admitted. */
+export const factsOf = ({ record, isOnline }: NodeView, nowMs: number): PolicyNode => ({
+  id: record.id,
+  name: record.givenName,
+  hostname: record.hostname,
+  userId: record.userId,
+  tags: record.tags,
+  ipv4: addr(record.ipv4),
+  ipv6: addr(record.ipv6),
+  announced: cidrs(announcedRoutes(record)),
+  approved: cidrs(record.approvedRoutes),
+  isOnline,
+  isHealthy: true,
+  attributes: attributesOf(record, nowMs),
+});
+
+/** Undefined for machines that are not admitted: for the policy they are not there. */
+export const nodeFacts = (view: NodeView, nowMs: number): PolicyNode | undefined =>
+  isAdmitted(view.record) ? factsOf(view, nowMs) : undefined;
+
+/** The whole network, machines in order of id. */
+export function networkFacts(network: Network, nowMs: number): PolicyNetwork {
+  const nodes = [...network.nodes()].flatMap((view) => nodeFacts(view, nowMs) ?? []);
+  return { users: [...network.users()].map(userFacts), nodes: nodes.sort((a, b) => a.id - b.id) };
 }
 
 /** When an attribute of the machine ends next. */
