@@ -187,6 +187,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   'src-control/admin': {
     may: [
       ...SHARED,
+      'src-control/routes',
       'src-control/dns',
       'zod',
       'src-control/store',
@@ -217,6 +218,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   'src-control/server': {
     may: [
       ...SHARED,
+      'src-control/routes',
       'src-control/api',
       'src-control/dns',
       'src-control/admin',

@@ -10,9 +10,11 @@ import type { AdminDeps } from './deps.ts';
 import { derpCalls } from './derp.ts';
 import { dnsCalls } from './dns.ts';
 import { myCalls } from './my.ts';
+import { nodeChangeCalls } from './node-changes.ts';
 import { nodeCalls } from './nodes.ts';
 import { oauthClientCalls } from './oauth-clients.ts';
 import { oidcCalls } from './oidc.ts';
+import { routeCalls } from './routes.ts';
 import { settingsCalls } from './settings.ts';
 import { userCalls } from './users.ts';
 
@@ -20,6 +22,8 @@ export const calls = {
   ...userCalls,
   ...authKeyCalls,
   ...nodeCalls,
+  ...nodeChangeCalls,
+  ...routeCalls,
   ...adminCodeCalls,
   ...derpCalls,
   ...dnsCalls,

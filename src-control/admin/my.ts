@@ -9,7 +9,8 @@ import { defineCall } from './call.ts';
 import type { Caller } from './caller.ts';
 import type { AdminDeps } from './deps.ts';
 import { findAuthKey, findNode } from './find.ts';
-import { nodeCalls, nodeJson } from './nodes.ts';
+import { nodeJson } from './node-json.ts';
+import { nodeCalls } from './nodes.ts';
 import { userJson } from './users.ts';
 
 /** A key that a member makes works for so long at most. */

@@ -1,109 +1,66 @@
-/** Calls about machines of the network and those that wait to be let in. */
+/** Calls that list machines, let them in and take them out; what else can be said of one is in node-changes.ts. */
 import { z } from 'zod';
 import { RhumbError } from '#shared/errors.ts';
-import { shortKey } from '#shared/key/key.ts';
-import { formatTime } from '#shared/wire/scalars.ts';
 import type { PendingMachine } from '../auth/pending.ts';
-import { approve } from '../auth/register.ts';
-import { isExpired, type NodeView } from '../state/network.ts';
-import { expireNode, removeNode, renameNode } from '../state/nodes.ts';
+import { approve, reject } from '../auth/register.ts';
+import { actorOf } from '../state/node-entry.ts';
+import { expireNode, removeNode, renameNode, setAdmittance, setExpiry, unlockName } from '../state/nodes.ts';
 import { name, nothing } from './args.ts';
 import { defineCall } from './call.ts';
+import type { Caller } from './caller.ts';
 import { type AdminDeps, live } from './deps.ts';
 import { findNode, findUser, onlyUser } from './find.ts';
-import { timeJson } from './time-json.ts';
-import { ownerJson, type UserJson } from './users.ts';
+import { type NodeJson, nodeJson, pendingJson } from './node-json.ts';
 
-export interface NodeJson {
-  readonly id: number;
-  /** The machine's name in the network; `given_name` is the same under Headscale's name for it. */
-  readonly name: string;
-  readonly given_name: string;
-  /** What the machine calls itself. */
-  readonly hostname: string;
-  readonly fqdn: string;
-  readonly machine_key: string;
-  readonly node_key: string;
-  readonly disco_key: string | null;
-  readonly ip_addresses: readonly string[];
-  /** `tagged-devices` for machines that belong to tags. */
-  readonly user: UserJson;
-  readonly tags: readonly string[];
-  readonly register_method: string;
-  readonly ephemeral: boolean;
-  readonly online: boolean;
-  readonly expired: boolean;
-  readonly expiry: string | null;
-  readonly last_seen: string | null;
-  readonly created_at: string;
-  readonly os: string;
-  readonly client_version: string;
-  readonly capability_version: number;
-  readonly endpoints: readonly string[];
-}
-
-export interface PendingJson {
-  readonly id: string;
-  readonly name: string;
-  readonly os: string;
-  readonly address: string;
-  readonly key: string;
-  readonly url: string;
-  readonly created_at: string;
-}
-
-export function nodeJson(deps: AdminDeps, view: NodeView): NodeJson {
-  const { record } = view;
-  const expired = isExpired(record, deps.clock.now());
-  return {
-    id: record.id,
-    name: record.givenName,
-    given_name: record.givenName,
-    hostname: record.hostname,
-    fqdn: `${record.givenName}.${deps.baseDomain}`,
-    machine_key: record.machineKey,
-    node_key: record.nodeKey,
-    disco_key: record.discoKey ?? null,
-    ip_addresses: [record.ipv4, record.ipv6],
-    user: ownerJson(deps.network, record.userId),
-    tags: record.tags,
-    register_method: record.registerMethod,
-    ephemeral: record.ephemeral,
-    online: view.isOnline && !expired,
-    expired,
-    expiry: timeJson(record.expiry),
-    last_seen: timeJson(record.lastSeen),
-    created_at: formatTime(record.createdAt),
-    os: record.hostinfo.OS ?? '',
-    client_version: record.hostinfo.IPNVersion ?? '',
-    capability_version: record.capver,
-    endpoints: record.endpoints,
-  };
-}
-
-const pendingJson = (machine: PendingMachine, serverUrl: string): PendingJson => ({
-  id: machine.id,
-  name: machine.hostinfo.Hostname ?? '',
-  os: machine.hostinfo.OS ?? '',
-  address: machine.remoteAddress ?? '',
-  key: shortKey(machine.nodeKey),
-  url: `${serverUrl}/register/${machine.id}`,
-  created_at: formatTime(machine.createdAt),
-});
+const MAX_IDS = 500;
 
 /** As it is by now. */
-const again = (deps: AdminDeps, id: number): NodeJson => nodeJson(deps, findNode(deps.network, String(id)));
+export const again = (deps: AdminDeps, id: number): NodeJson =>
+  nodeJson(deps, findNode(deps.network, String(id)));
+
+/** By the id or the URL that the machine shows. */
+function findPending(deps: AdminDeps, request: string): PendingMachine | undefined {
+  const id = request.slice(request.lastIndexOf('/') + 1);
+  return deps.live?.register.pending.get(id);
+}
+
+function nobodyWaits(deps: AdminDeps, request: string): RhumbError {
+  live(deps, 'no machine waits');
+  return new RhumbError(
+    'not-found',
+    `no machine waits under ${request.slice(request.lastIndexOf('/') + 1)}: it was approved, or is older than 15 minutes (see nodes pending)`,
+  );
+}
+
+/** One that signed in already, named by its id or name, gets the yes that it still needs. */
+async function approveKnown(deps: AdminDeps, text: string, by: Caller): Promise<NodeJson | undefined> {
+  const { network } = deps;
+  const view = /^\d{1,15}$/.test(text) ? network.node(Number(text)) : network.nodeByName(text.toLowerCase());
+  if (view === undefined) return undefined;
+  await setAdmittance(network, view.record, 'approved', by);
+  return again(deps, view.record.id);
+}
 
 export const nodeCalls = {
   'nodes.list': defineCall({
-    arg: z.strictObject({ user: name.optional() }),
+    arg: z.strictObject({ user: name.optional(), ids: z.array(z.int().min(1)).max(MAX_IDS).optional() }),
     scope: 'devices:core:read',
-    run: async (deps, { user }) => {
-      const owner = user === undefined ? undefined : findUser(deps.network, user);
-      return [...deps.network.nodes()]
-        .filter((view) => owner === undefined || view.record.userId === owner.id)
+    run: async (deps, { user, ids }) => {
+      const { network } = deps;
+      const owner = user === undefined ? undefined : findUser(network, user);
+      const views =
+        ids === undefined
+          ? [...network.nodes()]
+          : ids.map((id) => network.node(id)).filter((view) => view !== undefined);
+      return views
+        .filter(({ record }) => owner === undefined || record.userId === owner.id)
         .map((view) => nodeJson(deps, view));
     },
+  }),
+  'nodes.show': defineCall({
+    arg: z.strictObject({ node: name }),
+    scope: 'devices:core:read',
+    run: async (deps, { node }) => nodeJson(deps, findNode(deps.network, node)),
   }),
   'nodes.pending': defineCall({
     arg: nothing,
@@ -116,44 +73,76 @@ export const nodeCalls = {
   'nodes.approve': defineCall({
     arg: z.strictObject({ request: z.string().min(1).max(2_048), user: name.optional() }),
     scope: 'devices:core',
-    run: async (deps, { request, user }) => {
+    run: async (deps, { request, user }, by) => {
+      const machine = findPending(deps, request);
+      if (machine === undefined) {
+        const known = await approveKnown(deps, request, by);
+        if (known === undefined) throw nobodyWaits(deps, request);
+        return known;
+      }
       const { register } = live(deps, 'no machine waits');
-      const id = request.slice(request.lastIndexOf('/') + 1);
-      const machine = register.pending.get(id);
-      if (machine === undefined)
-        throw new RhumbError(
-          'not-found',
-          `no machine waits under ${id}: it was approved, or is older than 15 minutes (see nodes pending)`,
-        );
       const owner = user === undefined ? onlyUser(deps.network) : findUser(deps.network, user);
-      const node = await approve(register, machine, owner.id, 'cli');
+      const method = by.origin === 'api' ? 'api' : 'cli';
+      const node = await approve(register, machine, owner.id, method, undefined, actorOf(by));
       return again(deps, node.id);
     },
   }),
-  'nodes.expire': defineCall({
-    arg: z.strictObject({ node: name }),
+  'nodes.reject': defineCall({
+    arg: z.strictObject({
+      request: z.string().min(1).max(2_048),
+      /** Shown to the machine's user. */
+      reason: z.string().max(256).optional(),
+    }),
     scope: 'devices:core',
-    run: async (deps, { node }) => {
+    run: async (deps, { request, reason }, by) => {
+      const machine = findPending(deps, request);
+      if (machine === undefined) throw nobodyWaits(deps, request);
+      const { register } = live(deps, 'no machine waits');
+      await reject(register, machine, reason ?? '', by);
+      return pendingJson(machine, register.serverUrl);
+    },
+  }),
+  'nodes.expire': defineCall({
+    arg: z.strictObject({
+      node: name,
+      /** RFC 3339, ahead of now; without it the key ends at once. */
+      at: z.iso.datetime({ offset: true }).optional(),
+    }),
+    scope: 'devices:core',
+    run: async (deps, { node, at }, by) => {
       const { record } = findNode(deps.network, node);
-      await expireNode(deps.network, record, deps.clock.now());
+      const now = deps.clock.now();
+      if (at === undefined) await expireNode(deps.network, record, now, by);
+      else {
+        const expiry = Date.parse(at);
+        if (expiry <= now)
+          throw new RhumbError('bad-argument', `${at} is over: leave the time out to end the key now`);
+        await setExpiry(deps.network, { ...record, keyExpiryDisabled: false }, expiry, by);
+      }
       return again(deps, record.id);
     },
   }),
   'nodes.delete': defineCall({
     arg: z.strictObject({ node: name }),
     scope: 'devices:core',
-    run: async (deps, { node }) => {
+    run: async (deps, { node }, by) => {
       const view = findNode(deps.network, node);
-      await removeNode(deps.network, view.record);
-      return nodeJson(deps, { ...view, isOnline: false });
+      const shown = nodeJson(deps, { ...view, isOnline: false });
+      await removeNode(deps.network, view.record, by);
+      return shown;
     },
   }),
   'nodes.rename': defineCall({
-    arg: z.strictObject({ node: name, newName: name }),
+    arg: z.strictObject({
+      node: name,
+      /** Empty = it follows its host name again. */
+      newName: z.string().max(128),
+    }),
     scope: 'devices:core',
-    run: async (deps, { node, newName }) => {
+    run: async (deps, { node, newName }, by) => {
       const { record } = findNode(deps.network, node);
-      await renameNode(deps.network, record, newName);
+      if (newName === '') await unlockName(deps.network, record, by);
+      else await renameNode(deps.network, record, newName, by);
       return again(deps, record.id);
     },
   }),

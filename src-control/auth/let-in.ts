@@ -20,6 +20,8 @@ export interface AdmissionPolicy {
     current: readonly string[],
     wanted: readonly string[],
   ): readonly string[];
+  /** Whether the policy declares it. */
+  hasTag(tag: string): boolean;
   poolsFor(identity: {
     readonly userId: number | undefined;
     readonly tags: readonly string[];

@@ -8,6 +8,7 @@ import { dnsCommand } from './dns.ts';
 import { nodesCommand } from './nodes.ts';
 import { oidcCommand } from './oidc.ts';
 import { policyCommand } from './policy.ts';
+import { routesCommand } from './routes.ts';
 import { configTestCommand, type ServeDeps, serveCommand, versionCommand } from './serve.ts';
 import { usersCommand } from './users.ts';
 
@@ -31,6 +32,7 @@ export function buildProgram(deps: ServeDeps): Command {
     .addCommand(usersCommand(deps))
     .addCommand(authKeysCommand(deps))
     .addCommand(nodesCommand(deps))
+    .addCommand(routesCommand(deps))
     .addCommand(adminCodeCommand(deps))
     .addCommand(derpCommand(deps))
     .addCommand(dnsCommand(deps))

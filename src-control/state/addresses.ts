@@ -98,6 +98,11 @@ export class AddressBook {
     for (const { space, offset } of this.#spots(text)) space.free(offset, undefined);
   }
 
+  /** Takes back a `take` that came to nothing. */
+  giveBack(text: string): void {
+    for (const { space, offset } of this.#spots(text)) space.free(offset, undefined);
+  }
+
   /** Nobody gets a free address before then, unless nothing else is left. */
   rest(text: string, until: number): void {
     for (const { space, offset } of this.#spots(text)) if (space.isFree(offset)) space.free(offset, until);
