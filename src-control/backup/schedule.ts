@@ -27,13 +27,17 @@ const FIRST_MS = 30_000;
 const RETRY_MS = 300_000;
 const IDLE_MS = 60_000;
 
-/** Starts; the returned function ends it. */
-export function scheduleBackups(deps: ScheduleDeps): () => void {
+/** Its end waits for the one that is being made. */
+export function scheduleBackups(deps: ScheduleDeps): AsyncDisposable {
   const { clock, log, meter } = deps;
   let isOver = false;
   let cancel: (() => void) | undefined;
+  let underWay = Promise.resolve();
   const arm = (ms: number): void => {
-    if (!isOver) cancel = clock.after(Math.max(1_000, ms), () => void look());
+    if (!isOver)
+      cancel = clock.after(Math.max(1_000, ms), () => {
+        underWay = look();
+      });
   };
   const look = async (): Promise<void> => {
     const settings = deps.settings();
@@ -49,9 +53,12 @@ export function scheduleBackups(deps: ScheduleDeps): () => void {
     }
   };
   arm(FIRST_MS);
-  return () => {
-    isOver = true;
-    cancel?.();
+  return {
+    [Symbol.asyncDispose]: async () => {
+      isOver = true;
+      cancel?.();
+      await underWay;
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 /** The server that everybody can reach: /key, /ts2021, the sign-in page, health and version (control-protocol.md §2, §3). */
-import http, { type IncomingMessage, type ServerResponse } from 'node:http';
-import https from 'node:https';
+import type http from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Hono } from 'hono';
@@ -36,6 +36,9 @@ export interface OuterDeps {
   readonly signIn?: (() => SignIn | undefined) | undefined;
   /** Whether the machine with this key may use relays. */
   readonly mayRelay: (key: NodeKey) => boolean;
+  /** From where a request comes, behind proxies that are trusted. */
+  readonly addressOf: (request: IncomingMessage) => string;
+  readonly health: { live(): HealthAnswer; ready(): Promise<HealthAnswer> };
   /** Takes over the socket of a /ts2021 upgrade. */
   readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Uint8Array) => void;
 }
@@ -54,7 +57,14 @@ export interface ConsolePaths {
 export interface Listen {
   readonly host: string;
   readonly port: number;
-  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  /** With or without TLS. */
+  readonly makeServer: (limits: http.ServerOptions) => http.Server;
+}
+
+/** An answer for those who watch the server. */
+export interface HealthAnswer {
+  readonly status: 200 | 503;
+  readonly body: Readonly<Record<string, unknown>>;
 }
 
 /** Forms are a few hundred bytes. */
@@ -75,7 +85,14 @@ export function outerApp(deps: OuterDeps): Hono<OuterEnv> {
     c.text('this address wants an upgrade; does a proxy in between remove it?\n', 400),
   );
   app.post('/verify', async (c) => verify(deps, await c.req.text()));
-  app.get('/health', (c) => c.json({ status: 'ok' }));
+  app.get('/health', (c) => {
+    const { status, body } = deps.health.live();
+    return c.json(body, status, { 'cache-control': 'no-store' });
+  });
+  app.get('/ready', async (c) => {
+    const { status, body } = await deps.health.ready();
+    return c.json(body, status, { 'cache-control': 'no-store' });
+  });
   app.get('/version', (c) => c.json({ version: deps.version }));
   app.get('/robots.txt', (c) => c.text('User-agent: *\nDisallow: /\n'));
   const signIn = deps.signIn?.();
@@ -102,23 +119,13 @@ export async function listenOuter(listen: Listen): Promise<http.Server> {
     connectionsCheckingInterval: 5_000,
     maxHeaderSize: 16 * 1_024,
   };
-  const server = makeServer(limits, listen);
+  const server = listen.makeServer(limits);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => reject(listenError(listen, cause)));
     server.listen(listen.port, listen.host, resolve);
   });
   server.removeAllListeners('error');
   return server;
-}
-
-function makeServer(limits: http.ServerOptions, listen: Listen): http.Server {
-  if (listen.tls === undefined) return http.createServer(limits);
-  try {
-    return https.createServer({ ...limits, ...listen.tls, handshakeTimeout: HEADERS_TIMEOUT_MS });
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new RhumbError('bad-argument', `can't use the TLS certificate and key: ${why}`, { cause });
-  }
 }
 
 export function serveOuter(server: http.Server, deps: OuterDeps): void {
@@ -130,10 +137,10 @@ export function serveOuter(server: http.Server, deps: OuterDeps): void {
         // Not before: what it serves may open later than the listener.
         app ??= outerApp(deps);
         if (deps.relay?.request(request, response) === true) return;
-        const remoteAddress = request.socket.remoteAddress ?? '';
+        const remoteAddress = deps.addressOf(request);
         if (deps.console?.()?.request(request, response, remoteAddress) === true) return;
         if (deps.api?.()?.request(request, response, remoteAddress) === true) return;
-        await serve(app, request, response);
+        await serve(app, request, response, remoteAddress);
       })
       .catch((error: unknown) => {
         if (!(error instanceof TooLarge)) deps.log('debug', 'request.broke', { error });
@@ -193,7 +200,12 @@ function listenError(listen: Listen, cause: NodeJS.ErrnoException): RhumbError {
 
 const pathOf = (request: IncomingMessage): string => (request.url ?? '').split('?', 1)[0] ?? '';
 
-async function serve(app: Hono<OuterEnv>, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serve(
+  app: Hono<OuterEnv>,
+  request: IncomingMessage,
+  response: ServerResponse,
+  remoteAddress: string,
+): Promise<void> {
   const method = request.method ?? 'GET';
   const hasBody = method !== 'GET' && method !== 'HEAD';
   const body = hasBody ? await readBody(request, MAX_FORM) : undefined;
@@ -207,7 +219,7 @@ async function serve(app: Hono<OuterEnv>, request: IncomingMessage, response: Se
     headers,
     ...(body === undefined ? {} : { body: Uint8Array.from(body) }),
   });
-  const answer = await app.fetch(asked, { remoteAddress: request.socket.remoteAddress ?? '' });
+  const answer = await app.fetch(asked, { remoteAddress });
   response.statusCode = answer.status;
   answer.headers.forEach((value, name) => {
     if (name !== 'set-cookie') response.setHeader(name, value);

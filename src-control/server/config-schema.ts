@@ -9,6 +9,8 @@ import { NO_TEXT, type PlaceOf, readConfigText } from './config-text.ts';
 import { dnsSettings } from './dns-config.ts';
 import { nearest } from './nearest.ts';
 import { oidcSettings } from './oidc-config.ts';
+import { opsShape } from './ops-config.ts';
+import { policySettings } from './policy-config.ts';
 import { relaySettings } from './relay-config.ts';
 
 const text = z.string().min(1).max(4_096);
@@ -41,6 +43,9 @@ const settings = z.strictObject({
   relay: relaySettings.optional(),
   /** Identity providers at which people sign in. */
   oidc: oidcSettings,
+  /** Where the policy is kept. */
+  policy: policySettings.optional(),
+  ...opsShape,
   minClientVersion: z.int().min(0).max(65_535).optional(),
   offerObservedAddress: z.boolean().optional(),
 });

@@ -11,6 +11,8 @@ import { type DnsConfig, dnsConfig, refuseOverlap } from './dns-config.ts';
 import { parseDuration } from './duration.ts';
 import { type ListenAddress, parseListen } from './listen-address.ts';
 import { oidcConfig } from './oidc-config.ts';
+import { acmeHost, type OpsConfig, opsConfig } from './ops-config.ts';
+import { type PolicyConfig, policyConfig } from './policy-config.ts';
 import { type RelayConfig, relayConfig } from './relay-config.ts';
 
 export const DEFAULT_STATE_DIR = '/var/lib/rhumb-control';
@@ -21,7 +23,7 @@ export type FlagSettings = Pick<
   'listen' | 'stateDir' | 'serverUrl' | 'baseDomain' | 'tlsCert' | 'tlsKey' | 'logLevel'
 >;
 
-export interface Config {
+export interface Config extends OpsConfig {
   readonly listen: ListenAddress;
   readonly stateDir: string;
   /** Undefined = derived from the address once that is known. */
@@ -36,6 +38,7 @@ export interface Config {
   readonly derpMapFiles: readonly string[];
   readonly derpMapUrls: readonly string[];
   readonly derpMapRefreshMs: number;
+  readonly policy: PolicyConfig;
   /** Undefined = this server relays nothing. */
   readonly relay: RelayConfig | undefined;
   /** None = machines are let in by auth keys and administrators only. */
@@ -88,10 +91,17 @@ export function loadConfig(file: string | undefined, flags: FlagSettings, env: E
       [given.derpMap, given.derpMapFiles, given.derpMapUrls].some((one) => one !== undefined),
     ),
     oidc: oidcConfig(given.oidc),
+    policy: policyConfig(given.policy),
     minClientVersion: given.minClientVersion ?? DEFAULTS.minClientVersion,
     offerObservedAddress: given.offerObservedAddress ?? true,
+    ...opsConfig(given, given.stateDir ?? DEFAULT_STATE_DIR),
   };
   refuseOverlap(config.baseDomain, config.serverUrl);
+  if (config.acme !== undefined) {
+    if (config.tls !== undefined)
+      throw new RhumbError('bad-argument', 'give tlsCert and tlsKey, or acme: a certificate has one source');
+    acmeHost(config.serverUrl);
+  }
   return config;
 }
 

@@ -1,13 +1,11 @@
 /** The whole coordination server: builds the parts, starts them in order, ends them in order. */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { ServerHttp2Session } from 'node:http2';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Clock, Random } from '#shared/async/clock.ts';
 import { generatePrivate, importPrivate, type X25519Private } from '#shared/crypto/x25519.ts';
-import { RhumbError } from '#shared/errors.ts';
 import { formatPrivate, machineKeyFrom, parsePrivateKey } from '#shared/key/key.ts';
 import type { Log } from '#shared/log/log.ts';
 import { acceptTs2021 } from '#shared/node/ts2021-server.ts';
@@ -25,23 +23,32 @@ import { machineDnsCalls } from '../http/machine-dns.ts';
 import { listenOuter, portOf, serveOuter } from '../http/outer.ts';
 import { Hub } from '../mapper/hub.ts';
 import { OpenView } from '../mapper/open-view.ts';
+import { guardDoor } from '../ops/door.ts';
+import { openMetrics } from '../ops/metrics.ts';
+import { checkServerUrl, type UrlVerdict } from '../ops/url-check.ts';
 import { memberWith } from '../relay/embedded.ts';
 import { watchEphemeral } from '../state/ephemeral.ts';
 import { watchExpiry } from '../state/expiry.ts';
-import { noMeter } from '../state/meter.ts';
 import { Network } from '../state/network.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import { openWebAuth } from '../web-auth/web-auth.ts';
+import { openCertificate, openChallenges, serverWith } from './certificate.ts';
 import { type Config, derivedServerUrl } from './config.ts';
 import { type Dns, openDns } from './dns.ts';
 import { type Oidc, openOidc } from './oidc.ts';
+import { addressOf, type Ops, openOps } from './ops.ts';
 import { openRelays, type Relays, relayIdentity, relayPaths } from './relays.ts';
+import { LiveConfig } from './reload.ts';
 
 export interface ServerDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
   readonly version: string;
+  /** The configuration as it changes; without it, it stays as it is. */
+  readonly config?: LiveConfig;
+  /** Memory and the like of this process among the figures. */
+  readonly withProcessMetrics?: boolean;
 }
 
 export interface RunningServer extends AsyncDisposable {
@@ -54,6 +61,9 @@ export interface RunningServer extends AsyncDisposable {
   readonly relays: Relays;
   /** Undefined without providers. */
   readonly oidc: Oidc | undefined;
+  readonly ops: Ops;
+  /** Asks itself under the URL that machines use. */
+  checkUrl(signal: AbortSignal): Promise<UrlVerdict>;
   /** With which the first person comes in; undefined when there are users. */
   readonly setupCode: string | undefined;
 }
@@ -67,9 +77,18 @@ const LINGER_MS = 500;
 export async function startServer(config: Config, deps: ServerDeps): Promise<RunningServer> {
   const { clock, log } = deps;
   await using stack = new AsyncDisposableStack();
-  const tls = config.tls === undefined ? undefined : readTls(config.tls);
-  const store = await openSqliteStore(config.stateDir, clock.now());
-  const network = await Network.open({ store, clock, log: log.child({ mod: 'state' }), defer: setImmediate });
+  const live =
+    deps.config ?? stack.use(new LiveConfig(config, { clock, log, read: () => config, file: undefined }));
+  const metrics = openMetrics(deps.withProcessMetrics ?? false);
+  const certificate = await openCertificate(config, {
+    clock,
+    log: log.child({ mod: 'tls' }),
+    meter: metrics,
+  });
+  if (certificate !== undefined) stack.use(certificate);
+  const stateLog = log.child({ mod: 'state' });
+  const store = await openSqliteStore(config.stateDir, clock.now(), stateLog);
+  const network = await Network.open({ store, clock, log: stateLog, defer: setImmediate, meter: metrics });
   stack.use(network);
   const controlKey = await loadNoiseKey(network);
 
@@ -77,12 +96,16 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
   const identity = await relayIdentity(config, clock, relayLog);
   const outer = await listenOuter({
     ...config.listen,
-    tls:
-      tls === undefined
-        ? undefined
-        : { ...tls, cert: `${tls.cert.trimEnd()}\n${identity?.metaCertificate ?? ''}` },
+    makeServer: serverWith(certificate, identity?.metaCertificate ?? '', log.child({ mod: 'tls' })),
   });
   stack.defer(() => closeServer(outer));
+  const door = guardDoor(outer, {
+    ...{ clock, meter: metrics },
+    maxConnections: () => live.current.maxConnections,
+    trustedProxies: () => live.current.trustedProxies,
+  });
+  const challenges = await openChallenges(config, certificate);
+  if (challenges !== undefined) stack.use(challenges);
   const serverUrl = config.serverUrl ?? derivedServerUrl(config, portOf(outer));
   if (config.serverUrl === undefined && /^(::|0\.0\.0\.0)$/.test(config.listen.host))
     log('warn', 'config.server-url-guessed', {
@@ -98,12 +121,17 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     clock,
     log: log.child({ mod: 'auth' }),
     serverUrl,
-    keyLifetimeMs: config.keyLifetimeMs,
+    get keyLifetimeMs() {
+      return live.current.keyLifetimeMs;
+    },
   };
   const dns = stack.use(await openDns(config, { network, clock, log: log.child({ mod: 'dns' }), serverUrl }));
+  const policy = stack.use(
+    await openPolicy(config, { network, clock, log: log.child({ mod: 'policy' }), serverUrl }),
+  );
   const hub = new Hub({
     network,
-    policy: new OpenView(network),
+    policy: policy.live,
     dns: dns.view,
     clock,
     random: deps.random,
@@ -129,12 +157,28 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     register,
     hub,
     log: log.child({ mod: 'http' }),
-    minVersion: config.minClientVersion,
-    offerObserved: config.offerObservedAddress,
+    get minVersion() {
+      return live.current.minClientVersion;
+    },
+    get offerObserved() {
+      return live.current.offerObservedAddress;
+    },
     calls: machineDnsCalls(dns),
   };
+  const ops = stack.use(
+    await openOps({
+      ...{ network, clock, log, metrics, config: live },
+      backupFailed: () => undefined,
+    }),
+  );
+  const address = addressOf(live);
+  metrics.gauge('connections', 'Connections to the listener', () => door.open);
+  metrics.gauge('map_streams', 'Map streams', () => hub.streamCount);
+  metrics.gauge('pending_registrations', 'Machines that wait for approval', () => pending.list().length);
   serveOuter(outer, {
     register,
+    addressOf: address,
+    health: ops.health,
     log: inner.log,
     publicKey: machineKeyFrom(controlKey.publicRaw),
     version: deps.version,
@@ -152,22 +196,24 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
         onSession: (session, peer) => {
           channels.set(session, socket);
           session.once('close', () => channels.delete(session));
-          serveSession(inner, session, peer);
+          door.settled(request.socket);
+          serveSession(inner, session, { ...peer, remoteAddress: address(request) });
         },
       }),
   });
   relays = stack.use(
     await openRelays(config, {
       ...{ clock, random: deps.random, log: relayLog, network, hub, identity, serverUrl },
-      serverCert: tls?.cert,
+      serverCert: certificate?.current?.cert,
     }),
   );
   oidc = await openOidc(config, { register, random: deps.random, log: log.child({ mod: 'oidc' }) });
   if (oidc !== undefined) stack.use(oidc);
   started.resolve();
+  ops.health.started();
   const adminLog = log.child({ mod: 'admin' });
   const adminDeps: AdminDeps = {
-    ...{ network, clock, log: adminLog, baseDomain: config.baseDomain, dns: dns.view },
+    ...{ network, clock, log: adminLog, baseDomain: config.baseDomain, dns: dns.view, policy: policy.book },
     refusals: new Refusals(network, clock, adminLog),
     live: { register, derpMap: () => hub.derpMap, signIn: () => oidc?.signIn },
   };
@@ -175,7 +221,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
   api = new ApiPaths({
     admin: { ...adminDeps, log: apiLog },
     credentials: new Credentials(network, clock, apiLog),
-    meter: noMeter,
+    meter: metrics,
     version: deps.version,
   });
   webConsole = stack.use(
@@ -189,7 +235,10 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
   stack.defer(() => closeServer(admin));
 
   // The first thing to end: nobody new gets in while the rest winds down.
-  stack.defer(() => void outer.close());
+  stack.defer(() => {
+    ops.health.draining();
+    outer.close();
+  });
 
   const owned = stack.move();
   const host = config.listen.host.includes(':') ? `[${config.listen.host}]` : config.listen.host;
@@ -201,6 +250,9 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     dns,
     relays,
     oidc,
+    ops,
+    checkUrl: (signal) =>
+      checkServerUrl({ serverUrl, controlKey: machineKeyFrom(controlKey.publicRaw), clock, signal }),
     setupCode: web.setupCode,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
@@ -213,15 +265,6 @@ async function loadNoiseKey(network: Network): Promise<X25519Private> {
   const fresh = generatePrivate();
   await network.save({ writes: [{ put: 'setting', key: NOISE_KEY, value: formatPrivate(fresh) }] });
   return importPrivate(fresh);
-}
-
-function readTls(files: NonNullable<Config['tls']>): { cert: string; key: string } {
-  try {
-    return { cert: readFileSync(files.certFile, 'utf8'), key: readFileSync(files.keyFile, 'utf8') };
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new RhumbError('bad-argument', `can't read the TLS certificate or key: ${why}`, { cause });
-  }
 }
 
 async function closeChannels(channels: ReadonlyMap<ServerHttp2Session, Duplex>, clock: Clock): Promise<void> {
