@@ -16,10 +16,12 @@ import { oauthClientCalls } from './oauth-clients.ts';
 import { oidcCalls } from './oidc.ts';
 import { routeCalls } from './routes.ts';
 import { settingsCalls } from './settings.ts';
+import { signInCalls } from './sign-ins.ts';
 import { userCalls } from './users.ts';
 
 export const calls = {
   ...userCalls,
+  ...signInCalls,
   ...authKeyCalls,
   ...nodeCalls,
   ...nodeChangeCalls,

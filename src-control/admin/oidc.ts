@@ -1,8 +1,11 @@
 /** Calls about sign-in at identity providers. */
+import { z } from 'zod';
 import type { SignIn } from '../oidc/sign-in.ts';
+import { moveIssuer } from '../state/issuer-move.ts';
 import { nothing } from './args.ts';
 import { defineCall } from './call.ts';
 import { live } from './deps.ts';
+import { userJson } from './users.ts';
 
 export interface OidcStatusJson {
   readonly redirect_uri: string;
@@ -28,7 +31,17 @@ const oidcJson = (signIn: SignIn | undefined): OidcStatusJson => ({
   counts: Object.fromEntries(signIn?.counts ?? []),
 });
 
+const issuer = z.url({ protocol: /^https?$/ }).max(1_024);
+
 export const oidcCalls = {
+  'oidc.migrate-issuer': defineCall({
+    arg: z.strictObject({ from: issuer, to: issuer, dry: z.boolean() }),
+    scope: 'all',
+    run: async ({ network, clock }, { from, to, dry }, by) => {
+      const { moved } = await moveIssuer(network, from, to, dry, clock.now(), by);
+      return { users: moved.map(userJson), written: !dry };
+    },
+  }),
   'oidc.status': defineCall({
     arg: nothing,
     scope: 'users:read',

@@ -3,10 +3,22 @@ import { z } from 'zod';
 import { RhumbError } from '#shared/errors.ts';
 import { formatTime } from '#shared/wire/scalars.ts';
 import type { Network } from '../state/network.ts';
-import { createUser, TAGGED_DEVICES } from '../state/users.ts';
-import type { UserRecord } from '../store/records.ts';
+import { deleteUser, type Machines } from '../state/user-removal.ts';
+import {
+  approveUser,
+  createUser,
+  renameUser,
+  restoreUser,
+  setRole,
+  suspendUser,
+  TAGGED_DEVICES,
+} from '../state/users.ts';
+import { ROLES, type Role, type UserRecord } from '../store/records.ts';
 import { name, nothing } from './args.ts';
 import { defineCall } from './call.ts';
+import type { Caller } from './caller.ts';
+import type { AdminDeps } from './deps.ts';
+import { findUser } from './find.ts';
 import { timeJson } from './time-json.ts';
 
 export interface UserJson {
@@ -52,16 +64,105 @@ export function ownerJson(network: Network, id: number | undefined): UserJson {
   return userJson(user);
 }
 
+/** Who gives and takes roles must not reach above themselves: owners are made and touched by owners and on the server only. */
+export function refuseAbove({ network }: AdminDeps, by: Caller, ...roles: readonly Role[]): void {
+  if (by.origin === 'cli') return;
+  const own = by.userId === undefined ? undefined : network.user(by.userId)?.role;
+  const isAdmin = by.scopes.includes('all');
+  if (roles.includes('owner') && !(isAdmin && own === 'owner'))
+    throw new RhumbError('not-allowed', 'only an owner can do that to an owner, or make one');
+  if (roles.includes('admin') && !isAdmin)
+    throw new RhumbError('not-allowed', 'only an owner or administrator can do that to an administrator');
+}
+
+/** Any text comes in, and is told what would be right. */
+const role = z.string().max(32).pipe(z.enum(ROLES));
+const oneUser = z.strictObject({ user: name });
+
 export const userCalls = {
   'users.create': defineCall({
-    arg: z.strictObject({ name, displayName: z.string().max(256).optional() }),
+    arg: z.strictObject({
+      name,
+      displayName: z.string().max(256).optional(),
+      role: role.optional(),
+    }),
     scope: 'users',
-    run: async ({ network, clock }, arg, by) =>
-      userJson(await createUser(network, arg.name, arg.displayName ?? '', clock.now(), by)),
+    run: async (deps, { name: text, displayName = '', role: first = 'member' }, by) => {
+      refuseAbove(deps, by, first);
+      return userJson(await createUser(deps.network, text, displayName, deps.clock.now(), by, first));
+    },
   }),
   'users.list': defineCall({
     arg: nothing,
     scope: 'users:read',
     run: async ({ network }) => [...network.users()].map(userJson),
+  }),
+  'users.rename': defineCall({
+    arg: z
+      .strictObject({
+        user: name,
+        newName: name.optional(),
+        displayName: z.string().min(1).max(256).optional(),
+      })
+      .refine((arg) => arg.newName !== undefined || arg.displayName !== undefined, 'say the new name'),
+    scope: 'users',
+    run: async (deps, { user, newName, displayName }, by) => {
+      const found = findUser(deps.network, user);
+      refuseAbove(deps, by, found.role);
+      const facts = { name: newName, displayName };
+      return userJson(await renameUser(deps.network, found, facts, deps.clock.now(), by));
+    },
+  }),
+  'users.role': defineCall({
+    arg: z.strictObject({ user: name, role }),
+    scope: 'users',
+    run: async (deps, { user, role: next }, by) => {
+      const found = findUser(deps.network, user);
+      refuseAbove(deps, by, found.role, next);
+      return userJson(await setRole(deps.network, found, next, deps.clock.now(), by));
+    },
+  }),
+  'users.approve': defineCall({
+    arg: oneUser,
+    scope: 'users',
+    run: async ({ network, clock }, { user }, by) =>
+      userJson(await approveUser(network, findUser(network, user), clock.now(), by)),
+  }),
+  'users.suspend': defineCall({
+    arg: oneUser,
+    scope: 'users',
+    run: async (deps, { user }, by) => {
+      const found = findUser(deps.network, user);
+      refuseAbove(deps, by, found.role);
+      const now = deps.clock.now();
+      await suspendUser(deps.network, found, { endsAt: now, by: 'admin' }, now, by);
+      return userJson(findUser(deps.network, String(found.name)));
+    },
+  }),
+  'users.restore': defineCall({
+    arg: oneUser,
+    scope: 'users',
+    run: async (deps, { user }, by) => {
+      const found = findUser(deps.network, user);
+      refuseAbove(deps, by, found.role);
+      return userJson(await restoreUser(deps.network, found, deps.clock.now(), by));
+    },
+  }),
+  'users.delete': defineCall({
+    arg: z
+      .strictObject({ user: name, force: z.boolean().optional(), moveTo: name.optional() })
+      .refine((arg) => arg.force !== true || arg.moveTo === undefined, 'say force or moveTo, not both'),
+    scope: 'users',
+    run: async (deps, { user, force, moveTo }, by) => {
+      const { network, clock } = deps;
+      const found = findUser(network, user);
+      refuseAbove(deps, by, found.role);
+      const machines: Machines =
+        moveTo === undefined
+          ? { kind: force === true ? 'delete' : 'refuse' }
+          : { kind: 'move', to: findUser(network, moveTo) };
+      await deleteUser(network, found, machines, clock.now(), by);
+      return userJson(found);
+    },
   }),
 };

@@ -9,7 +9,8 @@ export function adminCodeCommand(io: Io): Command {
   const create = leaf('create', 'make a code that approves one machine on the sign-in page')
     .option('-u, --user <name>', 'whose machine it will be; needed when there are several users')
     .option('-e, --expiration <span>', 'how long the code works', '10m')
-    .action(async ({ user, expiration }: { user?: string; expiration: string }) =>
+    .option('--console', 'make a code that signs the user in to the console instead')
+    .action(async ({ user, expiration, console }: { user?: string; expiration: string; console?: true }) =>
       against(io, create, async (admin, { format }) => {
         const expirationMs = parseDuration(expiration);
         if (expirationMs === 0)
@@ -17,6 +18,7 @@ export function adminCodeCommand(io: Io): Command {
         const made = await admin.call('admin-code.create', {
           expirationMs,
           ...(user === undefined ? {} : { user }),
+          ...(console === true ? { purpose: 'console' } : {}),
         });
         show(io, format, made, () => made.code);
       }),

@@ -10,11 +10,9 @@ import type {
 } from '../store/records.ts';
 import { isUserName } from './names.ts';
 import type { Network } from './network.ts';
+import { runSettings } from './run-settings.ts';
 import { endSessionsOf } from './sessions.ts';
 import { isTaken, owners, userEntry } from './users.ts';
-
-/** Setting `on`: whoever comes from a provider for the first time waits for an administrator's yes. */
-export const USERS_APPROVAL = 'users-approval';
 
 /** Somebody whom a provider has just vouched for. */
 export interface VouchedPerson
@@ -70,7 +68,7 @@ async function addPerson(network: Network, person: VouchedPerson, nowMs: number)
   const name = freeUserName(network, person.names);
   const role = person.role ?? 'member';
   // Whoever the provider's claims make an administrator needs nobody's yes.
-  const waits = role === 'member' && network.setting(USERS_APPROVAL) === 'on';
+  const waits = role === 'member' && runSettings(network).usersApprovalOn;
   const value: UserRecord = {
     ...{ id, name, role },
     displayName: person.displayName || name,
