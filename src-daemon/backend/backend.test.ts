@@ -363,24 +363,30 @@ test('a server that wants a new sign-in for the stored key closes the tunnels', 
   expect(world.seen.some(({ BrowseToURL }) => BrowseToURL !== undefined)).toBe(true);
 });
 
-test('a filter that admits nothing closes the tunnels, one that limits is told', async () => {
+test('the filter of the map goes to the data plane, and shields up closes it without a new map', async () => {
   const world = await fakeWorld();
   await up(world, 'key');
-  await world.join([fakeNode({ id: 2 })], { filter: [] });
-  expect(world.plane.config?.peers).toEqual([]);
-  expect(world.backend.health.isSet('packet-filter-blocks')).toBe(true);
-  await world.join([fakeNode({ id: 2 })], {
-    filter: [
-      {
-        SrcIPs: ['100.64.0.9'],
-        DstPorts: [{ IP: '*', Ports: { First: 22, Last: 22 } }],
-        IPProto: undefined,
-        CapGrant: undefined,
-      },
-    ],
-  });
+  const rule = {
+    SrcIPs: ['100.64.0.9', '100.64.0.16-100.64.0.18'],
+    DstPorts: [{ IP: '*', Ports: { First: 22, Last: 22 } }],
+    IPProto: [6],
+    CapGrant: undefined,
+  };
+  await world.join([fakeNode({ id: 2 })], { filter: [rule] });
   expect(world.plane.config?.peers).toHaveLength(1);
-  expect(world.backend.health.isSet('packet-filter-unenforced')).toBe(true);
+  expect(world.plane.config?.filter).toEqual([
+    {
+      protocols: [6],
+      sources: ['100.64.0.9/32', '100.64.0.16/31', '100.64.0.18/32'],
+      destinations: [
+        { prefix: '0.0.0.0/0', first: 22, last: 22 },
+        { prefix: '::/0', first: 22, last: 22 },
+      ],
+    },
+  ]);
+  await world.backend.editPrefs({ ShieldsUp: true });
+  await world.settle();
+  expect(world.plane.config?.filter).toEqual([]);
 });
 
 test('profiles: a new one starts empty, switching back resumes the old one', async () => {

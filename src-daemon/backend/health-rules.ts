@@ -1,7 +1,6 @@
 /** Which warnings follow from what the daemon knows (localapi-and-daemon.md §2.9). */
 import type { Health } from '../health/health.ts';
 import { homeRegions } from '../underlay/home-region.ts';
-import { blocksEverything, isOpenFilter } from './filter-kind.ts';
 import type { Knowledge } from './knowledge.ts';
 
 export function reportHealth(
@@ -19,9 +18,6 @@ export function reportHealth(
   health.report('network-status', !networkUp);
   reportRelays(health, { map, state, relays });
   health.report('captive-portal-detected', isCaptive);
-  const closed = blocksEverything(map?.filter);
-  health.report('packet-filter-blocks', closed);
-  health.report('packet-filter-unenforced', map !== undefined && !closed && !isOpenFilter(map.filter));
 }
 
 /** Only while the network is wanted and the map names relays at all. */

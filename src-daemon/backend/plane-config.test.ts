@@ -3,12 +3,18 @@ import { expect, test } from 'vitest';
 import { nodeKeyFrom, privateKeyFrom } from '#shared/key/key.ts';
 import type { Node } from '#shared/wire/node.ts';
 import { fakeMap, fakeNode } from './fake-world.ts';
+import { OPEN_FILTER } from './filter-spec.ts';
 import { homeRegion, hostPrefixes, planeConfig } from './plane-config.ts';
 
 const privateKey = privateKeyFrom(new Uint8Array(32).fill(7));
 const NOW = 1_700_000_000_000;
 const configOf = (peers: readonly Node[], skew = 0) =>
-  planeConfig({ map: fakeMap(fakeNode({ id: 1 }), peers, { clockSkewMs: skew }), privateKey, nowMs: NOW });
+  planeConfig({
+    map: fakeMap(fakeNode({ id: 1 }), peers, { clockSkewMs: skew }),
+    privateKey,
+    shieldsUp: false,
+    nowMs: NOW,
+  });
 
 test('a peer gets its own addresses as routes, and its endpoints', () => {
   const config = configOf([fakeNode({ id: 2 })]);
@@ -25,7 +31,6 @@ test.each<{ name: string; more: Partial<Node> }>([
   { name: 'marked expired', more: { Expired: true } },
   { name: 'expired by the clock', more: { KeyExpiry: NOW - 1 } },
   { name: 'without disco key and relay', more: { DiscoKey: undefined } },
-  { name: 'jailed', more: { IsJailed: true } },
 ])('a peer $name is left out', ({ more }) => {
   expect(configOf([fakeNode({ id: 2, more })]).peers).toEqual([]);
 });
@@ -33,7 +38,7 @@ test.each<{ name: string; more: Partial<Node> }>([
 test('a wrong clock locks nobody out, and the server’s clock counts', () => {
   const early = { KeyExpiry: 1_000 };
   const map = fakeMap(fakeNode({ id: 1 }), [fakeNode({ id: 2, more: early })]);
-  expect(planeConfig({ map, privateKey, nowMs: 1_500_000_000_000 }).peers).toHaveLength(1);
+  expect(planeConfig({ map, privateKey, shieldsUp: false, nowMs: 1_500_000_000_000 }).peers).toHaveLength(1);
   const soon = fakeNode({ id: 2, more: { KeyExpiry: NOW + 60_000 } });
   expect(configOf([soon]).peers).toHaveLength(1);
   expect(configOf([soon], 120_000).peers).toHaveLength(0);
@@ -95,9 +100,20 @@ test('ten thousand peers each get their address', () => {
 
 test('without an address of our own there is no peer either: nothing could tell what is meant for us', () => {
   const map = fakeMap(fakeNode({ id: 1, more: { Addresses: ['192.0.2.1/32'] } }), [fakeNode({ id: 2 })]);
-  expect(planeConfig({ map, privateKey, nowMs: NOW })).toMatchObject({
+  expect(planeConfig({ map, privateKey, shieldsUp: false, nowMs: NOW })).toMatchObject({
     addresses: [],
     peers: [],
     routes: [],
   });
+});
+
+test('a jailed peer has a tunnel, and the engine is told what it is', () => {
+  const config = configOf([fakeNode({ id: 2, more: { IsJailed: true } })]);
+  expect(config.peers[0]).toMatchObject({ jailed: true });
+});
+
+test('with shields up nobody may begin anything; without a filter from the server everybody may', () => {
+  const map = fakeMap(fakeNode({ id: 1 }), []);
+  expect(planeConfig({ map, privateKey, shieldsUp: false, nowMs: NOW }).filter).toEqual(OPEN_FILTER);
+  expect(planeConfig({ map, privateKey, shieldsUp: true, nowMs: NOW }).filter).toEqual([]);
 });

@@ -4,11 +4,14 @@ import type { NodeKey, PrivateKey } from '#shared/key/key.ts';
 import type { Node } from '#shared/wire/node.ts';
 import type { NetworkMap } from '../control/types.ts';
 import { isExpired } from './expiry.ts';
+import { filterSpec } from './filter-spec.ts';
 import type { PlaneConfig, PlanePeer } from './plane.ts';
 
 export interface PlaneInput {
   readonly map: NetworkMap;
   readonly privateKey: PrivateKey;
+  /** The user wants nobody to begin anything. */
+  readonly shieldsUp: boolean;
   /** Wall clock, ms. */
   readonly nowMs: number;
 }
@@ -16,7 +19,7 @@ export interface PlaneInput {
 /** A peer that the data plane can have: it has a key that is good. */
 type UsablePeer = Node & { readonly Key: NodeKey };
 
-export function planeConfig({ map, privateKey, nowMs }: PlaneInput): PlaneConfig {
+export function planeConfig({ map, privateKey, shieldsUp, nowMs }: PlaneInput): PlaneConfig {
   const own = hostPrefixes(map.self.Addresses);
   const taken = new Set(own);
   const seen = new Set<NodeKey>();
@@ -29,13 +32,13 @@ export function planeConfig({ map, privateKey, nowMs }: PlaneInput): PlaneConfig
     peers.push(planePeer(node, taken));
   }
   const routes = peers.flatMap((peer) => peer.allowedIps).sort();
-  return { privateKey, addresses: own, peers, routes, derpMap: map.derpMap };
+  const filter = shieldsUp ? [] : filterSpec(map.filter, map.peers.values());
+  return { privateKey, addresses: own, peers, routes, derpMap: map.derpMap, filter };
 }
 
 /** A peer without a disco key and without a home relay can't be reached by any means of ours (control-protocol.md §8). */
 function isUsable(node: Node, nowMs: number, skewMs: number): node is UsablePeer {
-  // A jailed peer may only answer us, which nothing in the packet path enforces yet: better no tunnel than an open one.
-  if (node.Key === undefined || node.IsJailed === true || isExpired(node, nowMs, skewMs)) return false;
+  if (node.Key === undefined || isExpired(node, nowMs, skewMs)) return false;
   return node.DiscoKey !== undefined || homeRegion(node) !== undefined || node.IsWireGuardOnly === true;
 }
 
@@ -54,6 +57,7 @@ function planePeer(node: UsablePeer, taken: Set<string>): PlanePeer {
       .filter((addr): addr is SockAddr => addr !== undefined),
     allowedIps,
     wireguardOnly: node.IsWireGuardOnly === true,
+    jailed: node.IsJailed === true,
     homeRegion: homeRegion(node),
     isOnline: node.Online === true,
   };

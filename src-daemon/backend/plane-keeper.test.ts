@@ -12,6 +12,7 @@ const config = (name: string): PlaneConfig => ({
   peers: [],
   routes: [],
   derpMap: undefined,
+  filter: [],
 });
 
 function setUp() {

@@ -2,7 +2,6 @@
 import type { Clock } from '#shared/async/clock.ts';
 import type { NetworkMap } from '../control/types.ts';
 import { nextExpiryInMs } from './expiry.ts';
-import { blocksEverything } from './filter-kind.ts';
 import type { Knowledge } from './knowledge.ts';
 import type { PlaneConfig } from './plane.ts';
 import { planeConfig } from './plane-config.ts';
@@ -10,7 +9,7 @@ import { planeConfig } from './plane-config.ts';
 export class PlaneWish {
   readonly #clock: Clock;
   readonly #expired: () => void;
-  #last: { readonly map: NetworkMap; readonly config: PlaneConfig } | undefined;
+  #last: { readonly map: NetworkMap; readonly shieldsUp: boolean; readonly config: PlaneConfig } | undefined;
   #armedFor: NetworkMap | undefined;
   #cancelTimer: (() => void) | undefined;
 
@@ -26,10 +25,11 @@ export class PlaneWish {
     const isUp = state === 'Starting' || state === 'Running' || state === 'NeedsMachineAuth';
     if (!isUp || blocked || map === undefined || privateKey === undefined) return undefined;
     const last = this.#last;
-    if (last !== undefined && last.map === map && last.config.privateKey === privateKey) return last.config;
-    const full = planeConfig({ map, privateKey, nowMs: this.#clock.now() });
-    const config = blocksEverything(map.filter) ? { ...full, peers: [], routes: [] } : full;
-    this.#last = { map, config };
+    const shieldsUp = profile.prefs.ShieldsUp;
+    const isSame = last?.map === map && last.config.privateKey === privateKey;
+    if (last !== undefined && isSame && last.shieldsUp === shieldsUp) return last.config;
+    const config = planeConfig({ map, privateKey, shieldsUp, nowMs: this.#clock.now() });
+    this.#last = { map, shieldsUp, config };
     return config;
   }
 

@@ -4,6 +4,7 @@ import type { DiscoKey, NodeKey, PrivateKey } from '#shared/key/key.ts';
 import type { NetInfo } from '#shared/wire/hostinfo.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
 import type { ControlEndpoint } from '../control/types.ts';
+import type { FilterRuleSpec } from '../engine/types.ts';
 import type { RelayStatus } from '../underlay/relay-status.ts';
 
 export interface PlanePeer {
@@ -13,6 +14,8 @@ export interface PlanePeer {
   /** `ip/bits`. */
   readonly allowedIps: readonly string[];
   readonly wireguardOnly: boolean;
+  /** It may only answer us. */
+  readonly jailed: boolean;
   readonly homeRegion: number | undefined;
   /** As the server said last. */
   readonly isOnline: boolean;
@@ -26,6 +29,8 @@ export interface PlaneConfig {
   /** What the kernel sends into the tunnel. */
   readonly routes: readonly string[];
   readonly derpMap: DerpMap | undefined;
+  /** What peers may begin. */
+  readonly filter: readonly FilterRuleSpec[];
 }
 
 /** How packets reach a peer now. */

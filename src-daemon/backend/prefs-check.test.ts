@@ -2,7 +2,6 @@
 import { expect, test } from 'vitest';
 import { newPrefs, type Prefs } from '#shared/localapi/prefs.ts';
 import { isShowableUrl } from './auth-url.ts';
-import { blocksEverything, isOpenFilter } from './filter-kind.ts';
 import { parseOsRelease } from './os-facts.ts';
 import { adjustEdit, checkPrefs } from './prefs-check.ts';
 
@@ -33,7 +32,6 @@ test.each<{ want: Partial<Prefs>; says: RegExp }>([
     says: /Cannot advertise an exit node and use an exit node/,
   },
   { want: { RunSSH: true }, says: /SSH/ },
-  { want: { ShieldsUp: true }, says: /shields-up/ },
   { want: { ExitNodeIP: '100.64.0.9' }, says: /exit node/ },
   { want: { AdvertiseRoutes: ['10.0.0.0/8'] }, says: /advertising routes/ },
 ])('$want is refused', ({ want, says }) => {
@@ -62,21 +60,6 @@ test.each([
   ['not a url', 'https://control.example', false],
 ])('%s from %s may be shown: %s', (url, control, wanted) => {
   expect(isShowableUrl(url, control)).toBe(wanted);
-});
-
-const rule = (src: string[], ip: string, first: number, last: number) => ({
-  SrcIPs: src,
-  DstPorts: [{ IP: ip, Ports: { First: first, Last: last } }],
-  IPProto: undefined,
-  CapGrant: undefined,
-});
-test('filters that admit all, some, or nothing', () => {
-  expect([blocksEverything(undefined), isOpenFilter(undefined)]).toEqual([false, true]);
-  expect([blocksEverything([]), isOpenFilter([])]).toEqual([true, false]);
-  const all = [rule(['*'], '*', 0, 65_535)];
-  expect([blocksEverything(all), isOpenFilter(all)]).toEqual([false, true]);
-  const some = [rule(['100.64.0.9'], '*', 22, 22)];
-  expect([blocksEverything(some), isOpenFilter(some)]).toEqual([false, false]);
 });
 
 test('os-release is read in each of its spellings', () => {

@@ -21,6 +21,7 @@ import type { Around, OpenUnderlay } from '../underlay/open.ts';
 import type { Mapper } from '../underlay/ports.ts';
 import { FakeRelays, idleMapper, quietUnderlay } from '../underlay/testing/fake-parts.ts';
 import type { Underlay } from '../underlay/underlay.ts';
+import { OPEN_FILTER } from './filter-spec.ts';
 import { decodeInner, encodeDiscoKey, encodeEchoRequest, encodeTsmpPing } from './inner-packets.ts';
 import type { PlaneConfig, PlanePeer } from './plane.ts';
 import { TunnelPlane } from './tunnel-plane.ts';
@@ -153,6 +154,7 @@ async function machine(
       peers: peers.map(asPeer),
       routes: peers.map((peer) => `${peer.ip}/32`),
       derpMap: undefined,
+      filter: OPEN_FILTER,
     }),
   };
 }
@@ -163,6 +165,7 @@ const asPeer = (other: Machine): PlanePeer => ({
   endpoints: other.plane.endpoints().map(({ addr }) => parseSockAddr(addr) as SockAddr),
   allowedIps: [`${other.ip}/32`],
   wireguardOnly: false,
+  jailed: false,
   homeRegion: undefined,
   isOnline: true,
 });

@@ -70,6 +70,7 @@ export class TunnelPlane implements DataPlane {
   readonly #magicsock: Magicsock;
   readonly #underlay: Underlay;
   readonly #stale = new StaleSessions();
+  #filter: PlaneConfig['filter'] | undefined;
   readonly #repair: SocketRepair;
   #tunnel: Tunnel | undefined;
   /** Between which addresses each peer is told our disco key. */
@@ -269,6 +270,9 @@ export class TunnelPlane implements DataPlane {
     for (const id of this.#adoptedMs.keys()) if (!present.has(id)) this.#adoptedMs.delete(id);
     const peers = config.peers.map((peer) => ({ ...peer, id: ids.get(peer.nodeKey) as PeerId }));
     engine.apply([{ op: 'local-ips', own: config.addresses.map(withoutBits), service: [] }]);
+    // Before the peers: nothing of theirs may pass unjudged.
+    if (this.#filter !== config.filter) engine.apply([{ op: 'filter-set', rules: config.filter }]);
+    this.#filter = config.filter;
     tunnel.setPeers(peers.map(tunnelPeer));
     this.#magicsock.setPeers(
       peers.map(({ id, nodeKey, discoKey, endpoints, wireguardOnly, homeRegion }) => ({
@@ -468,6 +472,7 @@ const tunnelPeer = (
   publicKey: keyBytes(peer.nodeKey),
   allowedIps: [...peer.allowedIps],
   wireguardOnly: peer.wireguardOnly,
+  jailed: peer.jailed,
 });
 
 /** The first addresses of ours and of the peer in one family; plain WireGuard peers would not understand. */

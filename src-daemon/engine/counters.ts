@@ -35,6 +35,9 @@ export const COUNTER_NAMES = [
   'drop.send-failed',
   'drop.tun-write',
   'drop.record-queue',
+  'drop.filter-unreadable',
+  'drop.filter-destination',
+  'drop.filtered',
 ] as const;
 
 export type CounterName = (typeof COUNTER_NAMES)[number];

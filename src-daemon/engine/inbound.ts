@@ -263,6 +263,7 @@ export class Inbound {
       state.records.push({ type: 'icmp-echo-reply', peer: peer.id, data: copyOf(packet, 0, length) });
       return;
     }
+    if (!state.passes(state.filter.inbound(packet, length, version, state.now, peer.jailed))) return;
     if (!this.#deliver(packet, length)) state.counters['drop.tun-write']++;
   }
 

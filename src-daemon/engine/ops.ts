@@ -3,7 +3,7 @@ import { toHex } from '#shared/bytes/hex.ts';
 import { RhumbError } from '#shared/errors.ts';
 import { parsePrefix } from '#shared/ip/address.ts';
 import type { EngineState } from './state.ts';
-import type { EngineOp, Keypair, PeerId, PeerPath, SocketId } from './types.ts';
+import type { EngineOp, FilterRuleSpec, Keypair, PeerId, PeerPath, SocketId } from './types.ts';
 
 const MAX_PEER_ID = 2 ** 20;
 /** Extra sockets (nat-traversal.md §11.4), and the largest number of one. */
@@ -47,6 +47,9 @@ class Plan {
           checkPrefix(route.prefix);
           this.#need(route.peer);
         }
+        break;
+      case 'filter-set':
+        for (const rule of op.rules ?? []) checkRule(rule);
         break;
       case 'install-keypair':
         this.#install(op.keypair);
@@ -158,6 +161,18 @@ function checkIndex(index: number): void {
 
 function checkPrefix(text: string): void {
   if (parsePrefix(text) === undefined) throw new RhumbError('bad-argument', `not a prefix: ${text}`);
+}
+
+function checkRule({ protocols, sources, destinations }: FilterRuleSpec): void {
+  for (const number of protocols)
+    if (!Number.isInteger(number) || number < 0 || number > 255)
+      throw new RhumbError('bad-argument', `not an IP protocol: ${number}`);
+  for (const prefix of sources) checkPrefix(prefix);
+  for (const { prefix, first, last } of destinations) {
+    checkPrefix(prefix);
+    if (!(first >= 0 && first <= last && last <= 65_535))
+      throw new RhumbError('bad-argument', `not a range of ports: ${first}-${last}`);
+  }
 }
 
 function checkPath(path: PeerPath): void {

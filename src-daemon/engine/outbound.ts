@@ -80,6 +80,7 @@ export class Outbound {
         state.records.push({ type: 'unknown-destination', ip: formatIp(copyOf(buffer, at, end)) });
       return;
     }
+    if (!state.passes(state.filter.outbound(buffer, size, version, state.now))) return;
     this.#toPeer(peer, buffer, size);
   }
 

@@ -295,6 +295,9 @@ class PortableEngine implements PacketEngine {
           }),
         );
         return;
+      case 'filter-set':
+        state.filter.set(op.rules);
+        return;
       case 'routes-set':
         state.setRoutes(op.routes);
         return;

@@ -5,6 +5,7 @@ import { PrefixTable } from '#shared/ip/table.ts';
 import { type Counters, newCounters } from './counters.ts';
 import { IndexTable } from './index-table.ts';
 import type { TransportKeypair } from './keypair.ts';
+import { PacketFilter, type Verdict } from './packet-filter.ts';
 import type { PeerState } from './peer.ts';
 import { RecordQueue } from './records.ts';
 import { Staging } from './staging.ts';
@@ -19,6 +20,12 @@ const UNKNOWN_DESTINATIONS = 1_024;
 /** Values of the table of local addresses. */
 export const LocalUse = { Own: 1, Service: 2 } as const;
 
+const FILTER_DROPS = {
+  unreadable: 'drop.filter-unreadable',
+  'bad-destination': 'drop.filter-destination',
+  filtered: 'drop.filtered',
+} as const;
+
 export class EngineState {
   readonly peers = new Map<PeerId, PeerState>();
   /** Extra sockets that are open or being opened. */
@@ -27,6 +34,7 @@ export class EngineState {
   readonly counters: Counters = newCounters();
   readonly records: RecordQueue = new RecordQueue(this.counters);
   readonly staging = new Staging();
+  readonly filter = new PacketFilter();
   routes = new PrefixTable();
   locals = new PrefixTable();
   /** Without own addresses nothing is known about what is local, and everything goes to the host. */
@@ -73,6 +81,13 @@ export class EngineState {
 
   freeKeypairs(freed: readonly TransportKeypair[]): void {
     for (const keypair of freed) this.indices.free(keypair);
+  }
+
+  /** Whether a verdict lets a packet pass; counts it when not. */
+  passes(verdict: Verdict): boolean {
+    if (verdict === 'pass') return true;
+    this.counters[FILTER_DROPS[verdict]]++;
+    return false;
   }
 
   /** An authentic packet left for the peer. */

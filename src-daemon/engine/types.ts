@@ -97,6 +97,19 @@ export interface Route {
   readonly peer: PeerId;
 }
 
+/** What peers may begin (data-plane.md §4.8). Sources and destinations are prefixes, `ip/bits`. */
+export interface FilterRuleSpec {
+  /** IP protocol numbers; none = TCP, UDP, ICMP and ICMPv6. */
+  readonly protocols: readonly number[];
+  readonly sources: readonly string[];
+  /** Ports from `first` to `last`. */
+  readonly destinations: readonly {
+    readonly prefix: string;
+    readonly first: number;
+    readonly last: number;
+  }[];
+}
+
 export type EngineOp =
   /** 32-byte static public key of this node, for mac1 and cookies. */
   | { readonly op: 'set-identity'; readonly publicKey: Uint8Array }
@@ -108,6 +121,11 @@ export type EngineOp =
       readonly jailed?: boolean;
     }
   | { readonly op: 'peer-del'; readonly peer: PeerId }
+  /**
+   * The whole packet filter; answers to what this host began pass in any case. Undefined takes it away, and everything
+   * passes: so a filter is set before the first peer.
+   */
+  | { readonly op: 'filter-set'; readonly rules: readonly FilterRuleSpec[] | undefined }
   /** The full table: cryptokey routing in both directions. */
   | { readonly op: 'routes-set'; readonly routes: readonly Route[] }
   /**

@@ -27,9 +27,7 @@ export type WarningCode =
   | 'warming-up'
   | 'state-store-health'
   | 'router-failed'
-  | 'tun-device'
-  | 'packet-filter-blocks'
-  | 'packet-filter-unenforced';
+  | 'tun-device';
 
 const warning = (
   severity: Severity,
@@ -135,15 +133,4 @@ export const warnings: Readonly<Record<WarningCode, Warning>> = {
   'tun-device': warning('high', 'No tunnel device', (args) => `The tunnel device is gone${because(args)}.`, {
     impactsConnectivity: true,
   }),
-  'packet-filter-blocks': warning(
-    'medium',
-    'Traffic blocked by policy',
-    'The policy of the network lets nothing reach this machine, so its tunnels are closed.',
-    { impactsConnectivity: true },
-  ),
-  'packet-filter-unenforced': warning(
-    'high',
-    'Policy not enforced here',
-    "The policy limits which ports of this machine peers may reach. This version of rhumbd doesn't enforce that: use a firewall on this machine.",
-  ),
 };
