@@ -187,6 +187,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   'src-control/admin': {
     may: [
       ...SHARED,
+      'diff',
       'src-control/routes',
       'src-control/dns',
       'zod',
@@ -252,6 +253,9 @@ export const rules: Readonly<Record<string, Rule>> = {
       'src-control/policy',
       'src-control/relay',
       'src-control/server',
+      'src-control/ops',
+      'src-control/backup',
+      'src-control/audit',
     ],
   },
   'src-control/testing': {

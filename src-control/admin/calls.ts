@@ -14,6 +14,7 @@ import { nodeChangeCalls } from './node-changes.ts';
 import { nodeCalls } from './nodes.ts';
 import { oauthClientCalls } from './oauth-clients.ts';
 import { oidcCalls } from './oidc.ts';
+import { policyCalls } from './policy.ts';
 import { routeCalls } from './routes.ts';
 import { settingsCalls } from './settings.ts';
 import { signInCalls } from './sign-ins.ts';
@@ -26,6 +27,7 @@ export const calls = {
   ...nodeCalls,
   ...nodeChangeCalls,
   ...routeCalls,
+  ...policyCalls,
   ...adminCodeCalls,
   ...derpCalls,
   ...dnsCalls,

@@ -6,6 +6,7 @@ import type { DerpMap } from '#shared/wire/map.ts';
 import type { RegisterDeps } from '../auth/register.ts';
 import type { DnsView } from '../dns/view.ts';
 import type { SignIn } from '../oidc/sign-in.ts';
+import type { PolicyBook } from '../policy/live/book.ts';
 import type { Network } from '../state/network.ts';
 import type { Refusals } from './refusals.ts';
 
@@ -23,6 +24,7 @@ export interface AdminDeps {
   readonly log: Log;
   readonly baseDomain: string;
   readonly dns: DnsView;
+  readonly policy: PolicyBook;
   readonly refusals: Refusals;
   /** Undefined where a command works on the state itself because no server runs. */
   readonly live: LiveDeps | undefined;

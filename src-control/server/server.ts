@@ -22,7 +22,6 @@ import { type InnerDeps, serveSession } from '../http/inner.ts';
 import { machineDnsCalls } from '../http/machine-dns.ts';
 import { listenOuter, portOf, serveOuter } from '../http/outer.ts';
 import { Hub } from '../mapper/hub.ts';
-import { OpenView } from '../mapper/open-view.ts';
 import { guardDoor } from '../ops/door.ts';
 import { openMetrics } from '../ops/metrics.ts';
 import { checkServerUrl, type UrlVerdict } from '../ops/url-check.ts';
@@ -37,6 +36,7 @@ import { type Config, derivedServerUrl } from './config.ts';
 import { type Dns, openDns } from './dns.ts';
 import { type Oidc, openOidc } from './oidc.ts';
 import { addressOf, type Ops, openOps } from './ops.ts';
+import { openPolicy } from './policy.ts';
 import { openRelays, type Relays, relayIdentity, relayPaths } from './relays.ts';
 import { LiveConfig } from './reload.ts';
 
@@ -64,6 +64,8 @@ export interface RunningServer extends AsyncDisposable {
   readonly ops: Ops;
   /** Asks itself under the URL that machines use. */
   checkUrl(signal: AbortSignal): Promise<UrlVerdict>;
+  /** Looks at once whether there is another certificate. */
+  reloadCertificate(): Promise<void>;
   /** With which the first person comes in; undefined when there are users. */
   readonly setupCode: string | undefined;
 }
@@ -113,6 +115,15 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
       advice: 'set --server-url to what machines can reach',
     });
 
+  const policy = stack.use(
+    await openPolicy(config, {
+      network,
+      clock,
+      log: log.child({ mod: 'policy' }),
+      serverUrl,
+      meter: metrics,
+    }),
+  );
   const pending = new PendingMachines(clock, mintPendingId);
   stack.defer(() => pending.clear());
   const register: RegisterDeps = {
@@ -121,14 +132,12 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     clock,
     log: log.child({ mod: 'auth' }),
     serverUrl,
+    policy: policy.live,
     get keyLifetimeMs() {
       return live.current.keyLifetimeMs;
     },
   };
   const dns = stack.use(await openDns(config, { network, clock, log: log.child({ mod: 'dns' }), serverUrl }));
-  const policy = stack.use(
-    await openPolicy(config, { network, clock, log: log.child({ mod: 'policy' }), serverUrl }),
-  );
   const hub = new Hub({
     network,
     policy: policy.live,
@@ -253,6 +262,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     ops,
     checkUrl: (signal) =>
       checkServerUrl({ serverUrl, controlKey: machineKeyFrom(controlKey.publicRaw), clock, signal }),
+    reloadCertificate: async () => certificate?.reload(),
     setupCode: web.setupCode,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

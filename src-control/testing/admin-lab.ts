@@ -6,6 +6,7 @@ import { type CallArg, type CallName, type CallResult, carryOut } from '../admin
 import type { AdminDeps } from '../admin/deps.ts';
 import { Refusals } from '../admin/refusals.ts';
 import { DnsView } from '../dns/view.ts';
+import { PolicyBook } from '../policy/live/book.ts';
 import { dnsConfig } from '../server/dns-config.ts';
 import { Network } from '../state/network.ts';
 import type { AuditEntry, NodeRecord, Role, UserRecord } from '../store/records.ts';
@@ -38,6 +39,7 @@ export async function adminLab(): Promise<AdminLab> {
       attributesOf: () => [],
       groupsOf: () => [],
     }),
+    policy: new PolicyBook({ network, clock, log: silent, serverUrl: 'https://lab.test', file: undefined }),
     refusals: new Refusals(network, clock, silent),
   };
   return {
