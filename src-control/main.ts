@@ -14,7 +14,13 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 const ending = new AbortController();
-for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => ending.abort());
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ending.abort());
+// Ends whatever does not listen to it, such as a command whose terminal was closed.
+const hangups = new Set<() => void>();
+process.on('SIGHUP', () => {
+  if (hangups.size === 0) ending.abort();
+  for (const reload of hangups) reload();
+});
 
 process.exitCode = await runProgram(process.argv.slice(2), {
   clock: systemClock(),
@@ -23,4 +29,9 @@ process.exitCode = await runProgram(process.argv.slice(2), {
   out: (text) => void process.stdout.write(`${text}\n`),
   err: (text) => void process.stderr.write(`${text}\n`),
   ending: ending.signal,
+  onHangup: (fn) => {
+    hangups.add(fn);
+    return () => hangups.delete(fn);
+  },
+  notifySocket: process.env['NOTIFY_SOCKET'],
 });

@@ -1,18 +1,28 @@
 /** `serve`, `configtest` and `version`: the commands that are not about the state. */
 import { Command, InvalidArgumentError } from 'commander';
 import type { Random } from '#shared/async/clock.ts';
+import { toRhumbError } from '#shared/errors.ts';
 import type { Level, Log } from '#shared/log/log.ts';
 import { VERSION } from '#shared/version.ts';
-import type { FlagSettings } from '../server/config.ts';
-import { startServer } from '../server/server.ts';
+import { notifySystemd } from '../ops/systemd.ts';
+import type { Config, FlagSettings } from '../server/config.ts';
+import { LiveConfig } from '../server/reload.ts';
+import { type RunningServer, startServer } from '../server/server.ts';
 import { configFor, type Io, readGlobals, show, withGlobalOptions } from './context.ts';
 
 export interface ServeDeps extends Io {
   readonly random: Random;
-  readonly openLog: (level: Level) => Log;
+  readonly openLog: (level: Level) => AdjustableLog;
   /** Aborted when the process is asked to end. */
   readonly ending: AbortSignal;
+  /** Calls `fn` whenever the process is asked to read its configuration again (SIGHUP); the result ends that. */
+  readonly onHangup?: (fn: () => void) => () => void;
+  /** Where systemd wants to hear that the server is ready. */
+  readonly notifySocket?: string | undefined;
 }
+
+/** Its level can be changed; a log that goes nowhere has none. */
+type AdjustableLog = Log & { readonly setLevel?: (level: Level) => void };
 
 type ServeFlags = Pick<
   FlagSettings,
@@ -39,9 +49,16 @@ const serverOptions = (command: Command): Command =>
 export function serveCommand(deps: ServeDeps): Command {
   const command = serverOptions(new Command('serve').description('run the coordination server')).action(
     async (flags: ServeFlags) => {
-      const config = configFor(readGlobals(command), onlyFlags(flags));
+      const globals = readGlobals(command);
+      const read = (): Config => configFor(globals, onlyFlags(flags));
+      const config = read();
       const log = deps.openLog(config.logLevel);
-      await using server = await startServer(config, { ...deps, log, version: VERSION });
+      using live = new LiveConfig(config, { clock: deps.clock, log, read, file: globals.configFile });
+      live.on(['logLevel'], ({ logLevel }) => log.setLevel?.(logLevel));
+      await using server = await startServer(config, {
+        ...deps,
+        ...{ log, version: VERSION, config: live, withProcessMetrics: true },
+      });
       log('info', 'server.ready', {
         address: server.address,
         serverUrl: server.serverUrl,
@@ -52,11 +69,33 @@ export function serveCommand(deps: ServeDeps): Command {
         deps.out(
           `nobody can sign in to the console yet: open ${server.serverUrl}/login/setup and enter the code ${server.setupCode}`,
         );
+      await live.watch();
+      const stopListening = deps.onHangup?.(() => void reload(live, server, log));
+      notifySystemd(['--ready'], deps.notifySocket, log);
+      void tellOfUrl(server, deps.ending, log);
       await ended(deps.ending);
+      notifySystemd(['STOPPING=1'], deps.notifySocket, log);
+      stopListening?.();
       log('info', 'server.stopping', { streams: server.hub.streamCount });
     },
   );
   return command;
+}
+
+async function reload(live: LiveConfig, server: RunningServer, log: Log): Promise<void> {
+  try {
+    await Promise.all([live.reload(), server.reloadCertificate()]);
+  } catch (error) {
+    log('error', 'config.unusable', { error: toRhumbError(error).message });
+  }
+}
+
+/** What is wrong on the way that machines take is said at once, not when the first machine fails. */
+async function tellOfUrl(server: RunningServer, ending: AbortSignal, log: Log): Promise<void> {
+  const verdict = await server.checkUrl(ending).catch(() => undefined);
+  if (verdict === undefined || ending.aborted) return;
+  if (verdict.kind === 'ok') log('info', 'server-url.ok', { serverUrl: server.serverUrl });
+  else log('warn', 'server-url.trouble', { serverUrl: server.serverUrl, ...verdict });
 }
 
 export function configTestCommand(deps: ServeDeps): Command {

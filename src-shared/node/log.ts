@@ -9,7 +9,12 @@ export interface LogOptions {
   readonly program: string;
 }
 
-export function openLog(options: LogOptions): Log {
+export interface AdjustableLog extends Log {
+  /** From now on, also for every child. */
+  readonly setLevel: (level: Level) => void;
+}
+
+export function openLog(options: LogOptions): AdjustableLog {
   const writer = pino(
     {
       level: options.level,
@@ -26,5 +31,9 @@ export function openLog(options: LogOptions): Log {
       },
       { child: (fields: Fields): Log => make({ ...base, ...fields }) },
     );
-  return make({});
+  return Object.assign(make({}), {
+    setLevel: (level: Level): void => {
+      writer.level = level;
+    },
+  });
 }
