@@ -81,7 +81,10 @@ const isMissing = (path: string): boolean => {
 
 async function openDirectly(config: Config, clock: Clock): Promise<Admin> {
   const store = await openSqliteStore(config.stateDir, clock.now()).catch(explainLock);
-  const network = await Network.open({ store, clock, log: silent, defer: setImmediate });
+  const network = await Network.open({
+    ...{ store, clock, log: silent, defer: setImmediate },
+    addresses: config.addresses,
+  });
   const dns = openDnsView(config, { network, log: silent });
   const deps = {
     ...{ network, dns, clock, log: silent, baseDomain: config.baseDomain, live: undefined },

@@ -22,6 +22,8 @@ export interface OuterDeps {
   readonly log: Log;
   readonly publicKey: MachineKey;
   readonly version: string;
+  /** A router came to the address of its probe; false when nobody asked, or not any more. */
+  readonly probeAnswered?: ((id: string) => boolean) | undefined;
   /** Nothing is answered before. */
   readonly ready: Promise<void>;
   /** The paths of an embedded relay. */
@@ -84,6 +86,11 @@ export function outerApp(deps: OuterDeps): Hono<OuterEnv> {
   app.all('/ts2021', (c) =>
     c.text('this address wants an upgrade; does a proxy in between remove it?\n', 400),
   );
+  // HEAD as well, which is what machines send (control-protocol.md §4.1).
+  app.get('/machine/ping-response', (c) => {
+    const isKnown = deps.probeAnswered?.((c.req.query('id') ?? '').slice(0, 64)) ?? false;
+    return c.body(null, isKnown ? 200 : 404);
+  });
   app.post('/verify', async (c) => verify(deps, await c.req.text()));
   app.get('/health', (c) => {
     const { status, body } = deps.health.live();

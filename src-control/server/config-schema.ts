@@ -8,6 +8,7 @@ import { keysAt } from './config-keys.ts';
 import { NO_TEXT, type PlaceOf, readConfigText } from './config-text.ts';
 import { dnsSettings } from './dns-config.ts';
 import { nearest } from './nearest.ts';
+import { addressSettings, routingSettings } from './nodes-config.ts';
 import { oidcSettings } from './oidc-config.ts';
 import { opsShape } from './ops-config.ts';
 import { policySettings } from './policy-config.ts';
@@ -48,6 +49,14 @@ const settings = z.strictObject({
   ...opsShape,
   minClientVersion: z.int().min(0).max(65_535).optional(),
   offerObservedAddress: z.boolean().optional(),
+  /** Out of which machines get theirs. */
+  addresses: addressSettings.optional(),
+  /** New machines wait for an administrator's yes. */
+  deviceApproval: z.boolean().optional(),
+  /** How routers of one prefix stand in for each other. */
+  routing: routingSettings.optional(),
+  /** Absence after which a machine is deleted; 0 = never. */
+  deleteInactive: text.optional(),
 });
 
 export type Settings = z.output<typeof settings>;

@@ -4,12 +4,14 @@ import { RhumbError } from '#shared/errors.ts';
 import type { Level } from '#shared/log/log.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
 import type { ProviderSettings } from '../oidc/settings.ts';
+import type { AddressPlan } from '../state/addresses.ts';
 import { parseBaseDomain } from '../state/names.ts';
 import type { Environment } from './config-env.ts';
 import { readSettings, type SettingsInput } from './config-schema.ts';
 import { type DnsConfig, dnsConfig, refuseOverlap } from './dns-config.ts';
 import { parseDuration } from './duration.ts';
 import { type ListenAddress, parseListen } from './listen-address.ts';
+import { addressPlan, inactiveMs, type RoutingConfig, routingConfig } from './nodes-config.ts';
 import { oidcConfig } from './oidc-config.ts';
 import { acmeHost, type OpsConfig, opsConfig } from './ops-config.ts';
 import { type PolicyConfig, policyConfig } from './policy-config.ts';
@@ -45,6 +47,11 @@ export interface Config extends OpsConfig {
   readonly oidc: readonly ProviderSettings[];
   readonly minClientVersion: number;
   readonly offerObservedAddress: boolean;
+  readonly addresses: AddressPlan;
+  readonly deviceApproval: boolean;
+  readonly routing: RoutingConfig;
+  /** 0 = never. */
+  readonly deleteInactiveMs: number;
 }
 
 const DEFAULTS = {
@@ -94,6 +101,10 @@ export function loadConfig(file: string | undefined, flags: FlagSettings, env: E
     policy: policyConfig(given.policy),
     minClientVersion: given.minClientVersion ?? DEFAULTS.minClientVersion,
     offerObservedAddress: given.offerObservedAddress ?? true,
+    addresses: addressPlan(given.addresses),
+    deviceApproval: given.deviceApproval ?? false,
+    routing: routingConfig(given.routing),
+    deleteInactiveMs: inactiveMs(given.deleteInactive),
     ...opsConfig(given, given.stateDir ?? DEFAULT_STATE_DIR),
   };
   refuseOverlap(config.baseDomain, config.serverUrl);

@@ -1,0 +1,46 @@
+/** Subnet routes of a running server: approved where the policy says so, elected, and their routers probed. */
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '#shared/async/clock.ts';
+import type { Log } from '#shared/log/log.ts';
+import { type ApprovingPolicy, AutoApproval } from '../routes/auto-approval.ts';
+import { PrimaryRoutes } from '../routes/primaries.ts';
+import { Probes, type Streams } from '../routes/probes.ts';
+import type { Meter } from '../state/meter.ts';
+import type { Network } from '../state/network.ts';
+import type { RoutingConfig } from './nodes-config.ts';
+
+export interface RoutingDeps {
+  readonly network: Network;
+  readonly policy: ApprovingPolicy;
+  readonly streams: Streams;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly serverUrl: string;
+  readonly defer: (fn: () => void) => void;
+}
+
+export interface Routing extends Disposable {
+  /** A machine came to the address of a probe. */
+  answer(id: string): boolean;
+}
+
+const PROBE_ID_BYTES = 18;
+
+export function openRouting(config: RoutingConfig, deps: RoutingDeps): Routing {
+  const { network, log, meter } = deps;
+  const stack = new DisposableStack();
+  stack.use(new AutoApproval(deps));
+  const primaries = stack.use(new PrimaryRoutes({ network, log, meter, rules: config }));
+  const probes = stack.use(
+    new Probes({
+      ...{ streams: deps.streams, clock: deps.clock, log, meter, serverUrl: deps.serverUrl },
+      mintId: () => randomBytes(PROBE_ID_BYTES).toString('base64url'),
+      intervalMs: config.probeIntervalMs,
+      timeoutMs: config.probeTimeoutMs,
+      routers: () => primaries.rivals(),
+      found: (health) => primaries.setHealth(health),
+    }),
+  );
+  return { answer: (id) => probes.answer(id), [Symbol.dispose]: () => stack.dispose() };
+}
