@@ -2,10 +2,10 @@
 import { chmodSync, rmSync } from 'node:fs';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { RhumbError } from '#shared/errors.ts';
 import type { Log } from '#shared/log/log.ts';
 import { parseBody, readBody, TooLarge } from '../http/body.ts';
+import { readAnswer } from './answers.ts';
 import { LOCAL } from './caller.ts';
 import {
   type Admin,
@@ -77,32 +77,13 @@ function send(response: ServerResponse, status: number, body: unknown): void {
   response.end(`${JSON.stringify(body)}\n`);
 }
 
-const failure = z.object({
-  error: z.object({
-    code: z.enum([
-      'bad-argument',
-      'not-allowed',
-      'not-found',
-      'unavailable',
-      'timeout',
-      'conflict',
-      'protocol',
-      'internal',
-    ]),
-    message: z.string().max(4_096),
-  }),
-});
-
 /** The client's side; undefined when no server listens there. */
 export async function connectAdmin(path: string): Promise<Admin | undefined> {
   if (!(await isServed(path))) return undefined;
   return {
     call: async <K extends CallName>(call: K, arg: CallArg<K>): Promise<CallResult<K>> => {
       const { status, body } = await post(path, `${PREFIX}${call}`, JSON.stringify(arg));
-      if (status === 200) return body as CallResult<K>;
-      const problem = failure.safeParse(body);
-      if (!problem.success) throw new RhumbError('protocol', 'the running server answered something unknown');
-      throw new RhumbError(problem.data.error.code, problem.data.error.message);
+      return readAnswer(status, body) as CallResult<K>;
     },
     [Symbol.asyncDispose]: async () => undefined,
   };

@@ -6,6 +6,7 @@ import { type ApiContext, type ApiDeps, type ApiEnv, failureOf, mount, refuse } 
 import type { Style } from './errors.ts';
 import { mountOauth } from './oauth.ts';
 import { v2Endpoints } from './v2/endpoints.ts';
+import { mountX } from './x.ts';
 
 const BASE = '/api/';
 /** A policy of 1 MiB with every character escaped once, as JSON has it. */
@@ -69,6 +70,7 @@ export function apiApp(deps: ApiDeps): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
   mountOauth(app, deps);
   mount(app, deps, 'v2', v2Endpoints);
+  mountX(app, deps);
   app.notFound((c) =>
     refuse(c, deps, styleOf(c), {
       status: 404,

@@ -92,7 +92,12 @@ describe.each(['without a server', 'with a server'])('%s', (how) => {
       [['nodes', 'rename', '4242', 'x'], 3, /nodes list/],
       [['nodes', 'expire'], 5, /say which node/],
       [['nodes', 'delete', 'ghost'], 3, /nodes list/],
-      [['nodes', 'list', '-o', 'yaml'], 5, /use text or json/],
+      [['nodes', 'list', '-o', 'xml'], 5, /use table, json, json-line or yaml/],
+      [['preauthkeys', 'create'], 5, /say whose the machines will be/],
+      [['preauthkeys', 'revoke'], 5, /say which key/],
+      [['apikeys', 'create', '--scope', 'everything'], 5, /there is no scope "everything"/],
+      [['apikeys', 'delete', '12'], 3, /apikeys list/],
+      [['settings', 'set', 'devices-approval', 'perhaps'], 5, /on or off/],
       [['admin-code', 'create', '-e', '0'], 5, /must end/],
     ];
     for (const [args, exit, err] of cases) {
@@ -169,12 +174,12 @@ describe('serve', () => {
       [
         ['--listen', '127.0.0.1:0', '--state-dir', freshDir(), '--tls-cert', cert, '--tls-key', cert],
         5,
-        /TLS certificate and key/,
+        /can't use .* PEM|can't use .*PEM routines/,
       ],
       [
         ['--listen', '127.0.0.1:0', '--state-dir', freshDir(), '--tls-cert', '/nowhere', '--tls-key', cert],
         5,
-        /can't read the TLS/,
+        /can't read the certificate or its key/,
       ],
       [
         ['--listen', '127.0.0.1:0', '--state-dir', freshDir(), '--tls-cert', cert],
@@ -233,7 +238,7 @@ describe('usage', () => {
     [['nodes', 'lst'], /Did you mean/],
     [['nodez'], /Did you mean one of node, nodes/],
     [['users', 'create'], /missing required argument 'name'/],
-    [['preauthkeys', 'create'], /required option '-u, --user <name>'/],
+    [['oauth-clients', 'create'], /required option '--scope <scope...>'/],
     [['serve', '--log-level', 'loud'], /use one of debug, info, warn, error/],
   ])('%j is one line that helps, and exit status 2', async (args, err) => {
     const ran = await run(...args);
@@ -269,7 +274,6 @@ describe('configuration', () => {
     ['{"lisen": ":1"}', /unknown key "lisen": did you mean "listen"/],
     ['{"qqqqqq": 1}', /unknown key "qqqqqq": the keys are listen, /],
     ['{"magicDns": "yes"}', /magicDns: /],
-    ['{"listen": ":1",}', /is not JSON/],
     ['[]', /the file: /],
     ['{"ephemeralTimeout": "10s"}', /more than 65s/],
   ])('%s is refused with what to do', async (text, err) => {

@@ -1,7 +1,7 @@
 /** What a command is made of: a name, what it is for, and what it does with a hand on the state. */
 import { Command } from 'commander';
 import type { Admin } from '../admin/calls.ts';
-import { configFor, type Globals, type Io, openAdmin, readGlobals, withGlobalOptions } from './context.ts';
+import { type Globals, type Io, openNamed, readGlobals, withGlobalOptions } from './context.ts';
 
 type Act = (admin: Admin, globals: Globals) => Promise<void>;
 
@@ -14,7 +14,7 @@ export const beginning = (io: Io, command: Command, act: Act): Promise<void> =>
 
 async function run(io: Io, command: Command, act: Act, missing: 'refuse' | 'begin'): Promise<void> {
   const globals = readGlobals(command);
-  await using admin = await openAdmin(configFor(globals), io, missing);
+  await using admin = await openNamed(globals, io, missing);
   await act(admin, globals);
 }
 

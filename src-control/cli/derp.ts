@@ -3,14 +3,14 @@ import { Command } from 'commander';
 import { RhumbError } from '#shared/errors.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
 import { checkMap, type NodeCheck } from '../relay/check.ts';
-import { configFor, type Io, openAdmin, readGlobals, show, withGlobalOptions } from './context.ts';
+import { type Io, openNamed, readGlobals, show, withGlobalOptions } from './context.ts';
 import { table } from './print.ts';
 
 export function derpCommand(io: Io): Command {
   const map = withGlobalOptions(new Command('map').description('show the relays that machines get')).action(
     async () => {
       const globals = readGlobals(map);
-      await using admin = await openAdmin(configFor(globals), io, 'refuse');
+      await using admin = await openNamed(globals, io, 'refuse');
       const relays = await admin.call('derp.map', {});
       show(io, globals.format, relays, () => relaysTable(relays));
     },
@@ -19,7 +19,7 @@ export function derpCommand(io: Io): Command {
     new Command('check').description('connect to every relay as a machine would, from here'),
   ).action(async () => {
     const globals = readGlobals(check);
-    await using admin = await openAdmin(configFor(globals), io, 'refuse');
+    await using admin = await openNamed(globals, io, 'refuse');
     const checks = await checkMap(await admin.call('derp.map', {}), io.clock);
     show(io, globals.format, checks, () => relayChecksTable(checks));
     const failed = checks.filter((one) => one.relay.kind === 'failed' || one.stun.kind === 'failed').length;

@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import type { OidcStatusJson } from '../admin/oidc.ts';
 import { against } from './command.ts';
-import { configFor, type Io, openAdmin, readGlobals, show, withGlobalOptions } from './context.ts';
+import { type Io, openNamed, readGlobals, show, withGlobalOptions } from './context.ts';
 import { table } from './print.ts';
 
 export function oidcCommand(io: Io): Command {
@@ -10,7 +10,7 @@ export function oidcCommand(io: Io): Command {
     new Command('status').description('show the identity providers and how sign-ins went'),
   ).action(async () => {
     const globals = readGlobals(status);
-    await using admin = await openAdmin(configFor(globals), io, 'refuse');
+    await using admin = await openNamed(globals, io, 'refuse');
     const answer = await admin.call('oidc.status', {});
     show(io, globals.format, answer, () => oidcTable(answer));
   });

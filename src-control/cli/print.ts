@@ -1,12 +1,19 @@
 /** How answers look on a terminal: aligned columns, or the JSON as it is. */
+import { stringify } from 'yaml';
 import { RhumbError } from '#shared/errors.ts';
 
-export type OutputFormat = 'text' | 'json';
+export type OutputFormat = 'text' | 'json' | 'json-line' | 'yaml';
 
 export function parseFormat(value: string): OutputFormat {
   if (value === 'text' || value === 'table') return 'text';
-  if (value === 'json') return 'json';
-  throw new RhumbError('bad-argument', `unknown output "${value}": use text or json`);
+  if (value === 'json' || value === 'json-line' || value === 'yaml') return value;
+  throw new RhumbError('bad-argument', `unknown output "${value}": use table, json, json-line or yaml`);
+}
+
+/** An answer as programs read it. */
+export function structured(format: Exclude<OutputFormat, 'text'>, answer: unknown): string {
+  if (format === 'yaml') return stringify(answer, { lineWidth: 0 }).trimEnd();
+  return JSON.stringify(answer, null, format === 'json' ? 2 : 0);
 }
 
 /** Host names come from machines: what could steer a terminal is shown as a question mark. */
@@ -28,3 +35,9 @@ export const yesNo = (value: boolean): string => (value ? 'yes' : 'no');
 /** Local enough for people, sortable for everyone. */
 export const when = (time: string | null, never: string): string =>
   time === null ? never : time.replace('T', ' ').replace(/\.\d+Z$/, ' UTC');
+
+/** For options that may be given several times, or once with commas. */
+export const listOption = (value: string, before: readonly string[] = []): readonly string[] => [
+  ...before,
+  ...value.split(',').filter(Boolean),
+];

@@ -2,7 +2,10 @@
 import { Command, CommanderError } from 'commander';
 import { type ErrorCode, toRhumbError } from '#shared/errors.ts';
 import { adminCodeCommand } from './admin-code.ts';
+import { apiKeysCommand, oauthClientsCommand } from './api-keys.ts';
+import { auditCommand } from './audit.ts';
 import { authKeysCommand } from './auth-keys.ts';
+import { backupCommand, doctorCommand, exportCommand, importCommand, migrateCommand } from './backup.ts';
 import { derpCommand } from './derp.ts';
 import { dnsCommand } from './dns.ts';
 import { nodesCommand } from './nodes.ts';
@@ -10,6 +13,7 @@ import { oidcCommand } from './oidc.ts';
 import { policyCommand } from './policy.ts';
 import { routesCommand } from './routes.ts';
 import { configTestCommand, type ServeDeps, serveCommand, versionCommand } from './serve.ts';
+import { settingsCommand } from './settings.ts';
 import { usersCommand } from './users.ts';
 
 /** coordination-server.md §14: 1 error, 2 usage, 3 not found, 4 conflict, 5 validation. */
@@ -34,10 +38,19 @@ export function buildProgram(deps: ServeDeps): Command {
     .addCommand(nodesCommand(deps))
     .addCommand(routesCommand(deps))
     .addCommand(adminCodeCommand(deps))
+    .addCommand(apiKeysCommand(deps))
+    .addCommand(oauthClientsCommand(deps))
+    .addCommand(settingsCommand(deps))
     .addCommand(derpCommand(deps))
     .addCommand(dnsCommand(deps))
     .addCommand(oidcCommand(deps))
     .addCommand(policyCommand(deps))
+    .addCommand(auditCommand(deps))
+    .addCommand(backupCommand(deps))
+    .addCommand(exportCommand(deps))
+    .addCommand(importCommand(deps))
+    .addCommand(doctorCommand(deps))
+    .addCommand(migrateCommand(deps))
     .addCommand(configTestCommand(deps))
     .addCommand(versionCommand(deps));
   settle(program, deps);
