@@ -3,7 +3,7 @@ import { RhumbError } from '#shared/errors.ts';
 
 const MAX_NAME = 253;
 /** Underscores stand in names of services and challenges (RFC 8552). */
-const LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/;
+const LABEL = /^(?:[a-z0-9]|[a-z0-9_][a-z0-9_-]{0,61}[a-z0-9])$/;
 
 /** Undefined when the text is no domain name. */
 export function canonicalName(text: string): string | undefined {
@@ -15,13 +15,13 @@ export function canonicalName(text: string): string | undefined {
 export function parseDomain(text: string, at: string): string {
   const name = canonicalName(text);
   if (name !== undefined) return name;
+  if (text === '.' || text === '')
+    throw new RhumbError('bad-argument', `${at}: name a domain; for all names give nameservers`);
   if (text.startsWith('*.') || text.startsWith('.'))
     throw new RhumbError(
       'bad-argument',
       `${at}: "${text}": leave the beginning out, a domain stands for everything in it`,
     );
-  if (text === '.' || text === '')
-    throw new RhumbError('bad-argument', `${at}: name a domain; for all names give nameservers`);
   throw new RhumbError(
     'bad-argument',
     `${at}: "${text}" is not a domain name: write it like corp.example.com (other alphabets as xn--…)`,
