@@ -3,7 +3,9 @@ import type { z } from 'zod';
 import { RhumbError } from '#shared/errors.ts';
 import { adminCodeCalls } from './admin-codes.ts';
 import { apiKeyCalls } from './api-keys.ts';
+import { auditCalls } from './audit.ts';
 import { authKeyCalls } from './auth-keys.ts';
+import { backupCalls } from './backup.ts';
 import type { Call } from './call.ts';
 import { type Caller, may } from './caller.ts';
 import type { AdminDeps } from './deps.ts';
@@ -21,6 +23,8 @@ import { signInCalls } from './sign-ins.ts';
 import { userCalls } from './users.ts';
 
 export const calls = {
+  ...auditCalls,
+  ...backupCalls,
   ...userCalls,
   ...signInCalls,
   ...authKeyCalls,

@@ -16,6 +16,8 @@ export interface LiveDeps {
   readonly derpMap: () => DerpMap | undefined;
   /** Gives undefined where no provider is configured. */
   readonly signIn: () => SignIn | undefined;
+  /** Where backups are made; undefined for the usual place. */
+  readonly backupFolder: () => string | undefined;
 }
 
 export interface AdminDeps {
@@ -26,6 +28,8 @@ export interface AdminDeps {
   readonly dns: DnsView;
   readonly policy: PolicyBook;
   readonly refusals: Refusals;
+  /** Undefined for a state that is in memory only. */
+  readonly stateDir?: string;
   /** Undefined where a command works on the state itself because no server runs. */
   readonly live: LiveDeps | undefined;
 }

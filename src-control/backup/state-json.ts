@@ -19,6 +19,9 @@ const FIRST: readonly Kind[] = ['user', 'authKey'];
 const ORDER: readonly Kind[] = [...FIRST, ...KINDS.filter((kind) => !FIRST.includes(kind))];
 const MAX_PROBLEMS = 10;
 
+/** Beside the database: the keys of what is sealed in it, and of the relay. */
+export const STATE_FILES = ['oidc.key', 'relay.key'] as const;
+
 /** Files beside the database without which parts of it are of no use, by name. */
 export type StateFiles = Readonly<Record<string, string>>;
 

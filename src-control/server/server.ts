@@ -28,9 +28,7 @@ import { checkServerUrl, type UrlVerdict } from '../ops/url-check.ts';
 import { memberWith } from '../relay/embedded.ts';
 import { watchEphemeral } from '../state/ephemeral.ts';
 import { watchExpiry } from '../state/expiry.ts';
-import { watchInactive } from '../state/inactive.ts';
 import { Network } from '../state/network.ts';
-import { runSettings } from '../state/run-settings.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import { openWebAuth } from '../web-auth/web-auth.ts';
 import { openCertificate, openChallenges, serverWith } from './certificate.ts';
@@ -41,7 +39,6 @@ import { addressOf, type Ops, openOps } from './ops.ts';
 import { openPolicy } from './policy.ts';
 import { openRelays, type Relays, relayIdentity, relayPaths } from './relays.ts';
 import { LiveConfig } from './reload.ts';
-import { openRouting } from './routing.ts';
 
 export interface ServerDeps {
   readonly clock: Clock;
@@ -75,7 +72,6 @@ export interface RunningServer extends AsyncDisposable {
 
 /** Made by the project's set-up. */
 const CONSOLE_FOLDER = join(import.meta.dirname, '..', '..', 'dist', 'console');
-const DAY_MS = 86_400_000;
 const NOISE_KEY = 'noise-key';
 /** Streams have this long to end in order before their connections are cut. */
 const LINGER_MS = 500;
@@ -94,10 +90,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
   if (certificate !== undefined) stack.use(certificate);
   const stateLog = log.child({ mod: 'state' });
   const store = await openSqliteStore(config.stateDir, clock.now(), stateLog);
-  const network = await Network.open({
-    ...{ store, clock, log: stateLog, defer: setImmediate, meter: metrics },
-    addresses: config.addresses,
-  });
+  const network = await Network.open({ store, clock, log: stateLog, defer: setImmediate, meter: metrics });
   stack.use(network);
   const controlKey = await loadNoiseKey(network);
 
@@ -140,13 +133,9 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     log: log.child({ mod: 'auth' }),
     serverUrl,
     policy: policy.live,
-    tailnet: config.baseDomain,
-    meter: metrics,
     get keyLifetimeMs() {
-      const days = runSettings(network).devicesKeyDurationDays;
-      return days === null ? live.current.keyLifetimeMs : days * DAY_MS;
+      return live.current.keyLifetimeMs;
     },
-    needsApproval: () => config.deviceApproval || runSettings(network).devicesApprovalOn,
   };
   const dns = stack.use(await openDns(config, { network, clock, log: log.child({ mod: 'dns' }), serverUrl }));
   const hub = new Hub({
@@ -163,16 +152,8 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
   const channels = new Map<ServerHttp2Session, Duplex>();
   stack.defer(() => closeChannels(channels, clock));
   stack.defer(() => hub.close());
-  const routing = stack.use(
-    openRouting(config.routing, {
-      ...{ network, policy: policy.live, streams: hub, clock, log: log.child({ mod: 'routes' }) },
-      ...{ meter: metrics, serverUrl, defer: setImmediate },
-    }),
-  );
   stack.defer(watchExpiry(network, clock, log.child({ mod: 'expiry' })));
   stack.defer(watchEphemeral(network, clock, log.child({ mod: 'ephemeral' }), config.ephemeralTimeoutMs));
-  if (config.deleteInactiveMs > 0)
-    stack.defer(watchInactive(network, clock, log.child({ mod: 'inactive' }), config.deleteInactiveMs));
 
   // Whoever comes before everything is there waits: a machine must not be told for a moment that there are no relays.
   const started = Promise.withResolvers<void>();
@@ -212,7 +193,6 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     version: deps.version,
     relay: relayPaths(() => relays),
     ready: started.promise,
-    probeAnswered: (id) => routing.answer(id),
     console: () => webConsole,
     api: () => api,
     web,
@@ -245,12 +225,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     ...{ network, clock, log: adminLog, baseDomain: config.baseDomain, dns: dns.view, policy: policy.book },
     refusals: new Refusals(network, clock, adminLog),
     stateDir: config.stateDir,
-    live: {
-      register,
-      derpMap: () => hub.derpMap,
-      backupFolder: () => live.current.backup?.folder,
-      signIn: () => oidc?.signIn,
-    },
+    live: { register, derpMap: () => hub.derpMap, backupFolder: () => live.current.backup?.folder, signIn: () => oidc?.signIn },
   };
   const apiLog = log.child({ mod: 'api' });
   api = new ApiPaths({
