@@ -27,7 +27,7 @@ const DIRT_OF_EFFECT: readonly (readonly [effect: number, dirt: number])[] = [
   [Effect.Ssh, Dirt.Ssh],
   // What the policy gives a machine may choose its resolvers too.
   [Effect.Caps, Dirt.Self | Dirt.Dns],
-  [Effect.Routes, Dirt.Routes | Dirt.Self],
+  [Effect.Routes, Dirt.Routes],
 ];
 
 export class FanOut {
@@ -78,7 +78,9 @@ export class FanOut {
     const [nodes, users] = [this.#nodes, this.#users];
     this.#nodes = new Map();
     this.#users = new Set();
-    for (const [id, what] of nodes) this.#spreadNode(id, what);
+    // They may hold peers that they do not see now and will see again before the loss of them is told.
+    const late = [...this.dirty];
+    for (const [id, what] of nodes) this.#spreadNode(id, what, late);
     for (const id of users) this.#spreadUser(id);
     if (this.#isDnsOther) this.#spreadDns();
   }
@@ -111,20 +113,28 @@ export class FanOut {
     for (const [id, effects] of nodes) {
       let bits = 0;
       for (const [effect, dirt] of DIRT_OF_EFFECT) if (effects & effect) bits |= dirt;
+      if (effects & Effect.Routes && this.#isRouter(id)) bits |= Dirt.Self;
       for (const session of this.#deps.sessionsOf(id)) this.mark(session, bits);
     }
     for (const { peer, viewers } of seen) for (const viewer of viewers) this.#markPeer(viewer, peer, 0);
   }
 
-  #spreadNode(id: number, what: number): void {
+  /** Its own node says what it carries. */
+  #isRouter(id: number): boolean {
+    return (this.#deps.network.node(id)?.record.approvedRoutes.length ?? 0) > 0;
+  }
+
+  #spreadNode(id: number, what: number, late: readonly MapSession[]): void {
     let own = 0;
     if (what & SELF_BITS) own |= Dirt.Self;
     if (what & (What.Notice | What.Tags | What.Whole)) own |= Dirt.Notices;
-    // Names and resolvers may be chosen by owner and tags.
-    if (what & (What.Tags | What.Whole)) own |= Dirt.Dns | Dirt.Filter | Dirt.Ssh;
+    // One that was just let in, or put out, had no place in the policy before; names are chosen by owner and tags.
+    if (what & (What.Tags | What.Whole)) own |= Dirt.AllPeers | Dirt.Filter | Dirt.Ssh | Dirt.Dns;
     if (own !== 0) for (const session of this.#deps.sessionsOf(id)) this.mark(session, own);
     const told = what & PEER_BITS;
-    if (told !== 0) for (const viewer of this.#deps.policy.peersOf(id)) this.#markPeer(viewer, id, told);
+    if (told === 0) return;
+    for (const viewer of this.#deps.policy.peersOf(id)) this.#markPeer(viewer, id, told);
+    for (const { books, dirt } of late) if (books?.nodes.has(id) === true) dirt.addPeer(id, told);
   }
 
   #spreadDns(): void {
