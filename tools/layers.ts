@@ -153,6 +153,7 @@ export const rules: Readonly<Record<string, Rule>> = {
     may: [...SHARED, 'openid-client', 'zod', 'src-control/store', 'src-control/state', 'src-control/auth'],
   },
   'src-control/web': { may: [...SHARED, 'hono'] },
+  'src-control/ssh-check': { may: [...SHARED, 'src-control/store', 'src-control/state'] },
   'src-control/web-auth': {
     may: [
       ...SHARED,
@@ -178,6 +179,7 @@ export const rules: Readonly<Record<string, Rule>> = {
       'src-control/oidc',
       'src-control/mapper',
       'src-control/web',
+      'src-control/ssh-check',
       'src-control/web-auth',
     ],
   },
@@ -238,6 +240,7 @@ export const rules: Readonly<Record<string, Rule>> = {
       'src-control/oidc',
       'src-control/mapper',
       'src-control/http',
+      'src-control/ssh-check',
       'src-control/web-auth',
       'src-control/console',
     ],

@@ -17,11 +17,13 @@ import { type RegisterDeps, register } from '../auth/register.ts';
 import type { Hub } from '../mapper/hub.ts';
 import { readMapFacts, usableObserved } from '../state/map-facts.ts';
 import type { NodeView } from '../state/network.ts';
+import type { SshCheck } from '../ssh-check/ssh-check.ts';
 import { Answers } from './answers.ts';
 import { parseBody, TooLarge } from './body.ts';
 import { http2Sink } from './http2-sink.ts';
 import { Intake } from './intake.ts';
 import { askedBy, type MachineCalls } from './machine-call.ts';
+import { sshAskingOf } from './ssh-action.ts';
 
 export interface InnerDeps {
   readonly register: RegisterDeps;
@@ -32,6 +34,7 @@ export interface InnerDeps {
   /** Offer the address a machine's control connection comes from to its peers. */
   readonly offerObserved: boolean;
   readonly calls: MachineCalls;
+  readonly sshCheck: SshCheck;
 }
 
 const MAX_BODY = 1 << 20;
@@ -89,6 +92,7 @@ async function serveStream(
   const isPost = headers[':method'] === 'POST';
   if (path === '/machine/register' && isPost) return serveRegister(deps, stream, origin);
   if (path === '/machine/map' && isPost) return serveMap(deps, stream, origin);
+  if (path.startsWith('/machine/ssh/action/')) return serveSshAction(deps, stream, headers, origin);
   const isCall = Object.hasOwn(deps.calls, path);
   if (isCall && isPost) return serveCall(deps, stream, origin, path);
   stream.resume();
@@ -188,6 +192,31 @@ async function serveCall(
   const { record } = knownNode(deps, body.NodeKey, peer);
   const answer = await deps.calls[path]?.(record, body);
   respond(stream, 200, stringifyJson(answer ?? {}), 'application/json');
+}
+
+/** May take as long as somebody needs to sign in; the client asks again when it is cut. */
+async function serveSshAction(
+  deps: InnerDeps,
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  { peer }: Origin,
+): Promise<void> {
+  stream.resume();
+  if (headers[':method'] !== 'GET') throw new HttpFailure(405, 'use GET');
+  const asking = sshAskingOf(headers[':path'] ?? '');
+  if (asking === undefined || asking === 'malformed') throw new HttpFailure(400, 'malformed request');
+  if (isGone(stream)) return;
+  const gone = new AbortController();
+  stream.once('close', () => gone.abort(new RhumbError('unavailable', 'the client went away')));
+  const own = [...deps.register.network.nodesOfMachine(peer.machineKey)].map(({ record }) => record);
+  try {
+    const action = await deps.sshCheck.actionFor(own, asking, gone.signal);
+    respond(stream, 200, stringifyJson(action), 'application/json');
+  } catch (error) {
+    if (!(error instanceof RhumbError) || error.code !== 'not-allowed') throw error;
+    deps.log('warn', 'ssh.refused', { machine: shortKey(peer.machineKey), why: error.message });
+    throw new HttpFailure(401, error.message);
+  }
 }
 
 /** Unknown keys and those of another machine look the same from outside. */

@@ -11,11 +11,13 @@ import type { Log } from '#shared/log/log.ts';
 import { refuseUpgrade } from '#shared/node/ts2021-server.ts';
 import type { RegisterDeps } from '../auth/register.ts';
 import type { SignIn } from '../oidc/sign-in.ts';
+import type { SshCheck } from '../ssh-check/ssh-check.ts';
 import type { OuterEnv } from '../web-auth/visitor.ts';
 import type { WebAuth } from '../web-auth/web-auth.ts';
 import { readBody, TooLarge } from './body.ts';
 import { oidcPages } from './oidc-pages.ts';
 import { signInRoutes } from './sign-in.ts';
+import { sshPages } from './ssh-pages.ts';
 
 export interface OuterDeps {
   readonly register: RegisterDeps;
@@ -34,6 +36,7 @@ export interface OuterDeps {
   readonly api?: (() => ConsolePaths | undefined) | undefined;
   /** Signing in to the console. */
   readonly web: WebAuth;
+  readonly sshCheck: SshCheck;
   /** Asked once everything is ready; undefined without identity providers. */
   readonly signIn?: (() => SignIn | undefined) | undefined;
   /** Whether the machine with this key may use relays. */
@@ -109,6 +112,7 @@ export function outerApp(deps: OuterDeps): Hono<OuterEnv> {
     '/',
     deps.web.routes((next, again) => oidc?.waysTo(next, again) ?? []),
   );
+  app.route('/', sshPages(deps.register.clock, deps.sshCheck, deps.web));
   if (oidc !== undefined) app.route('/', oidc.routes);
   app.notFound((c) => c.text('not found\n', 404));
   app.onError((error, c) => {

@@ -30,6 +30,7 @@ import { watchEphemeral } from '../state/ephemeral.ts';
 import { watchExpiry } from '../state/expiry.ts';
 import { Network } from '../state/network.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
+import { SshCheck } from '../ssh-check/ssh-check.ts';
 import { openWebAuth } from '../web-auth/web-auth.ts';
 import { openCertificate, openChallenges, serverWith } from './certificate.ts';
 import { type Config, derivedServerUrl } from './config.ts';
@@ -162,7 +163,13 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
   let webConsole: Console | undefined;
   let api: ApiPaths | undefined;
   const web = openWebAuth({ network, clock, log: log.child({ mod: 'web-auth' }), serverUrl });
+  const sshCheck = new SshCheck({
+    ...{ network, clock, log: log.child({ mod: 'ssh' }), serverUrl },
+    ...{ rules: policy.live, mintId: mintPendingId },
+  });
+  stack.defer(() => sshCheck.waiting.clear());
   const inner: InnerDeps = {
+    sshCheck,
     register,
     hub,
     log: log.child({ mod: 'http' }),
@@ -196,6 +203,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     console: () => webConsole,
     api: () => api,
     web,
+    sshCheck,
     signIn: () => oidc?.signIn,
     mayRelay: (key) => memberWith(network, key, clock.now()) !== undefined,
     onUpgrade: (request, socket, head) =>

@@ -272,9 +272,11 @@ export const migrations: readonly Migration[] = [
          id INTEGER PRIMARY KEY,
          source INTEGER NOT NULL,
          destination INTEGER NOT NULL,
+         login TEXT NOT NULL,
          user_id INTEGER NOT NULL,
          at INTEGER NOT NULL,
-         source_key TEXT NOT NULL
+         source_key TEXT NOT NULL,
+         rules TEXT NOT NULL
        ) STRICT`,
       `CREATE TABLE audit_log (
          seq INTEGER PRIMARY KEY,

@@ -217,10 +217,14 @@ export interface SshCheckRecord {
   readonly id: number;
   readonly source: number;
   readonly destination: number;
+  /** The user of the system there. */
+  readonly login: string;
   readonly userId: number;
   readonly at: number;
   /** Of the source, as it was: another key needs another proof. */
   readonly sourceKey: NodeKey;
+  /** Stands for the SSH rules that were in force. */
+  readonly rules: string;
 }
 
 /** A version of the policy; the newest is in force. */

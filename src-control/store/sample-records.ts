@@ -180,6 +180,8 @@ export const sampleRecords: { readonly [K in Kind]: Records[K] } = {
     userId: 1,
     at: 3,
     sourceKey: sampleNode(1).nodeKey,
+    login: 'root',
+    rules: 'version 1',
   },
 };
 

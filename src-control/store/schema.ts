@@ -280,9 +280,11 @@ export const tables: { readonly [K in Kind]: Table<Records[K]> } = {
     id: int('id'),
     source: int('source'),
     destination: int('destination'),
+    login: text('login'),
     userId: int('user_id'),
     at: real('at'),
     sourceKey: parsed('source_key', parseNodeKey),
+    rules: text('rules'),
   }),
 };
 
