@@ -4,9 +4,7 @@ import { type ErrorCode, toRhumbError } from '#shared/errors.ts';
 import { adminCodeCommand } from './admin-code.ts';
 import { apiKeysCommand, oauthClientsCommand } from './api-keys.ts';
 import { auditCommand } from './audit.ts';
-import { auditCommand } from './audit.ts';
 import { authKeysCommand } from './auth-keys.ts';
-import { backupCommand, doctorCommand, exportCommand, importCommand, migrateCommand } from './backup.ts';
 import { backupCommand, doctorCommand, exportCommand, importCommand, migrateCommand } from './backup.ts';
 import { derpCommand } from './derp.ts';
 import { dnsCommand } from './dns.ts';
@@ -47,12 +45,6 @@ export function buildProgram(deps: ServeDeps): Command {
     .addCommand(dnsCommand(deps))
     .addCommand(oidcCommand(deps))
     .addCommand(policyCommand(deps))
-    .addCommand(auditCommand(deps))
-    .addCommand(backupCommand(deps))
-    .addCommand(exportCommand(deps))
-    .addCommand(importCommand(deps))
-    .addCommand(doctorCommand(deps))
-    .addCommand(migrateCommand(deps))
     .addCommand(auditCommand(deps))
     .addCommand(backupCommand(deps))
     .addCommand(exportCommand(deps))

@@ -26,11 +26,13 @@ import { guardDoor } from '../ops/door.ts';
 import { openMetrics } from '../ops/metrics.ts';
 import { checkServerUrl, type UrlVerdict } from '../ops/url-check.ts';
 import { memberWith } from '../relay/embedded.ts';
+import { SshCheck } from '../ssh-check/ssh-check.ts';
 import { watchEphemeral } from '../state/ephemeral.ts';
 import { watchExpiry } from '../state/expiry.ts';
+import { watchInactive } from '../state/inactive.ts';
 import { Network } from '../state/network.ts';
+import { runSettings } from '../state/run-settings.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
-import { SshCheck } from '../ssh-check/ssh-check.ts';
 import { openWebAuth } from '../web-auth/web-auth.ts';
 import { openCertificate, openChallenges, serverWith } from './certificate.ts';
 import { type Config, derivedServerUrl } from './config.ts';
@@ -40,6 +42,7 @@ import { addressOf, type Ops, openOps } from './ops.ts';
 import { openPolicy } from './policy.ts';
 import { openRelays, type Relays, relayIdentity, relayPaths } from './relays.ts';
 import { LiveConfig } from './reload.ts';
+import { openRouting } from './routing.ts';
 
 export interface ServerDeps {
   readonly clock: Clock;
@@ -73,6 +76,7 @@ export interface RunningServer extends AsyncDisposable {
 
 /** Made by the project's set-up. */
 const CONSOLE_FOLDER = join(import.meta.dirname, '..', '..', 'dist', 'console');
+const DAY_MS = 86_400_000;
 const NOISE_KEY = 'noise-key';
 /** Streams have this long to end in order before their connections are cut. */
 const LINGER_MS = 500;
@@ -91,7 +95,10 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
   if (certificate !== undefined) stack.use(certificate);
   const stateLog = log.child({ mod: 'state' });
   const store = await openSqliteStore(config.stateDir, clock.now(), stateLog);
-  const network = await Network.open({ store, clock, log: stateLog, defer: setImmediate, meter: metrics });
+  const network = await Network.open({
+    ...{ store, clock, log: stateLog, defer: setImmediate, meter: metrics },
+    addresses: config.addresses,
+  });
   stack.use(network);
   const controlKey = await loadNoiseKey(network);
 
@@ -134,9 +141,13 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     log: log.child({ mod: 'auth' }),
     serverUrl,
     policy: policy.live,
+    tailnet: config.baseDomain,
+    meter: metrics,
     get keyLifetimeMs() {
-      return live.current.keyLifetimeMs;
+      const days = runSettings(network).devicesKeyDurationDays;
+      return days === null ? live.current.keyLifetimeMs : days * DAY_MS;
     },
+    needsApproval: () => config.deviceApproval || runSettings(network).devicesApprovalOn,
   };
   const dns = stack.use(await openDns(config, { network, clock, log: log.child({ mod: 'dns' }), serverUrl }));
   const hub = new Hub({
@@ -153,8 +164,16 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
   const channels = new Map<ServerHttp2Session, Duplex>();
   stack.defer(() => closeChannels(channels, clock));
   stack.defer(() => hub.close());
+  const routing = stack.use(
+    openRouting(config.routing, {
+      ...{ network, policy: policy.live, streams: hub, clock, log: log.child({ mod: 'routes' }) },
+      ...{ meter: metrics, serverUrl, defer: setImmediate },
+    }),
+  );
   stack.defer(watchExpiry(network, clock, log.child({ mod: 'expiry' })));
   stack.defer(watchEphemeral(network, clock, log.child({ mod: 'ephemeral' }), config.ephemeralTimeoutMs));
+  if (config.deleteInactiveMs > 0)
+    stack.defer(watchInactive(network, clock, log.child({ mod: 'inactive' }), config.deleteInactiveMs));
 
   // Whoever comes before everything is there waits: a machine must not be told for a moment that there are no relays.
   const started = Promise.withResolvers<void>();
@@ -200,6 +219,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     version: deps.version,
     relay: relayPaths(() => relays),
     ready: started.promise,
+    probeAnswered: (id) => routing.answer(id),
     console: () => webConsole,
     api: () => api,
     web,
@@ -233,7 +253,12 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     ...{ network, clock, log: adminLog, baseDomain: config.baseDomain, dns: dns.view, policy: policy.book },
     refusals: new Refusals(network, clock, adminLog),
     stateDir: config.stateDir,
-    live: { register, derpMap: () => hub.derpMap, backupFolder: () => live.current.backup?.folder, signIn: () => oidc?.signIn },
+    live: {
+      register,
+      derpMap: () => hub.derpMap,
+      backupFolder: () => live.current.backup?.folder,
+      signIn: () => oidc?.signIn,
+    },
   };
   const apiLog = log.child({ mod: 'api' });
   api = new ApiPaths({
