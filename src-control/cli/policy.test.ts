@@ -150,7 +150,7 @@ describe('explain', () => {
   test('a protocol that the rule does not have is denied', async () => {
     const at = ['--policy', good, '--topology', topology, '--proto', 'udp', '-o', 'json'];
     const ran = await run('policy', 'explain', 'laptop', 'web', ...at);
-    expect(JSON.parse(ran.out)).toMatchObject({ verdict: 'denied', enforcedBy: ['2'] });
+    expect(JSON.parse(ran.out)).toMatchObject({ verdict: 'denied', enforced_by: ['2'] });
   });
 
   test('a posture that is not met is named', async () => {

@@ -1,8 +1,8 @@
-/** `policy compile|check|explain`: a policy file judged without a server, for people who test theirs in their own CI. */
-import { readFileSync } from 'node:fs';
+/** `policy compile|check|explain`: a policy file judged without a server, for people who test theirs in their own CI; and its family. */
 import { Command } from 'commander';
 import { z } from 'zod';
 import { RhumbError } from '#shared/errors.ts';
+import { explainJson } from '../admin/policy-json.ts';
 import { parseProtocol } from '../policy/language/ports.ts';
 import {
   checkText,
@@ -14,7 +14,10 @@ import {
 import { readTopology } from '../policy/offline/topology.ts';
 import type { Diagnostic, Report } from '../policy/text/diagnostic.ts';
 import { explain } from '../policy/verdict/explain.ts';
+import { against, leaf } from './command.ts';
 import { type Io, show } from './context.ts';
+import { checkLive, explained, liveCommands } from './policy-live.ts';
+import { readText } from './policy-text.ts';
 import { parseFormat } from './print.ts';
 
 /** What clients would ask about SSH checks, where no server is named. */
@@ -27,15 +30,6 @@ const options = z.object({
   serverUrl: z.string().optional(),
   proto: z.string().optional(),
 });
-
-function readText(file: string, what: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(readFileSync(file));
-  } catch (cause) {
-    const why = cause instanceof TypeError ? 'it is not UTF-8' : (cause as Error).message;
-    throw new RhumbError('not-found', `can't read the ${what} ${file}: ${why}`, { cause });
-  }
-}
 
 /** The file, the place, what is wrong, and the line with a mark under it (policy.md §6.2). */
 function rendered(file: string, report: Report, { severity, code, message, range }: Diagnostic): string {
@@ -69,9 +63,6 @@ function summary({ nodes }: OfflineAnswer): string {
     .join('\n');
 }
 
-const leaf = (name: string, what: string): Command =>
-  new Command(name).description(what).option('-o, --output <format>', 'text or json', 'text');
-
 function compileCommand(io: Io): Command {
   const command = leaf('compile', 'show what every machine of a network would get')
     .argument('<policy>', 'the policy file')
@@ -84,7 +75,7 @@ function compileCommand(io: Io): Command {
       const compiled = compileText(readText(file, 'policy'), network, serverUrl.replace(/\/+$/, ''));
       const answer = offlineAnswer(compiled);
       warn(io, file, compiled.report);
-      if (format === 'json' || compiled.compiled !== undefined)
+      if (format !== 'text' || compiled.compiled !== undefined)
         show(io, format, answer, () => summary(answer));
       if (compiled.compiled === undefined) refuse(io, file, compiled.report);
     });
@@ -93,21 +84,33 @@ function compileCommand(io: Io): Command {
 
 function checkCommand(io: Io): Command {
   const command = leaf('check', 'say what is wrong with a policy')
-    .argument('<policy>', 'the policy file')
+    .argument('[policy]', 'the policy file')
+    .option('-f, --file <file>', 'the policy file, as in Headscale')
     .option('--topology <file>', 'also run its tests against this network')
-    .action((file: string) => {
-      const { output, topology } = options.parse(command.opts());
-      const format = parseFormat(output);
-      const text = readText(file, 'policy');
-      const { report } =
-        topology === undefined
-          ? checkText(text)
-          : compileText(text, readTopology(readText(topology, 'topology')), NO_SERVER);
-      warn(io, file, report);
-      if (format === 'json' || !report.hasErrors)
-        show(io, format, { errors: errorsJson(report) }, () => `${file} is good`);
-      if (report.hasErrors) refuse(io, file, report);
-    });
+    .option('--live', "also run its tests against the server's own network")
+    .action(
+      async (position: string | undefined, { live, file: named }: { live?: boolean; file?: string }) => {
+        const { output, topology } = options.parse(command.opts());
+        const format = parseFormat(output);
+        const file = position ?? named;
+        if (file === undefined) throw new RhumbError('bad-argument', 'say which policy file');
+        if (live === true)
+          return against(io, command, async (admin) => {
+            const judged = await checkLive(io, admin, file);
+            show(io, format, judged, () => `${file} is good`);
+          });
+        const text = readText(file, 'policy');
+        const { report } =
+          topology === undefined
+            ? checkText(text)
+            : compileText(text, readTopology(readText(topology, 'topology')), NO_SERVER);
+        warn(io, file, report);
+        if (format !== 'text' || !report.hasErrors)
+          show(io, format, { errors: errorsJson(report) }, () => `${file} is good`);
+        if (report.hasErrors) refuse(io, file, report);
+        return undefined;
+      },
+    );
   return command;
 }
 
@@ -121,37 +124,36 @@ function explainCommand(io: Io): Command {
   const command = leaf('explain', 'say which rule lets SRC reach DST, or why none does')
     .argument('<src>', 'a machine, user, group, tag or address')
     .argument('<dst>', 'the same, with :port for one port')
-    .requiredOption('--policy <file>', 'the policy file')
-    .requiredOption('--topology <file>', 'users and nodes of the network, as JSON')
+    .option('--policy <file>', 'this policy instead of the one in force')
+    .option('--topology <file>', 'this network, as JSON, instead of the one of the server')
     .option('--proto <protocol>', 'only this protocol: tcp, udp, icmp, a number')
-    .action((src: string, dst: string) => {
-      const { output, policy = '', topology = '', proto } = options.parse(command.opts());
+    .action(async (src: string, dst: string) => {
+      const { output, policy, topology, proto } = options.parse(command.opts());
       const format = parseFormat(output);
+      if (topology === undefined)
+        return against(io, command, async (admin) => {
+          const found = await admin.call('policy.explain', {
+            ...{ src, dst },
+            ...(proto === undefined ? {} : { proto }),
+            ...(policy === undefined ? {} : { text: readText(policy, 'policy') }),
+          });
+          show(io, format, found, () => explained(src, dst, policy ?? 'policy', found));
+        });
+      if (policy === undefined)
+        throw new RhumbError('bad-argument', '--topology needs --policy: the file to try on that network');
       const network = readTopology(readText(topology, 'topology'));
-      const { report, compiled } = compileText(readText(policy, 'policy'), network, NO_SERVER);
+      const text = readText(policy, 'policy');
+      const { report, compiled } = compileText(text, network, NO_SERVER);
       if (compiled === undefined) return refuse(io, policy, report);
-      const found = explain(compiled, { src, dst, proto: protoOf(proto) });
-      const rules = found.rules.map((at) => ({ pointer: at.pointer, ...report.rangeOf(at).start }));
-      show(io, format, { ...found, rules }, () =>
-        [
-          `${src} -> ${dst}: ${found.verdict}`,
-          ...rules.map(
-            ({ pointer, line, column }) =>
-              `  by ${pointer} at ${policy}:${line}:${column}: ${report.lineText(line).trim()}`,
-          ),
-          ...found.reasons.map((reason) => `  ${reason}`),
-          ...(found.enforcedBy.length === 0 ? [] : [`  enforced by ${found.enforcedBy.join(', ')}`]),
-        ].join('\n'),
-      );
+      const found = explainJson(explain(compiled, { src, dst, proto: protoOf(proto) }), text);
+      show(io, format, found, () => explained(src, dst, policy, found));
       return undefined;
     });
   return command;
 }
 
 export function policyCommand(io: Io): Command {
-  return new Command('policy')
-    .description('who may reach whom')
-    .addCommand(compileCommand(io))
-    .addCommand(checkCommand(io))
-    .addCommand(explainCommand(io));
+  const command = new Command('policy').description('who may reach whom');
+  for (const one of liveCommands(io)) command.addCommand(one);
+  return command.addCommand(compileCommand(io)).addCommand(checkCommand(io)).addCommand(explainCommand(io));
 }

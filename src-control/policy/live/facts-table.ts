@@ -87,6 +87,7 @@ export class FactsTable implements Disposable {
     this.#cancel = this.#clock.after(wait, () => {
       const nowMs = this.#clock.now();
       const ended = [...this.#ends].filter(([, end]) => end <= nowMs).map(([id]) => id);
+      for (const id of ended) this.#ends.delete(id);
       this.#arm();
       if (ended.length > 0) this.#network.announce(ended.map((id) => nodeChange(id, What.Tags)));
     });
