@@ -7,6 +7,7 @@ import { badWeather } from './scenarios/bad-weather.ts';
 import { controlRestart } from './scenarios/control-restart.ts';
 import { natMatrix, natPairs } from './scenarios/nat-matrix.ts';
 import { pathEvents } from './scenarios/path-events.ts';
+import { policy } from './scenarios/policy.ts';
 import { relayEvents } from './scenarios/relay-events.ts';
 import { roaming } from './scenarios/roaming.ts';
 import { sameLan } from './scenarios/same-lan.ts';
@@ -21,6 +22,7 @@ export const scenarios: readonly Scenario[] = [
   threeHostsChurn,
   controlRestart,
   signIn,
+  policy,
   roaming,
   badInput,
   badState,
