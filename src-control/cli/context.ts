@@ -119,7 +119,7 @@ async function openDirectly(config: Config, clock: Clock): Promise<Admin> {
     ...{ store, clock, log: silent, defer: setImmediate },
     addresses: config.addresses,
   });
-  const dns = openDnsView(config, { network, log: silent });
+  const dns = openDnsView(config, { network, log: silent, policy: undefined });
   const deps = {
     ...{ network, dns, clock, log: silent, baseDomain: config.baseDomain, live: undefined },
     policy: openPolicyBook(config, { network, clock, log: silent, serverUrl: config.serverUrl ?? '' }),

@@ -48,6 +48,7 @@ async function setup(options: Options = {}): Promise<{ view: DnsView; network: N
     },
     attributesOf: (id) => options.attributes?.[id] ?? [],
     groupsOf: (id) => options.groups?.[id] ?? [],
+    hasIpv4: () => true,
   });
   network.subscribe((changes) => heard.push(...changes));
   return { view, network, heard };

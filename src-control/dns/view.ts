@@ -29,6 +29,8 @@ export interface DnsViewDeps {
   readonly attributesOf: (nodeId: number) => Iterable<string>;
   /** Groups of a user, as overrides name them. */
   readonly groupsOf: (userId: number) => readonly string[];
+  /** False where the policy takes a machine's IPv4 address away. */
+  readonly hasIpv4: (nodeId: number) => boolean;
 }
 
 /** A capability map's part, as the wire has it. */
@@ -140,8 +142,9 @@ export class DnsView implements Disposable {
 
   /** What is to be merged into the capability map of the machine as its peers see it. */
   peerCapsOf(nodeId: number): DnsCaps {
-    const record = this.#deps.network.node(nodeId)?.record;
     const { zone } = this.#sharedOf([]);
+    if (zone.wideMachines.length === 0) return NO_CAPS;
+    const record = this.#deps.network.node(nodeId)?.record;
     if (record === undefined || !zone.wideMachines.includes(this.fqdnOf(record))) return NO_CAPS;
     return { [CAP_SUBDOMAINS]: [] };
   }
@@ -152,13 +155,12 @@ export class DnsView implements Disposable {
 
   /** Of a machine of the network, by its whole name. */
   addressesOf(name: string): readonly string[] | undefined {
-    const { network, baseDomain } = this.#deps;
+    const { network, baseDomain, hasIpv4 } = this.#deps;
     if (!name.endsWith(`.${baseDomain}`)) return undefined;
     const label = name.slice(0, -baseDomain.length - 1);
     const record = label.includes('.') ? undefined : network.nodeByName(label)?.record;
-    return record === undefined || !isAdmitted(record)
-      ? undefined
-      : [record.ipv4, record.ipv6].filter((one) => one !== '');
+    if (record === undefined || !isAdmitted(record)) return undefined;
+    return hasIpv4(record.id) && record.ipv4 !== '' ? [record.ipv4, record.ipv6] : [record.ipv6];
   }
 
   /** Takes over what the watched file says now. */
@@ -171,6 +173,9 @@ export class DnsView implements Disposable {
     for (const change of changes) if (change.kind === 'removed') this.#own.delete(change.id);
     if (changes.some(({ kind }) => kind === 'dns' || kind === 'reset')) this.#forget();
     else if (changes.some(concernsNames) && this.#followsMachines()) this.#look();
+    // Who is in a group, and what attributes machines have, may be other than it was.
+    const concernsPolicy = changes.some(({ kind }) => kind === 'policy' || kind === 'user');
+    if (concernsPolicy && this.#followsPolicy()) this.#deps.network.announce([{ kind: 'dns' }]);
   }
 
   #forget(): void {
@@ -194,6 +199,12 @@ export class DnsView implements Disposable {
 
   #followsMachines(): boolean {
     return [...this.#shared.values()].some(({ zone }) => zone.followsMachines);
+  }
+
+  #followsPolicy(): boolean {
+    return (
+      this.#deps.settings.overrides.length > 0 || [...this.#shared.values()].some((one) => one.tellsDevices)
+    );
   }
 
   #readRuntime(): DnsChoice {
@@ -277,7 +288,7 @@ export class DnsView implements Disposable {
     const device = {
       name: record.hostname,
       model: record.hostinfo.OS ?? '',
-      ip: record.ipv4 === '' ? record.ipv6 : record.ipv4,
+      ip: this.addressesOf(this.fqdnOf(record))?.[0] ?? record.ipv6,
     };
     const config = shared.tellsDevices
       ? mapResolvers(shared.config, (resolver) => forDevice(resolver, device, attributes))
@@ -287,7 +298,9 @@ export class DnsView implements Disposable {
 }
 
 const concernsNames = (change: Change): boolean =>
-  change.kind === 'removed' || (change.kind === 'node' && (change.what & (What.Whole | What.Tags)) !== 0);
+  change.kind === 'removed' ||
+  change.kind === 'policy' ||
+  (change.kind === 'node' && (change.what & (What.Whole | What.Tags)) !== 0);
 
 const isSame = (a: Shared, b: Shared): boolean =>
   JSON.stringify([a.config, a.effective, a.zone]) === JSON.stringify([b.config, b.effective, b.zone]);

@@ -11,6 +11,7 @@ import { RecordsFile } from '../dns/records-file.ts';
 import { listenResponder } from '../dns/responder/listen.ts';
 import { ResponderZones } from '../dns/responder/zones.ts';
 import { DnsView } from '../dns/view.ts';
+import type { LivePolicy } from '../policy/live/live-policy.ts';
 import type { Network } from '../state/network.ts';
 import { RateLimit } from '../web-auth/rate-limit.ts';
 import type { Config } from './config.ts';
@@ -20,6 +21,8 @@ export interface DnsDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly serverUrl: string;
+  /** Undefined without a server. */
+  readonly policy: Pick<LivePolicy, 'capMapOf' | 'groupsOf' | 'hasIpv4'> | undefined;
 }
 
 export interface Dns extends AsyncDisposable {
@@ -38,20 +41,25 @@ const QUERY_EVERY_MS = 10;
 const CHALLENGES_AT_ONCE = 10;
 const CHALLENGE_EVERY_MS = 360_000;
 
-/** Groups as the identity provider says them, with and without the policy's prefix. */
-function groupsOf(network: Network, userId: number): readonly string[] {
-  const groups = network.user(userId)?.identity?.groups ?? [];
-  return [...groups, ...groups.map((group) => `group:${group}`)];
-}
+/** The policy's `group:…`, and the identity provider's as it says them. */
+const groupsOf = (
+  { network, policy }: Pick<DnsDeps, 'network' | 'policy'>,
+  userId: number,
+): readonly string[] => [
+  ...(policy?.groupsOf(userId) ?? []),
+  ...(network.user(userId)?.identity?.groups ?? []),
+];
 
 /** Also without a server, for commands that work on the state itself. */
-export const openDnsView = (config: Config, deps: Pick<DnsDeps, 'network' | 'log'>): DnsView =>
+export const openDnsView = (config: Config, deps: Pick<DnsDeps, 'network' | 'log' | 'policy'>): DnsView =>
   new DnsView({
-    ...deps,
+    network: deps.network,
+    log: deps.log,
     baseDomain: config.baseDomain,
     settings: config.dns.settings,
-    attributesOf: () => [],
-    groupsOf: (userId) => groupsOf(deps.network, userId),
+    attributesOf: (nodeId) => Object.keys(deps.policy?.capMapOf(nodeId) ?? {}),
+    groupsOf: (userId) => groupsOf(deps, userId),
+    hasIpv4: (nodeId) => deps.policy?.hasIpv4(nodeId) ?? true,
   });
 
 export async function openDns(config: Config, deps: DnsDeps): Promise<Dns> {

@@ -149,7 +149,9 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     },
     needsApproval: () => config.deviceApproval || runSettings(network).devicesApprovalOn,
   };
-  const dns = stack.use(await openDns(config, { network, clock, log: log.child({ mod: 'dns' }), serverUrl }));
+  const dns = stack.use(
+    await openDns(config, { network, clock, log: log.child({ mod: 'dns' }), serverUrl, policy: policy.live }),
+  );
   const hub = new Hub({
     network,
     policy: policy.live,

@@ -38,6 +38,7 @@ export async function adminLab(): Promise<AdminLab> {
       ...{ network, log: silent, baseDomain: 'lab.test', settings: dnsConfig(undefined, undefined).settings },
       attributesOf: () => [],
       groupsOf: () => [],
+      hasIpv4: () => true,
     }),
     policy: new PolicyBook({ network, clock, log: silent, serverUrl: 'https://lab.test', file: undefined }),
     refusals: new Refusals(network, clock, silent),

@@ -44,7 +44,14 @@ async function lab(over: Partial<ChallengesDeps> = {}): Promise<Lab> {
     ],
   });
   const view = new DnsView({
-    ...{ network, log: silent, baseDomain: 'net.example', attributesOf: () => [], groupsOf: () => [] },
+    ...{
+      network,
+      log: silent,
+      baseDomain: 'net.example',
+      attributesOf: () => [],
+      groupsOf: () => [],
+      hasIpv4: () => true,
+    },
     settings: {
       ...{ choice: {}, records: [], recordsPath: undefined, overrides: [], exitNodeFiltered: [] },
       ...{ responderAddress: undefined, canPublish: true },
