@@ -1,8 +1,13 @@
-/** `policy`: 1 000 rules for 10 000 machines from the text to every filter, and what one machine costs after a change. */
+/** `policy`: 1 000 rules for 10 000 machines from the text to every filter, and what the change of one machine costs. */
 import { performance } from 'node:perf_hooks';
 import { RhumbError } from '#shared/errors.ts';
 import { CompiledPolicy } from '../src-control/policy/compile/compiled.ts';
 import type { PolicyNetwork } from '../src-control/policy/compile/network.ts';
+import type { PolicyAst } from '../src-control/policy/language/ast.ts';
+import { Core } from '../src-control/policy/live/core.ts';
+import { Gathered } from '../src-control/policy/live/gathered.ts';
+import { Slots } from '../src-control/policy/live/slots.ts';
+import { Effect } from '../src-control/policy/live/view.ts';
 import { checkText } from '../src-control/policy/offline/compile-offline.ts';
 import { readTopology } from '../src-control/policy/offline/topology.ts';
 import type { Benchmark, Measured } from './benchmark.ts';
@@ -45,6 +50,47 @@ function network(): PolicyNetwork {
 
 const round = (ms: number): number => Math.round(ms * 100) / 100;
 
+const CHANGES = 50;
+
+/** One machine after another gets another tag, in a network where all have been told of their peers and filters. */
+function changes(
+  ast: PolicyAst,
+  net: PolicyNetwork,
+  figures: Record<string, number>,
+  signal: AbortSignal,
+): void {
+  signal.throwIfAborted();
+  const slots = new Slots(net.nodes.map(({ id }) => id));
+  const core = new Core({ ast, network: net, slots, serverUrl: '', primaries: new Map() });
+  for (const { id } of net.nodes) {
+    core.peersOf(id);
+    core.filterOf(id);
+  }
+  const [took, concerned]: [number[], number[]] = [[], []];
+  let told = 0;
+  for (const i of range(CHANGES)) {
+    const node = net.nodes[197 * i + 1];
+    if (node === undefined) continue;
+    const out = new Gathered();
+    const start = performance.now();
+    core.replace(node.id, { ...node, tags: [`tag:t${(i * 31) % TAGS}`] }, out);
+    const effects = out.take();
+    took.push(performance.now() - start);
+    concerned.push(effects.nodes.size + effects.seen.reduce((sum, { viewers }) => sum + viewers.length, 0));
+    const again = performance.now();
+    for (const [id, bits] of effects.nodes) {
+      if (bits & Effect.Peers) core.peersOf(id);
+      if (bits & Effect.Filter) core.filterOf(id);
+    }
+    told += performance.now() - again;
+  }
+  const sorted = took.toSorted((a, b) => a - b);
+  figures['changeP50Ms'] = round(sorted[CHANGES >> 1] ?? 0);
+  figures['changeMaxMs'] = round(sorted.at(-1) ?? 0);
+  figures['changeConcerns'] = Math.round(concerned.reduce((a, b) => a + b, 0) / CHANGES);
+  figures['changeAnswersMs'] = round(told / CHANGES);
+}
+
 async function run(signal: AbortSignal): Promise<Measured> {
   const text = policyText();
   const net = network();
@@ -67,12 +113,13 @@ async function run(signal: AbortSignal): Promise<Measured> {
   timed('allFiltersMs', () => compiled.machines.map((one) => compiled.filterOf(one).length));
   timed('oneFilterMs', () => compiled.filterOf(first));
   timed('recompileMs', compile);
+  changes(ast, net, figures, signal);
   figures['residentMb'] = Math.round(process.memoryUsage.rss() / 2 ** 20);
   return { figures };
 }
 
 export const policy: Benchmark = {
   name: 'policy',
-  what: `compiles ${RULES} rules for ${MACHINES} machines: from the text, every peer list, every filter`,
+  what: `compiles ${RULES} rules for ${MACHINES} machines: from the text, every peer list, every filter, then one machine's change`,
   run,
 };

@@ -34,7 +34,7 @@ async function setup(count: number, policy?: object) {
       ...{
         approvedRoutes: [],
         attributes: {},
-        hostinfo: {},
+        hostinfo: sampleNode(id).hostinfo,
         ipv4: `100.64.0.${id}`,
         ipv6: `fd7a:115c:a1e0::${id}`,
       },

@@ -80,6 +80,8 @@ export interface PolicyView {
     current: readonly string[],
     wanted: readonly string[],
   ): readonly string[];
+  /** Groups of the policy that a person is in: `group:ops`. */
+  groupsOf(userId: number): readonly string[];
   /** Tags that the policy declares. */
   hasTag(tag: string): boolean;
   /** Prefixes to take a new machine's IPv4 address from; undefined = wherever the server likes. */
