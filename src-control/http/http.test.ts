@@ -193,7 +193,13 @@ describe('inside the channel', () => {
     await using machine = await TestMachine.connect(server.url);
     await machine.register({ authKey: server.authKey });
     const map = (Hostinfo: object) => machine.update({ Hostinfo });
-    expect(await map({ RoutableIPs: ['not a route'] })).toBe(400);
+    expect(await map({ RoutableIPs: ['not a route', '100.64.0.0/10', '10.0.0.1/8'] })).toBe(200);
+    const router = [...server.server.network.nodes()].at(-1);
+    expect(router?.record.hostinfo.RoutableIPs).toEqual(['10.0.0.0/8']);
+    expect(router?.refusedRoutes).toEqual([
+      'not a route is not a prefix such as 10.1.0.0/16',
+      expect.stringMatching(/^100\.64\.0\.0\/10 overlaps/),
+    ]);
     expect(await map({ RoutableIPs: Array.from({ length: 2_000 }, () => '10.0.0.0/8') })).toBe(400);
     expect(await map({ Hostname: 'x'.repeat(5_000) })).toBe(400);
     let deep: object = {};

@@ -179,7 +179,8 @@ function renew(network: Network, admission: Admission, known: NodeRecord): NodeR
  * container comes with the same key at each start. A person who signs in decides anew.
  */
 function renewedOwner(admission: Admission, known: NodeRecord): Owner {
-  if (admission.authKey !== undefined && known.userId === undefined) return known;
+  if (admission.authKey !== undefined && known.userId === undefined)
+    return { userId: undefined, tags: known.tags };
   return ownerFor(admission);
 }
 

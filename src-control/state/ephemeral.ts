@@ -1,6 +1,7 @@
 /** Deletes ephemeral machines that have been away for a while; also those that were away when the server started. */
 import type { Clock } from '#shared/async/clock.ts';
 import type { Log } from '#shared/log/log.ts';
+import { What } from './changes.ts';
 import type { Network } from './network.ts';
 import { removeNode } from './nodes.ts';
 
@@ -31,7 +32,11 @@ export function watchEphemeral(network: Network, clock: Clock, log: Log, inactiv
   };
   for (const { record } of network.nodes()) look(record.id);
   const unsubscribe = network.subscribe((changes) => {
-    for (const change of changes) if (change.kind === 'node' || change.kind === 'removed') look(change.id);
+    for (const change of changes) {
+      // A machine that signed in anew has all of its time again to come (coordination-server.md §5).
+      if (change.kind === 'node' && change.what & What.Key) disarm(change.id);
+      if (change.kind === 'node' || change.kind === 'removed') look(change.id);
+    }
   });
   return () => {
     unsubscribe();

@@ -4,8 +4,10 @@ import type { Log } from '#shared/log/log.ts';
 import { nodeChange, What } from './changes.ts';
 import type { Network } from './network.ts';
 
-/** Timers take no more than 2^31 ms; also a step of the wall clock is noticed within this time. */
-const LONGEST_SLEEP_MS = 3_600_000;
+/** A step of the wall clock, by a correction or after a sleep, is noticed within this time (coordination-server.md §5). */
+const LONGEST_SLEEP_MS = 5_000;
+/** Corrections by less than this are everyday business of a clock that is kept right. */
+const STEP_BACK_MS = 2_000;
 
 interface Due {
   readonly at: number;
@@ -16,6 +18,7 @@ interface Due {
 export function watchExpiry(network: Network, clock: Clock, log: Log): () => void {
   const heap = new DueHeap();
   let cancelTimer: (() => void) | undefined;
+  let lastLook = clock.now();
   const note = (id: number): void => {
     const expiry = network.node(id)?.record.expiry;
     if (expiry !== undefined && expiry > clock.now()) heap.push({ at: expiry, id });
@@ -23,12 +26,22 @@ export function watchExpiry(network: Network, clock: Clock, log: Log): () => voi
   const arm = (): void => {
     cancelTimer?.();
     const next = heap.peek();
-    cancelTimer =
-      next === undefined
-        ? undefined
-        : clock.after(Math.min(LONGEST_SLEEP_MS, Math.max(0, next.at - clock.now())), fire);
+    const left = next === undefined ? LONGEST_SLEEP_MS : Math.max(0, next.at - clock.now());
+    cancelTimer = clock.after(Math.min(LONGEST_SLEEP_MS, left), fire);
+  };
+  /** Keys that had ended by a clock that was fast have not: their machines are in again, and will be out later. */
+  const noticeStepBack = (now: number): void => {
+    if (now < lastLook - STEP_BACK_MS) {
+      log('warn', 'expiry.clock-went-back', { byMs: lastLook - now });
+      const back = [...network.nodes()]
+        .map(({ record }) => record)
+        .filter(({ expiry }) => expiry !== undefined && expiry > now && expiry <= lastLook);
+      network.announce(back.map(({ id }) => nodeChange(id, What.Whole)));
+    }
+    lastLook = now;
   };
   const fire = (): void => {
+    noticeStepBack(clock.now());
     for (let due = heap.peek(); due !== undefined && due.at <= clock.now(); due = heap.peek()) {
       heap.pop();
       // Renewed or shortened since: then another entry stands for it.
