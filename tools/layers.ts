@@ -209,6 +209,7 @@ export const rules: Readonly<Record<string, Rule>> = {
     may: [
       ...SHARED,
       'hono',
+      'jsonc-parser',
       'zod',
       'src-control/store',
       'src-control/state',

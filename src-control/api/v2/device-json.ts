@@ -4,6 +4,7 @@ import type { Hostinfo } from '#shared/wire/hostinfo.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
 import { formatTime } from '#shared/wire/scalars.ts';
 import type { AdminDeps } from '../../admin/deps.ts';
+import { announcedRoutes } from '../../state/announced.ts';
 import { isAdmitted, isExpired, type NodeView } from '../../state/network.ts';
 import { loginName, ownerOf } from '../../state/users.ts';
 import { NO_TIME, timeOr } from './common.ts';
@@ -97,7 +98,7 @@ export function deviceJson(deps: AdminDeps, view: NodeView, withAll: boolean): D
 function allOf(deps: AdminDeps, { record }: NodeView) {
   const { hostinfo } = record;
   return {
-    advertisedRoutes: [...(hostinfo.RoutableIPs ?? [])],
+    advertisedRoutes: [...announcedRoutes(record)],
     enabledRoutes: [...record.approvedRoutes],
     sshEnabled: (hostinfo.sshHostKeys ?? []).length > 0,
     distro: {

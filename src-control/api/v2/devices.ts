@@ -1,8 +1,20 @@
 /** `/tailnet/{t}/devices` and `/device/{id}/…` (coordination-server.md §13.1). */
 import { z } from 'zod';
+import { tags } from '../../admin/args.ts';
+import { announcedRoutes } from '../../state/announced.ts';
+import type { NodeView } from '../../state/network.ts';
 import { empty, endpoint } from '../endpoint.ts';
 import { checkTailnet, deviceOf, inTailnet, nodeArg, withId } from './common.ts';
 import { type DeviceJson, device, deviceJson } from './device-json.ts';
+
+const routes = z
+  .object({ advertisedRoutes: z.array(z.string()), enabledRoutes: z.array(z.string()) })
+  .meta({ id: 'DeviceRoutes' });
+
+const routesOf = ({ record }: NodeView) => ({
+  advertisedRoutes: announcedRoutes(record),
+  enabledRoutes: record.approvedRoutes,
+});
 
 const fields = z.object({ fields: z.string().optional() });
 
@@ -74,6 +86,64 @@ export const deviceEndpoints = [
     run: async (asked, { params }) => {
       await asked.call('nodes.expire', nodeArg(deviceOf(asked, params.id)));
       return {};
+    },
+  }),
+  endpoint({
+    ...{ ...writing, path: '/api/v2/device/:id/authorized', body: z.object({ authorized: z.boolean() }) },
+    summary: 'Let a machine in that waits, or make it wait again',
+    run: async (asked, { params, body }) => {
+      await asked.call('nodes.authorize', {
+        ...nodeArg(deviceOf(asked, params.id)),
+        authorized: body.authorized,
+      });
+      return {};
+    },
+  }),
+  endpoint({
+    ...{ ...writing, path: '/api/v2/device/:id/tags', body: z.object({ tags: tags.nullable() }) },
+    summary: 'Give a machine to tags; without any it stays whose it is',
+    run: async (asked, { params, body }) => {
+      const node = nodeArg(deviceOf(asked, params.id));
+      // What tools send when they let go of a machine: nobody would own it then.
+      if ((body.tags ?? []).length > 0) await asked.call('nodes.tag', { ...node, tags: body.tags ?? [] });
+      return {};
+    },
+  }),
+  endpoint({
+    ...{ ...writing, path: '/api/v2/device/:id/key', body: z.object({ keyExpiryDisabled: z.boolean() }) },
+    summary: 'Say whether the key of a machine ends',
+    run: async (asked, { params, body }) => {
+      const view = deviceOf(asked, params.id);
+      if (view.record.keyExpiryDisabled !== body.keyExpiryDisabled)
+        await asked.call('nodes.key-expiry', { ...nodeArg(view), disabled: body.keyExpiryDisabled });
+      return {};
+    },
+  }),
+  endpoint({
+    ...{ ...writing, path: '/api/v2/device/:id/ip', body: z.object({ ipv4: z.string().max(45) }) },
+    summary: 'Give a machine another address',
+    run: async (asked, { params, body }) => {
+      const view = deviceOf(asked, params.id);
+      if (view.record.ipv4 !== body.ipv4)
+        await asked.call('nodes.set-ip', { ...nodeArg(view), ipv4: body.ipv4 });
+      return {};
+    },
+  }),
+  endpoint({
+    ...{ ...reading, need: 'devices:routes:read', path: '/api/v2/device/:id/routes' },
+    summary: 'Show the routes that a machine announces, and those it may carry',
+    params: withId,
+    result: routes,
+    run: async (asked, { params }) => routesOf(deviceOf(asked, params.id)),
+  }),
+  endpoint({
+    ...{ ...writing, need: 'devices:routes', path: '/api/v2/device/:id/routes', result: routes },
+    summary: 'Set the routes that a machine may carry, whether it announces them yet or not',
+    body: z.object({ routes: z.array(z.string().max(64)).max(1_024).nullable() }),
+    run: async (asked, { params, body }) => {
+      const view = deviceOf(asked, params.id);
+      await asked.call('routes.approve', { ...nodeArg(view), routes: body.routes ?? [] });
+      return routesOf(deviceOf(asked, params.id));
     },
   }),
 ];

@@ -4,7 +4,7 @@ import { formatTime } from '#shared/wire/scalars.ts';
 import type { AdminDeps } from '../../admin/deps.ts';
 import { loginName } from '../../state/users.ts';
 import type { UserRecord } from '../../store/records.ts';
-import { endpoint } from '../endpoint.ts';
+import { empty, endpoint } from '../endpoint.ts';
 import { checkTailnet, inTailnet, timeOr, userOf, withId } from './common.ts';
 
 /** Nobody of theirs was there for so long. */
@@ -72,6 +72,13 @@ function userJson(record: UserRecord, machines: Machines | undefined, nowMs: num
   };
 }
 
+const SUMMARIES = {
+  approve: 'Let a user in who waits',
+  suspend: 'Shut a user and their machines out',
+  restore: 'Let a suspended user in again',
+  delete: 'Delete a user who has no machines',
+} as const;
+
 export const userEndpoints = [
   endpoint({
     ...{ method: 'GET', path: '/api/v2/tailnet/:t/users', need: 'users:read', tag: 'Users' },
@@ -98,6 +105,29 @@ export const userEndpoints = [
       const record = userOf(asked, params.id);
       const now = asked.deps.clock.now();
       return userJson(record, machinesByUser(asked.deps, now).get(record.id), now);
+    },
+  }),
+  ...(['approve', 'suspend', 'restore', 'delete'] as const).map((verb) =>
+    endpoint({
+      ...{ method: 'POST', path: `/api/v2/users/:id/${verb}`, need: 'users', tag: 'Users' },
+      summary: SUMMARIES[verb],
+      params: withId,
+      result: empty,
+      run: async (asked, { params }) => {
+        await asked.call(`users.${verb}`, { user: userOf(asked, params.id).name });
+        return {};
+      },
+    }),
+  ),
+  endpoint({
+    ...{ method: 'POST', path: '/api/v2/users/:id/role', need: 'users', tag: 'Users' },
+    summary: 'Give a user another role',
+    params: withId,
+    body: z.object({ role: z.string().max(32) }),
+    result: empty,
+    run: async (asked, { params, body }) => {
+      await asked.call('users.role', { user: userOf(asked, params.id).name, role: body.role });
+      return {};
     },
   }),
 ];
