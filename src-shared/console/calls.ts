@@ -13,7 +13,16 @@ import {
   node,
   oauthClient,
   pending,
+  policyCurrent,
+  policyDiff,
+  policyExplanation,
+  policyJudgement,
+  policyOutcome,
+  policyReach,
+  policyVersion,
+  policyVersionText,
   relayMap,
+  type Role,
   route,
   settings,
   user,
@@ -68,8 +77,15 @@ export const results = {
   'dns.records.add': dnsRecord,
   'dns.records.remove': dnsRecord,
   'derp.map': relayMap,
-  'policy.get': z.unknown(),
-  'policy.reach': z.unknown(),
+  'policy.get': policyCurrent,
+  'policy.check': policyJudgement,
+  'policy.set': policyOutcome,
+  'policy.rollback': policyOutcome,
+  'policy.history': list(policyVersion),
+  'policy.version': policyVersionText,
+  'policy.diff': policyDiff,
+  'policy.explain': policyExplanation,
+  'policy.reach': policyReach,
   'users.rename': user,
   'users.delete': user,
   'users.approve': user,
@@ -102,6 +118,12 @@ interface NewClient {
   readonly scopes: string[];
   readonly tags?: string[];
   readonly description?: string;
+}
+
+interface PolicyChange {
+  readonly ifMatch?: string;
+  readonly comment?: string;
+  readonly confirm?: boolean;
 }
 
 export interface CallArgs {
@@ -176,13 +198,20 @@ export interface CallArgs {
   'dns.records.remove': { readonly id: number };
   'derp.map': Nothing;
   'policy.get': Nothing;
-  'policy.reach': Nothing;
+  'policy.check': { readonly text: string };
+  'policy.set': PolicyChange & { readonly text: string };
+  'policy.rollback': PolicyChange & { readonly version: number };
+  'policy.history': { readonly limit?: number };
+  'policy.version': { readonly version: number };
+  'policy.diff': { readonly from?: number; readonly to?: number; readonly text?: string };
+  'policy.explain': { readonly src: string; readonly dst: string; readonly proto?: string; readonly text?: string };
+  'policy.reach': { readonly nodes?: readonly number[]; readonly limit?: number };
   'users.rename': { readonly user: string; readonly newName: string };
   'users.delete': { readonly user: string };
   'users.approve': { readonly user: string };
   'users.suspend': { readonly user: string };
   'users.restore': { readonly user: string };
-  'users.role': { readonly user: string; readonly role: string };
+  'users.role': { readonly user: string; readonly role: Role };
   'audit.list': {
     readonly from?: number;
     readonly until?: number;
@@ -219,7 +248,7 @@ const TOPICS: Readonly<Record<string, readonly Topic[]>> = {
   dns: ['dns'],
   derp: ['relays'],
   routes: ['routes', 'nodes'],
-  policy: ['policy'],
+  policy: ['policy', 'nodes', 'users'],
   audit: ['audit'],
   settings: ['settings'],
   webhooks: ['webhooks'],

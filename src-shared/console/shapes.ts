@@ -4,12 +4,16 @@ import { z } from 'zod/mini';
 export const text = (max = 4_096) => z.string().check(z.maxLength(max));
 export const list = <T extends z.core.SomeType>(item: T, max = 10_000) =>
   z.array(item).check(z.maxLength(max));
+const MANY = 100_000;
 /** RFC 3339. */
 const time = text(64);
 const maybeTime = z.nullable(time);
 /** What a server may leave out. */
 const flag = z._default(z.boolean(), false);
 const texts = (max = 1_000) => z._default(list(text(512), max), []);
+
+export const ROLES = ['owner', 'admin', 'it-admin', 'network-admin', 'auditor', 'member'] as const;
+export type Role = (typeof ROLES)[number];
 
 export const user = z.object({
   id: z.int(),
@@ -242,3 +246,73 @@ export const auditEvent = z.object({
 });
 export type AuditEvent = z.infer<typeof auditEvent>;
 export const auditPage = z.object({ events: list(auditEvent, 1_000), next: z.nullable(z.int()) });
+
+/** The policy itself may be a megabyte. */
+const policySource = text(8 << 20);
+
+export const policyVersion = z.object({
+  id: z.int(),
+  etag: text(128),
+  author: text(512),
+  comment: text(1_024),
+  created_at: maybeTime,
+  bytes: z.int(),
+  active: z.boolean(),
+});
+export type PolicyVersion = z.infer<typeof policyVersion>;
+export const policyVersionText = z.extend(policyVersion, { text: policySource });
+
+export const policyCurrent = z.object({
+  text: policySource,
+  etag: text(128),
+  version: z.nullable(policyVersion),
+  mode: z.enum(['database', 'file']),
+  path: z.nullable(text(4_096)),
+  problem: z.nullable(text(65_536)),
+});
+export type PolicyCurrent = z.infer<typeof policyCurrent>;
+
+const diagnostic = z.object({
+  severity: z.enum(['error', 'warning']),
+  message: text(65_536),
+  line: z.int(),
+  column: z.int(),
+  end_line: z.int(),
+  end_column: z.int(),
+});
+export type PolicyDiagnostic = z.infer<typeof diagnostic>;
+
+export const policyJudgement = z.object({
+  errors: list(diagnostic, 100_000),
+  warnings: list(diagnostic, 100_000),
+  concerns: list(text(65_536), 1_000),
+});
+export type PolicyJudgement = z.infer<typeof policyJudgement>;
+export const policyOutcome = z.extend(policyJudgement, { version: z.nullable(policyVersion) });
+
+const pairs = z.nullable(list(text(512), 1_000));
+export const policyDiff = z.object({ same: z.boolean(), gained: pairs, lost: pairs });
+export type PolicyDiff = z.infer<typeof policyDiff>;
+
+export const policyExplanation = z.object({
+  verdict: z.enum(['allowed', 'partly', 'denied']),
+  reasons: list(text(65_536), 10_000),
+  rules: list(z.object({ line: z.int(), column: z.int(), text: policySource }), 10_000),
+  enforced_by: list(text(512), 100_000),
+});
+export type PolicyExplanation = z.infer<typeof policyExplanation>;
+
+export const policyReach = z.object({
+  nodes: list(
+    z.object({
+      id: z.int(),
+      name: text(256),
+      tags: list(text(512), 1_000),
+      user_id: z.nullable(z.int()),
+    }),
+    MANY,
+  ),
+  edges: list(z.object({ from: z.int(), to: list(z.int(), MANY) }), MANY),
+  truncated: z.boolean(),
+});
+export type PolicyReach = z.infer<typeof policyReach>;

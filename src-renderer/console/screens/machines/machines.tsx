@@ -230,7 +230,7 @@ const columns: readonly Column<Node>[] = [
   {
     id: 'status',
     title: t('Status'),
-    track: 'minmax(7.5rem, 1.1fr)',
+    track: 'minmax(9.25rem, 1.1fr)',
     isSortable: true,
     cell: (node) => <MachineStatus node={node} />,
   },

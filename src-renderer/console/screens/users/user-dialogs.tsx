@@ -1,6 +1,6 @@
 /** What is asked before a user is made or changed. */
 import { useState } from 'react';
-import type { User } from '#shared/console/shapes.ts';
+import { ROLES, type Role, type User } from '#shared/console/shapes.ts';
 import { FormDialog } from '../../../ui/dialog.tsx';
 import { TextField } from '../../../ui/field.tsx';
 import { t } from '../../../ui/text.ts';
@@ -12,13 +12,13 @@ export type UserDoing =
   | { readonly what: 'create' }
   | { readonly what: 'role' | 'rename' | 'suspend' | 'delete'; readonly user: User };
 
-interface Role {
-  readonly id: string;
+interface RoleChoice {
+  readonly id: Role;
   readonly text: string;
   readonly note: string;
 }
 
-const roles = (): readonly Role[] => [
+const roles = (): readonly RoleChoice[] => [
   { id: 'owner', text: t('Owner'), note: t('Everything, and the one whom nobody can take it from') },
   { id: 'admin', text: t('Admin'), note: t('Everything but naming an owner') },
   { id: 'it-admin', text: t('IT admin'), note: t('Machines, users and keys; reads the rest') },
@@ -80,20 +80,21 @@ function CreateDialog({ onClose }: Props): React.JSX.Element {
 }
 
 function RoleDialog({ user, onClose }: Props & { readonly user: User }): React.JSX.Element {
-  const [role, setRole] = useState(user.role);
+  const [role, setRole] = useState<Role | undefined>(ROLES.find((one) => one === user.role));
   return (
     <FormDialog
       title={t('Role of {name}', { name: user.name })}
       submit={t('Save')}
-      canSubmit={role !== user.role}
+      canSubmit={role !== undefined && role !== user.role}
       onClose={onClose}
       onSubmit={async () => {
+        if (role === undefined) return;
         await call('users.role', { user: user.name, role });
         tellDone(t('{name} is {role} now', { name: user.name, role: roleText(role) }));
         onClose();
       }}
     >
-      <RadioGroup label={t('What the user may do here')} value={role} onChange={setRole} choices={roles()} />
+      <RadioGroup label={t('What the user may do here')} value={role ?? ''} onChange={(id) => setRole(ROLES.find((one) => one === id))} choices={roles()} />
     </FormDialog>
   );
 }
