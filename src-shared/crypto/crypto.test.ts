@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { concat, utf8 } from '../bytes/bytes.ts';
 import { fromHex, toHex } from '../bytes/hex.ts';
-import { open, openX, seal, sealX } from './aead.ts';
+import { open, openX, PreparedKey, seal, sealX } from './aead.ts';
 import { blake2s, blake2sKeyed } from './blake2s.ts';
 import { boxShared, openBox, sealBox } from './box.ts';
 import { hkdf1, hkdf2, hkdf3, hmacBlake2s } from './hkdf.ts';
@@ -86,6 +86,21 @@ test('ChaCha20-Poly1305 gives the example of RFC 8439 §2.8.2', () => {
   expect(toHex(sealed.subarray(-16))).toBe('1ae10b594f09e26a7e902ecbd0600691');
   expect(open(key, nonce, sealed, associated)).toEqual(SUNSCREEN);
 });
+
+test.each([0, 255, 256, 257, 1_024, 1_025, 4_000])(
+  'a prepared key seals %i bytes as the plain one does',
+  (size) => {
+    const key = new Uint8Array(32).fill(7);
+    const prepared = new PreparedKey(key);
+    const nonce = new Uint8Array(12);
+    const plaintext = new Uint8Array(size).fill(9);
+    const sealed = seal(prepared, nonce, plaintext);
+    expect(toHex(sealed)).toBe(toHex(seal(key, nonce, plaintext)));
+    expect(toHex(open(prepared, nonce, sealed) ?? new Uint8Array(1))).toBe(toHex(plaintext));
+    sealed[0] = (sealed[0] ?? 0) ^ 1;
+    expect(open(prepared, nonce, sealed)).toBeUndefined();
+  },
+);
 
 test('XChaCha20-Poly1305 gives the example of draft-irtf-cfrg-xchacha-03 A.3.1', () => {
   const key = Uint8Array.from({ length: 32 }, (_, i) => 0x80 + i);

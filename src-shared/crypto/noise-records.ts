@@ -1,7 +1,7 @@
 /** The record layer of the control channel: bytes to sealed frames and back (control-protocol.md §3.6). */
 import { FrameSplitter, MAX_PLAINTEXT_BYTES } from '../noise/frames.ts';
 import { HEADER_BYTES, MessageType } from '../noise/messages.ts';
-import { AEAD_NONCE_BYTES, open, seal, TAG_BYTES } from './aead.ts';
+import { AEAD_NONCE_BYTES, open, PreparedKey, seal, TAG_BYTES } from './aead.ts';
 
 /** Four zero bytes and a big-endian 64-bit counter. Big-endian: unlike the Noise specification and unlike WireGuard. */
 class Nonce {
@@ -24,11 +24,11 @@ class Nonce {
 
 /** One direction, sending. The order of calls is the order on the wire. */
 export class RecordSealer {
-  readonly #key: Uint8Array;
+  readonly #key: PreparedKey;
   readonly #nonce: Nonce;
 
   constructor(key: Uint8Array, start = 0n) {
-    this.#key = key;
+    this.#key = new PreparedKey(key);
     this.#nonce = new Nonce(start);
   }
 
@@ -53,12 +53,12 @@ export class RecordSealer {
 
 /** One direction, receiving. After one failure it never decrypts again. */
 export class RecordOpener {
-  readonly #key: Uint8Array;
+  readonly #key: PreparedKey;
   readonly #nonce: Nonce;
   readonly #frames = new FrameSplitter();
 
   constructor(key: Uint8Array, start = 0n) {
-    this.#key = key;
+    this.#key = new PreparedKey(key);
     this.#nonce = new Nonce(start);
   }
 
