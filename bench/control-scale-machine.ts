@@ -43,7 +43,7 @@ const message = z.object({
 });
 const registered = z.object({ Error: z.string().optional(), MachineAuthorized: z.boolean().optional() });
 
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 240_000;
 
 export class Machine {
   readonly #plan: MachinePlan;

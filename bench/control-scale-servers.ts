@@ -53,7 +53,7 @@ export async function startOurs(): Promise<CoordinationServer> {
       createdKey.parse(await cli('preauthkeys', 'create', '--user', user, '--reusable', '--expiration', '1h'))
         .key,
     setPolicy: (text) => call('policy.set', { text }),
-    approveRoutes: (nodeId, routes) => call('routes.approve', { node: `${nodeId}`, set: routes }),
+    approveRoutes: (nodeId, routes) => call('routes.approve', { node: `${nodeId}`, routes }),
     [Symbol.asyncDispose]: () => running.stop(),
   };
 }

@@ -6,7 +6,7 @@ import type { Order, Report } from './control-scale-clients.ts';
 import type { MachinePlan, Wanted } from './control-scale-machine.ts';
 
 const PROCESSES = 4;
-const ANSWER_MS = 180_000;
+const ANSWER_MS = 600_000;
 
 interface Worker {
   readonly child: ChildProcess;
