@@ -260,6 +260,7 @@ export const rules: Readonly<Record<string, Rule>> = {
       'src-control/ops',
       'src-control/backup',
       'src-control/audit',
+      'src-control/webhooks',
     ],
   },
   'src-control/testing': {

@@ -21,10 +21,12 @@ import { routeCalls } from './routes.ts';
 import { settingsCalls } from './settings.ts';
 import { signInCalls } from './sign-ins.ts';
 import { userCalls } from './users.ts';
+import { webhookCalls } from './webhooks.ts';
 
 export const calls = {
   ...auditCalls,
   ...backupCalls,
+  ...webhookCalls,
   ...userCalls,
   ...signInCalls,
   ...authKeyCalls,

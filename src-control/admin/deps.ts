@@ -8,6 +8,7 @@ import type { DnsView } from '../dns/view.ts';
 import type { SignIn } from '../oidc/sign-in.ts';
 import type { PolicyBook } from '../policy/live/book.ts';
 import type { Network } from '../state/network.ts';
+import type { Dispatcher, Vault } from '../webhooks/dispatcher.ts';
 import type { Refusals } from './refusals.ts';
 
 /** Of a running server. */
@@ -16,6 +17,11 @@ export interface LiveDeps {
   readonly derpMap: () => DerpMap | undefined;
   /** Gives undefined where no provider is configured. */
   readonly signIn: () => SignIn | undefined;
+  readonly webhooks: {
+    readonly vault: Vault;
+    readonly dispatcher: Dispatcher;
+    readonly allowsInside: () => boolean;
+  };
   /** Where backups are made; undefined for the usual place. */
   readonly backupFolder: () => string | undefined;
 }

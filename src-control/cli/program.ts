@@ -15,6 +15,7 @@ import { routesCommand } from './routes.ts';
 import { configTestCommand, type ServeDeps, serveCommand, versionCommand } from './serve.ts';
 import { settingsCommand } from './settings.ts';
 import { usersCommand } from './users.ts';
+import { webhooksCommand } from './webhooks.ts';
 
 /** coordination-server.md §14: 1 error, 2 usage, 3 not found, 4 conflict, 5 validation. */
 const EXIT: Readonly<Record<ErrorCode, number>> = {
@@ -45,6 +46,7 @@ export function buildProgram(deps: ServeDeps): Command {
     .addCommand(dnsCommand(deps))
     .addCommand(oidcCommand(deps))
     .addCommand(policyCommand(deps))
+    .addCommand(webhooksCommand(deps))
     .addCommand(auditCommand(deps))
     .addCommand(backupCommand(deps))
     .addCommand(exportCommand(deps))

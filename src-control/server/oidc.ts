@@ -66,7 +66,7 @@ async function begin(provider: Provider, { clock }: RegisterDeps): Promise<void>
 }
 
 /** Made once. When it is lost, users keep their machines and are checked again from their next sign-in on. */
-function sealKey(stateDir: string): Uint8Array {
+export function sealKey(stateDir: string): Uint8Array {
   const path = join(stateDir, KEY_FILE);
   try {
     return readKey(path);

@@ -33,6 +33,12 @@ export const opsShape = {
       keep: text.optional(),
     })
     .optional(),
+  webhooks: z
+    .strictObject({
+      /** Also to addresses inside this network, and over plain http. */
+      allowInside: z.boolean().optional(),
+    })
+    .optional(),
   backup: z
     .strictObject({
       folder: text.optional(),
@@ -53,6 +59,7 @@ export interface OpsConfig {
   readonly acme: AcmeConfig | undefined;
   /** 0 = for ever. */
   readonly auditKeepMs: number;
+  readonly webhooksMayGoInside: boolean;
   /** Undefined = none by themselves. */
   readonly backup: BackupSettings | undefined;
 }
@@ -78,6 +85,7 @@ export function opsConfig(given: Given, stateDir: string): OpsConfig {
     trustedProxies: (given.trustedProxies ?? []).map(parseProxy),
     maxConnections: given.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
     acme: given.acme === undefined ? undefined : acmeConfig(given.acme),
+    webhooksMayGoInside: given.webhooks?.allowInside ?? false,
     auditKeepMs: parseDuration(given.audit?.keep ?? '90d'),
     backup:
       every === 0

@@ -32,6 +32,7 @@ const READ_EACH_TIME = [
   'trustedProxies',
   'maxConnections',
   'auditKeepMs',
+  'webhooksMayGoInside',
   'backup',
   'keyLifetimeMs',
   'minClientVersion',

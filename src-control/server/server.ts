@@ -22,6 +22,7 @@ import { type InnerDeps, serveSession } from '../http/inner.ts';
 import { machineDnsCalls } from '../http/machine-dns.ts';
 import { listenOuter, portOf, serveOuter } from '../http/outer.ts';
 import { Hub } from '../mapper/hub.ts';
+import { seal, unseal } from '../oidc/seal.ts';
 import { guardDoor } from '../ops/door.ts';
 import { openMetrics } from '../ops/metrics.ts';
 import { checkServerUrl, type UrlVerdict } from '../ops/url-check.ts';
@@ -34,10 +35,11 @@ import { Network } from '../state/network.ts';
 import { runSettings } from '../state/run-settings.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import { openWebAuth } from '../web-auth/web-auth.ts';
+import { Dispatcher, type Vault } from '../webhooks/dispatcher.ts';
 import { openCertificate, openChallenges, serverWith } from './certificate.ts';
 import { type Config, derivedServerUrl } from './config.ts';
 import { type Dns, openDns } from './dns.ts';
-import { type Oidc, openOidc } from './oidc.ts';
+import { type Oidc, openOidc, sealKey } from './oidc.ts';
 import { addressOf, type Ops, openOps } from './ops.ts';
 import { openPolicy } from './policy.ts';
 import { openRelays, type Relays, relayIdentity, relayPaths } from './relays.ts';
@@ -202,10 +204,21 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     },
     calls: machineDnsCalls(dns),
   };
+  const vault: Vault = {
+    seal: (about, plain) => seal(sealKey(config.stateDir), about, plain),
+    unseal: (about, sealed) => unseal(sealKey(config.stateDir), about, sealed),
+  };
+  const webhooks = stack.use(
+    new Dispatcher({
+      ...{ network, clock, random: deps.random, log: log.child({ mod: 'webhooks' }), meter: metrics, vault },
+      place: { tailnet: config.baseDomain, serverUrl },
+      allowsInside: () => live.current.webhooksMayGoInside,
+    }),
+  );
   const ops = stack.use(
     await openOps({
       ...{ network, clock, log, metrics, config: live },
-      backupFailed: () => undefined,
+      backupFailed: (why) => webhooks.tell('backupFailed', `No backup could be made: ${why}`),
     }),
   );
   const address = addressOf(live);
@@ -258,6 +271,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     live: {
       register,
       derpMap: () => hub.derpMap,
+      webhooks: { vault, dispatcher: webhooks, allowsInside: () => live.current.webhooksMayGoInside },
       backupFolder: () => live.current.backup?.folder,
       signIn: () => oidc?.signIn,
     },
