@@ -13,7 +13,7 @@ export interface Tab extends AsyncDisposable {
   readonly page: Page;
   readonly context: BrowserContext;
   /** What the browser refused or a page failed with: a page that is right has none. */
-  readonly complaints: readonly string[];
+  readonly complaints: readonly { readonly text: string; readonly from: string }[];
 }
 
 /** A browser of its own, with nothing remembered. */
@@ -23,11 +23,14 @@ export async function openTab(scheme: 'light' | 'dark' = 'light'): Promise<Tab> 
   const context = await browser.newContext({ colorScheme: scheme, viewport: { width: 1000, height: 800 } });
   context.setDefaultTimeout(20_000);
   const page = await context.newPage();
-  const complaints: string[] = [];
+  const complaints: Tab['complaints'][number][] = [];
   page.on('console', (message) => {
-    if (message.type() === 'error') complaints.push(message.text());
+    const from = message.location().url;
+    // Nobody promised an icon.
+    if (message.type() === 'error' && !from.endsWith('/favicon.ico'))
+      complaints.push({ text: message.text(), from });
   });
-  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('pageerror', (error) => complaints.push({ text: error.message, from: page.url() }));
   return { page, context, complaints, [Symbol.asyncDispose]: () => browser.close() };
 }
 
