@@ -71,6 +71,7 @@ async function lab(over: Partial<ChallengesDeps> = {}): Promise<Lab> {
           log.push(`remove ${name} ${value}`);
           for (const { host } of SERVERS) known.delete(`${host} ${name} ${value}`);
         },
+        restore: (name, value) => log.push(`restore ${name} ${value}`),
       },
       nameserversOf: async () => SERVERS,
       txtAt: async ({ host }, name) => (known.has(`${host} ${name} ${VALUE}`) ? [VALUE] : []),
@@ -170,6 +171,7 @@ describe('afterwards', () => {
     await clock.advance(61_000);
     expect(log).toHaveLength(1);
     await using next = again();
+    expect(log.at(-1)).toBe(`restore ${OWN} ${VALUE}`);
     await clock.advance(1);
     expect([next !== challenges, log.at(-1)]).toEqual([true, `remove ${OWN} ${VALUE}`]);
   });
@@ -185,6 +187,7 @@ describe('afterwards', () => {
           if (refusals-- > 0) throw new Error('away');
           removed.push(name);
         },
+        restore: () => undefined,
       },
     });
     await challenges.publish(sampleNode(1), wanted);

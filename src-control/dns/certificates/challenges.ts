@@ -5,7 +5,7 @@ import { RhumbError, toRhumbError } from '#shared/errors.ts';
 import type { Log } from '#shared/log/log.ts';
 import { parseJson } from '#shared/wire/json.ts';
 import { isAdmitted, isExpired, type Network } from '../../state/network.ts';
-import type { NodeRecord } from '../../store/records.ts';
+import type { AuditEntry, NodeRecord } from '../../store/records.ts';
 import { canonicalName } from '../names.ts';
 import type { DnsView } from '../view.ts';
 import type { Server } from './ask.ts';
@@ -58,6 +58,7 @@ export class Challenges implements AsyncDisposable {
     this.#deps = deps;
     const text = deps.network.setting(PUBLISHED);
     this.#published = text === undefined ? [] : published.parse(parseJson(text));
+    for (const one of this.#published) deps.publisher.restore(one.name, one.value);
     this.#schedule();
   }
 
@@ -83,7 +84,9 @@ export class Challenges implements AsyncDisposable {
     this.#underWay += 1;
     const startedAt = clock.monotonic();
     try {
-      await within(clock, timeoutMs, this.#closing.signal, (signal) => this.#put(name, wanted.value, signal));
+      await within(clock, timeoutMs, this.#closing.signal, (signal) =>
+        this.#put(node, name, wanted.value, signal),
+      );
       log('info', 'dns-challenge.published', {
         node: node.id,
         name,
@@ -109,10 +112,10 @@ export class Challenges implements AsyncDisposable {
     return `${PREFIX}${own}`;
   }
 
-  async #put(name: string, value: string, signal: AbortSignal): Promise<void> {
+  async #put(node: NodeRecord, name: string, value: string, signal: AbortSignal): Promise<void> {
     const { publisher, clock, keepMs } = this.#deps;
     // Remembered before it is out, so that it is taken away whatever happens in between.
-    await this.#remember({ name, value, until: clock.now() + keepMs });
+    await this.#remember({ name, value, until: clock.now() + keepMs }, node);
     await publisher.add(name, value, signal);
     await this.#waitVisible(name, value, signal);
   }
@@ -146,16 +149,28 @@ export class Challenges implements AsyncDisposable {
     }
   }
 
-  async #remember(one: Published): Promise<void> {
+  async #remember(one: Published, node: NodeRecord): Promise<void> {
     const others = this.#published.filter(({ name, value }) => name !== one.name || value !== one.value);
-    await this.#save([...others, one]);
+    const machine = { id: String(node.id), name: node.givenName };
+    await this.#save(
+      [...others, one],
+      [
+        {
+          at: this.#deps.clock.now(),
+          actor: { origin: 'node', ...machine },
+          action: 'publish',
+          target: { type: 'node', ...machine, property: 'certificate challenge' },
+          new: one.name,
+        },
+      ],
+    );
     this.#schedule();
   }
 
-  async #save(list: readonly Published[]): Promise<void> {
+  async #save(list: readonly Published[], audit: readonly AuditEntry[] = []): Promise<void> {
     this.#published = list;
     const value = JSON.stringify(list);
-    await this.#deps.network.save({ writes: [{ put: 'setting', key: PUBLISHED, value }] });
+    await this.#deps.network.save({ writes: [{ put: 'setting', key: PUBLISHED, value }], audit });
   }
 
   #schedule(): void {

@@ -9,6 +9,8 @@ import { checkUpdateAnswer, updateMessage } from './update-message.ts';
 export interface Publisher {
   add(name: string, value: string, signal: AbortSignal): Promise<void>;
   remove(name: string, value: string, signal: AbortSignal): Promise<void>;
+  /** What an earlier run of the server added, for ways that forget with it. */
+  restore(name: string, value: string): void;
 }
 
 export interface PublisherDeps {
@@ -64,6 +66,7 @@ function updatePublisher({ server, zone, key }: UpdateSettings, deps: PublisherD
   return {
     add: (name, value, signal) => change('add', name, value, signal),
     remove: (name, value, signal) => change('remove', name, value, signal),
+    restore: () => undefined,
   };
 }
 
@@ -88,6 +91,7 @@ function execPublisher([program = '', ...args]: readonly string[]): Publisher {
   return {
     add: (name, value, signal) => run('add', name, value, signal),
     remove: (name, value, signal) => run('remove', name, value, signal),
+    restore: () => undefined,
   };
 }
 
@@ -97,5 +101,6 @@ function responderPublisher({ responder }: PublisherDeps): Publisher {
   return {
     add: async (name, value) => responder.addChallenge(name, value),
     remove: async (name, value) => responder.removeChallenge(name, value),
+    restore: (name, value) => responder.addChallenge(name, value),
   };
 }
