@@ -15,10 +15,15 @@ export function grantableScopes(by: Caller, wanted: readonly string[]): readonly
   return scopes.filter(isScope);
 }
 
-/** Each once, in order; throws for one that the caller may not give. */
-export function assignableTags(_deps: AdminDeps, by: Caller, wanted: readonly string[]): readonly string[] {
+/** Each once, in order; throws for one that the caller neither has nor, by the policy, owns. */
+export function assignableTags(deps: AdminDeps, by: Caller, wanted: readonly string[]): readonly string[] {
   const given = [...new Set(wanted)].sort();
-  const refused = by.tags === undefined ? undefined : given.find((tag) => by.tags?.includes(tag) === false);
+  const own = by.tags;
+  if (own === undefined) return given;
+  const foreign = given.filter((tag) => !own.includes(tag));
+  const policy = deps.live?.register.policy;
+  const [refused] =
+    foreign.length === 0 || policy === undefined ? foreign : policy.refusedTags(undefined, own, foreign);
   if (refused !== undefined) throw new RhumbError('not-allowed', `not allowed to give ${refused}`);
   return given;
 }

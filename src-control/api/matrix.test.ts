@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { grants, isScope, SCOPES, type Scope } from '../admin/scopes.ts';
 import { type ApiLab, apiLab } from '../testing/api-lab.ts';
 import type { Endpoint } from './endpoint.ts';
+import { v1Endpoints } from './v1/endpoints.ts';
 import { v2Endpoints } from './v2/endpoints.ts';
 
 const pathOf = ({ path }: Endpoint): string =>
@@ -16,7 +17,8 @@ async function isLetThrough(lab: ApiLab, one: Endpoint, key: string): Promise<bo
   return status !== 403;
 }
 
-const guarded = v2Endpoints.filter(({ need }) => need !== 'open');
+const all = [...v1Endpoints, ...v2Endpoints];
+const guarded = all.filter(({ need }) => need !== 'open' && need !== 'none');
 
 describe('the matrix', () => {
   test.each(SCOPES)('%s', async (scope) => {
@@ -61,9 +63,9 @@ describe('the matrix', () => {
 
 test('nobody gets anything without a key', async () => {
   const lab = await apiLab();
-  for (const one of v2Endpoints) {
+  for (const one of all) {
     const answer = await lab.ask(one.method, pathOf(one), undefined, {});
-    expect([one.path, answer.status, answer.json.message]).toEqual([
+    expect([one.path, answer.status, answer.json.message ?? answer.json.detail]).toEqual([
       one.path,
       401,
       expect.stringContaining('unauthorized'),

@@ -5,6 +5,7 @@ import { readBody, TooLarge } from '../http/body.ts';
 import { type ApiContext, type ApiDeps, type ApiEnv, failureOf, mount, refuse } from './app.ts';
 import type { Style } from './errors.ts';
 import { mountOauth } from './oauth.ts';
+import { v1Endpoints } from './v1/endpoints.ts';
 import { v2Endpoints } from './v2/endpoints.ts';
 import { mountX } from './x.ts';
 
@@ -69,6 +70,7 @@ function headersOf(request: IncomingMessage): Headers {
 export function apiApp(deps: ApiDeps): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
   mountOauth(app, deps);
+  mount(app, deps, 'v1', v1Endpoints);
   mount(app, deps, 'v2', v2Endpoints);
   mountX(app, deps);
   app.notFound((c) =>

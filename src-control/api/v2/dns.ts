@@ -53,11 +53,10 @@ const split = z.record(z.string().max(256), addresses.nullable());
 
 export const dnsEndpoints = [
   endpoint({
-    ...{ ...reading, path: path('nameservers'), summary: 'Show the nameservers', result: nameservers },
-    run: async (asked, { params }) => {
-      const dns = await current(asked, params.t);
-      return { dns: plain(dns.nameservers), magicDNS: dns.magic_dns };
-    },
+    ...{ ...reading, path: path('nameservers'), summary: 'Show the nameservers' },
+    // Nothing beside it: clients in Go read a map of lists.
+    result: nameservers.pick({ dns: true }),
+    run: async (asked, { params }) => ({ dns: plain((await current(asked, params.t)).nameservers) }),
   }),
   endpoint({
     ...{ ...writing, method: 'POST', path: path('nameservers'), summary: 'Set the nameservers' },
