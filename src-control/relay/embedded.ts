@@ -13,7 +13,7 @@ import { type OpenRelay, openRelay } from '../../src-relay/front/open-relay.ts';
 import type { RelayRoutes } from '../../src-relay/front/routes.ts';
 import { pinOf } from '../../src-relay/front/self-certificate.ts';
 import type { Change } from '../state/changes.ts';
-import { isExpired, type Network } from '../state/network.ts';
+import { isAdmitted, isExpired, type Network } from '../state/network.ts';
 import { planRelay, type RelayPlan } from './plan.ts';
 import { embeddedMap } from './region.ts';
 
@@ -197,8 +197,8 @@ class Members {
   }
 }
 
-/** The machine whose key this is now, if it may use relays: known, and not expired. */
+/** The machine whose key this is now, if it may use relays: known, in the network, and not expired. */
 export function memberWith(network: Network, key: NodeKey, nowMs: number): number | undefined {
   const record = network.nodeByKey(key)?.record;
-  return record === undefined || isExpired(record, nowMs) ? undefined : record.id;
+  return record === undefined || !isAdmitted(record) || isExpired(record, nowMs) ? undefined : record.id;
 }
