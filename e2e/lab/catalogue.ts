@@ -4,6 +4,7 @@ import { badInput } from './scenarios/bad-input.ts';
 import { badPackets } from './scenarios/bad-packets.ts';
 import { badState } from './scenarios/bad-state.ts';
 import { badWeather } from './scenarios/bad-weather.ts';
+import { consolePolicy } from './scenarios/console-policy.ts';
 import { controlRestart } from './scenarios/control-restart.ts';
 import { natMatrix, natPairs } from './scenarios/nat-matrix.ts';
 import { pathEvents } from './scenarios/path-events.ts';
@@ -23,6 +24,7 @@ export const scenarios: readonly Scenario[] = [
   controlRestart,
   signIn,
   policy,
+  consolePolicy,
   roaming,
   badInput,
   badState,

@@ -13,6 +13,8 @@ export interface Traffic extends AsyncDisposable {
   first(): { readonly sentAtMs: number; readonly tookMs: number } | undefined;
   /** The first reply to a request that was sent after that moment (ms since 1970), as the time it came in. */
   firstAfter(sentAtMs: number): number | undefined;
+  /** When the newest reply came (ms since 1970); undefined while there is none. */
+  lastAtMs(): number | undefined;
   /** Requests before the last that was answered which never were. */
   lost(): number;
   /** Whether a reply came twice. */
@@ -54,6 +56,7 @@ export function traffic(host: Host, address: string): Traffic {
       return reply && { sentAtMs: reply.atMs - reply.tookMs, tookMs: reply.tookMs };
     },
     firstAfter: (sentAtMs) => all().find(({ atMs, tookMs }) => atMs - tookMs > sentAtMs)?.atMs,
+    lastAtMs: () => all().at(-1)?.atMs,
     lost: () => {
       const numbers = new Set(all().map(({ number }) => number));
       return numbers.size === 0 ? 0 : Math.max(...numbers) - numbers.size;

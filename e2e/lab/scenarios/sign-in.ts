@@ -5,42 +5,18 @@ import { z } from 'zod';
 import { Control } from '../control.ts';
 import { Daemon } from '../daemon.ts';
 import type { Host } from '../host.ts';
+import { LAB_PROVIDER, startProvider } from '../identity.ts';
 import type { Lab } from '../lab.ts';
 import { reachEachOther } from '../network.ts';
 import type { Scenario } from '../scenario.ts';
 import { clock, must, until } from '../wait.ts';
 
 const PROGRAMS = join(import.meta.dirname, '../programs');
-const PORT = 9100;
-const CLIENT = 'rhumb-lab';
-const SECRET = 'only-in-the-lab';
-
 const listedUser = z.object({ name: z.string(), email: z.string().nullable(), provider: z.string() });
-
-/** The provider shares the server's host: plain HTTP is for loopback only. */
-async function startProvider(host: Host, redirectUri: string): Promise<void> {
-  const program = join(PROGRAMS, 'identity-provider.ts');
-  const argv = [process.execPath, program, `${PORT}`, CLIENT, SECRET, redirectUri];
-  const provider = host.spawn({ name: 'identity-provider', argv });
-  await until(
-    'the identity provider to serve',
-    () => provider.output.includes('serving') || !provider.running,
-  );
-  must(provider.running, `the identity provider ended: ${provider.output}`);
-}
 
 async function startControl(host: Host): Promise<Control> {
   const config = join(host.folder, 'config.json');
-  const oidc = {
-    ...{
-      id: 'lab',
-      name: 'Lab ID',
-      issuer: `http://127.0.0.1:${PORT}`,
-      clientId: CLIENT,
-      clientSecret: SECRET,
-    },
-    ...{ allowedDomains: ['example.com'], onlyStartIfAvailable: true },
-  };
+  const oidc = { ...LAB_PROVIDER, allowedDomains: ['example.com'] };
   writeFileSync(config, JSON.stringify({ oidc }), { mode: 0o600 });
   return Control.start(host, { config });
 }
