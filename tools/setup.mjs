@@ -46,12 +46,14 @@ const PROGRAMS = {
   ps: 'procps',
   sysctl: 'procps',
   conntrack: 'conntrack',
+  dig: 'bind9-dnsutils',
+  chromium: 'chromium',
 };
 /**
  * Debian starts these as services when it installs them, which nobody asked for on a machine in use: only where no
  * service manager runs, as in a container.
  */
-const SERVICES = { turnutils_stunclient: 'coturn', miniupnpd: 'miniupnpd-nftables' };
+const SERVICES = { turnutils_stunclient: 'coturn', miniupnpd: 'miniupnpd-nftables', named: 'bind9' };
 if (!existsSync('/run/systemd/system')) Object.assign(PROGRAMS, SERVICES);
 /** After a failed apt run, how long until the next one is worth its time. */
 const APT_RETRY_MS = 3_600_000;
