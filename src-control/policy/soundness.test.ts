@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import type { CompiledPolicy } from './compile/compiled.ts';
 import type { WireRule } from './compile/filter.ts';
 import type { Machine } from './compile/network.ts';
+import { inText } from './testing/client.ts';
 import { compiled, machine, NODES, network } from './testing/golden.ts';
 
 interface AclJson {
@@ -76,18 +77,6 @@ function naive(rules: readonly AclJson[], from: Machine, to: Machine, port: numb
         return means(text.slice(0, at), to) && hasPort(text.slice(at + 1), port);
       }),
   );
-}
-
-const number = (ip: string): number => ip.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
-
-/** What the strings of the wire mean to a client, for an IPv4 address (policy.md §8). */
-function inText(text: string, ip: string): boolean {
-  if (text === '*') return true;
-  if (text.includes(':')) return false;
-  const [range = '', bits] = text.split('/');
-  const [first = '', last = first] = range.split('-');
-  const size = bits === undefined ? 1 : 2 ** (32 - Number(bits));
-  return number(first) <= number(ip) && number(ip) <= number(last) + size - 1;
 }
 
 const clientLets = (

@@ -131,7 +131,7 @@ function checkOwners(checker: Checker): void {
 }
 
 function checkNodeAttrs(checker: Checker): void {
-  for (const { target, attr, ipPool, at } of checker.ast.nodeAttrs) {
+  for (const { target, attr } of checker.ast.nodeAttrs) {
     for (const use of target) checker.use(use, 'nodeattr');
     for (const { text, at: where } of attr) {
       if (text === 'funnel' || text === 'mullvad')
@@ -142,12 +142,6 @@ function checkNodeAttrs(checker: Checker): void {
         );
       else if (text === '') checker.report.error('nodeattr-empty', 'an attribute must have a name', where);
     }
-    if (ipPool.length > 0)
-      checker.report.warn(
-        'unsupported-feature',
-        'ipPool is checked, but addresses are not yet taken from it',
-        at,
-      );
   }
 }
 
@@ -160,8 +154,15 @@ export function checkPolicy(ast: PolicyAst, report: Report): void {
   for (const { value } of ast.ipsets.values()) for (const { operand } of value) checker.use(operand, 'ipset');
   checkIpSetCycles(ast, report);
   checker.postures(ast.defaultSrcPosture);
-  for (const { value } of ast.attrConfig.values())
+  for (const { value, keyAt } of ast.attrConfig.values()) {
     for (const use of value.broadcastTo) checker.use(use, 'broadcast');
+    if (value.broadcastTo.length > 0 || value.isSetByNode)
+      report.warn(
+        'unsupported-feature',
+        'attributes are set by administrators and told to nobody: allowSetByNode and broadcastToPeers have no effect yet',
+        keyAt,
+      );
+  }
   const { routes, exitNode, services } = ast.autoApprovers;
   for (const use of [...routes, ...services].flatMap((entry) => entry.approvers))
     checker.use(use, 'approver');

@@ -2,6 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CompiledPolicy } from '../compile/compiled.ts';
+import type { Machine } from '../compile/network.ts';
+import { addrText } from '../sets/ranges.ts';
+import { mentions } from '../testing/client.ts';
 import { astOf, IDS, SERVER_URL, story, type Told, World } from '../testing/live-world.ts';
 import { Effect, type Effects } from './view.ts';
 
@@ -39,6 +42,25 @@ function missing(id: number, was: Told, is: Told, { nodes, seen }: Effects): str
   return [...unnamed, ...peers.map((peer) => `${id}: peer ${peer}`)];
 }
 
+const ipv4 = ({ addrs }: Machine): string | undefined =>
+  addrs.filter((addr) => typeof addr === 'number').map(addrText)[0];
+
+/** Pairs where one lets the other in unseen, or only one of the two sees the other. */
+function disagreements({ core }: World): string[] {
+  const machines = core.resolver.machines.flatMap((machine) => {
+    const ip = ipv4(machine);
+    return ip === undefined ? [] : [{ id: machine.id, ip }];
+  });
+  return machines.flatMap((from) =>
+    machines.flatMap((to) => {
+      if (from === to) return [];
+      const [sees, isSeen] = [core.sees(from.id, to.id), core.sees(to.id, from.id)];
+      const isLetIn = mentions(core.filterOf(to.id), from.ip, to.ip);
+      return sees !== isSeen || (isLetIn && !sees) ? [`${from.id} -> ${to.id}`] : [];
+    }),
+  );
+}
+
 describe('the live policy', () => {
   test('says the same as a fresh compilation after any changes', () => {
     fc.assert(
@@ -72,6 +94,17 @@ describe('the live policy', () => {
         }
       }),
       { numRuns: 200 },
+    );
+  });
+
+  test('lets nobody in whom a machine does not see, and shows both ends to each other where it lets one in', () => {
+    fc.assert(
+      fc.property(story, ({ policy, users, nodes, steps }) => {
+        const world = new World(astOf(policy), users, nodes);
+        for (const step of steps) world.run(step);
+        expect(disagreements(world)).toEqual([]);
+      }),
+      { numRuns: 150 },
     );
   });
 });

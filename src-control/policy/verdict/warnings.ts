@@ -1,8 +1,11 @@
 /** What is allowed but probably not meant (policy.md §6.4). */
 import type { CompiledPolicy } from '../compile/compiled.ts';
+import { names } from '../compile/names.ts';
 import type { AclRule, GrantRule, PolicyAst, SelectorUse, Table } from '../language/ast.ts';
 import { type Cidr, isEmpty, overlapsRange, setOfCidrs } from '../sets/ranges.ts';
 import type { Report } from '../text/diagnostic.ts';
+import { warnOfShadows } from './shadow.ts';
+import { warnOfSshPaths } from './ssh-paths.ts';
 
 const rulesIn = (ast: PolicyAst): readonly (AclRule | GrantRule)[] => [...ast.grants, ...ast.acls];
 
@@ -75,6 +78,11 @@ export function warnOfNetwork(compiled: CompiledPolicy, report: Report): void {
         report.warn('route-unapproved', `a route to ${cidr.text} is announced, but nobody approved it`, at);
     }
   }
+  warnOfTags(compiled, report);
+  warnOfEmptyGroups(compiled, report);
+  warnOfApprovers(compiled, report);
+  warnOfShadows(compiled, report);
+  warnOfSshPaths(compiled, report);
   for (const { text, at } of ast.grants.flatMap(({ via }) => via))
     if (!machines.some(({ tags }) => tags.includes(text)))
       report.warn('via-no-holder', `no machine has ${text}: this grant gives nothing yet`, at);
@@ -102,4 +110,30 @@ function isUnapproved({ machines }: CompiledPolicy, cidr: Cidr): boolean {
         serves(subnetRoutes) || addrs.some((addr) => cidr.first <= addr && addr <= cidr.last),
     )
   );
+}
+
+/** Neither in a rule nor on a machine. */
+function warnOfTags({ ast, machines }: CompiledPolicy, report: Report): void {
+  const known = mentioned(ast);
+  const carried = new Set(machines.flatMap(({ tags }) => tags));
+  for (const [tag, { keyAt }] of ast.tagOwners)
+    if (!known.has(tag) && !carried.has(tag))
+      report.warn('tag-unused', `no rule names ${JSON.stringify(tag)}, and no machine has it`, keyAt);
+}
+
+function warnOfEmptyGroups({ ast, resolver }: CompiledPolicy, report: Report): void {
+  for (const { src, dst } of [...rulesIn(ast), ...(ast.ssh ?? [])])
+    for (const { selector, at } of [...src, ...dst])
+      if (selector.kind === 'group' && resolver.directory.group(selector.text).size === 0)
+        report.warn('empty-group-used', `nobody is in ${JSON.stringify(selector.text)}`, at);
+}
+
+function warnOfApprovers({ ast, resolver, machines }: CompiledPolicy, report: Report): void {
+  for (const { keyAt, approvers } of ast.autoApprovers.routes)
+    if (
+      !machines.some((machine) =>
+        approvers.some(({ selector }) => names(resolver.directory, selector, machine)),
+      )
+    )
+      report.warn('autoapprover-unused', 'none of its approvers stands for a machine yet', keyAt);
 }
