@@ -37,6 +37,8 @@ export class FanOut {
   #nodes = new Map<number, number>();
   #users = new Set<number>();
   #isDnsOther = false;
+  /** How machines with changed tags were shown last: attributes, which others don't see, change under the same bit. */
+  readonly #looks = new Map<number, string>();
   /** Machines of which others see capabilities that come from DNS. */
   #namedPeers: ReadonlySet<number> = new Set();
 
@@ -54,6 +56,7 @@ export class FanOut {
           break;
         case 'removed':
           this.#nodes.delete(change.id);
+          this.#looks.delete(change.id);
           break;
         case 'user':
           this.#users.add(change.id);
@@ -131,10 +134,19 @@ export class FanOut {
     // One that was just let in, or put out, had no place in the policy before; names are chosen by owner and tags.
     if (what & (What.Tags | What.Whole)) own |= Dirt.AllPeers | Dirt.Filter | Dirt.Ssh | Dirt.Dns;
     if (own !== 0) for (const session of this.#deps.sessionsOf(id)) this.mark(session, own);
-    const told = what & PEER_BITS;
+    const told = (this.#looksAsBefore(id, what) ? what & ~What.Tags : what) & PEER_BITS;
     if (told === 0) return;
     for (const viewer of this.#deps.policy.peersOf(id)) this.#markPeer(viewer, id, told);
     for (const { books, dirt } of late) if (books?.nodes.has(id) === true) dirt.addPeer(id, told);
+  }
+
+  #looksAsBefore(id: number, what: number): boolean {
+    const record = this.#deps.network.node(id)?.record;
+    if ((what & (What.Tags | What.Whole)) === 0 || record === undefined) return false;
+    const looks = `${record.userId} ${record.tags.join(' ')}`;
+    const isSame = this.#looks.get(id) === looks;
+    this.#looks.set(id, looks);
+    return isSame;
   }
 
   #spreadDns(): void {

@@ -223,6 +223,16 @@ describe('peers', () => {
     expect(message?.UserProfiles?.map(({ LoginName }) => LoginName)).toEqual(['tagged-devices']);
   });
 
+  test('attributes, which share their bit with tags, are told to nobody', async () => {
+    const { open, put, record } = await setup([node(1), node(2)]);
+    const sink = await open(1);
+    await put({ ...record(2), tags: ['tag:web'], userId: undefined }, What.Tags);
+    sink.take();
+    const attributes = { 'custom:tier': { value: 1, updatedAt: 1, comment: '' } };
+    await put({ ...record(2), attributes }, What.Tags);
+    expect(sink.take()).toEqual([]);
+  });
+
   test('a route moves from one router to the other in one message', async () => {
     const route = '10.0.0.0/24';
     const [one, two] = [node(2, { approvedRoutes: [route] }), node(3, { approvedRoutes: [route] })];

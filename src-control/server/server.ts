@@ -163,6 +163,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     log: log.child({ mod: 'mapper' }),
     baseDomain: config.baseDomain,
     derpMap: undefined,
+    meter: metrics,
   });
 
   const channels = new Map<ServerHttp2Session, Duplex>();
