@@ -46,7 +46,9 @@ export function failureBody(
     const data = details === undefined ? {} : { data: [{ errors: details }] };
     return { type: 'application/json', body: { message, ...data, status } };
   }
-  const errors = details === undefined ? {} : { errors: details.map((one) => ({ message: one })) };
+  // Who is nobody is told no more than that.
+  const lines = status === 401 ? undefined : (details ?? [message]);
+  const errors = lines === undefined ? {} : { errors: lines.map((one) => ({ message: one })) };
   return {
     type: 'application/problem+json',
     body: { title: TITLES[status] ?? 'Error', status, detail: message, ...errors },

@@ -41,3 +41,10 @@ export function authKeyOf({ deps }: Asked, text: string): AuthKeyRecord {
 
 /** From now until then; what is over already has a moment left. */
 export const spanUntil = ({ deps }: Asked, at: number): number => Math.max(1, at - deps.clock.now());
+
+/** What Headscale answers with 400 where we have a finer word. */
+export function asBadRequest(error: unknown): never {
+  if (error instanceof RhumbError && (error.code === 'not-found' || error.code === 'conflict'))
+    throw new RhumbError('bad-argument', error.message, { cause: error });
+  throw error;
+}

@@ -4,13 +4,13 @@ import { RhumbError } from '#shared/errors.ts';
 import { formatTime } from '#shared/wire/scalars.ts';
 import { tags } from '../../admin/args.ts';
 import { type Asked, empty, endpoint } from '../endpoint.ts';
-import { maybeTime, nodeOf } from './common.ts';
+import { asBadRequest, maybeTime, nodeOf } from './common.ts';
 import { node, v1Node } from './shapes.ts';
 
 const tag = 'v1 nodes';
 const one = z.object({ node });
 const withId = z.object({ id: z.string() });
-const show = (asked: Asked, id: string) => ({ node: v1Node(asked.deps, nodeOf(asked, id)) });
+const show = (asked: Asked, id: string) => ({ node: v1Node(asked.deps, nodeOf(asked, id), false) });
 const named = (asked: Asked, id: string) => ({ node: String(nodeOf(asked, id).record.id) });
 
 async function register(asked: Asked, request: string, user: string) {
@@ -32,7 +32,7 @@ export const v1NodeEndpoints = [
       const views = [...deps.network.nodes()].filter(
         ({ record }) => owner === undefined || record.userId === owner.id,
       );
-      return { nodes: views.map((view) => v1Node(deps, view)) };
+      return { nodes: views.map((view) => v1Node(deps, view, true)) };
     },
   }),
   // Before the machine by its id: `register` and `backfillips` are none.
@@ -130,7 +130,9 @@ export const v1NodeEndpoints = [
           'bad-argument',
           'cannot remove all tags from a node - tagged nodes must have at least one tag',
         );
-      await asked.call('nodes.tag', { ...named(asked, params.id), tags: wanted });
+      const node = named(asked, params.id);
+      // Here it is the tag that is not found, which is a fault of the request.
+      await asked.call('nodes.tag', { ...node, tags: wanted }).catch(asBadRequest);
       return show(asked, params.id);
     },
   }),

@@ -7,6 +7,7 @@ import { timeJson } from '../../admin/time-json.ts';
 import type { NodeView } from '../../state/network.ts';
 import { ownerOf } from '../../state/users.ts';
 import type { ApiKeyRecord, AuthKeyRecord, RegisterMethod, UserRecord } from '../../store/records.ts';
+import { NO_TIME } from '../v2/common.ts';
 
 const strings = z.array(z.string());
 const time = z.string().nullable();
@@ -76,7 +77,12 @@ export const userJson = (record: UserRecord): z.output<typeof user> => ({
   profilePicUrl: record.identity?.pictureUrl ?? '',
 });
 
-export function preAuthKeyJson({ network }: AdminDeps, record: AuthKeyRecord): z.output<typeof preAuthKey> {
+/** `never` is how a key without an end is told: null inside a machine, Go's year 1 in lists. */
+export function preAuthKeyJson(
+  { network }: AdminDeps,
+  record: AuthKeyRecord,
+  never: string | null = NO_TIME,
+): z.output<typeof preAuthKey> {
   const owner = record.userId === undefined ? undefined : network.user(record.userId);
   return {
     user: owner === undefined ? null : userJson(owner),
@@ -85,7 +91,7 @@ export function preAuthKeyJson({ network }: AdminDeps, record: AuthKeyRecord): z
     reusable: record.reusable,
     ephemeral: record.ephemeral,
     used: record.usedAt !== undefined,
-    expiration: timeJson(record.expiresAt),
+    expiration: timeJson(record.expiresAt) ?? never,
     createdAt: formatTime(record.createdAt),
     aclTags: [...record.tags],
   };
@@ -109,10 +115,11 @@ const METHODS: Readonly<Record<RegisterMethod, string>> = {
   passkey: 'REGISTER_METHOD_OIDC',
 };
 
-export function v1Node(deps: AdminDeps, view: NodeView): z.output<typeof node> {
+/** Lists give tagged machines an owner of their own, as Headscale's do; a single one has none. */
+export function v1Node(deps: AdminDeps, view: NodeView, isListed: boolean): z.output<typeof node> {
   const { record } = view;
   const shown = nodeJson(deps, view);
-  const owner = ownerOf(deps.network, record);
+  const owner = record.userId === undefined && !isListed ? undefined : ownerOf(deps.network, record);
   const key = record.authKeyId === undefined ? undefined : deps.network.authKey(record.authKeyId);
   return {
     id: String(record.id),
@@ -122,9 +129,9 @@ export function v1Node(deps: AdminDeps, view: NodeView): z.output<typeof node> {
     ipAddresses: [...shown.ip_addresses],
     name: record.hostname,
     user: owner === undefined ? null : userJson(owner),
-    lastSeen: timeJson(view.isOnline ? deps.clock.now() : record.lastSeen),
+    lastSeen: timeJson(view.isOnline ? deps.clock.now() : (record.lastSeen ?? record.createdAt)),
     expiry: timeJson(record.expiry),
-    preAuthKey: key === undefined ? null : preAuthKeyJson(deps, key),
+    preAuthKey: key === undefined ? null : preAuthKeyJson(deps, key, null),
     createdAt: formatTime(record.createdAt),
     registerMethod: METHODS[record.registerMethod],
     givenName: record.givenName,

@@ -1,7 +1,7 @@
 /** `/api/v1/user` (coordination-server.md §12). */
 import { z } from 'zod';
 import { empty, endpoint } from '../endpoint.ts';
-import { userById } from './common.ts';
+import { asBadRequest, userById } from './common.ts';
 import { user, userJson } from './shapes.ts';
 
 const tag = 'v1 users';
@@ -52,7 +52,7 @@ export const v1UserEndpoints = [
     summary: 'Delete a user who has no machines',
     params: z.object({ id: z.string() }),
     run: async (asked, { params }) => {
-      await asked.call('users.delete', { user: userById(asked, params.id).name });
+      await asked.call('users.delete', { user: userById(asked, params.id).name }).catch(asBadRequest);
       return {};
     },
   }),
