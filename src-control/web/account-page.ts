@@ -44,7 +44,7 @@ ${newPasskey(facts)}
 <h2 id="sessions">Where you are signed in</h2>
 <ul class="list" aria-labelledby="sessions">${sessions.map((one) => sessionItem(one, facts.csrf))}</ul>
 <hr>
-<div class="actions">
+<div class="row">
 <a class="button" href="${facts.next ?? '/admin'}">${facts.next === undefined ? 'To the console' : 'Continue'}</a>
 <form method="post" action="/logout"><input type="hidden" name="csrf" value="${facts.csrf}"><button type="submit" class="quiet">Sign out</button></form>
 </div>`,
@@ -77,8 +77,8 @@ function newPasskey(facts: AccountFacts): Html {
     return html`<p role="note">Passkeys can be made at <a href="${facts.elsewhere}">${facts.elsewhere}</a> only.</p>`;
   if (facts.signInAgainHref !== undefined)
     return html`<p><a class="button quiet" href="${facts.signInAgainHref}">Sign in again to add a passkey</a></p>`;
-  return html`<p><label for="passkey-name">Name of a new one</label>
-<input id="passkey-name" maxlength="64" placeholder="My laptop"></p>
+  return html`<div class="new"><label for="passkey-name">Name of a new one</label>
+<input id="passkey-name" maxlength="64" placeholder="My laptop"></div>
 <button type="button" data-passkey="register" data-csrf="${facts.csrf}" data-next="/account${facts.next === undefined ? '' : `?next=${encodeURIComponent(facts.next)}`}" disabled>Add a passkey</button>
 <p class="bad" id="passkey-problem" role="alert" hidden></p>
 <noscript><p>Passkeys need JavaScript.</p></noscript>`;

@@ -48,6 +48,10 @@ ul.list small { display: block; color: var(--soft); font-size: .875rem; }
 ul.list form { display: flex; gap: .5rem; }
 ul.list input { padding: .3125rem .625rem; font-size: .875rem; min-width: 0; width: 10rem; }
 .number { font: 600 2rem ui-monospace, monospace; letter-spacing: .1em; color: var(--text); }
+.new { margin-top: 1.25rem; }
+.hint + label { margin-top: 1rem; }
+.row { display: flex; flex-wrap: wrap; gap: .75rem; align-items: center; }
+.row a.button, .row button { margin: 0; }
 hr { margin: 1.5rem 0; border: 0; border-top: 1px solid var(--line); }
 .hint { margin: .5rem 0 0; font-size: .875rem; }
 .bad { margin: 1rem 0; color: var(--bad); font-weight: 600; }
