@@ -24,6 +24,19 @@ const SCREENS = [
 
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
+/** Run in the page, whose names this program does not know. */
+const LARGER = (css: string): string => `{
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(${JSON.stringify(css)});
+  document.adoptedStyleSheets = [sheet];
+}`;
+const OVERFLOWING = `[document.documentElement, document.querySelector('main')]
+  .some((one) => one !== null && one.scrollWidth > one.clientWidth + 1)`;
+const POLICY_STATUS = `fetch('/admin/api/session').then((answer) => answer.json()).then(({ csrf }) =>
+  fetch('/admin/api/call/policy.get', {
+    method: 'POST', headers: { 'content-type': 'application/json', 'x-csrf-token': csrf }, body: '{}',
+  })).then(({ status }) => status)`;
+
 let server: Seeded;
 
 describe.skipIf(chromiumPath === undefined)('the web console', () => {
@@ -60,22 +73,11 @@ describe.skipIf(chromiumPath === undefined)('the web console', () => {
   ])('nothing is cut off with %s', async (_name, width, style) => {
     await using tab = await server.open('alice', '/machines');
     await tab.page.setViewportSize({ width, height: 800 });
+    await tab.page.addInitScript({ content: LARGER(style) });
     const wide: string[] = [];
     for (const [name, path, title] of SCREENS) {
       await goTo(tab, path, title);
-      if (style !== '') await tab.page.evaluate((css) => {
-        const sheet = new CSSStyleSheet();
-        sheet.replaceSync(css);
-        document.adoptedStyleSheets = [sheet];
-      }, style);
-      const over = await tab.page.evaluate(() => {
-        const main = document.querySelector('main');
-        return [document.documentElement, main].some((one) => one !== null && one.scrollWidth > one.clientWidth + 1);
-      });
-      if (over) wide.push(name);
-      await tab.page.evaluate(() => {
-        document.adoptedStyleSheets = [];
-      });
+      if ((await tab.page.evaluate(OVERFLOWING)) === true) wide.push(name);
     }
     expect(wide).toEqual([]);
   });
@@ -137,7 +139,7 @@ describe.skipIf(chromiumPath === undefined)('the web console', () => {
     await page.getByRole('button', { name: 'Save…' }).click();
     await page.getByRole('dialog').getByLabel('What changes, and why').fill('a remark');
     await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
-    await page.getByText('version 2').waitFor();
+    await page.getByText('version 2', { exact: true }).waitFor();
     await page.getByRole('tab', { name: 'History' }).click();
     await page.getByRole('row', { name: /version 2, a remark/ }).waitFor();
     expect(tab.complaints).toEqual([]);
@@ -179,15 +181,7 @@ describe.skipIf(chromiumPath === undefined)('the web console', () => {
     const links = await page.getByRole('navigation').getByRole('link').allTextContents();
     expect(links).toEqual(['My machines']);
     expect(await accessibilityFaults(tab)).toEqual([]);
-    const status = await page.evaluate(async () => {
-      const session = await (await fetch('/admin/api/session')).json();
-      const answer = await fetch('/admin/api/call/policy.get', {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', 'x-csrf-token': session.csrf },
-        body: '{}',
-      });
-      return answer.status;
-    });
+    const status: unknown = await page.evaluate(POLICY_STATUS);
     expect(status).toBe(403);
   });
 });

@@ -49,7 +49,7 @@ const POLICY = `// Who reaches what in our network.
   "acls": [
     // Everybody reaches their own machines.
     { "action": "accept", "src": ["autogroup:member"], "dst": ["autogroup:self:*"] },
-    { "action": "accept", "src": ["group:dev"], "dst": ["tag:server:22,443"] },
+    { "action": "accept", "src": ["group:dev", "tag:ci"], "dst": ["tag:server:22,443"] },
     { "action": "accept", "src": ["group:ops"], "dst": ["*:*"] },
   ],
   "tests": [

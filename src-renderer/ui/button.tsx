@@ -5,10 +5,12 @@ import { Button as AriaButton, type ButtonProps as AriaProps } from 'react-aria-
 import { Tip } from './tooltip.tsx';
 import './button.css';
 
-export interface ButtonProps extends Omit<AriaProps, 'className' | 'style' | 'children'> {
+export interface ButtonProps extends Omit<AriaProps, 'className' | 'style' | 'children' | 'isPending'> {
   readonly kind?: 'plain' | 'strong' | 'quiet' | 'danger';
   readonly size?: 'small' | 'normal';
   readonly icon?: LucideIcon | undefined;
+  /** Shows that it works; whoever sets it ignores further presses, and the focus stays. */
+  readonly isPending?: boolean;
   readonly children?: ReactNode;
 }
 
@@ -16,13 +18,14 @@ export function Button({
   kind = 'plain',
   size = 'normal',
   icon: Icon,
+  isPending = false,
   children,
   ...rest
 }: ButtonProps): React.JSX.Element {
   return (
     <AriaButton {...rest} className={`button button-${kind} button-${size}`}>
       {Icon === undefined ? null : <Icon aria-hidden="true" className="button-icon" />}
-      <span className="button-text">{rest.isPending === true ? <Busy>{children}</Busy> : children}</span>
+      <span className="button-text">{isPending ? <Busy>{children}</Busy> : children}</span>
     </AriaButton>
   );
 }

@@ -25,7 +25,7 @@ export interface Option<Id extends string = string> {
 
 interface ChoiceProps<Id extends string> {
   readonly label: string;
-  /** The label is read out and not shown. */
+  /** The label stands beside it, in a row of controls. */
   readonly isBare?: boolean;
   readonly options: readonly Option<Id>[];
   readonly help?: string;
@@ -46,7 +46,6 @@ export function Select<Id extends string>({
   return (
     <AriaSelect
       className={`field select${isBare ? ' select-bare' : ''}`}
-      aria-label={isBare ? label : ''}
       selectedKey={value ?? null}
       isDisabled={isDisabled}
       placeholder={t('Choose')}
@@ -54,9 +53,8 @@ export function Select<Id extends string>({
         if (isOption(key)) onChange(key);
       }}
     >
-      {isBare ? null : <Label className="field-label">{label}</Label>}
+      <Label className={isBare ? 'soft' : 'field-label'}>{label}</Label>
       <Button className="field-input select-button">
-        {isBare ? <span className="soft">{label}: </span> : null}
         <SelectValue className="select-value" />
         <ChevronDown aria-hidden="true" className="select-arrow" />
       </Button>

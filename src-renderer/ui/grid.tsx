@@ -22,7 +22,8 @@ export interface Column<Row> {
   /** Shown only where the grid is at least this wide. */
   readonly fromRem?: number;
   readonly isSortable?: boolean;
-  readonly cell: (row: Row) => ReactNode;
+  /** `isNarrow`: there is room for little else. */
+  readonly cell: (row: Row, isNarrow: boolean) => ReactNode;
 }
 
 export interface Sort {
@@ -54,6 +55,8 @@ export interface GridProps<Row> {
   readonly empty?: ReactNode;
 }
 
+/** Below it the columns' own least widths would not fit. */
+const NARROW_REM = 26;
 const FOCUSABLE = 'a[href], button:not(:disabled), input:not(:disabled)';
 
 export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
@@ -61,6 +64,7 @@ export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
   const root = useRef<HTMLDivElement>(null);
   const scroller = useRef<HTMLDivElement>(null);
   const { widthRem, remPx } = useRoom(root);
+  const isNarrow = widthRem < NARROW_REM;
   const columns = props.columns.filter(({ fromRem }) => (fromRem ?? 0) <= widthRem);
   const virtualizer = useVirtualizer({
     count: rows.length,
@@ -173,7 +177,7 @@ export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
     selection !== undefined && rows.length > 0 && rows.every((row) => selection.ids.has(idOf(row)));
   const template = [
     ...(selection === undefined ? [] : ['2.25rem']),
-    ...columns.map(({ track }) => track),
+    ...columns.map(({ track }) => (isNarrow ? track.replace(/minmax\([^,]+,/, 'minmax(0,') : track)),
     ...(actionsOf === undefined ? [] : ['2.5rem']),
   ].join(' ');
   const total = virtualizer.getTotalSize();
@@ -264,7 +268,7 @@ export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
                   )}
                   {columns.map((column) => (
                     <div key={column.id} role="gridcell" className="grid-cell">
-                      {column.cell(row)}
+                      {column.cell(row, isNarrow)}
                     </div>
                   ))}
                   {actionsOf === undefined ? null : (

@@ -23,6 +23,8 @@ export function useRoom(ref: RefObject<HTMLElement | null>): Room {
     measure();
     const observer = new ResizeObserver(measure);
     observer.observe(element);
+    // Its height is in rem: it tells when only the text becomes larger.
+    if (element.firstElementChild !== null) observer.observe(element.firstElementChild);
     return () => observer.disconnect();
   }, [ref]);
   return room;

@@ -174,10 +174,9 @@ function Account({ onKeys }: { readonly onKeys: () => void }): React.JSX.Element
         [{ id: 'out', text: t('Sign out'), icon: LogOut, run: () => void endSession(session) }],
       ]}
     >
-      <AriaButton className="account" aria-label={t('Account of {name}', { name: label })}>
-        <span className="avatar" aria-hidden="true">
-          {label.slice(0, 1).toUpperCase()}
-        </span>
+      <AriaButton className="account">
+        <span className="avatar" aria-hidden="true" data-letter={label.slice(0, 1).toUpperCase()} />
+        <span className="visually-hidden">{t('Account')} </span>
         <span className="account-texts">
           <span className="account-name">{label}</span>
           <span className="account-role">{role}</span>

@@ -123,7 +123,7 @@ const base = (label: string, isReadOnly: boolean): Extension[] => [
   EditorView.lineWrapping,
   // Tab leaves the editor: nobody who uses only the keyboard gets caught in it (WCAG 2.1.2).
   keymap.of([...closeBracketsKeymap, ...completionKeymap, ...foldKeymap, ...lintKeymap]),
-  EditorView.contentAttributes.of({ 'aria-label': label, spellcheck: 'false' }),
+  EditorView.contentAttributes.of({ 'aria-label': label, spellcheck: 'false', tabindex: '0' }),
 ];
 
 const completing = (words: readonly Word[]): Extension =>

@@ -214,7 +214,7 @@ const columns: readonly Column<Node>[] = [
     title: t('Machine'),
     track: 'minmax(9rem, 2.2fr)',
     isSortable: true,
-    cell: (node) => (
+    cell: (node, isNarrow) => (
       <div className="grid-two">
         <span>
           <Link to={`/machines/${node.id}`} className="grid-name" isInGrid>
@@ -222,7 +222,7 @@ const columns: readonly Column<Node>[] = [
           </Link>
         </span>
         <span className="grid-note">
-          <Marks node={node} />
+          {isNarrow ? <MachineStatus node={node} /> : <Marks node={node} />}
         </span>
       </div>
     ),
@@ -231,6 +231,7 @@ const columns: readonly Column<Node>[] = [
     id: 'status',
     title: t('Status'),
     track: 'minmax(9.25rem, 1.1fr)',
+    fromRem: 26,
     isSortable: true,
     cell: (node) => <MachineStatus node={node} />,
   },
