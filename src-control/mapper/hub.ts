@@ -44,6 +44,7 @@ export class Hub {
   readonly #meter: Meter;
   readonly #sessions = new Set<MapSession>();
   readonly #presence: Presence;
+  readonly #streamListeners = new Set<(nodeId: number) => void>();
   readonly #fanOut: FanOut;
   readonly #gate = new Gate(MAPS_AT_ONCE);
   readonly #unsubscribe: () => void;
@@ -89,6 +90,7 @@ export class Hub {
     this.#take(request.nodeId, facts);
     this.#sessions.add(session);
     this.#presence.arrive(session, observedIp);
+    for (const listener of this.#streamListeners) listener(request.nodeId);
     log('debug', 'stream.opened', { node: request.nodeId, streams: this.#sessions.size });
     await this.#sendFull(session);
   }
@@ -124,6 +126,12 @@ export class Hub {
   ping(nodeId: number, order: PingOrder): boolean {
     const session = this.#presence.sessionsOf(nodeId).at(-1);
     return session?.ask(pingFrame(order, session.request.isCompressed)) ?? false;
+  }
+
+  /** Tells of each machine that gets or loses a stream; the result ends it. */
+  watchStreams(listener: (nodeId: number) => void): () => void {
+    this.#streamListeners.add(listener);
+    return () => this.#streamListeners.delete(listener);
   }
 
   /** Which stream a machine has now: another object after it came back. */
@@ -249,6 +257,7 @@ export class Hub {
     const level = why === 'stalled' ? 'warn' : 'debug';
     this.#deps.log(level, 'stream.ended', { node: nodeId, key: shortKey(nodeKey), why });
     this.#presence.leave(session, this.#isClosed);
+    if (!this.#isClosed) for (const listener of this.#streamListeners) listener(nodeId);
   }
 
   #note(kind: 'full' | 'delta', { length }: Uint8Array): void {

@@ -45,6 +45,11 @@ export class PrimaryRoutes implements Disposable {
     return [...this.#offering.keys()];
   }
 
+  /** Whether it offers any prefix that may be used. */
+  isRouter(id: number): boolean {
+    return this.#offers.has(id);
+  }
+
   candidatesOf(prefix: string): readonly Candidate[] {
     return [...(this.#offering.get(prefix) ?? [])].sort((a, b) => a - b).flatMap((id) => this.#candidate(id));
   }

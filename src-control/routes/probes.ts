@@ -9,10 +9,12 @@ export interface Streams {
   ping(nodeId: number, order: { readonly url: string }): boolean;
   /** Another object after the machine came back. */
   streamOf(nodeId: number): object | undefined;
+  /** Told of each machine that gets or loses a stream; the result ends it. */
+  watchStreams(listener: (nodeId: number) => void): () => void;
 }
 
 export interface ProbesDeps {
-  readonly streams: Streams;
+  readonly streams: Pick<Streams, 'ping' | 'streamOf'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly meter?: Meter;

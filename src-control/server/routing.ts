@@ -5,6 +5,7 @@ import type { Log } from '#shared/log/log.ts';
 import { type ApprovingPolicy, AutoApproval } from '../routes/auto-approval.ts';
 import { PrimaryRoutes } from '../routes/primaries.ts';
 import { Probes, type Streams } from '../routes/probes.ts';
+import { watchStreamLoss } from '../routes/stream-loss.ts';
 import type { Meter } from '../state/meter.ts';
 import type { Network } from '../state/network.ts';
 import type { RoutingConfig } from './nodes-config.ts';
@@ -32,6 +33,15 @@ export function openRouting(config: RoutingConfig, deps: RoutingDeps): Routing {
   const stack = new DisposableStack();
   stack.use(new AutoApproval(deps));
   const primaries = stack.use(new PrimaryRoutes({ network, log, meter, rules: config }));
+  stack.defer(
+    watchStreamLoss({
+      clock: deps.clock,
+      watchStreams: (listener) => deps.streams.watchStreams(listener),
+      hasStream: (id) => deps.streams.streamOf(id) !== undefined,
+      isRouter: (id) => primaries.isRouter(id),
+      setHealth: (health) => primaries.setHealth(health),
+    }),
+  );
   const probes = stack.use(
     new Probes({
       ...{ streams: deps.streams, clock: deps.clock, log, meter, serverUrl: deps.serverUrl },
