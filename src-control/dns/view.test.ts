@@ -186,6 +186,25 @@ describe('aliases of machines', () => {
     expect(heard).toContainEqual({ kind: 'dns' });
   });
 
+  test('a machine that joins under the name, or leaves, is noticed; thousands of others cost a look each', async () => {
+    const { view, network, heard } = await setup({
+      choice: { magicDns: true },
+      records: [[`wiki.${BASE}`, 'CNAME', `host-3.${BASE}`]],
+    });
+    expect(view.configOf(1).ExtraRecords).toBeUndefined();
+    const before = view.configOf(1);
+    await putNode(network, sampleNode(4));
+    expect([view.configOf(1), heard.filter(({ kind }) => kind === 'dns')]).toEqual([before, []]);
+    await putNode(network, sampleNode(3));
+    expect(view.configOf(1).ExtraRecords).toHaveLength(2);
+    await network.save({
+      writes: [{ remove: 'node', id: 3 }],
+      changes: [{ kind: 'removed', id: 3 }],
+    });
+    expect(view.configOf(1).ExtraRecords).toBeUndefined();
+    expect(heard.filter(({ kind }) => kind === 'dns')).toHaveLength(2);
+  });
+
   test('a wildcard that is a machine is told as that machine’s capability', async () => {
     const { view } = await setup({
       choice: { magicDns: true },

@@ -4,8 +4,10 @@ import type { Change } from '../state/changes.ts';
 import { What } from '../state/changes.ts';
 import { isAdmitted, type Network, type NodeView } from '../state/network.ts';
 import type { NodeRecord } from '../store/records.ts';
+import { Followed } from './followed.ts';
 import { doubtAbout, parseNameserver } from './nameserver.ts';
 import { forDevice, isNextDns } from './next-dns.ts';
+import { fittingOverrides, overridden } from './overrides.ts';
 import type { ExtraRecord } from './record.ts';
 import {
   DNS_SETTING,
@@ -63,6 +65,11 @@ export class DnsView implements Disposable {
   readonly #unsubscribe: () => void;
   readonly #shared = new Map<string, Shared>();
   readonly #own = new Map<number, Own>();
+  readonly #followed = new Followed({
+    addressesOf: (name) => this.addressesOf(name),
+    nameOf: (id) => this.#fqdnOfId(id),
+    idOf: (name) => this.#machineNamed(name)?.id,
+  });
   /** Why the watched file is not in force as it stands. */
   fileProblem: string | undefined;
   #runtime: DnsChoice = {};
@@ -103,7 +110,7 @@ export class DnsView implements Disposable {
   /** What administrators should know about what they set. */
   get warnings(): readonly string[] {
     const { settings } = this.#deps;
-    const all = [[], ...settings.overrides.map((one) => [one])].map((overrides) => this.#sharedOf(overrides));
+    const all = [[], ...settings.overrides.map((_, index) => [index])].map((one) => this.#sharedOf(one));
     const servers = all.flatMap(({ effective: { nameservers, splitDns } }) => [
       ...nameservers,
       ...Object.values(splitDns).flat(),
@@ -155,12 +162,9 @@ export class DnsView implements Disposable {
 
   /** Of a machine of the network, by its whole name. */
   addressesOf(name: string): readonly string[] | undefined {
-    const { network, baseDomain, hasIpv4 } = this.#deps;
-    if (!name.endsWith(`.${baseDomain}`)) return undefined;
-    const label = name.slice(0, -baseDomain.length - 1);
-    const record = label.includes('.') ? undefined : network.nodeByName(label)?.record;
-    if (record === undefined || !isAdmitted(record)) return undefined;
-    return hasIpv4(record.id) && record.ipv4 !== '' ? [record.ipv4, record.ipv6] : [record.ipv6];
+    const record = this.#machineNamed(name);
+    if (record === undefined) return undefined;
+    return this.#deps.hasIpv4(record.id) && record.ipv4 !== '' ? [record.ipv4, record.ipv6] : [record.ipv6];
   }
 
   /** Takes over what the watched file says now. */
@@ -172,7 +176,7 @@ export class DnsView implements Disposable {
   #onChanges(changes: readonly Change[]): void {
     for (const change of changes) if (change.kind === 'removed') this.#own.delete(change.id);
     if (changes.some(({ kind }) => kind === 'dns' || kind === 'reset')) this.#forget();
-    else if (changes.some(concernsNames) && this.#followsMachines()) this.#look();
+    else if (changes.some((change) => this.#concernsNames(change))) this.#look();
     // Who is in a group, and what attributes machines have, may be other than it was.
     const concernsPolicy = changes.some(({ kind }) => kind === 'policy' || kind === 'user');
     if (concernsPolicy && this.#followsPolicy()) this.#deps.network.announce([{ kind: 'dns' }]);
@@ -182,6 +186,7 @@ export class DnsView implements Disposable {
     this.#runtime = this.#readRuntime();
     const before = new Map(this.#shared);
     this.#shared.clear();
+    this.#followed.clear();
     for (const [key, old] of before) {
       const made = this.#make(key === '' ? [] : key.split(' ').map(Number));
       this.#shared.set(key, isSame(old, made) ? old : made);
@@ -197,8 +202,22 @@ export class DnsView implements Disposable {
       this.#deps.network.announce([{ kind: 'dns' }]);
   }
 
-  #followsMachines(): boolean {
-    return [...this.#shared.values()].some(({ zone }) => zone.followsMachines);
+  #machineNamed(name: string): NodeRecord | undefined {
+    const { network, baseDomain } = this.#deps;
+    if (!name.endsWith(`.${baseDomain}`)) return undefined;
+    const record = network.nodeByName(name.slice(0, -baseDomain.length - 1))?.record;
+    return record !== undefined && isAdmitted(record) ? record : undefined;
+  }
+
+  #fqdnOfId(id: number): string | undefined {
+    const record = this.#deps.network.node(id)?.record;
+    return record === undefined ? undefined : this.fqdnOf(record);
+  }
+
+  #concernsNames(change: Change): boolean {
+    if (change.kind === 'policy') return true;
+    if (change.kind === 'node' && (change.what & (What.Whole | What.Tags)) === 0) return false;
+    return (change.kind === 'node' || change.kind === 'removed') && this.#followed.isOther(change.id);
   }
 
   #followsPolicy(): boolean {
@@ -217,26 +236,16 @@ export class DnsView implements Disposable {
     }
   }
 
-  #overridesOf(record: NodeRecord): readonly DnsOverride[] {
-    const { settings, network, groupsOf } = this.#deps;
-    if (settings.overrides.length === 0) return [];
-    const user = record.userId === undefined ? undefined : network.user(record.userId);
-    const names = user === undefined ? [] : [user.name, user.identity?.email ?? user.name];
-    const groups = user === undefined ? [] : groupsOf(user.id);
-    return settings.overrides.filter(
-      (one) =>
-        one.tags.some((tag) => record.tags.includes(tag)) ||
-        one.users.some((name) => names.includes(name)) ||
-        one.groups.some((group) => groups.includes(group)),
-    );
+  #overridesOf(record: NodeRecord): readonly number[] {
+    return fittingOverrides(this.#deps, this.#deps.settings.overrides, record);
   }
 
-  #sharedOf(overrides: readonly DnsOverride[]): Shared {
-    const indexes = overrides.map((one) => this.#deps.settings.overrides.indexOf(one));
-    const key = indexes.join(' ');
+  /** By indexes of the overrides. */
+  #sharedOf(overrides: readonly number[]): Shared {
+    const key = overrides.join(' ');
     const known = this.#shared.get(key);
     if (known !== undefined) return known;
-    const made = this.#make(indexes);
+    const made = this.#make(overrides);
     this.#shared.set(key, made);
     return made;
   }
@@ -244,21 +253,14 @@ export class DnsView implements Disposable {
   #make(indexes: readonly number[]): Shared {
     const { settings, baseDomain } = this.#deps;
     const overrides = settings.overrides.filter((_, index) => indexes.includes(index));
-    const chosen = overrides.reduce(
-      (choice, { choice: other }) => {
-        // Split DNS of an override is for some domains; the others stay as they are.
-        const splitDns = { ...choice.splitDns, ...other.splitDns };
-        return { ...overlay(choice, other), splitDns };
-      },
-      overlay(settings.choice, this.#runtime),
-    );
+    const chosen = overridden(overlay(settings.choice, this.#runtime), overrides);
     const eff = effective(chosen, settings.canPublish);
     const zone = buildZone({
       ownDomain: eff.magicDns ? baseDomain : undefined,
       records: this.#records(overrides),
       routed: new Set(Object.keys(eff.splitDns).filter((suffix) => eff.splitDns[suffix]?.length !== 0)),
       hasResponder: settings.responderAddress !== undefined,
-      addressesOf: (name) => this.addressesOf(name),
+      addressesOf: (name) => this.#followed.addressesOf(name),
     });
     const responder =
       settings.responderAddress === undefined
@@ -296,11 +298,6 @@ export class DnsView implements Disposable {
     return shared.effective.https ? { ...config, CertDomains: [this.fqdnOf(record)] } : config;
   }
 }
-
-const concernsNames = (change: Change): boolean =>
-  change.kind === 'removed' ||
-  change.kind === 'policy' ||
-  (change.kind === 'node' && (change.what & (What.Whole | What.Tags)) !== 0);
 
 const isSame = (a: Shared, b: Shared): boolean =>
   JSON.stringify([a.config, a.effective, a.zone]) === JSON.stringify([b.config, b.effective, b.zone]);

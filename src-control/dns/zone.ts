@@ -29,8 +29,6 @@ export interface Zone {
   /** Whole names of machines that stand for everything below them too; clients can be told that. */
   readonly wideMachines: readonly string[];
   readonly warnings: readonly string[];
-  /** Whether machines of the network were looked at: their names and addresses matter then. */
-  readonly followsMachines: boolean;
 }
 
 /** A chain of aliases longer than this is a slip; resolvers give up about there too. */
@@ -68,8 +66,7 @@ export function buildZone(input: ZoneInput): Zone {
     else warnings.push(`${name}: ${outcome.problem}: only a DNS server can answer that, see dns.responder`);
   }
   for (const suffix of toResponder)
-    if ([...toResponder].some((other) => other !== suffix && isWithin(suffix, other)))
-      toResponder.delete(suffix);
+    if (nearestSuffix(parentOf(suffix), toResponder) !== undefined) toResponder.delete(suffix);
   const local = localSuffixes(input, plain, toResponder, warnings);
   warnings.push(...shadowedRoutes(input));
   return {
@@ -78,7 +75,6 @@ export function buildZone(input: ZoneInput): Zone {
     toResponder: [...toResponder],
     wideMachines,
     warnings,
-    followsMachines: input.records.some((record) => record.type === 'CNAME' || isWildcard(record)),
   };
 }
 
@@ -164,6 +160,7 @@ function localSuffixes(
   warnings: string[],
 ): readonly string[] {
   const local: string[] = [];
+  const above = new Map([...input.routed, ...toResponder].flatMap((suffix) => ancestors(suffix, suffix)));
   for (const name of names) {
     if (input.ownDomain !== undefined && isWithin(name, input.ownDomain)) {
       if (input.addressesOf(name) !== undefined) warnings.push(`${name}: hides the machine of that name`);
@@ -175,7 +172,7 @@ function localSuffixes(
       continue;
     }
     if (nearestSuffix(name, toResponder) !== undefined) continue;
-    const below = [...input.routed, ...toResponder].find((suffix) => isWithin(suffix, name));
+    const below = above.get(name);
     if (below === undefined) local.push(name);
     else if (input.hasResponder) toResponder.add(name);
     else
@@ -185,9 +182,17 @@ function localSuffixes(
   }
   const whole = new Set(local);
   return local.filter((name) => {
-    const parent = name.slice(name.indexOf('.') + 1);
-    return nearestSuffix(parent, whole) === undefined;
+    return nearestSuffix(parentOf(name), whole) === undefined;
   });
+}
+
+const parentOf = (name: string): string => name.slice(name.indexOf('.') + 1 || name.length);
+
+/** `suffix` and each domain it is in, with what it is looked up for. */
+function ancestors(suffix: string, what: string): [name: string, what: string][] {
+  const all: [string, string][] = [];
+  for (let name = suffix; name !== ''; name = parentOf(name)) all.push([name, what]);
+  return all;
 }
 
 /** A domain below one that machines answer themselves is never asked for (official clients look at those first). */

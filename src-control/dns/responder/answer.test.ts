@@ -84,7 +84,7 @@ describe('names', () => {
     expect(values('far.apps.example.com', 'A')).toEqual([
       ['far.apps.example.com', 'CNAME', 'www.elsewhere.example'],
     ]);
-    expect(ask('round.apps.example.com', 'A').answers?.length).toBeLessThan(20);
+    expect(ask('round.apps.example.com', 'A').answers).toHaveLength(1);
   });
 
   test('SRV and TXT come as they were given', () => {
@@ -127,7 +127,7 @@ describe('messages', () => {
       fc.property(
         fc.constantFrom(...RECORDS.map(([name]) => name.replace('*', 'w'))),
         fc.constantFrom<RecordType | 'ANY'>('A', 'TXT', 'SRV', 'ANY'),
-        fc.option(fc.integer({ min: 0, max: 65_535 }), { nil: undefined }),
+        fc.option(fc.integer({ min: 1, max: 65_535 }), { nil: undefined }),
         (name, type, size) => {
           const { reply } = ask(name, type, size === undefined ? {} : edns(size));
           expect(reply.length).toBeLessThanOrEqual(Math.max(512, Math.min(1_232, size ?? 512)));

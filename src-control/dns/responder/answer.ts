@@ -111,7 +111,7 @@ function say(data: ZoneData, question: Question): Said {
   if (found.kind === 'nothing') return { rcode: RCODE.name, ...nothing };
   const answers = [
     ...(name === zone ? atApex(data, zone, type) : []),
-    ...follow(data, found.records, type, MAX_ALIASES),
+    ...follow(data, found.records, type, new Set([name])),
   ].map((one) => (one.name === name ? { ...one, name: question.name } : one));
   return answers.length === 0
     ? { rcode: RCODE.none, ...nothing }
@@ -130,22 +130,23 @@ function follow(
   data: ZoneData,
   records: readonly ExtraRecord[],
   type: string,
-  aliases: number,
+  seen: Set<string>,
 ): readonly Answer[] {
   // RFC 8482: who asks for everything gets something.
   const [first] = records;
   const wanted = type === 'ANY' ? (first?.type ?? type) : type;
   const direct = records.filter((record) => record.type === wanted).map(toAnswer);
   const alias = records.find((record) => record.type === 'CNAME');
-  if (direct.length > 0 || alias === undefined || wanted === 'CNAME' || aliases === 0) return direct;
-  return [toAnswer(alias), ...behind(data, alias.value, wanted, aliases - 1)];
+  if (direct.length > 0 || alias === undefined || wanted === 'CNAME') return direct;
+  // Round in a circle, or too far: what there is of it is all there is to say.
+  if (seen.has(alias.value) || seen.size > MAX_ALIASES) return [toAnswer(alias)];
+  return [toAnswer(alias), ...behind(data, alias.value, wanted, seen.add(alias.value))];
 }
 
-function behind(data: ZoneData, target: string, type: string, aliases: number): readonly Answer[] {
+function behind(data: ZoneData, target: string, type: string, seen: Set<string>): readonly Answer[] {
   const zone = nearestSuffix(target, data.zones);
   const found = zone === undefined ? undefined : lookUp(data, target, zone);
-  if (found?.kind === 'records' && found.records.length > 0)
-    return follow(data, found.records, type, aliases);
+  if (found?.kind === 'records' && found.records.length > 0) return follow(data, found.records, type, seen);
   return (data.addressesOf(target) ?? [])
     .map((value): ExtraRecord => ({ name: target, type: value.includes(':') ? 'AAAA' : 'A', value }))
     .filter((record) => record.type === type)
