@@ -167,3 +167,49 @@ describe('explain', () => {
     expect(ran.out).toContain("does not meet the rule's srcPosture");
   });
 });
+
+describe('the policy of a network', () => {
+  const state = (): string[] => ['--state-dir', mkdtempSync(join(root, 'state-'))];
+
+  async function begun(): Promise<string[]> {
+    const at = state();
+    expect((await run('users', 'create', 'ada', ...at)).exit).toBe(0);
+    return at;
+  }
+
+  test('is set from a file, printed as it was written, and compared', async () => {
+    const at = await begun();
+    const [first, second] = [file('// mine\n{"acls": []}'), file('{"groups": {}, "acls": []}')];
+    const none = await run('policy', 'get', ...at);
+    expect([none.exit, none.err]).toEqual([0, 'there is no policy: every machine reaches every other']);
+    expect(await run('policy', 'set', first, ...at)).toMatchObject({
+      exit: 0,
+      out: 'version 1 of the policy is in force',
+    });
+    expect((await run('policy', 'get', ...at)).out).toBe('// mine\n{"acls": []}');
+    const diff = await run('policy', 'diff', '-f', second, ...at);
+    expect(diff.out).toContain('+{"groups": {}, "acls": []}');
+    expect((await run('policy', 'set', '-f', second, '--comment', 'why', ...at)).exit).toBe(0);
+    const history = await run('policy', 'history', ...at);
+    expect(history.out).toMatch(/2 +yes .*why/);
+    expect((await run('policy', 'rollback', '1', ...at)).out).toBe(
+      'version 3 is in force, with the text of version 1',
+    );
+  });
+
+  test('does not change by a file with errors, nor by a version that is over', async () => {
+    const at = await begun();
+    const bad = await run('policy', 'set', file('{"acl": []}'), ...at);
+    expect([bad.exit, bad.out]).toEqual([5, '']);
+    expect(bad.err).toMatch(/:1:2: error\[policy\/unknown-field\]: .*did you mean "acls"/);
+    const late = await run('policy', 'set', file('{"acls": []}'), '--if-match', 'x', ...at);
+    expect(late.exit).toBe(4);
+    const open = file('{"groups": {}}');
+    expect((await run('policy', 'set', file('{"acls": []}'), ...at)).exit).toBe(0);
+    const asked = await run('policy', 'set', open, ...at);
+    expect([asked.exit, asked.err]).toEqual([1, expect.stringMatching(/careful: .*every other\n.*--force/)]);
+    expect((await run('policy', 'set', open, '--force', ...at)).exit).toBe(0);
+    expect((await run('policy', 'check', '--live', open, ...at)).exit).toBe(0);
+    expect((await run('policy', 'explain', 'ada@', '100.64.0.9:22', ...at)).out).toContain(': denied');
+  });
+});
