@@ -119,12 +119,10 @@ async function runNetwork(lab: Lab): Promise<void> {
     ({ CurAddr, LastHandshake }) => CurAddr !== '' && LastHandshake !== undefined,
   );
   say(`  directly, over WireGuard: ${peer.CurAddr}\n`);
-  say(
-    'Where no direct path is possible the relay carries the traffic. There is no window yet: the network is',
-  );
-  say('used from the command line.');
+  say('Where no direct path is possible the relay carries the traffic.');
   if (isCheck) return;
 
+  if (first.netns === undefined) sayConsole(control);
   say('\nTry, in another terminal, as root:\n');
   const inFirst = first.netns === undefined ? '' : `ip netns exec ${first.netns} `;
   say(`  ${bin('rhumb')} --socket ${one.socket} status`);
@@ -136,6 +134,12 @@ async function runNetwork(lab: Lab): Promise<void> {
   say(`  ${bin('rhumb-control')} preauthkeys create --user lab --state-dir ${control.stateDir}`);
   say('\nCtrl-C ends it and removes everything it made.');
   await ended([...machines.map((machine) => machine.process), control.process]);
+}
+
+/** Where the network is seen and changed with a browser: the server says itself how the first person gets in. */
+function sayConsole({ process: { output } }: Control): void {
+  const [, address, code] = /open (\S+) and enter the code (\S+)/.exec(output) ?? [];
+  if (address !== undefined) say(`\nThe web console: open ${address} and enter the code ${code}`);
 }
 
 /** The relay that a machine has chosen, by the code of its region. */
@@ -190,6 +194,7 @@ async function serverOnly(reason: string): Promise<number> {
   try {
     const control = await Control.start(host);
     say(`A coordination server runs on this machine: ${control.url}`);
+    sayConsole(control);
     say(`  ${bin('rhumb-control')} preauthkeys create --user lab --state-dir ${control.stateDir}`);
     say(`\nNot started: machines of the network, because that ${reason}. With root: sudo npm start`);
     if (isCheck) failed = true;
