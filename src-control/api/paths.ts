@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Hono } from 'hono';
 import { readBody, TooLarge } from '../http/body.ts';
 import { type ApiContext, type ApiDeps, type ApiEnv, failureOf, mount, refuse } from './app.ts';
+import { mountDocs } from './docs.ts';
 import type { Style } from './errors.ts';
 import { mountOauth } from './oauth.ts';
 import { v1Endpoints } from './v1/endpoints.ts';
@@ -70,6 +71,8 @@ function headersOf(request: IncomingMessage): Headers {
 export function apiApp(deps: ApiDeps): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
   mountOauth(app, deps);
+  mountDocs(app, deps, 'API v1 (compatible with Headscale)', '/api/v1', v1Endpoints);
+  mountDocs(app, deps, 'API v2', '/api/v2', v2Endpoints);
   mount(app, deps, 'v1', v1Endpoints);
   mount(app, deps, 'v2', v2Endpoints);
   mountX(app, deps);

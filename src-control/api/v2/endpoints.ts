@@ -8,6 +8,7 @@ import { keyEndpoints } from './keys.ts';
 import { loggingEndpoints } from './logging.ts';
 import { settingsEndpoints } from './settings.ts';
 import { userEndpoints } from './users.ts';
+import { webhookEndpoints } from './webhooks.ts';
 
 export const v2Endpoints: readonly Endpoint[] = [
   ...deviceEndpoints,
@@ -18,4 +19,5 @@ export const v2Endpoints: readonly Endpoint[] = [
   ...dnsEndpoints,
   ...loggingEndpoints,
   ...settingsEndpoints,
+  ...webhookEndpoints,
 ];
