@@ -33,6 +33,7 @@ const peer = z.object({
 });
 const message = z.object({
   Node: z.object({ ID: z.number() }).optional(),
+  PingRequest: z.object({ URL: z.string(), URLIsNoise: z.boolean().optional() }).nullish(),
   Peers: z.array(peer).nullish(),
   PeersChanged: z.array(peer).nullish(),
   PeersRemoved: z.array(z.number()).nullish(),
@@ -209,6 +210,7 @@ export class Machine {
     };
     const got = message.parse(JSON.parse(zstdDecompressSync(payload).toString()));
     if (got.Node !== undefined) this.id = got.Node.ID;
+    if (got.PingRequest) this.#answer(got.PingRequest);
     for (const one of [...(got.Peers ?? []), ...(got.PeersChanged ?? [])]) this.#meet(one);
     for (const id of got.PeersRemoved ?? []) this.#peers.delete(id);
     for (const { NodeID, Online } of got.PeersChangedPatch ?? []) this.#setOnline(NodeID, Online);
@@ -217,6 +219,26 @@ export class Machine {
     const filter = got.PacketFilters ?? got.PacketFilter;
     if (filter !== undefined && filter !== null) this.#filter = JSON.stringify(filter);
     this.#onMessage?.();
+  }
+
+  /** A router that does not answer loses its routes. */
+  #answer({
+    URL: text,
+    URLIsNoise,
+  }: {
+    readonly URL: string;
+    readonly URLIsNoise?: boolean | undefined;
+  }): void {
+    const url = new URL(text, this.#server);
+    if (URLIsNoise !== true) {
+      fetch(url, { method: 'HEAD' }).catch(() => undefined);
+      return;
+    }
+    const headers = { ':method': 'HEAD', ':path': `${url.pathname}${url.search}` };
+    this.#channel?.session
+      .request(headers)
+      .on('error', () => undefined)
+      .resume();
   }
 
   #meet(one: z.infer<typeof peer>): void {
