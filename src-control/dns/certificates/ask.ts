@@ -76,7 +76,8 @@ export async function nameserversOf(name: string, signal: AbortSignal): Promise<
   const cancel = (): void => resolver.cancel();
   signal.addEventListener('abort', cancel, { once: true });
   try {
-    for (let at = 0; at >= 0 && !signal.aborted; at = name.indexOf('.', at) + 1 || -1) {
+    // Not up to the last label: who has no domain there would ask the whole world's servers for it.
+    for (let at = 0; name.includes('.', at) && !signal.aborted; at = name.indexOf('.', at) + 1) {
       const hosts = await resolver.resolveNs(name.slice(at)).catch(() => []);
       const found = await Promise.all(hosts.slice(0, MAX_SERVERS).map((host) => addressesOf(resolver, host)));
       const addresses = [...new Set(found.flat())].slice(0, MAX_SERVERS);
