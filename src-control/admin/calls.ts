@@ -20,6 +20,7 @@ import { policyCalls } from './policy.ts';
 import { routeCalls } from './routes.ts';
 import { settingsCalls } from './settings.ts';
 import { signInCalls } from './sign-ins.ts';
+import { sshCheckCalls } from './ssh-checks.ts';
 import { userCalls } from './users.ts';
 import { webhookCalls } from './webhooks.ts';
 
@@ -29,6 +30,7 @@ export const calls = {
   ...webhookCalls,
   ...userCalls,
   ...signInCalls,
+  ...sshCheckCalls,
   ...authKeyCalls,
   ...nodeCalls,
   ...nodeChangeCalls,

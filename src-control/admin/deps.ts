@@ -6,6 +6,7 @@ import type { DerpMap } from '#shared/wire/map.ts';
 import type { RegisterDeps } from '../auth/register.ts';
 import type { DnsView } from '../dns/view.ts';
 import type { SignIn } from '../oidc/sign-in.ts';
+import type { SshCheck } from '../ssh-check/ssh-check.ts';
 import type { PolicyBook } from '../policy/live/book.ts';
 import type { Network } from '../state/network.ts';
 import type { Dispatcher, Vault } from '../webhooks/dispatcher.ts';
@@ -17,6 +18,7 @@ export interface LiveDeps {
   readonly derpMap: () => DerpMap | undefined;
   /** Gives undefined where no provider is configured. */
   readonly signIn: () => SignIn | undefined;
+  readonly sshCheck: SshCheck;
   readonly webhooks: {
     readonly vault: Vault;
     readonly dispatcher: Dispatcher;

@@ -14,6 +14,7 @@ import { policyCommand } from './policy.ts';
 import { routesCommand } from './routes.ts';
 import { configTestCommand, type ServeDeps, serveCommand, versionCommand } from './serve.ts';
 import { settingsCommand } from './settings.ts';
+import { sshChecksCommand } from './ssh-checks.ts';
 import { usersCommand } from './users.ts';
 import { webhooksCommand } from './webhooks.ts';
 
@@ -35,6 +36,7 @@ export function buildProgram(deps: ServeDeps): Command {
     .description('coordination server of a Rhumb network')
     .addCommand(serveCommand(deps))
     .addCommand(usersCommand(deps))
+    .addCommand(sshChecksCommand(deps))
     .addCommand(authKeysCommand(deps))
     .addCommand(nodesCommand(deps))
     .addCommand(routesCommand(deps))

@@ -270,6 +270,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     refusals: new Refusals(network, clock, adminLog),
     stateDir: config.stateDir,
     live: {
+      sshCheck,
       register,
       derpMap: () => hub.derpMap,
       webhooks: { vault, dispatcher: webhooks, allowsInside: () => live.current.webhooksMayGoInside },

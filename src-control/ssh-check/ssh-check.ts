@@ -115,16 +115,17 @@ export class SshCheck {
     return user.role === 'owner' || user.role === 'admin' ? undefined : 'not-theirs';
   }
 
-  /** Throws `not-found` when nobody waits there (any more). */
-  async answer(id: string, isYes: boolean, user: UserRecord, by: Actor): Promise<void> {
+  /** Throws `not-found` when nobody waits there (any more). Without a user it counts for this one session only. */
+  async answer(id: string, isYes: boolean, user: UserRecord | undefined, by: Actor): Promise<void> {
     const { network, clock, log, rules } = this.#deps;
     const waiting = this.waiting.get(id);
     if (waiting === undefined) throw new RhumbError('not-found', 'no SSH session waits there any more');
     const { session } = waiting;
     const now = clock.now();
-    const about = { source: session.source.id, destination: session.destination.id, user: user.name };
-    if (isYes) await rememberProof(network, session, rules.sshVersion, user, now, by);
-    else await network.save({ writes: [], audit: [sshEntry('reject', session, now, by)] });
+    const about = { source: session.source.id, destination: session.destination.id, by: by.name };
+    if (isYes && user !== undefined) await rememberProof(network, session, rules.sshVersion, user, now, by);
+    else
+      await network.save({ writes: [], audit: [sshEntry(isYes ? 'approve' : 'reject', session, now, by)] });
     // Not before it is on disk: what was let in must be in the log.
     this.waiting.settle(id, isYes ? 'accepted' : 'rejected');
     log('info', isYes ? 'ssh.check-passed' : 'ssh.check-rejected', about);
