@@ -145,6 +145,7 @@ export interface PolicyAst {
 }
 
 export interface DerpSection {
+  readonly at: Place;
   readonly omitDefaultRegions: boolean;
   readonly regions: ReadonlyMap<number, unknown>;
 }

@@ -173,6 +173,12 @@ export function checkPolicy(ast: PolicyAst, report: Report): void {
       'services are not yet offered by this server: their approvers have no effect',
       services[0].keyAt,
     );
+  if (ast.derpMap !== undefined)
+    report.warn(
+      'unsupported-feature',
+      'derpMap is checked, but the relays that machines get are those of the configuration: put it there',
+      ast.derpMap.at,
+    );
   for (const rule of ast.ssh ?? []) checkSshRule(checker, rule);
   checkNodeAttrs(checker);
   report.within(TESTS_FAILED, () => {

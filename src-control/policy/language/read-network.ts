@@ -190,5 +190,5 @@ export function readDerpMap(reader: Reader, member: Member | undefined): DerpSec
   const list = [...regions].map(([id, { value }]) => [Number(id), value.region] as const);
   if (omitDefaultRegions && !list.some(([, region]) => region !== null))
     reader.report.error('derp-empty', 'omitDefaultRegions leaves no relay: add a region', member.value);
-  return { omitDefaultRegions, regions: new Map(list) };
+  return { at: member.key, omitDefaultRegions, regions: new Map(list) };
 }

@@ -176,6 +176,8 @@ export class Core {
     const next = node === undefined ? undefined : this.#dressed(machineOf(node, index));
     if (next === undefined) this.#caps.delete(id);
     if (old === undefined && next === undefined) return true;
+    // Whoever was outside has been told that there is nothing.
+    if (old === undefined || next === undefined) out.node(id, EVERYTHING);
     if (before !== undefined && next !== undefined && !sameJson(before, this.#caps.get(id)))
       out.node(id, Effect.Caps);
     return this.#turn({ index, old, next }, out);
@@ -223,6 +225,10 @@ export class Core {
       );
       if (hasOther) out.node(id, Effect.Routes);
     }
+    for (const { id } of this.resolver.machines)
+      if (earlier.machine(id) === undefined) out.node(id, EVERYTHING);
+    for (const { id } of earlier.resolver.machines)
+      if (this.machine(id) === undefined) out.node(id, EVERYTHING);
     for (const machine of this.resolver.machines)
       if (String(machine.addrs) !== String(earlier.machine(machine.id)?.addrs))
         this.#seenAnew(machine.id, out);
@@ -382,6 +388,7 @@ export class Core {
   }
 }
 
+const EVERYTHING = Effect.Peers | Effect.Filter | Effect.Ssh | Effect.Caps | Effect.Routes;
 const NOBODY: readonly number[] = [];
 const NO_RULES: readonly WireRule[] = [];
 const NO_ROUTES: PeerRoutes = { allowedIps: [], primaryRoutes: [], key: '' };

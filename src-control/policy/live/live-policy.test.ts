@@ -200,6 +200,19 @@ describe('with a policy', () => {
   });
 });
 
+test('a machine that is let in while the policy changes is told everything', async () => {
+  const { live, node, set } = await setup(2, OWN);
+  await node(2, { approvedAt: undefined }, What.Tags);
+  live.settle();
+  expect(live.peersOf(2)).toEqual([]);
+  live.takeEffects();
+  await node(2, { approvedAt: 5 }, What.Tags);
+  await set({ ...OWN, groups: {} });
+  live.settle();
+  expect(live.takeEffects().nodes.get(2)).toBe(31);
+  expect(live.peersOf(2)).toEqual([1]);
+});
+
 describe('versions', () => {
   test('an edit of a version that is over is a conflict, and changes nothing', async () => {
     const { book, set } = await setup(1, WEB);
