@@ -53,7 +53,9 @@ describe.skipIf(chromiumPath === undefined)('the web console', () => {
 
   const accessibilityFaults = async ({ page }: Tab): Promise<readonly string[]> => {
     const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
-    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(' | ')}`);
+    return violations.map(
+      ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(' | ')}`,
+    );
   };
 
   test.each(['light', 'dark'] as const)('every screen is right and accessible, %s', async (scheme) => {
@@ -118,7 +120,10 @@ describe.skipIf(chromiumPath === undefined)('the web console', () => {
     await goTo(tab, '/settings', 'Settings');
     await tab.page.keyboard.press('Control+k');
     await tab.page.keyboard.type('router');
-    await tab.page.getByRole('menuitem', { name: /^router/ }).first().waitFor();
+    await tab.page
+      .getByRole('menuitem', { name: /^router/ })
+      .first()
+      .waitFor();
     await tab.page.keyboard.press('Enter');
     await tab.page.getByRole('heading', { level: 1, name: 'router' }).waitFor();
   });
@@ -170,7 +175,10 @@ describe.skipIf(chromiumPath === undefined)('the web console', () => {
     await command.waitFor();
     expect(await accessibilityFaults(tab)).toEqual([]);
     await page.getByRole('button', { name: 'Done' }).click();
-    await page.getByText(/rhkey-auth-\w+…/).first().waitFor();
+    await page
+      .getByText(/rhkey-auth-\w+…/)
+      .first()
+      .waitFor();
     expect(await page.content()).not.toMatch(/rhkey-auth-\w{12}-\w{20}/);
   });
 

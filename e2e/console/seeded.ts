@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import type { DiscoKey, MachineKey, NodeKey } from '#shared/key/key.ts';
 import { systemClock } from '#shared/node/clock.ts';
 import type { Hostinfo } from '#shared/wire/hostinfo.ts';
-import { beginSession } from '../../src-control/state/sessions.ts';
 import type { Network } from '../../src-control/state/network.ts';
+import { beginSession } from '../../src-control/state/sessions.ts';
 import type { NodeRecord, Role } from '../../src-control/store/records.ts';
 import { type Loopback, loopback } from '../../src-control/testing/loopback.ts';
 import { openTab, type Tab } from '../sign-in/chromium.ts';
@@ -79,12 +79,23 @@ export async function seeded(machines: number): Promise<Seeded> {
     }));
     await network.save({ writes: [write, ...writes] });
   }
-  for (const { record } of network.nodes()) if (record.id % 3 !== 0) network.setLive(record.id, { isOnline: true });
+  for (const { record } of network.nodes())
+    if (record.id % 3 !== 0) network.setLive(record.id, { isOnline: true });
   await lab.admin.call('policy.set', { text: POLICY, comment: 'the first rules' });
   await lab.admin.call('preauthkeys.create', {
-    ...{ tags: ['tag:ci'], reusable: true, ephemeral: true, expirationMs: 30 * DAY, description: 'CI runners' },
+    ...{
+      tags: ['tag:ci'],
+      reusable: true,
+      ephemeral: true,
+      expirationMs: 30 * DAY,
+      description: 'CI runners',
+    },
   });
-  await lab.admin.call('dns.records.add', { name: 'grafana.example.com', value: '100.64.0.3', comment: 'dashboards' });
+  await lab.admin.call('dns.records.add', {
+    name: 'grafana.example.com',
+    value: '100.64.0.3',
+    comment: 'dashboards',
+  });
   await lab.admin.call('dns.set', {
     nameservers: ['9.9.9.9', '1.1.1.1'],
     splitDns: { 'corp.example.com': ['10.0.0.53'] },

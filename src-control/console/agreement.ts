@@ -19,7 +19,7 @@ type Disagreeing = {
         ? never
         : `${K}: answer`
       : `${K}: argument`
-    : never;
+    : `${K}: unknown to the server`;
 }[keyof CallArgs];
 
 /** Does not compile unless there are none. */

@@ -77,6 +77,7 @@ export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
     },
     initialRect: { width: 800, height: 600 },
   });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: rows are as high as the text is large
   useEffect(() => virtualizer.measure(), [virtualizer, remPx]);
 
   const [current, setCurrent] = useState(0);
@@ -139,7 +140,8 @@ export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
     switch (move.do) {
       case 'go':
         event.preventDefault();
-        return goTo(move.row, move.extend);
+        goTo(move.row, move.extend);
+        return;
       case 'open': {
         const opened = rows[at];
         if (opened !== undefined) props.onOpen?.(opened);
@@ -147,13 +149,16 @@ export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
       }
       case 'toggle':
         event.preventDefault();
-        return toggle(at);
+        toggle(at);
+        return;
       case 'toggle-range':
         event.preventDefault();
-        return selectRange(anchor.current, at);
+        selectRange(anchor.current, at);
+        return;
       case 'select-all':
         event.preventDefault();
-        return selectAll();
+        selectAll();
+        return;
       case 'clear':
         if (selection !== undefined && selection.ids.size > 0) selection.onChange(new Set());
         return;
@@ -164,7 +169,8 @@ export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
       case 'into':
       case 'out':
         event.preventDefault();
-        return step(row, target, move.do === 'into' ? 1 : -1);
+        step(row, target, move.do === 'into' ? 1 : -1);
+        return;
       case 'search':
         document.querySelector<HTMLElement>('input[data-search]')?.focus();
         return;
@@ -183,7 +189,6 @@ export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
   const total = virtualizer.getTotalSize();
 
   return (
-    // biome-ignore lint/a11y/useSemanticElements: rows that are virtual cannot be those of a table element
     <div
       ref={root}
       role="grid"
@@ -247,7 +252,6 @@ export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
                     transform: `translateY(${start}px)`,
                   }}
                   onFocus={() => setCurrent(index)}
-                  onKeyDown={undefined}
                   onClick={(event) => {
                     if (isWidget(event)) return;
                     setCurrent(index);

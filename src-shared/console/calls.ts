@@ -21,8 +21,8 @@ import {
   policyReach,
   policyVersion,
   policyVersionText,
-  relayMap,
   type Role,
+  relayMap,
   route,
   settings,
   user,
@@ -204,7 +204,12 @@ export interface CallArgs {
   'policy.history': { readonly limit?: number };
   'policy.version': { readonly version: number };
   'policy.diff': { readonly from?: number; readonly to?: number; readonly text?: string };
-  'policy.explain': { readonly src: string; readonly dst: string; readonly proto?: string; readonly text?: string };
+  'policy.explain': {
+    readonly src: string;
+    readonly dst: string;
+    readonly proto?: string;
+    readonly text?: string;
+  };
   'policy.reach': { readonly nodes?: readonly number[]; readonly limit?: number };
   'users.rename': { readonly user: string; readonly newName: string };
   'users.delete': { readonly user: string };

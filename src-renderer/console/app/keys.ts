@@ -10,6 +10,14 @@ const isTyping = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement &&
   (target.isContentEditable || target.matches('input, textarea, select') || target.shadowRoot !== null);
 
+/** With a modifier it is the browser's, in a field it is text, over a dialog it is the dialog's. */
+const isElsewhere = (event: KeyboardEvent): boolean =>
+  event.ctrlKey ||
+  event.metaKey ||
+  event.altKey ||
+  isTyping(event.target) ||
+  document.querySelector('.veil') !== null;
+
 export function useKeys({ openPalette, openKeys }: KeyActions): void {
   // biome-ignore lint/correctness/useExhaustiveDependencies: the actions only set state
   useEffect(() => {
@@ -19,8 +27,7 @@ export function useKeys({ openPalette, openKeys }: KeyActions): void {
         openPalette();
         return;
       }
-      if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
-      if (document.querySelector('.veil') !== null) return;
+      if (isElsewhere(event)) return;
       if (event.key === '/') {
         const field = document.querySelector<HTMLElement>('input[data-search]');
         if (field === null) return;

@@ -1,5 +1,10 @@
 /** A text editor with line numbers, colours, completion and marks at what is wrong; or the same as a comparison of two texts. */
-import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from '@codemirror/autocomplete';
+import {
+  autocompletion,
+  closeBrackets,
+  closeBracketsKeymap,
+  completionKeymap,
+} from '@codemirror/autocomplete';
 import { bracketMatching, codeFolding, foldGutter, foldKeymap, indentUnit } from '@codemirror/language';
 import { type Diagnostic, lintGutter, lintKeymap, setDiagnostics } from '@codemirror/lint';
 import { unifiedMergeView } from '@codemirror/merge';
@@ -87,7 +92,13 @@ export function CodeEditor(props: CodeEditorProps): React.JSX.Element {
   }, [value]);
   useEffect(() => {
     const now = view.current;
-    if (now !== null) now.dispatch(setDiagnostics(now.state, (marks ?? []).map((mark) => placed(now.state, mark))));
+    if (now !== null)
+      now.dispatch(
+        setDiagnostics(
+          now.state,
+          (marks ?? []).map((mark) => placed(now.state, mark)),
+        ),
+      );
   }, [marks]);
   useEffect(() => {
     view.current?.dispatch({ effects: completion.current.reconfigure(completing(words ?? [])) });

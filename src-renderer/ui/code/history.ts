@@ -1,5 +1,12 @@
 /** Undo and redo for the editor: typing in one go is one step. */
-import { type ChangeSet, Prec, type StateCommand, StateEffect, StateField, Transaction } from '@codemirror/state';
+import {
+  type ChangeSet,
+  Prec,
+  type StateCommand,
+  StateEffect,
+  StateField,
+  Transaction,
+} from '@codemirror/state';
 import { keymap } from '@codemirror/view';
 
 interface Step {
@@ -39,7 +46,9 @@ const steps = StateField.define<Steps>({
 const undo: StateCommand = ({ state, dispatch }) => {
   const step = state.field(steps).done.at(-1);
   if (step === undefined || state.readOnly) return false;
-  dispatch(state.update({ changes: step.back, effects: moved.of('undo'), scrollIntoView: true, userEvent: 'undo' }));
+  dispatch(
+    state.update({ changes: step.back, effects: moved.of('undo'), scrollIntoView: true, userEvent: 'undo' }),
+  );
   return true;
 };
 

@@ -1,5 +1,5 @@
 /** How policy text is coloured, folded, and completed: JSON with comments and trailing commas. */
-import { type CompletionSource, completeFromList } from '@codemirror/autocomplete';
+import type { CompletionSource } from '@codemirror/autocomplete';
 import { HighlightStyle, StreamLanguage, type StringStream, syntaxHighlighting } from '@codemirror/language';
 import type { Extension } from '@codemirror/state';
 import { tags } from '@lezer/highlight';
@@ -37,7 +37,10 @@ const language = StreamLanguage.define<State>({
   name: 'hujson',
   startState: () => ({ isInComment: false }),
   token,
-  languageData: { commentTokens: { line: '//', block: { open: '/*', close: '*/' } }, closeBrackets: { brackets: ['(', '[', '{', '"'] } },
+  languageData: {
+    commentTokens: { line: '//', block: { open: '/*', close: '*/' } },
+    closeBrackets: { brackets: ['(', '[', '{', '"'] },
+  },
 });
 
 const colours = HighlightStyle.define([
@@ -60,17 +63,13 @@ export interface Word {
 
 /** Offers words inside of strings: what one types between two quotation marks. */
 export function wordsInStrings(words: readonly Word[]): CompletionSource {
-  const complete = completeFromList(
-    words.map(({ text, kind }) => ({ label: text, detail: kind, type: 'constant' })),
-  );
+  const options = words.map(({ text, kind }) => ({ label: text, detail: kind, type: 'constant' }));
   return (context) => {
     const before = context.matchBefore(/"[^"\n]*/);
     if (before === null) return null;
     const line = context.state.doc.lineAt(context.pos);
     const quotes = (line.text.slice(0, context.pos - line.from).match(/(?<!\\)"/g) ?? []).length;
     if (quotes % 2 === 0) return null;
-    const found = complete(context);
-    if (found === null || found instanceof Promise) return found;
-    return { ...found, from: before.from + 1, validFor: /^[^"\n]*$/ };
+    return { from: before.from + 1, options, validFor: /^[^"\n]*$/ };
   };
 }

@@ -14,6 +14,7 @@ import { useQuery } from '../../api/query.ts';
 import { act } from '../../app/act.ts';
 import { Loaded } from '../../app/loaded.tsx';
 import { useMay } from '../../app/session.ts';
+import { domainProblem } from './domain.ts';
 import { Nameservers } from './nameservers.tsx';
 import { Records } from './records.tsx';
 import { SplitDns } from './split-dns.tsx';
@@ -114,8 +115,3 @@ function Shown({ settings }: { readonly settings: DnsSettings }): React.JSX.Elem
     </>
   );
 }
-
-export const domainProblem = (text: string): string | undefined =>
-  /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/i.test(text)
-    ? undefined
-    : t('This is no domain name');

@@ -10,7 +10,7 @@ import { TagInput } from '../../../ui/tag-input.tsx';
 import { t } from '../../../ui/text.ts';
 import { tellDone } from '../../../ui/toast.tsx';
 import { call } from '../../api/client.ts';
-import { domainProblem } from './dns.tsx';
+import { domainProblem } from './domain.ts';
 
 export function SplitDns({
   split,

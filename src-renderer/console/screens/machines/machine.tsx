@@ -20,7 +20,7 @@ import { useMay } from '../../app/session.ts';
 import { Attributes } from './attributes.tsx';
 import { actionsFor, type Doing, DoingDialog } from './doing.tsx';
 import { isTagged, osName, routesOf, routesWaiting } from './facts.ts';
-import { MachineStatus } from './machines.tsx';
+import { MachineStatus } from './machine-status.tsx';
 import { RelayFacts } from './relay-facts.tsx';
 
 const back = (): void => go(`/machines${location.search}`);

@@ -3,7 +3,7 @@ import { Laptop, MonitorSmartphone, Plus, SearchX } from 'lucide-react';
 import { useDeferredValue, useEffect, useMemo, useState } from 'react';
 import type { Node } from '#shared/console/shapes.ts';
 import { announce } from '../../../ui/announce.tsx';
-import { Badge, Status, Tags } from '../../../ui/badge.tsx';
+import { Badge, Tags } from '../../../ui/badge.tsx';
 import { Button } from '../../../ui/button.tsx';
 import { Select } from '../../../ui/choice.tsx';
 import { SearchField } from '../../../ui/field.tsx';
@@ -34,6 +34,7 @@ import {
 } from './facts.ts';
 import { FILTERS, type Filter, needsAttention, parseFilter, passes, search, sortMachines } from './filter.ts';
 import { MachinePage } from './machine.tsx';
+import { MachineStatus } from './machine-status.tsx';
 import { PendingRequests } from './pending.tsx';
 import './machines.css';
 
@@ -221,9 +222,7 @@ const columns: readonly Column<Node>[] = [
             {node.name}
           </Link>
         </span>
-        <span className="grid-note">
-          {isNarrow ? <MachineStatus node={node} /> : <Marks node={node} />}
-        </span>
+        <span className="grid-note">{isNarrow ? <MachineStatus node={node} /> : <Marks node={node} />}</span>
       </div>
     ),
   },
@@ -265,11 +264,6 @@ const columns: readonly Column<Node>[] = [
     ),
   },
 ];
-
-export function MachineStatus({ node }: { readonly node: Node }): React.JSX.Element {
-  const state = stateOf(node, useNow());
-  return <Status tone={state.tone}>{state.text}</Status>;
-}
 
 /** What sets a machine apart, few words each. */
 function Marks({ node }: { readonly node: Node }): React.JSX.Element {

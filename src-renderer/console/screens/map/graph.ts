@@ -36,7 +36,9 @@ export function graphOf(
   grouping: Grouping,
   userName: (id: number) => string,
 ): Graph {
-  const keyOf = new Map(nodes.map((node) => [node.id, grouping === 'machines' ? `n${node.id}` : groupKey(node)]));
+  const keyOf = new Map(
+    nodes.map((node) => [node.id, grouping === 'machines' ? `n${node.id}` : groupKey(node)]),
+  );
   const members = Map.groupBy(nodes, ({ id }) => keyOf.get(id) ?? '');
   const counts = new Map<string, number>();
   for (const { from, to } of edges)
@@ -82,7 +84,8 @@ function linesOf(counts: ReadonlyMap<string, number>): readonly Line[] {
 }
 
 const byText = new Intl.Collator('en', { numeric: true });
-const byKindAndName = (a: Dot, b: Dot): number => byText.compare(a.kind, b.kind) || byText.compare(a.name, b.name);
+const byKindAndName = (a: Dot, b: Dot): number =>
+  byText.compare(a.kind, b.kind) || byText.compare(a.name, b.name);
 
 export interface Placed {
   readonly x: number;

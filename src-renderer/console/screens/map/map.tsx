@@ -21,7 +21,9 @@ export function MapScreen(): React.JSX.Element {
   return (
     <Page
       title={t('Access map')}
-      about={t('Who may begin to talk to whom under the policy in force. Choose a dot to see its connections.')}
+      about={t(
+        'Who may begin to talk to whom under the policy in force. Choose a dot to see its connections.',
+      )}
     >
       <Loaded query={query} what={t('the access map')}>
         {(reach) =>
@@ -65,7 +67,12 @@ function Shown({ reach }: { readonly reach: PolicyReach }): React.JSX.Element {
             { id: 'owners' as const, text: t('owners and tags') },
           ]}
         />
-        <SearchField label={t('Find')} value={words} onChange={setWords} placeholder={t('Name, owner, tag')} />
+        <SearchField
+          label={t('Find')}
+          value={words}
+          onChange={setWords}
+          placeholder={t('Name, owner, tag')}
+        />
         <Button
           icon={isTable ? Network : Table2}
           onPress={() => {

@@ -2,7 +2,7 @@
 import { useRef, useState } from 'react';
 import { Card } from '../../../ui/page.tsx';
 import { plural, t } from '../../../ui/text.ts';
-import { bow, type Dot, type Graph, type Line, place } from './graph.ts';
+import { bow, type Dot, type Graph, type Line, type Placed, place } from './graph.ts';
 
 /** Few dots stand closer, and so are drawn larger. */
 const radiusFor = (count: number): number => Math.max(130, Math.min(320, count * 10 + 60));
@@ -21,7 +21,7 @@ export function Picture({
   const { dots, lines } = graph;
   const [chosenId, setChosen] = useState<string>();
   const [pointedId, setPointed] = useState<string>();
-  const rows = useRef(new Map<string, SVGGElement>());
+  const drawn = useRef(new Map<string, SVGGElement>());
   const active = pointedId ?? chosenId;
   const radius = radiusFor(dots.length);
   const places = new Map(dots.map((dot, n) => [dot.id, place(dots.length, n, radius)]));
@@ -29,14 +29,16 @@ export function Picture({
   const isFound = (dot: Dot): boolean => wanted !== '' && dot.name.toLowerCase().includes(wanted);
   const stop = chosenId ?? dots[0]?.id;
   const goTo = (index: number): void => {
-    const dot = dots[(index + dots.length) % dots.length];
+    const dot = dots[index];
     if (dot === undefined) return;
     setChosen(dot.id);
-    rows.current.get(dot.id)?.focus();
+    drawn.current.get(dot.id)?.focus();
   };
+  const toggle = (id: string): void => setChosen(id === chosenId ? undefined : id);
   const side = radius + LABEL_ROOM;
   return (
     <div className="map">
+      {/* biome-ignore lint/a11y/useSemanticElements: a picture of buttons, which belong together */}
       <svg
         className={`map-picture${active === undefined ? '' : ' map-active'}${lines.length <= FEW_LINES ? ' map-few' : ''}`}
         viewBox={`${-side} ${-radius - 40} ${2 * side} ${2 * radius + 80}`}
@@ -44,11 +46,20 @@ export function Picture({
         aria-label={plural(lines.length, 'Map with {count} connection', 'Map with {count} connections')}
       >
         <defs>
-          <marker id="map-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" orient="auto-start-reverse">
+          <marker
+            id="map-arrow"
+            viewBox="0 0 8 8"
+            refX="7"
+            refY="4"
+            markerWidth="9"
+            markerHeight="9"
+            markerUnits="userSpaceOnUse"
+            orient="auto-start-reverse"
+          >
             <path d="M0 0 8 4 0 8z" className="map-arrow" />
           </marker>
         </defs>
-        <g aria-hidden="true">
+        <g>
           {lines.map((line) => {
             const [from, to] = [places.get(line.from), places.get(line.to)];
             if (from === undefined || to === undefined) return null;
@@ -67,50 +78,33 @@ export function Picture({
         {dots.map((dot, n) => {
           const at = places.get(dot.id);
           if (at === undefined) return null;
-          const isOn = dot.id === active;
+          const marks = `${dot.id === active ? ' map-on' : ''}${isFound(dot) ? ' map-found' : ''}`;
           return (
             // biome-ignore lint/a11y/useSemanticElements: a button element cannot be drawn inside a picture
             <g
               key={dot.id}
               ref={(element) => {
-                if (element !== null) rows.current.set(dot.id, element);
+                if (element !== null) drawn.current.set(dot.id, element);
               }}
               role="button"
               tabIndex={dot.id === stop ? 0 : -1}
               aria-pressed={dot.id === chosenId}
               aria-label={inWords(dot, lines)}
-              className={`map-dot map-${dot.kind}${isOn ? ' map-on' : ''}${isFound(dot) ? ' map-found' : ''}`}
+              className={`map-dot map-${dot.kind}${marks}`}
               transform={`translate(${at.x.toFixed(1)} ${at.y.toFixed(1)})`}
-              onClick={() => setChosen(dot.id === chosenId ? undefined : dot.id)}
+              onClick={() => toggle(dot.id)}
               onPointerEnter={() => setPointed(dot.id)}
               onPointerLeave={() => setPointed(undefined)}
               onKeyDown={(event) => {
-                if (event.key === 'ArrowRight' || event.key === 'ArrowDown') goTo(n + 1);
-                else if (event.key === 'ArrowLeft' || event.key === 'ArrowUp') goTo(n - 1);
-                else if (event.key === 'Home') goTo(0);
-                else if (event.key === 'End') goTo(dots.length - 1);
-                else if (event.key === 'Enter' || event.key === ' ')
-                  setChosen(dot.id === chosenId ? undefined : dot.id);
+                const next = dotAfter(event.key, n, dots.length);
+                if (next !== undefined) goTo(next);
+                else if (event.key === 'Enter' || event.key === ' ') toggle(dot.id);
                 else if (event.key === 'Escape') setChosen(undefined);
                 else return;
                 event.preventDefault();
               }}
             >
-              <circle r="14" className="map-target" />
-              {dot.kind === 'tag' ? (
-                <rect x="-8" y="-8" width="16" height="16" rx="3" className="map-shape" />
-              ) : (
-                <circle r="8.5" className="map-shape" />
-              )}
-              <text
-                x={Math.cos(at.angle) * 18}
-                y={Math.sin(at.angle) * 18}
-                dy={Math.sin(at.angle) > 0.9 ? '0.9em' : Math.sin(at.angle) < -0.9 ? '-0.1em' : '0.35em'}
-                textAnchor={Math.abs(Math.cos(at.angle)) < 0.1 ? 'middle' : at.isLeft ? 'end' : 'start'}
-              >
-                {dot.name.length > 24 ? `${dot.name.slice(0, 23)}…` : dot.name}
-                {dot.machines.length > 1 ? ` (${dot.machines.length})` : ''}
-              </text>
+              <Mark dot={dot} at={at} />
             </g>
           );
         })}
@@ -120,14 +114,43 @@ export function Picture({
   );
 }
 
+/** Round the circle; undefined for keys that lead nowhere. */
+function dotAfter(key: string, from: number, count: number): number | undefined {
+  if (key === 'ArrowRight' || key === 'ArrowDown') return (from + 1) % count;
+  if (key === 'ArrowLeft' || key === 'ArrowUp') return (from - 1 + count) % count;
+  if (key === 'Home') return 0;
+  return key === 'End' ? count - 1 : undefined;
+}
+
+function Mark({ dot, at: { angle, isLeft } }: { readonly dot: Dot; readonly at: Placed }): React.JSX.Element {
+  const [right, down] = [Math.cos(angle), Math.sin(angle)];
+  const below = down > 0.9 ? '0.9em' : '0.35em';
+  const beside = isLeft ? 'end' : 'start';
+  return (
+    <>
+      <circle r="14" className="map-target" />
+      {dot.kind === 'tag' ? (
+        <rect x="-8" y="-8" width="16" height="16" rx="3" className="map-shape" />
+      ) : (
+        <circle r="8.5" className="map-shape" />
+      )}
+      <text
+        x={right * 18}
+        y={down * 18}
+        dy={down < -0.9 ? '-0.1em' : below}
+        textAnchor={Math.abs(right) < 0.1 ? 'middle' : beside}
+      >
+        {dot.name.length > 24 ? `${dot.name.slice(0, 23)}…` : dot.name}
+        {dot.machines.length > 1 ? ` (${dot.machines.length})` : ''}
+      </text>
+    </>
+  );
+}
+
 const reached = (lines: readonly Line[], id: string): readonly string[] =>
-  lines.flatMap(({ from, to, isMutual }) =>
-    from === id ? [to] : to === id && isMutual ? [from] : [],
-  );
+  lines.flatMap(({ from, to, isMutual }) => (from === id ? [to] : to === id && isMutual ? [from] : []));
 const reaching = (lines: readonly Line[], id: string): readonly string[] =>
-  lines.flatMap(({ from, to, isMutual }) =>
-    to === id ? [from] : from === id && isMutual ? [to] : [],
-  );
+  lines.flatMap(({ from, to, isMutual }) => (to === id ? [from] : from === id && isMutual ? [to] : []));
 
 const inWords = (dot: Dot, lines: readonly Line[]): string =>
   t('{name}, reaches {out}, reached by {in}', {
@@ -184,7 +207,9 @@ function Names({
         {names.slice(0, MOST).map((name) => (
           <li key={name}>{name}</li>
         ))}
-        {names.length > MOST ? <li className="soft">{t('and {count} more', { count: names.length - MOST })}</li> : null}
+        {names.length > MOST ? (
+          <li className="soft">{t('and {count} more', { count: names.length - MOST })}</li>
+        ) : null}
       </ul>
     </div>
   );

@@ -19,7 +19,7 @@ import { Loaded } from '../../app/loaded.tsx';
 import { columns, stateText } from '../keys/auth-keys.tsx';
 import { AddMachine } from '../machines/add-machine.tsx';
 import { ipv4Of, osName, shortVersion } from '../machines/facts.ts';
-import { MachineStatus } from '../machines/machines.tsx';
+import { MachineStatus } from '../machines/machine-status.tsx';
 
 export function OwnDevicesScreen(): React.JSX.Element {
   const nodes = useQuery('my.nodes', {});

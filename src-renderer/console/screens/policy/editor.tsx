@@ -1,5 +1,5 @@
 /** Writing the policy: checked while one types, compared with what is in force, saved with a word about why. */
-import { GitCompare, RotateCcw, Save, TriangleAlert, CircleCheck, CircleAlert } from 'lucide-react';
+import { CircleAlert, CircleCheck, GitCompare, RotateCcw, Save, TriangleAlert } from 'lucide-react';
 import { useMemo, useRef, useState } from 'react';
 import type { PolicyCurrent, PolicyDiagnostic } from '#shared/console/shapes.ts';
 import { Status } from '../../../ui/badge.tsx';
@@ -40,9 +40,12 @@ export function PolicyEditor({
     <>
       {current.mode === 'file' ? (
         <Notice>
-          {t('The policy is read from {path} on the server: change it there. Here you can try a change out.', {
-            path: current.path ?? '',
-          })}
+          {t(
+            'The policy is read from {path} on the server: change it there. Here you can try a change out.',
+            {
+              path: current.path ?? '',
+            },
+          )}
         </Notice>
       ) : null}
       {current.problem === null ? null : <Notice tone="bad">{current.problem}</Notice>}
@@ -128,9 +131,14 @@ function Verdict({
 }: {
   readonly judged: { readonly errors: readonly unknown[]; readonly warnings: readonly unknown[] };
 }): React.JSX.Element {
-  if (errors.length > 0) return <Status tone="bad">{plural(errors.length, '{count} error', '{count} errors')}</Status>;
+  if (errors.length > 0)
+    return <Status tone="bad">{plural(errors.length, '{count} error', '{count} errors')}</Status>;
   if (warnings.length > 0)
-    return <Status tone="warn">{plural(warnings.length, 'Valid, {count} warning', 'Valid, {count} warnings')}</Status>;
+    return (
+      <Status tone="warn">
+        {plural(warnings.length, 'Valid, {count} warning', 'Valid, {count} warnings')}
+      </Status>
+    );
   return <Status tone="good">{t('Valid, all its tests pass')}</Status>;
 }
 
@@ -154,10 +162,15 @@ function Findings({
           {found.slice(0, MOST).map((one) => (
             <li key={`${one.line}:${one.column}:${one.message}`}>
               <button type="button" className={`finding finding-${one.severity}`} onClick={() => onGo(one)}>
-                {one.severity === 'error' ? <CircleAlert aria-hidden="true" /> : <TriangleAlert aria-hidden="true" />}
+                {one.severity === 'error' ? (
+                  <CircleAlert aria-hidden="true" />
+                ) : (
+                  <TriangleAlert aria-hidden="true" />
+                )}
                 <span>
                   <span className="finding-where">
-                    {one.severity === 'error' ? t('Error') : t('Warning')}, {t('line {line}', { line: one.line })}
+                    {one.severity === 'error' ? t('Error') : t('Warning')},{' '}
+                    {t('line {line}', { line: one.line })}
                   </span>
                   {one.message}
                 </span>

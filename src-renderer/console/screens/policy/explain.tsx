@@ -72,7 +72,13 @@ export function Explain({ draft }: { readonly draft: string | undefined }): Reac
           onChange={setProto}
           options={PROTOCOLS.map((id) => ({ id, text: id === 'any' ? t('any') : id.toUpperCase() }))}
         />
-        <Button kind="strong" type="submit" icon={Search} isDisabled={!canAsk} isPending={answer.kind === 'asking'}>
+        <Button
+          kind="strong"
+          type="submit"
+          icon={Search}
+          isDisabled={!canAsk}
+          isPending={answer.kind === 'asking'}
+        >
           {t('Explain')}
         </Button>
       </form>
@@ -117,7 +123,9 @@ function Found({
         </div>
       )}
       {enforced_by.length === 0 ? null : (
-        <p className="soft">{t('Judged on: {machines}', { machines: enforced_by.slice(0, 20).join(', ') })}</p>
+        <p className="soft">
+          {t('Judged on: {machines}', { machines: enforced_by.slice(0, 20).join(', ') })}
+        </p>
       )}
     </Card>
   );

@@ -8,10 +8,10 @@ import { Dialog, DialogBody, FormDialog } from '../../../ui/dialog.tsx';
 import { TextField } from '../../../ui/field.tsx';
 import { type Column, Grid } from '../../../ui/grid.tsx';
 import { EmptyState, Notice } from '../../../ui/notice.tsx';
-import { Checkbox } from '../../../ui/toggle.tsx';
 import { t } from '../../../ui/text.ts';
 import { When } from '../../../ui/time.tsx';
 import { tellDone } from '../../../ui/toast.tsx';
+import { Checkbox } from '../../../ui/toggle.tsx';
 import { call } from '../../api/client.ts';
 import { useQuery } from '../../api/query.ts';
 import { Loaded } from '../../app/loaded.tsx';
@@ -55,7 +55,9 @@ export function History({ current }: { readonly current: PolicyCurrent }): React
         )}
       </Loaded>
       {open?.what === 'show' ? <Shown version={open.version} current={current} onClose={close} /> : null}
-      {open?.what === 'rollback' ? <Rollback version={open.version} current={current} onClose={close} /> : null}
+      {open?.what === 'rollback' ? (
+        <Rollback version={open.version} current={current} onClose={close} />
+      ) : null}
     </>
   );
 }

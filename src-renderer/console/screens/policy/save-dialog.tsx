@@ -51,7 +51,8 @@ export function SaveDialog(props: SaveDialogProps): React.JSX.Element {
   };
   const refuse = ({ errors, concerns }: PolicyJudgement): void => {
     const [first] = errors;
-    if (first !== undefined) throw new Error(t('Line {line}: {message}', { line: first.line, message: first.message }));
+    if (first !== undefined)
+      throw new Error(t('Line {line}: {message}', { line: first.line, message: first.message }));
     setConcerns(concerns);
   };
   return (
@@ -115,13 +116,14 @@ function Reach({ diff }: { readonly diff: PolicyDiff | undefined }): React.JSX.E
   return (
     <div className="columns">
       <Pairs
-        title={plural(gained.length, '{count} new connection is possible', '{count} new connections are possible')}
+        title={plural(
+          gained.length,
+          '{count} new connection is possible',
+          '{count} new connections are possible',
+        )}
         pairs={gained}
       />
-      <Pairs
-        title={plural(lost.length, '{count} connection ends', '{count} connections end')}
-        pairs={lost}
-      />
+      <Pairs title={plural(lost.length, '{count} connection ends', '{count} connections end')} pairs={lost} />
     </div>
   );
 }
@@ -165,7 +167,11 @@ function ConflictDialog({
           })}
         </Notice>
         <div className="conflict">
-          <CodeEditor label={t('Your text compared with theirs')} value={draft.text} original={current.text} />
+          <CodeEditor
+            label={t('Your text compared with theirs')}
+            value={draft.text}
+            original={current.text}
+          />
         </div>
       </DialogBody>
       <DialogFoot>

@@ -94,7 +94,12 @@ function RoleDialog({ user, onClose }: Props & { readonly user: User }): React.J
         onClose();
       }}
     >
-      <RadioGroup label={t('What the user may do here')} value={role ?? ''} onChange={(id) => setRole(ROLES.find((one) => one === id))} choices={roles()} />
+      <RadioGroup
+        label={t('What the user may do here')}
+        value={role ?? ''}
+        onChange={(id) => setRole(ROLES.find((one) => one === id))}
+        choices={roles()}
+      />
     </FormDialog>
   );
 }
