@@ -2,13 +2,15 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { Control } from '../lab/control.ts';
-import { Control as ControlServer } from '../lab/control.ts';
+import { Control } from '../lab/control.ts';
+import { LAB_PROVIDER, startProvider } from '../lab/identity.ts';
 import { Lab } from '../lab/lab.ts';
+import { whyNot } from '../lab/scenario.ts';
 import { clock, until } from '../lab/wait.ts';
 import { Official } from './official.ts';
 import { whyNoInterop } from './programs.ts';
 
+const VISITOR = join(import.meta.dirname, '../lab/programs/console-visitor.ts');
 const REACH = join(import.meta.dirname, '../lab/programs/reach.ts');
 const PORT = '7001';
 const PREFIX = '192.168.77.0/24';
@@ -45,7 +47,7 @@ test('official clients follow every change of the server live', { timeout: 180_0
     took[what] = Math.round(clock.monotonic() - began);
   };
   const lan = await lab.addSwitch('lan');
-  const control = await ControlServer.start(await lab.addHost('control', { on: [lan] }));
+  const control = await Control.start(await lab.addHost('control', { on: [lan] }));
   const start = async (name: string) => Official.start(await lab.addHost(name, { on: [lan] }));
   const [alpha, beta, gamma] = [await start('alpha'), await start('beta'), await start('gamma')];
   const key = await control.authKey({ reusable: true });
@@ -176,4 +178,30 @@ test('official clients follow every change of the server live', { timeout: 180_0
     async () => !(await peersOf(alpha)).includes('delta'),
   );
   console.info(`ms until it held: ${JSON.stringify(took)}`);
+});
+
+test('an official client is let in by its person, at a provider in a browser', { timeout: 120_000 }, async ({
+  skip,
+  onTestFailed,
+}) => {
+  const reason = whyNoInterop('tailscaled', 'tailscale') ?? whyNot(['chromium']);
+  if (reason !== undefined) skip(reason);
+  await using lab = await Lab.open();
+  onTestFailed(() => console.error(lab.report()));
+  const lan = await lab.addSwitch('lan');
+  const server = await lab.addHost('control', { on: [lan] });
+  await startProvider(server, `http://${server.v4}:8080/oidc/callback`);
+  const config = join(server.folder, 'config.json');
+  writeFileSync(config, JSON.stringify({ oidc: LAB_PROVIDER }), { mode: 0o600 });
+  const control = await Control.start(server, { config });
+  const official = await Official.start(await lab.addHost('laptop', { on: [lan] }));
+  const up = official.spawnCli(['up', `--login-server=${control.url}`, '--accept-dns=false']);
+  const address = await until(
+    'the client to show where to sign in',
+    () => new RegExp(`${control.url}/register/\\S+`).exec(up.output)?.[0] ?? false,
+  );
+  await server.exec([process.execPath, VISITOR, 'add', address, 'ann'], { env: { HOME: server.folder } });
+  await until('the client to be in', async () => (await official.status()).BackendState === 'Running');
+  const users = JSON.stringify(await control.cli('users', 'list'));
+  expect(users).toContain('ann@example.com');
 });

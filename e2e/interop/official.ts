@@ -67,6 +67,12 @@ export class Official {
     return this.host.exec([pathOf('tailscale'), `--socket=${this.#socket}`, ...args], options);
   }
 
+  /** A command that takes its time. */
+  spawnCli(args: readonly string[]): LabProcess {
+    const argv = [pathOf('tailscale'), `--socket=${this.#socket}`, ...args];
+    return this.host.spawn({ name: `tailscale ${args[0]}`, argv });
+  }
+
   async status(): Promise<z.infer<typeof status>> {
     const { stdout } = await this.cli(['status', '--json']);
     return status.parse(JSON.parse(stdout));
