@@ -6,7 +6,7 @@ import type { NodeJson } from '../admin/node-json.ts';
 import { parseDuration } from '../server/duration.ts';
 import { against, leaf } from './command.ts';
 import { type Io, show } from './context.ts';
-import { table } from './print.ts';
+import { table, when } from './print.ts';
 
 /** A node by position or by Headscale's `--identifier`. */
 export function nodeOf(position: string | undefined, options: { identifier?: string }): string {
@@ -176,12 +176,12 @@ export function nodeChangeCommands(io: Io): readonly Command[] {
       (node) =>
         node.expired
           ? `${one(node)} expired`
-          : `${one(node)} ${node.expiry === null ? 'never expires' : `expires ${node.expiry}`}`,
+          : `${one(node)} ${node.expiry === null ? 'never expires' : `expires ${when(node.expiry, 'never')}`}`,
     ),
     about(
       leaf('enable-expiry', 'let the key of a machine end as others do'),
       (admin, node) => admin.call('nodes.key-expiry', { node, disabled: false }),
-      (node) => `${one(node)} expires ${node.expiry ?? 'never'}`,
+      (node) => `${one(node)} expires ${when(node.expiry, 'never')}`,
     ),
     about(
       leaf('delete', 'remove a machine from the network')

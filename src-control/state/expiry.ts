@@ -1,6 +1,7 @@
-/** Watches for keys that end while the server runs, so that their peers hear of it at that moment. */
+/** Watches for keys and attributes that end while the server runs, so that whoever rests on them hears of it at that moment. */
 import type { Clock } from '#shared/async/clock.ts';
 import type { Log } from '#shared/log/log.ts';
+import type { NodeRecord } from '../store/records.ts';
 import { nodeChange, What } from './changes.ts';
 import type { Network } from './network.ts';
 
@@ -20,8 +21,9 @@ export function watchExpiry(network: Network, clock: Clock, log: Log): () => voi
   let cancelTimer: (() => void) | undefined;
   let lastLook = clock.now();
   const note = (id: number): void => {
-    const expiry = network.node(id)?.record.expiry;
-    if (expiry !== undefined && expiry > clock.now()) heap.push({ at: expiry, id });
+    const record = network.node(id)?.record;
+    const now = clock.now();
+    for (const at of record === undefined ? [] : endsOf(record)) if (at > now) heap.push({ at, id });
   };
   const arm = (): void => {
     cancelTimer?.();
@@ -40,14 +42,21 @@ export function watchExpiry(network: Network, clock: Clock, log: Log): () => voi
     }
     lastLook = now;
   };
+  const end = (record: NodeRecord, at: number): void => {
+    // Renewed or shortened since: then another entry stands for it.
+    if (record.expiry === at) {
+      log('info', 'node.expired', { node: record.id });
+      network.announce([nodeChange(record.id, What.Whole)]);
+    }
+    if (Object.values(record.attributes).some(({ expiresAt }) => expiresAt === at))
+      network.announce([nodeChange(record.id, What.Tags)]);
+  };
   const fire = (): void => {
     noticeStepBack(clock.now());
     for (let due = heap.peek(); due !== undefined && due.at <= clock.now(); due = heap.peek()) {
       heap.pop();
-      // Renewed or shortened since: then another entry stands for it.
-      if (network.node(due.id)?.record.expiry !== due.at) continue;
-      log('info', 'node.expired', { node: due.id });
-      network.announce([nodeChange(due.id, What.Whole)]);
+      const record = network.node(due.id)?.record;
+      if (record !== undefined) end(record, due.at);
     }
     arm();
   };
@@ -56,7 +65,7 @@ export function watchExpiry(network: Network, clock: Clock, log: Log): () => voi
   const unsubscribe = network.subscribe((changes) => {
     let isNew = false;
     for (const change of changes)
-      if (change.kind === 'node' && change.what & (What.Whole | What.Key | What.Expiry)) {
+      if (change.kind === 'node' && change.what & (What.Whole | What.Key | What.Expiry | What.Tags)) {
         note(change.id);
         isNew = true;
       }
@@ -67,6 +76,9 @@ export function watchExpiry(network: Network, clock: Clock, log: Log): () => voi
     cancelTimer?.();
   };
 }
+
+const endsOf = ({ expiry, attributes }: NodeRecord): readonly number[] =>
+  [expiry, ...Object.values(attributes).map(({ expiresAt }) => expiresAt)].filter((at) => at !== undefined);
 
 /** A binary heap by time; entries that no longer hold are recognised when they come up. */
 class DueHeap {

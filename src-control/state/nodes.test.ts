@@ -189,6 +189,18 @@ describe('attributes', () => {
     await expect(setAttribute(network, record(1), change, BY)).rejects.toThrow(why);
   });
 
+  test('that end are told to the policy at that moment', async () => {
+    const { network, record, heard, clock } = await setup([sampleNode(1, { expiry: undefined })]);
+    const stop = watchExpiry(network, clock, silent);
+    await setAttribute(network, record(1), { key: 'custom:a', value: 1, expiresAt: clock.now() + 7_000 }, BY);
+    heard.length = 0;
+    await clock.advance(6_999);
+    expect(heard).toEqual([]);
+    await clock.advance(1);
+    expect(heard).toEqual([nodeChange(1, What.Tags)]);
+    stop();
+  });
+
   test('are bounded in number', async () => {
     const { network, record } = await setup([sampleNode(1)]);
     for (let n = 0; n < 64; n++)
