@@ -35,7 +35,7 @@ export interface HubDeps {
 /** The next round waits this many times what the last one took, within these bounds: a quiet network hears at once. */
 const WINDOW_MIN_MS = 20;
 const WINDOW_MAX_MS = 800;
-const WINDOW_PER_ROUND_MS = 8;
+const WINDOW_PER_ROUND_MS = 4;
 /** Whole maps in the making; each may be megabytes. */
 const MAPS_AT_ONCE = 4;
 
