@@ -12,6 +12,7 @@ import { logOut, shortenExpiry } from '../state/nodes.ts';
 import { loginName, ownerOf } from '../state/users.ts';
 import type { Actor, NodeRecord, RegisterMethod, UserRecord } from '../store/records.ts';
 import { decide } from './decide.ts';
+import { adoptImportedKey } from './imported-keys.ts';
 import { findAuthKey, keyActor, type LetInDeps, type Lifetime, letIn } from './let-in.ts';
 import type { PendingMachine, PendingMachines } from './pending.ts';
 
@@ -150,6 +151,7 @@ async function byAuthKey(
   caller: Caller,
   text: string,
 ): Promise<RegisterAnswer> {
+  await adoptImportedKey(deps.network, text);
   const key = findAuthKey(deps.network, text, deps.clock.now());
   if (typeof key === 'string') return refuse(deps, caller, 'authkey', key);
   const hostinfo = readHostinfo(request);

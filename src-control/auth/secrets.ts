@@ -34,8 +34,11 @@ export function mintSecret(kind: SecretKind): MintedKey {
   return { text: `rhkey-${kind}-${prefix}-${secret}`, prefix, hash: sha256(secret) };
 }
 
-/** Tools that insist on it may write `tskey-` in front instead of `rhkey-`: the rest says whose the key is. */
-const SECRET = /^(?:rh|ts)key-(auth|api|client|oauthtok)-([0-9A-Za-z]{12})-([0-9A-Za-z]{64})$/;
+/**
+ * Tools that insist on it may write `tskey-` in front instead of `rhkey-`: the rest says whose the key is. Keys that were
+ * imported from Headscale begin with `hskey-`.
+ */
+const SECRET = /^(?:rh|ts|hs)key-(auth|api|client|oauthtok)-([0-9A-Za-z]{12})-([0-9A-Za-z]{64})$/;
 
 export function parseSecret(
   text: string,
@@ -46,11 +49,23 @@ export function parseSecret(
   return { kind, prefix, hash: sha256(secret) };
 }
 
+/** Of older Headscale servers: no structure of its own, so its beginning stands for it. */
+const LEGACY = /^([0-9a-f]{12})([0-9a-f]{36})$/;
+
+/** What is kept of such a key, which its server kept whole. */
+export const legacyAuthKey = (
+  text: string,
+): { readonly prefix: string; readonly hash: Uint8Array } | undefined =>
+  LEGACY.test(text) ? parseAuthKey(text) : undefined;
+
 export const mintAuthKey = (): MintedKey => mintSecret('auth');
 
 export function parseAuthKey(
   text: string,
 ): { readonly prefix: string; readonly hash: Uint8Array } | undefined {
+  const legacy = LEGACY.exec(text.trim());
+  if (legacy?.[1] !== undefined && legacy[2] !== undefined)
+    return { prefix: legacy[1], hash: sha256(legacy[2]) };
   const parsed = parseSecret(text);
   return parsed?.kind === 'auth' ? parsed : undefined;
 }

@@ -1,24 +1,15 @@
 /** `backup`, `export`, `import`, `doctor`, `migrate`: the state as a whole. */
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { RhumbError } from '#shared/errors.ts';
-import { adminSocketPath, connectAdmin } from '../admin/socket.ts';
 import { type BackupFacts, restoreBackup, verifyBackup } from '../backup/files.ts';
-import { type ImportedState, importState } from '../backup/state-json.ts';
-import type { Config } from '../server/config.ts';
-import { DATABASE_FILE, openSqliteStore, planMigration } from '../store/sqlite.ts';
+import { importState } from '../backup/state-json.ts';
+import { openSqliteStore, planMigration } from '../store/sqlite.ts';
+import { begin, refuseRunning, writeNew } from './begin-state.ts';
 import { against, group, leaf } from './command.ts';
 import { configFor, type Io, readGlobals, show } from './context.ts';
+import { headscaleCommand } from './import-headscale.ts';
 import { table } from './print.ts';
 
 const MAX_STATE = 1 << 30;
@@ -96,6 +87,7 @@ export function importCommand(io: Io): Command {
   const command = leaf('import', 'begin a state with what export wrote')
     .argument('<file>')
     .option('--dry-run', 'only say what it would come to', false);
+  command.addCommand(headscaleCommand(io, command));
   command.action(async (file: string, { dryRun }: { dryRun: boolean }) => {
     const globals = readGlobals(command);
     const config = configFor(globals);
@@ -122,48 +114,6 @@ function readState(file: string): unknown {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new RhumbError('bad-argument', `can't read ${file}: ${why}`, { cause });
   }
-}
-
-/** Only where nothing is yet: what is there is never mixed with what comes. */
-export async function begin(
-  config: Config,
-  io: Io,
-  state: Pick<ImportedState, 'writes' | 'files'>,
-): Promise<void> {
-  await refuseRunning(config);
-  if (existsSync(join(config.stateDir, DATABASE_FILE)))
-    throw new RhumbError(
-      'conflict',
-      `there is a state in ${config.stateDir} already: choose another --state-dir, or move that one away`,
-    );
-  mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
-  for (const [name, text] of Object.entries(state.files)) writeNew(join(config.stateDir, name), text);
-  await using store = await openSqliteStore(config.stateDir, io.clock.now());
-  await store.commit(state.writes);
-}
-
-/** Never over what is there, and nobody else's from the first byte on. */
-function writeNew(path: string, text: string): void {
-  let file: number;
-  try {
-    file = openSync(path, 'wx', 0o600);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new RhumbError('conflict', `can't write ${path}: ${why}`, { cause });
-  }
-  try {
-    writeSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-}
-
-async function refuseRunning(config: Config): Promise<void> {
-  const running = await connectAdmin(adminSocketPath(config.stateDir));
-  if (running === undefined) return;
-  await running[Symbol.asyncDispose]();
-  throw new RhumbError('conflict', `a server runs on ${config.stateDir}: stop it first`);
 }
 
 export function doctorCommand(io: Io): Command {
