@@ -31,17 +31,26 @@ export async function changeChoice(deps: ChangeDeps, next: DnsChoice): Promise<v
       'bad-argument',
       'https: the server has no way to publish challenges: set dns.https in its configuration first',
     );
-  const old = writeStored(dns.runtime);
   const value = writeStored(next);
-  if (old === value) return;
+  if (writeStored(dns.runtime) === value) return;
+  const change = {
+    old: writeStored(otherIn(dns.runtime, next)),
+    new: writeStored(otherIn(next, dns.runtime)),
+  };
   await network.save({
     writes: [{ put: 'setting', key: DNS_SETTING, value }],
     changes: [{ kind: 'dns' }],
-    audit: [
-      entry(deps, 'update', { type: 'dns', id: 'settings', name: 'DNS settings' }, { old, new: value }),
-    ],
+    audit: [entry(deps, 'update', { type: 'dns', id: 'settings', name: 'DNS settings' }, change)],
   });
 }
+
+/** What `choice` says otherwise than `than` does: all of it would drown the difference. */
+const otherIn = (choice: DnsChoice, than: DnsChoice): DnsChoice =>
+  Object.fromEntries(
+    (Object.keys(choice) as (keyof DnsChoice)[])
+      .filter((key) => JSON.stringify(choice[key]) !== JSON.stringify(than[key]))
+      .map((key) => [key, choice[key]]),
+  );
 
 const said = ({ name, type, value }: ExtraRecord): string => `${name} ${type} ${value}`;
 

@@ -12,6 +12,7 @@ import { listenResponder } from '../dns/responder/listen.ts';
 import { ResponderZones } from '../dns/responder/zones.ts';
 import { DnsView } from '../dns/view.ts';
 import type { LivePolicy } from '../policy/live/live-policy.ts';
+import type { Meter } from '../state/meter.ts';
 import type { Network } from '../state/network.ts';
 import { RateLimit } from '../web-auth/rate-limit.ts';
 import type { Config } from './config.ts';
@@ -21,6 +22,7 @@ export interface DnsDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly serverUrl: string;
+  readonly meter?: Meter;
   /** Undefined without a server. */
   readonly policy: Pick<LivePolicy, 'capMapOf' | 'groupsOf' | 'hasIpv4'> | undefined;
 }
@@ -96,7 +98,7 @@ export async function openDns(config: Config, deps: DnsDeps): Promise<Dns> {
 async function openResponder(
   stack: AsyncDisposableStack,
   config: Config,
-  { network, clock, log, serverUrl }: DnsDeps,
+  { network, clock, log, serverUrl, meter }: DnsDeps,
   view: DnsView,
 ): Promise<{ readonly address: string; readonly zones: ResponderZones } | undefined> {
   const { responder, publish } = config.dns;
@@ -117,7 +119,11 @@ async function openResponder(
       clock,
       log,
       dataFor: (address) => (isAmong(responder.clients, address) ? zones.all : zones.open),
-      mayAsk: (from) => limit.take(from),
+      mayAsk: (from) => {
+        const may = limit.take(from);
+        if (!may) meter?.count('rate_limited', { surface: 'dns' });
+        return may;
+      },
     }),
   );
   const at = formatSockAddr({ ip: host, port: listening.port });
@@ -127,7 +133,7 @@ async function openResponder(
 
 function openChallenges(
   config: Config,
-  { network, clock, log }: DnsDeps,
+  { network, clock, log, meter }: DnsDeps,
   view: DnsView,
   zones: ResponderZones | undefined,
 ): Challenges | undefined {
@@ -142,7 +148,12 @@ function openChallenges(
     check: publish.check?.map(serverAt) ?? inside,
     nameserversOf,
     txtAt: (server, name, signal) => txtAt(server, name, messageId(), signal),
-    mayAsk: (nodeId) => limit.take(String(nodeId)),
+    mayAsk: (nodeId) => {
+      const may = limit.take(String(nodeId));
+      if (!may) meter?.count('rate_limited', { surface: 'set-dns' });
+      return may;
+    },
+    count: (result) => meter?.count('certificate_challenges', { result }),
   });
 }
 

@@ -152,7 +152,10 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     needsApproval: () => config.deviceApproval || runSettings(network).devicesApprovalOn,
   };
   const dns = stack.use(
-    await openDns(config, { network, clock, log: log.child({ mod: 'dns' }), serverUrl, policy: policy.live }),
+    await openDns(config, {
+      ...{ network, clock, log: log.child({ mod: 'dns' }), serverUrl },
+      ...{ policy: policy.live, meter: metrics },
+    }),
   );
   const hub = new Hub({
     network,

@@ -32,6 +32,10 @@ export const COUNTERS = {
   store_failures: { help: 'Transactions that the database refused', labels: [] },
   audit_entries: { help: 'Lines of the audit log', labels: ['origin', 'action'] },
   webhook_deliveries: { help: 'Attempts to deliver to webhooks', labels: ['result'] },
+  certificate_challenges: {
+    help: 'Records that machines prove their names with, by how that went',
+    labels: ['result'],
+  },
   backups: { help: 'Backups of the database', labels: ['result'] },
   certificate_renewals: { help: 'Certificates taken over or refused', labels: ['result'] },
 } as const satisfies Record<string, Counted>;

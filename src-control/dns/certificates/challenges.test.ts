@@ -76,6 +76,7 @@ async function lab(over: Partial<ChallengesDeps> = {}): Promise<Lab> {
       nameserversOf: async () => SERVERS,
       txtAt: async ({ host }, name) => (known.has(`${host} ${name} ${VALUE}`) ? [VALUE] : []),
       mayAsk: () => true,
+      count: (result) => log.push(result),
       ...over,
     });
   return { challenges: again(), clock, network, known, log, again };
@@ -105,7 +106,7 @@ describe('whose', () => {
   test('its own name is taken in any letters and with a dot at the end', async () => {
     const { challenges, log } = await lab();
     await challenges.publish(sampleNode(1), { ...wanted, name: `${OWN.toUpperCase()}.` });
-    expect(log).toEqual([`add ${OWN} ${VALUE}`]);
+    expect(log).toEqual([`add ${OWN} ${VALUE}`, 'published']);
   });
 
   test('machines that are out of the network, or ask too often, get none', async () => {
@@ -169,7 +170,7 @@ describe('afterwards', () => {
     await challenges.publish(sampleNode(1), wanted);
     await challenges[Symbol.asyncDispose]();
     await clock.advance(61_000);
-    expect(log).toHaveLength(1);
+    expect(log).toHaveLength(2);
     await using next = again();
     expect(log.at(-1)).toBe(`restore ${OWN} ${VALUE}`);
     await clock.advance(1);

@@ -25,6 +25,7 @@ export interface ChallengesDeps {
   readonly txtAt: (server: Server, name: string, signal: AbortSignal) => Promise<readonly string[]>;
   /** False when this machine asks too often. */
   readonly mayAsk: (nodeId: number) => boolean;
+  readonly count: (result: 'published' | 'failed') => void;
 }
 
 export interface Wanted {
@@ -70,7 +71,7 @@ export class Challenges implements AsyncDisposable {
 
   /** Resolves when everybody who must know the record does. Throws, in words for the machine's user, when that can't be. */
   async publish(node: NodeRecord, wanted: Wanted): Promise<void> {
-    const { clock, log, view, mayAsk, timeoutMs } = this.#deps;
+    const { clock, log, view, mayAsk, timeoutMs, count } = this.#deps;
     if (!view.effective.https)
       throw new RhumbError(
         'not-allowed',
@@ -87,6 +88,7 @@ export class Challenges implements AsyncDisposable {
       await within(clock, timeoutMs, this.#closing.signal, (signal) =>
         this.#put(node, name, wanted.value, signal),
       );
+      count('published');
       log('info', 'dns-challenge.published', {
         node: node.id,
         name,
@@ -94,6 +96,7 @@ export class Challenges implements AsyncDisposable {
       });
     } catch (error) {
       const { code, message } = toRhumbError(error);
+      count('failed');
       log('warn', 'dns-challenge.failed', { node: node.id, name, error: message });
       throw new RhumbError(code === 'internal' ? 'unavailable' : code, message, { cause: error });
     } finally {
