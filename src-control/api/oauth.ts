@@ -81,7 +81,9 @@ async function token(c: ApiContext, deps: ApiDeps): Promise<Response> {
     },
     by,
   );
-  await touchApiKey(network, client, createdAt);
+  touchApiKey(network, client, createdAt).catch((error: unknown) => {
+    deps.admin.log('error', 'api.use-not-written', { error });
+  });
   deps.meter.count('api_requests', { surface: 'oauth', status: '200' });
   const answer = { access_token: minted.text, token_type: 'Bearer', expires_in: TOKEN_MS / 1_000 };
   return c.json({ ...answer, scope: scopes.join(' ') }, 200, NO_STORE);

@@ -4,6 +4,7 @@ import { type ErrorCode, toRhumbError } from '#shared/errors.ts';
 import { adminCodeCommand } from './admin-code.ts';
 import { apiKeysCommand, oauthClientsCommand } from './api-keys.ts';
 import { auditCommand } from './audit.ts';
+import { authCommand } from './auth.ts';
 import { authKeysCommand } from './auth-keys.ts';
 import { backupCommand, doctorCommand, exportCommand, importCommand, migrateCommand } from './backup.ts';
 import { derpCommand } from './derp.ts';
@@ -41,6 +42,7 @@ export function buildProgram(deps: ServeDeps): Command {
     .addCommand(nodesCommand(deps))
     .addCommand(routesCommand(deps))
     .addCommand(adminCodeCommand(deps))
+    .addCommand(authCommand(deps))
     .addCommand(apiKeysCommand(deps))
     .addCommand(oauthClientsCommand(deps))
     .addCommand(settingsCommand(deps))

@@ -45,7 +45,7 @@ export async function apiLab(): Promise<ApiLab> {
       });
       const answer = await app.fetch(request, { remoteAddress: '192.0.2.9', body: Buffer.from(bytes) });
       const text = await answer.text();
-      const isJson = (answer.headers.get('content-type') ?? '').includes('json');
+      const isJson = /^application\/(problem\+)?json/.test(answer.headers.get('content-type') ?? '');
       return {
         ...{ status: answer.status, headers: answer.headers, text },
         json: isJson && text !== '' ? JSON.parse(text) : undefined,
