@@ -96,11 +96,15 @@ async function create(deps: AdminDeps, arg: z.output<typeof newKey>, by: Caller)
     throw new RhumbError('not-allowed', `machines of this key must have tags: ${by.tags.join(', ')}`);
   if (arg.maxUses !== undefined && arg.maxUses > 1 && !arg.reusable)
     throw new RhumbError('bad-argument', 'a key that is not reusable works once: make it reusable');
-  if ((arg.ipv4 ?? arg.ipv6 ?? arg.hostname) !== undefined && arg.reusable)
+  // With an address it stays one machine: who comes with the key takes the place of who had it.
+  if (arg.hostname !== undefined && arg.reusable && (arg.ipv4 ?? arg.ipv6) === undefined)
     throw new RhumbError(
       'bad-argument',
-      'a fixed address or name is for one machine: make the key for one use',
+      'a fixed name is for one machine: make the key for one use, or give it an address too',
     );
+  for (const address of [arg.ipv4, arg.ipv6])
+    if (address !== undefined && !deps.network.addresses.holds(address))
+      throw new RhumbError('bad-argument', `${address} is outside the network's prefixes (addresses)`);
   const minted = mintAuthKey();
   const createdAt = deps.clock.now();
   const record = await addAuthKey(

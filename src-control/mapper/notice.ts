@@ -24,6 +24,12 @@ const NOTICES = {
     Severity: 'high',
     ImpactsConnectivity: true,
   },
+  'rhumb-routes-refused': {
+    Title: 'Some routes of this machine can’t be',
+    Text: 'It announces routes that overlap the network’s own addresses or are no routes; they are left out, the others are not touched. An administrator sees which (nodes show).',
+    Severity: 'medium',
+    ImpactsConnectivity: false,
+  },
   'rhumb-disabled': {
     Title: 'This machine is disabled',
     Text: 'An administrator has taken it out of the network for the time being; ask them to enable it again.',
@@ -36,11 +42,12 @@ type NoticeId = keyof typeof NOTICES;
 const NONE: ReadonlySet<NoticeId> = new Set();
 
 /** What holds now. */
-export function noticesFor({ isCloned, record }: NodeView): ReadonlySet<NoticeId> {
+export function noticesFor({ isCloned, record, refusedRoutes }: NodeView): ReadonlySet<NoticeId> {
   const ids: NoticeId[] = [];
   if (isCloned) ids.push('rhumb-cloned-state');
   if (record.disabledAt !== undefined) ids.push('rhumb-disabled');
   else if (record.approvedAt === undefined) ids.push('rhumb-waits-for-approval');
+  if (refusedRoutes.length > 0) ids.push('rhumb-routes-refused');
   return ids.length === 0 ? NONE : new Set(ids);
 }
 
