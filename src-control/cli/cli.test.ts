@@ -377,3 +377,38 @@ test.each([
   writeFileSync(file, JSON.stringify(settings));
   expect(loadConfig(file, {}).relay !== undefined).toBe(isOn);
 });
+
+describe('a server elsewhere', () => {
+  test('is asked over its API, as far as the key goes', async () => {
+    await using server = await loopback();
+    const { key } = await server.admin.call('apikeys.create', { scopes: ['all:read'] });
+    const at = ['--address', server.url, '--api-key', key];
+    expect(await json('users', 'list', ...at)).toMatchObject([{ name: 'alice' }]);
+    expect(await run('users', 'create', 'bob', ...at)).toMatchObject({
+      exit: 1,
+      err: expect.stringMatching(/needs the scope users$/),
+    });
+    expect(await run('nodes', 'delete', '7', ...at)).toMatchObject({ exit: 1 });
+    const wrong = ['--address', server.url, '--api-key', `${key}x`];
+    expect((await run('users', 'list', ...wrong)).err).toMatch(/unauthorized/);
+    expect((await run('users', 'list', '--address', server.url)).err).toMatch(/--address needs a key/);
+  });
+
+  test.each([
+    ['http://vpn.example.com', /over http everybody on the way reads the key/],
+    ['ftp://vpn.example.com', /is not an address/],
+    ['https://127.0.0.1:1', /can't reach https:\/\/127\.0\.0\.1:1/],
+  ])('%s is refused', async (address, err) =>
+    expect((await run('users', 'list', '--address', address, '--api-key', 'x')).err).toMatch(err),
+  );
+});
+
+test.each([
+  ['json-line', /^\[\{"id":1,.*\}\]$/],
+  ['yaml', /^- id: 1\n {2}name: carol\n/],
+  ['table', /^ID +Name/],
+])('answers are written as %s', async (format, looks) => {
+  const dir = freshDir();
+  await run('users', 'create', 'carol', '--state-dir', dir);
+  expect((await run('users', 'list', '--state-dir', dir, '-o', format)).out).toMatch(looks);
+});
