@@ -196,6 +196,7 @@ export const rules: Readonly<Record<string, Rule>> = {
       'src-control/dns',
       'zod',
       'src-control/store',
+      'src-control/ssh-check',
       'src-control/state',
       'src-control/policy',
       'src-control/auth',

@@ -80,6 +80,12 @@ const REQUEST_TIMEOUT_MS = 30_000;
 
 export function outerApp(deps: OuterDeps): Hono<OuterEnv> {
   const app = new Hono<OuterEnv>();
+  // Whoever came by https once is not to be led back to plain HTTP.
+  if (deps.register.serverUrl.startsWith('https:'))
+    app.use(async (c, next) => {
+      await next();
+      c.header('strict-transport-security', 'max-age=31536000');
+    });
   app.get('/key', (c) => {
     if (!/^\d{1,5}$/.test(c.req.query('v') ?? '')) return c.text('want /key?v=<capability version>\n', 400);
     const body = { legacyPublicKey: ZERO_MACHINE_KEY, publicKey: deps.publicKey };

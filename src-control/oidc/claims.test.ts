@@ -1,7 +1,7 @@
 /** What is taken from a provider's claims and what is not; and every list that a person must pass. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readPerson, refusalOf } from './claims.ts';
+import { readPerson, refusalOf, vouchedPerson } from './claims.ts';
 import type { ProviderSettings } from './settings.ts';
 
 const settings = (over: Partial<ProviderSettings> = {}): ProviderSettings => ({
@@ -128,5 +128,57 @@ describe('is let in', () => {
   ] as const)('by %j: %s', (over, want) => {
     if (ann === undefined) throw new Error('nobody');
     expect(refusalOf(settings(over), ann)).toBe(want);
+  });
+});
+
+describe('a role', () => {
+  const roles = new Map([
+    ['admin', ['vpn-admins']],
+    ['auditor', ['audit', 'vpn-admins']],
+  ] as const);
+
+  test.each([
+    ['the highest that some value gives', { groups: ['audit', 'vpn-admins'] }, 'admin'],
+    ['a lower one', { groups: ['audit'] }, 'auditor'],
+    ['member, without a value that gives any', { groups: ['staff'] }, 'member'],
+    ['member, without the claim', {}, 'member'],
+    ['member, for a claim that is no list', { groups: { admin: true } }, 'member'],
+  ])('is %s', (_what, claims, role) => expect(read(claims, undefined, { roles })?.role).toBe(role));
+
+  test('is left to administrators where nothing is configured', () =>
+    expect(read({ groups: ['vpn-admins'] })?.role).toBeUndefined());
+
+  test('comes from a nested claim, or from one with a name like an address', () => {
+    const nested = { roles, roleClaim: ['realm_access', 'roles'] };
+    expect(read({ realm_access: { roles: ['vpn-admins'] } }, undefined, nested)?.role).toBe('admin');
+    const named = { roles, roleClaim: ['https://example.com/roles'] };
+    expect(read({ 'https://example.com/roles': ['audit'] }, undefined, named)?.role).toBe('auditor');
+  });
+
+  test('comes from what the provider says now, not from the token, when both say something', () =>
+    expect(read({ groups: ['vpn-admins'] }, { groups: ['staff'] }, { roles })?.role).toBe('member'));
+});
+
+describe('names', () => {
+  test('come from the claims that are configured, in their order', () => {
+    const over = { usernameClaims: ['nickname', 'email_localpart', 'sub'] };
+    const person = read({ nickname: 'An N', email: 'ann@x.example', email_verified: true }, undefined, over);
+    expect(person?.names).toEqual(['An.N', 'ann', 's']);
+  });
+});
+
+describe('a user made here', () => {
+  const over = { linksByEmail: true, needsVerifiedEmail: false };
+  const linksTo = (claims: object, options: Partial<ProviderSettings> = over): string | undefined => {
+    const person = read(claims, undefined, options);
+    return person === undefined ? undefined : vouchedPerson(settings(options), person).linksTo;
+  };
+  const email = 'ann@x.example';
+
+  test('is linked by an address that the provider calls verified', () =>
+    expect(linksTo({ email, email_verified: true })).toBe(email));
+  test('is not linked by one that is only trusted, or where nobody asked for it', () => {
+    expect(linksTo({ email })).toBeUndefined();
+    expect(linksTo({ email, email_verified: true }, {})).toBeUndefined();
   });
 });

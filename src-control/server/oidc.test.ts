@@ -90,6 +90,7 @@ describe('a person who signs in', () => {
     const leaving = await new Browser().open(page, () => true);
     expect(leaving.url.searchParams.get('redirect_uri')).toBe('https://vpn.example.com/oidc/callback');
     expect(leaving.headers.getSetCookie()[0]).toMatch(/; HttpOnly; Secure; SameSite=Lax$/);
+    expect(leaving.headers.get('strict-transport-security')).toBe('max-age=31536000');
   });
 
   test('finds the same user and machine when the key has ended', async () => {
@@ -441,4 +442,52 @@ test.each([
   const left = (node?.record.expiry ?? Number.NaN) - lab.clock.now();
   if (lifeMs === undefined) expect(node?.record.expiry).toBeUndefined();
   else expect(Math.abs(left - lifeMs)).toBeLessThan(30_000);
+});
+
+describe('a person and the users made here', () => {
+  test('take each other over by address, where that is asked for', async () => {
+    await using lab = await signInLab({ linkByEmail: true });
+    await lab.loop.admin.call('users.create', { name: 'ann@example.com' });
+    await using waiting = await lab.machine();
+    const browser = new Browser();
+    await browser.submit(await signIn(browser, waiting.authUrl), { answer: 'yes' });
+    const { network } = lab.loop.server;
+    const user = network.userByIdentity(lab.provider.issuer, 'ann');
+    expect(user).toMatchObject({ name: 'ann@example.com', displayName: 'Ann Example' });
+    expect([...network.users()]).toHaveLength(2);
+    const [entry] = await network.auditLog({ limit: 1, action: 'link' });
+    expect(entry?.entry).toMatchObject({ actor: { origin: 'oidc' }, target: { name: 'ann@example.com' } });
+  });
+
+  test('stay who they are when the provider has another address', async () => {
+    await using lab = await signInLab();
+    await using waiting = await lab.machine();
+    const browser = new Browser();
+    await browser.submit(await signIn(browser, waiting.authUrl), { answer: 'yes' });
+    const { network } = lab.loop.server;
+    const from = lab.provider.issuer;
+    const to = 'https://id.example.com';
+    const call = (over: object) =>
+      lab.loop.admin.call('oidc.migrate-issuer', { from, to, dry: false, ...over });
+    expect(await call({ dry: true })).toMatchObject({ users: [{ name: 'ann' }], written: false });
+    expect(network.userByIdentity(to, 'ann')).toBeUndefined();
+    await call({});
+    expect(network.userByIdentity(to, 'ann')?.name).toBe('ann');
+    expect(network.userByIdentity(from, 'ann')).toBeUndefined();
+    await expect(call({})).rejects.toThrow(/no user has the issuer/);
+  });
+
+  test('wait for approval, and then for their machine again', async () => {
+    await using lab = await signInLab();
+    await lab.loop.admin.call('settings.set', { usersApproval: true });
+    await using waiting = await lab.machine();
+    const browser = new Browser();
+    const refused = await browser.submit(await signIn(browser, waiting.authUrl), { answer: 'yes' });
+    expect(refused.status).toBe(409);
+    expect(refused.text).toContain('waits for the approval of an administrator');
+    expect([...lab.loop.server.network.nodes()]).toEqual([]);
+    await lab.loop.admin.call('users.approve', { user: 'ann' });
+    await browser.submit(await signIn(browser, waiting.authUrl), { answer: 'yes' });
+    expect(await waiting.answer).toMatchObject({ MachineAuthorized: true });
+  });
 });
