@@ -2,18 +2,29 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CompiledPolicy } from '../compile/compiled.ts';
+import type { WireRule } from '../compile/filter.ts';
 import type { Machine } from '../compile/network.ts';
 import { addrText } from '../sets/ranges.ts';
 import { mentions } from '../testing/client.ts';
 import { astOf, IDS, SERVER_URL, story, type Told, World } from '../testing/live-world.ts';
 import { Effect, type Effects } from './view.ts';
 
+/**
+ * Rules with the same sources stand where the first of them stands, also where that one gives a machine nothing: so a rule
+ * elsewhere can move one of a machine that has nothing to do with it. Its filter is not sent again for that.
+ */
+const inOneOrder = (rules: readonly WireRule[]): readonly string[] =>
+  rules.map((rule) => JSON.stringify(rule)).sort();
+
+const comparable = (told: ReadonlyMap<number, Told>): readonly unknown[] =>
+  [...told].map(([id, one]) => [id, { ...one, filter: inOneOrder(one.filter) }]);
+
 function expectFull(world: World): void {
   const full = new CompiledPolicy(world.ast, world.network, { serverUrl: SERVER_URL });
   for (const machine of full.machines) {
     const { id } = machine;
     expect(world.core.peersOf(id)).toEqual(full.peersOf(machine).map((peer) => peer.id));
-    expect(world.core.filterOf(id)).toEqual(full.filterOf(machine));
+    expect(inOneOrder(world.core.filterOf(id))).toEqual(inOneOrder(full.filterOf(machine)));
     expect(world.core.sshOf(id)).toEqual(full.sshRulesOf(machine));
     expect(world.core.capMapOf(id)).toEqual(full.capMapOf(machine));
   }
@@ -70,7 +81,7 @@ describe('the live policy', () => {
         for (const step of steps) {
           world.run(step);
           expectFull(world);
-          expect(world.toldAll(world.core)).toEqual(world.toldAll(world.fresh()));
+          expect(comparable(world.toldAll(world.core))).toEqual(comparable(world.toldAll(world.fresh())));
         }
       }),
       { numRuns: 100 },

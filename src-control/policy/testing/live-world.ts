@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { assert } from 'vitest';
 import { parsePrefix } from '#shared/ip/address.ts';
+import type { WireRule } from '../compile/filter.ts';
 import type { PolicyNetwork, PolicyNode, PolicyUser } from '../compile/network.ts';
 import type { PolicyAst } from '../language/ast.ts';
 import { Core } from '../live/core.ts';
@@ -171,7 +172,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 export interface Told {
   readonly peers: readonly number[];
-  readonly filter: unknown;
+  readonly filter: readonly WireRule[];
   readonly ssh: unknown;
   readonly caps: unknown;
   readonly routes: Readonly<Record<number, readonly string[]>>;
