@@ -66,6 +66,9 @@ export async function register(
   signal: AbortSignal,
 ): Promise<RegisterAnswer> {
   const { network, clock } = deps;
+  const keyText = request.Auth?.AuthKey ?? '';
+  // Before anything is decided: from there to the save nothing may wait, or a machine that asks twice gets two answers.
+  if (keyText !== '') await adoptImportedKey(network, keyText);
   const decision = decide(network, request, caller.machineKey, clock.now(), deps.tailnet);
   deps.log('debug', 'register.decided', { machine: shortKey(caller.machineKey), way: decision.kind });
   switch (decision.kind) {
@@ -151,7 +154,6 @@ async function byAuthKey(
   caller: Caller,
   text: string,
 ): Promise<RegisterAnswer> {
-  await adoptImportedKey(deps.network, text);
   const key = findAuthKey(deps.network, text, deps.clock.now());
   if (typeof key === 'string') return refuse(deps, caller, 'authkey', key);
   const hostinfo = readHostinfo(request);
