@@ -2,9 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { silent } from '#shared/log/log.ts';
 import { FakeClock } from '#shared/testing/fake-clock.ts';
+import { sampleNode, sampleUser } from '../store/sample-records.ts';
 import { openMemoryStore } from '../store/sqlite.ts';
 import type { Store } from '../store/store.ts';
-import { sampleNode, sampleUser } from '../store/sample-records.ts';
 import { type Change, nodeChange, What } from './changes.ts';
 import { watchEphemeral } from './ephemeral.ts';
 import { watchExpiry } from './expiry.ts';
