@@ -14,16 +14,23 @@ const BASE = '/api/';
 /** A policy of 1 MiB with every character escaped once, as JSON has it. */
 const MAX_BODY = 2 << 20;
 /** Bodies that are being read or worked on at once: each may hold so much memory. */
-const MAX_AT_ONCE = 32;
+const MAX_BODIES = 32;
+/** Requests that wait for their turn; more would wait longer than their senders do. */
+const MAX_WAITING = 1_024;
 
 export class ApiPaths {
   readonly #deps: ApiDeps;
   readonly #app: Hono<ApiEnv>;
-  #underWay = 0;
+  readonly #defer: (fn: () => void) => void;
+  #bodies = 0;
+  #waiting = 0;
+  #lastTurn: Promise<void> = Promise.resolve();
 
-  constructor(deps: ApiDeps) {
+  /** `defer` runs a function once whatever else is at hand was served; `setImmediate` in production. */
+  constructor(deps: ApiDeps, defer: (fn: () => void) => void) {
     this.#deps = deps;
     this.#app = apiApp(deps);
+    this.#defer = defer;
   }
 
   /** Whether the request was the API's; then it is answered. `remoteAddress` is the client's, behind whatever proxies. */
@@ -40,13 +47,15 @@ export class ApiPaths {
   async #serve(request: IncomingMessage, response: ServerResponse, remoteAddress: string): Promise<void> {
     const method = request.method ?? 'GET';
     const hasBody = method !== 'GET' && method !== 'HEAD';
-    if (hasBody && this.#underWay >= MAX_AT_ONCE) {
+    if (this.#waiting >= MAX_WAITING || (hasBody && this.#bodies >= MAX_BODIES)) {
       response.writeHead(503, { 'retry-after': '1', connection: 'close' }).end();
       return;
     }
-    this.#underWay += hasBody ? 1 : 0;
+    this.#bodies += hasBody ? 1 : 0;
+    this.#waiting += 1;
     try {
       const body = hasBody ? await readBody(request, MAX_BODY) : new Uint8Array();
+      await this.#turn();
       const asked = new Request(new URL(request.url ?? '/', 'http://server.invalid'), {
         method,
         headers: headersOf(request),
@@ -55,8 +64,18 @@ export class ApiPaths {
       response.writeHead(answer.status, Object.fromEntries(answer.headers));
       response.end(Buffer.from(await answer.arrayBuffer()));
     } finally {
-      this.#underWay -= hasBody ? 1 : 0;
+      this.#bodies -= hasBody ? 1 : 0;
+      this.#waiting -= 1;
     }
+  }
+
+  /**
+   * One request begins in each turn of the event loop: machines, the console and the administrator's socket get theirs
+   * in between, however many programs ask for long lists at once.
+   */
+  #turn(): Promise<void> {
+    this.#lastTurn = this.#lastTurn.then(() => new Promise((resolve) => this.#defer(resolve)));
+    return this.#lastTurn;
   }
 }
 

@@ -263,6 +263,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
       serverCert: certificate?.current?.cert,
     }),
   );
+  metrics.append(() => relays?.embedded?.relay.metricsText() ?? '');
   oidc = await openOidc(config, { register, random: deps.random, log: log.child({ mod: 'oidc' }) });
   if (oidc !== undefined) stack.use(oidc);
   started.resolve();
@@ -282,12 +283,15 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     },
   };
   const apiLog = log.child({ mod: 'api' });
-  api = new ApiPaths({
-    admin: { ...adminDeps, log: apiLog },
-    credentials: new Credentials(network, clock, apiLog),
-    meter: metrics,
-    version: deps.version,
-  });
+  api = new ApiPaths(
+    {
+      admin: { ...adminDeps, log: apiLog },
+      credentials: new Credentials(network, clock, apiLog),
+      meter: metrics,
+      version: deps.version,
+    },
+    setImmediate,
+  );
   webConsole = stack.use(
     new Console({
       ...{ admin: adminDeps, pending, serverUrl, version: deps.version },
