@@ -106,12 +106,6 @@ export async function touchApiKey(network: Network, key: ApiKeyRecord, nowMs: nu
   await network.save({ writes: [{ put: 'apiKey', value: { ...key, lastUsedAt: nowMs } }], pace: 'lazy' });
 }
 
-/** For what else ends them: their user is deleted. */
-export const removeApiKeysOf = (network: Network, userId: number): readonly Write[] =>
-  [...network.apiKeys.values()]
-    .filter((key) => key.userId === userId)
-    .flatMap((key) => [...tokensOf(network, key).map(removal), removal(key)]);
-
 const tokensOf = (network: Network, key: ApiKeyRecord): readonly ApiKeyRecord[] =>
   key.kind === 'client' ? [...network.apiKeys.values()].filter(({ clientId }) => clientId === key.id) : [];
 
