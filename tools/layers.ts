@@ -255,6 +255,7 @@ export const rules: Readonly<Record<string, Rule>> = {
     may: [
       ...SHARED,
       'commander',
+      'yaml',
       'zod',
       'src-control/admin',
       'src-control/store',

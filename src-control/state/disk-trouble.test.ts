@@ -16,11 +16,11 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { silent } from '#shared/log/log.ts';
 import { FakeClock } from '#shared/testing/fake-clock.ts';
-import { Network } from '../state/network.ts';
-import { checksumOf } from './migrate.ts';
-import { migrations } from './migrations.ts';
-import { sampleNode, sampleUser } from './sample-records.ts';
-import { DATABASE_FILE, openSqliteStore, planMigration } from './sqlite.ts';
+import { checksumOf } from '../store/migrate.ts';
+import { migrations } from '../store/migrations.ts';
+import { sampleNode, sampleUser } from '../store/sample-records.ts';
+import { DATABASE_FILE, openSqliteStore, planMigration } from '../store/sqlite.ts';
+import { Network } from './network.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'rhumb-trouble-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
