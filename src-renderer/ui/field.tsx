@@ -1,6 +1,5 @@
 /** Text fields with label, help and error, and the search field. */
 import { Search, X } from 'lucide-react';
-import { useId } from 'react';
 import {
   SearchField as AriaSearch,
   TextField as AriaTextField,
@@ -73,27 +72,5 @@ export function SearchField({ label, value, onChange, placeholder }: SearchField
         <X aria-hidden="true" />
       </Button>
     </AriaSearch>
-  );
-}
-
-/** A label over something that is no input of its own. */
-export function Labelled({
-  label,
-  help,
-  children,
-}: {
-  readonly label: string;
-  readonly help?: string;
-  readonly children: React.ReactNode;
-}): React.JSX.Element {
-  const id = useId();
-  return (
-    <fieldset className="field labelled" aria-labelledby={id}>
-      <div id={id} className="field-label">
-        {label}
-      </div>
-      {children}
-      {help === undefined ? null : <p className="field-help">{help}</p>}
-    </fieldset>
   );
 }

@@ -262,10 +262,12 @@ export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
                 >
                   {selection === undefined ? null : (
                     <div role="gridcell" className="grid-cell">
-                      <BareCheckbox
-                        label={t('Select {name}', { name: props.nameOf(row) })}
-                        isSelected={isSelected}
-                        excludeFromTabOrder
+                      <input
+                        type="checkbox"
+                        className="grid-check"
+                        aria-label={t('Select {name}', { name: props.nameOf(row) })}
+                        checked={isSelected}
+                        tabIndex={-1}
                         onChange={() => toggle(index)}
                       />
                     </div>
@@ -333,10 +335,26 @@ function RowMenu({
   readonly name: string;
   readonly actions: readonly (readonly Action[])[];
 }): React.JSX.Element | null {
+  const [isWanted, setWanted] = useState(false);
   if (actions.every((group) => group.length === 0)) return null;
   const label = t('Actions for {name}', { name });
+  // A menu in each of a hundred rows would make scrolling slow: it is made when it is asked for.
+  if (!isWanted)
+    return (
+      <button
+        type="button"
+        aria-label={label}
+        aria-haspopup="menu"
+        tabIndex={-1}
+        data-row-menu=""
+        className="button button-icon-only button-small"
+        onClick={() => setWanted(true)}
+      >
+        <EllipsisVertical aria-hidden="true" className="button-icon" />
+      </button>
+    );
   return (
-    <Menu label={label} actions={actions}>
+    <Menu label={label} actions={actions} isOpenAtFirst>
       <AriaButton
         aria-label={label}
         excludeFromTabOrder

@@ -16,17 +16,19 @@ export interface Action {
 export function Menu({
   label,
   actions,
+  isOpenAtFirst = false,
   children,
 }: {
   readonly label: string;
   /** Groups, parted by a line. */
   readonly actions: readonly (readonly Action[])[];
+  readonly isOpenAtFirst?: boolean;
   readonly children: ReactElement;
 }): React.JSX.Element {
   const groups = actions.filter((group) => group.length > 0);
   const all = groups.flat();
   return (
-    <MenuTrigger>
+    <MenuTrigger defaultOpen={isOpenAtFirst}>
       {children}
       <Popover className="popup" offset={4}>
         <AriaMenu

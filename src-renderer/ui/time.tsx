@@ -30,10 +30,8 @@ export const useNow = (): number => useSyncExternalStore(subscribe, () => now);
 
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 const exact = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'medium' });
-const day = new Intl.DateTimeFormat('en', { dateStyle: 'medium' });
 
 export const formatExact = (at: number): string => exact.format(at);
-export const formatDay = (at: number): string => day.format(at);
 
 /** Coarse on purpose: a list that counts seconds is restless. */
 export function formatRelative(at: number, nowMs: number): string {

@@ -197,7 +197,6 @@ export const relayMap = z.object({
     ),
   ),
 });
-export type RelayMap = z.infer<typeof relayMap>;
 
 export const route = z.object({
   prefix: text(64),
@@ -222,7 +221,6 @@ export const settings = z.object({
 export type Settings = z.infer<typeof settings>;
 
 export const adminCode = z.object({ code: text(256), user, expiration: time });
-export type AdminCode = z.infer<typeof adminCode>;
 
 export const auditVerdict = z.object({
   ok: z.boolean(),
@@ -230,7 +228,6 @@ export const auditVerdict = z.object({
   head: text(128),
   problem: z.nullable(text(4_096)),
 });
-export type AuditVerdict = z.infer<typeof auditVerdict>;
 
 export const auditEvent = z.object({
   seq: z.int(),

@@ -5,6 +5,7 @@ import {
   closeBracketsKeymap,
   completionKeymap,
 } from '@codemirror/autocomplete';
+import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
 import { bracketMatching, codeFolding, foldGutter, foldKeymap, indentUnit } from '@codemirror/language';
 import { type Diagnostic, lintGutter, lintKeymap, setDiagnostics } from '@codemirror/lint';
 import { unifiedMergeView } from '@codemirror/merge';
@@ -18,7 +19,6 @@ import {
   lineNumbers,
 } from '@codemirror/view';
 import { type RefObject, useEffect, useImperativeHandle, useRef } from 'react';
-import { history } from './history.ts';
 import { hujson, type Word, wordsInStrings } from './hujson.ts';
 import './code-editor.css';
 
@@ -123,7 +123,7 @@ const base = (label: string, isReadOnly: boolean): Extension[] => [
   foldGutter({ openText: '▾', closedText: '▸' }),
   codeFolding(),
   lintGutter(),
-  history,
+  history(),
   drawSelection(),
   bracketMatching(),
   closeBrackets(),
@@ -133,7 +133,14 @@ const base = (label: string, isReadOnly: boolean): Extension[] => [
   EditorState.readOnly.of(isReadOnly),
   EditorView.lineWrapping,
   // Tab leaves the editor: nobody who uses only the keyboard gets caught in it (WCAG 2.1.2).
-  keymap.of([...closeBracketsKeymap, ...completionKeymap, ...foldKeymap, ...lintKeymap]),
+  keymap.of([
+    ...closeBracketsKeymap,
+    ...defaultKeymap,
+    ...historyKeymap,
+    ...completionKeymap,
+    ...foldKeymap,
+    ...lintKeymap,
+  ]),
   EditorView.contentAttributes.of({ 'aria-label': label, spellcheck: 'false', tabindex: '0' }),
 ];
 
