@@ -85,7 +85,7 @@ export function AuditScreen(): React.JSX.Element {
                 rows={shown}
                 columns={columns}
                 idOf={({ seq }) => String(seq)}
-                nameOf={(event) => `${event.action} ${targetText(event)}, ${actorText(event)}`}
+                nameOf={(event) => `${plain(event.action)} ${targetText(event)}, ${actorText(event)}`}
                 rowRem={3.25}
                 onOpen={setOpen}
                 empty={<EmptyState icon={ScrollText} title={t('No entries')} />}
@@ -116,8 +116,10 @@ async function verify(): Promise<void> {
 }
 
 const actorText = ({ actor, origin }: AuditEvent): string => actor.displayName || actor.loginName || origin;
+/** The log's own words are those of the public API, in capitals. */
+const plain = (word: string): string => word.toLowerCase().replaceAll('_', ' ');
 const targetText = ({ target }: AuditEvent): string =>
-  [target.type, target.name || target.id, target.property].filter(Boolean).join(' ');
+  [plain(target.type), target.name || target.id, target.property].filter(Boolean).join(' ');
 const textOf = (event: AuditEvent): string =>
   `${event.action} ${actorText(event)} ${targetText(event)} ${event.remoteAddr ?? ''} ${event.actionDetails ?? ''}`.toLowerCase();
 
@@ -129,8 +131,8 @@ const columns: readonly Column<AuditEvent>[] = [
     cell: (event) => (
       <div className="grid-two">
         <span>
-          <Badge tone={event.action === 'delete' || event.action === 'denied' ? 'bad' : 'quiet'}>
-            {event.action}
+          <Badge tone={/^(delete|denied)$/i.test(event.action) ? 'bad' : 'quiet'}>
+            {plain(event.action)}
           </Badge>{' '}
           <strong>{targetText(event)}</strong>
         </span>
@@ -146,7 +148,7 @@ const columns: readonly Column<AuditEvent>[] = [
     cell: (event) => (
       <div className="grid-two">
         <span>{actorText(event)}</span>
-        <span className="grid-note">{event.origin}</span>
+        <span className="grid-note">{plain(event.origin)}</span>
       </div>
     ),
   },
@@ -174,14 +176,14 @@ function EventDialog({
   readonly onClose: () => void;
 }): React.JSX.Element {
   return (
-    <Dialog title={`${event.action} ${targetText(event)}`} onClose={onClose}>
+    <Dialog title={`${plain(event.action)} ${targetText(event)}`} onClose={onClose}>
       <DialogBody>
         <Facts>
           <Fact name={t('When')}>{formatExact(Date.parse(event.eventTime))}</Fact>
           <Fact name={t('Who')}>
-            {actorText(event)} <span className="soft">({event.actor.type})</span>
+            {actorText(event)} <span className="soft">({plain(event.actor.type)})</span>
           </Fact>
-          <Fact name={t('By')}>{event.origin}</Fact>
+          <Fact name={t('By')}>{plain(event.origin)}</Fact>
           {event.remoteAddr === undefined ? null : <Fact name={t('From')}>{event.remoteAddr}</Fact>}
           <Fact name={t('Number')}>{event.seq}</Fact>
           {event.actionDetails === undefined ? null : <Fact name={t('Details')}>{event.actionDetails}</Fact>}
