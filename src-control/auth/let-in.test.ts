@@ -213,6 +213,17 @@ describe('a machine that signs in again', () => {
     expect(nodes()).toMatchObject([{ id: record.id, userId: undefined, tags: ['tag:db'], nodeKey: nkey(2) }]);
   });
 
+  test('with a key after it logged out is in again, also where it belongs to tags', async () => {
+    const { key, withKey, ask, nodes, clock } = await setup();
+    const { text } = await key({ userId: undefined, tags: ['tag:server'], reusable: true });
+    await withKey(1, 1, text);
+    await clock.advance(60_000);
+    await ask(1, 1, { Expiry: '1970-01-01T00:02:03Z' });
+    expect(nodes()[0]?.expiry).toBe(clock.now());
+    expect(await withKey(1, 2, text)).toMatchObject({ Error: '', NodeKeyExpired: false });
+    expect(nodes()).toMatchObject([{ nodeKey: nkey(2), tags: ['tag:server'], expiry: undefined }]);
+  });
+
   test('does not expire where an administrator said so', async () => {
     const { signIn, network } = await setup();
     await setExpiryDisabled(network, await signIn(1, 1, ALICE), true, undefined, SYSTEM);
@@ -284,6 +295,21 @@ describe('auth keys', () => {
     network.setLive(first?.id ?? 0, { isOnline: false });
     expect((await withKey(2, 2, text)).Error).toBe('');
     expect(nodes()).toMatchObject([{ id: first?.id, machineKey: mkey(2), ipv4: '100.64.7.7' }]);
+  });
+
+  test('a machine that can’t have them takes no other address with it, however often it asks', async () => {
+    const { key, withKey, network } = await setup();
+    const first = await key({ ipv6: 'fd7a:115c:a1e0::99', reusable: true });
+    await withKey(1, 1, first.text);
+    const [holder] = network.nodes();
+    if (holder === undefined) throw new Error('no node');
+    network.setLive(holder.record.id, { isOnline: true });
+    for (let node = 2; node < 12; node++)
+      expect((await withKey(2, node, first.text)).Error).toMatch(/belongs to another machine/);
+    const other = await key();
+    await withKey(3, 20, other.text);
+    const addresses = [...network.nodes()].map(({ record }) => record.ipv4);
+    expect(addresses).toEqual(['100.64.0.1', '100.64.0.2']);
   });
 
   test('addresses come from the pool of the policy, and a full pool is said', async () => {

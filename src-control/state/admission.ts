@@ -119,14 +119,9 @@ function create(network: Network, admission: Admission, writes: Write[]): NodeRe
   const { authKey: key, nowMs, hostinfo } = admission;
   const { id, write } = network.nextId('node');
   writes.push(write);
-  const { addresses } = network;
   const owner = ownerFor(admission);
   return {
-    ipv4:
-      key?.ipv4 === undefined
-        ? addresses.take('ipv4', nowMs, admission.pools)
-        : addresses.check('ipv4', key.ipv4),
-    ipv6: key?.ipv6 === undefined ? addresses.take('ipv6', nowMs) : addresses.check('ipv6', key.ipv6),
+    ...addressesFor(network, admission),
     id,
     discoKey: undefined,
     hostname: hostinfo.Hostname ?? '',
@@ -151,6 +146,22 @@ function create(network: Network, admission: Admission, writes: Write[]): NodeRe
   };
 }
 
+/** Both or none: what is taken and not saved would be lost until a restart, and a refused machine asks again and again. */
+function addressesFor(
+  { addresses }: Network,
+  { authKey: key, nowMs, pools }: Admission,
+): Pick<NodeRecord, 'ipv4' | 'ipv6'> {
+  const fixed4 = key?.ipv4 === undefined ? undefined : addresses.check('ipv4', key.ipv4);
+  const fixed6 = key?.ipv6 === undefined ? undefined : addresses.check('ipv6', key.ipv6);
+  const ipv4 = fixed4 ?? addresses.take('ipv4', nowMs, pools);
+  try {
+    return { ipv4, ipv6: fixed6 ?? addresses.take('ipv6', nowMs) };
+  } catch (error) {
+    if (fixed4 === undefined) addresses.giveBack(ipv4);
+    throw error;
+  }
+}
+
 function renew(network: Network, admission: Admission, known: NodeRecord): NodeRecord {
   const hostname = admission.hostinfo.Hostname ?? '';
   const owner = renewedOwner(admission, known);
@@ -168,7 +179,7 @@ function renew(network: Network, admission: Admission, known: NodeRecord): NodeR
     expiry:
       isUsers && !known.keyExpiryDisabled
         ? admission.expiry
-        : known.userId === undefined
+        : known.userId === undefined && !isExpired(known, admission.nowMs)
           ? known.expiry
           : undefined,
   };

@@ -1,5 +1,7 @@
 /** Gives addresses out of the prefixes of now to machines that have theirs from earlier ones (coordination-server.md §6.3). */
+import { parseIp, parsePrefix, prefixContains } from '#shared/ip/address.ts';
 import type { Actor, NodeRecord, Write } from '../store/records.ts';
+import type { Family } from './addresses.ts';
 import { nodeChange, What } from './changes.ts';
 import type { Network } from './network.ts';
 import { nodeEntry } from './node-entry.ts';
@@ -11,35 +13,50 @@ export interface Readdressed {
   readonly ipv6: string;
 }
 
+/** Where the policy wants a machine's IPv4 address from, which may be outside the prefixes. */
+export type PoolsOf = (record: NodeRecord) => readonly string[] | undefined;
+
 /** What changes, or, unless it is confirmed, what would; in one save, or not at all. */
 export async function backfill(
   network: Network,
   isConfirmed: boolean,
   by: Actor,
+  poolsOf: PoolsOf = () => undefined,
 ): Promise<readonly Readdressed[]> {
   const { addresses, nowMs } = network;
-  const due = [...network.nodes()]
-    .map(({ record }) => record)
-    .filter(({ ipv4, ipv6 }) => !addresses.holds(ipv4) || !addresses.holds(ipv6));
   const moved: Readdressed[] = [];
+  const taken: string[] = [];
+  const take = (family: Family, pools?: readonly string[]): string => {
+    const text = addresses.take(family, nowMs, pools);
+    taken.push(text);
+    return text;
+  };
   try {
-    for (const record of due)
-      moved.push({
-        record,
-        ipv4: addresses.holds(record.ipv4) ? record.ipv4 : addresses.take('ipv4', nowMs),
-        ipv6: addresses.holds(record.ipv6) ? record.ipv6 : addresses.take('ipv6', nowMs),
-      });
+    for (const { record } of network.nodes()) {
+      const pools = poolsOf(record);
+      const staysAt4 = addresses.holds(record.ipv4) || isInPools(record.ipv4, pools);
+      const staysAt6 = addresses.holds(record.ipv6);
+      if (staysAt4 && staysAt6) continue;
+      const ipv4 = staysAt4 ? record.ipv4 : take('ipv4', pools);
+      moved.push({ record, ipv4, ipv6: staysAt6 ? record.ipv6 : take('ipv6') });
+    }
   } finally {
     // What was taken is each machine's own only once it is saved.
-    for (const { record, ipv4, ipv6 } of moved)
-      for (const [was, is] of [
-        [record.ipv4, ipv4],
-        [record.ipv6, ipv6],
-      ] as const)
-        if (was !== is) addresses.giveBack(is);
+    for (const text of taken) addresses.giveBack(text);
   }
   if (isConfirmed && moved.length > 0) await readdress(network, moved, by);
   return moved;
+}
+
+function isInPools(address: string, pools: readonly string[] = []): boolean {
+  const ip = parseIp(address);
+  return (
+    ip !== undefined &&
+    pools.some((text) => {
+      const pool = parsePrefix(text);
+      return pool !== undefined && prefixContains(pool, ip);
+    })
+  );
 }
 
 async function readdress(network: Network, moved: readonly Readdressed[], by: Actor): Promise<void> {

@@ -18,12 +18,19 @@ interface Due {
 /** Starts watching; the returned function ends it. */
 export function watchExpiry(network: Network, clock: Clock, log: Log): () => void {
   const heap = new DueHeap();
+  /** What is in the heap: a machine that changes every minute for half a year must not be there as often. */
+  const noted = new Set<string>();
   let cancelTimer: (() => void) | undefined;
   let lastLook = clock.now();
   const note = (id: number): void => {
     const record = network.node(id)?.record;
     const now = clock.now();
-    for (const at of record === undefined ? [] : endsOf(record)) if (at > now) heap.push({ at, id });
+    for (const at of record === undefined ? [] : endsOf(record)) {
+      const due = { at, id };
+      if (at <= now || noted.has(nameOf(due))) continue;
+      noted.add(nameOf(due));
+      heap.push(due);
+    }
   };
   const arm = (): void => {
     cancelTimer?.();
@@ -31,14 +38,18 @@ export function watchExpiry(network: Network, clock: Clock, log: Log): () => voi
     const left = next === undefined ? LONGEST_SLEEP_MS : Math.max(0, next.at - clock.now());
     cancelTimer = clock.after(Math.min(LONGEST_SLEEP_MS, left), fire);
   };
-  /** Keys that had ended by a clock that was fast have not: their machines are in again, and will be out later. */
+  /** What had ended by a clock that was fast has not: it holds again, and will end later. */
   const noticeStepBack = (now: number): void => {
     if (now < lastLook - STEP_BACK_MS) {
       log('warn', 'expiry.clock-went-back', { byMs: lastLook - now });
-      const back = [...network.nodes()]
-        .map(({ record }) => record)
-        .filter(({ expiry }) => expiry !== undefined && expiry > now && expiry <= lastLook);
-      network.announce(back.map(({ id }) => nodeChange(id, What.Whole)));
+      const isBack = (at: number | undefined): boolean => at !== undefined && at > now && at <= lastLook;
+      const records = [...network.nodes()].map(({ record }) => record);
+      network.announce([
+        ...records.filter(({ expiry }) => isBack(expiry)).map(({ id }) => nodeChange(id, What.Whole)),
+        ...records
+          .filter(({ attributes }) => Object.values(attributes).some(({ expiresAt }) => isBack(expiresAt)))
+          .map(({ id }) => nodeChange(id, What.Tags)),
+      ]);
     }
     lastLook = now;
   };
@@ -55,6 +66,7 @@ export function watchExpiry(network: Network, clock: Clock, log: Log): () => voi
     noticeStepBack(clock.now());
     for (let due = heap.peek(); due !== undefined && due.at <= clock.now(); due = heap.peek()) {
       heap.pop();
+      noted.delete(nameOf(due));
       const record = network.node(due.id)?.record;
       if (record !== undefined) end(record, due.at);
     }
@@ -76,6 +88,8 @@ export function watchExpiry(network: Network, clock: Clock, log: Log): () => voi
     cancelTimer?.();
   };
 }
+
+const nameOf = ({ at, id }: Due): string => `${id} ${at}`;
 
 const endsOf = ({ expiry, attributes }: NodeRecord): readonly number[] =>
   [expiry, ...Object.values(attributes).map(({ expiresAt }) => expiresAt)].filter((at) => at !== undefined);

@@ -163,6 +163,21 @@ describe('addresses', () => {
   });
 });
 
+test('an address of the policy’s pool is not filled in anew, and a lack of the others costs none', async () => {
+  const v4 = [parsePrefix('100.70.0.0/30')].filter((one) => one !== undefined);
+  const v6 = [parsePrefix('fd7a:115c:a1e0:9::/126')].filter((one) => one !== undefined);
+  const nodes = [sampleNode(1, { ipv4: '100.99.0.7' }), sampleNode(2), sampleNode(3)];
+  const { network } = await setup(nodes, { ...DEFAULT_PLAN, v4, v6 });
+  const pools = ({ id }: NodeRecord) => (id === 1 ? ['100.99.0.0/24'] : undefined);
+  await expect(backfill(network, true, BY, pools)).rejects.toThrow(/every address/);
+  await removeNode(network, nodes[2] ?? sampleNode(3));
+  const moved = await backfill(network, true, BY, pools);
+  expect(moved.map(({ record, ipv4 }) => [record.id, ipv4])).toEqual([
+    [1, '100.99.0.7'],
+    [2, expect.stringMatching(/^100\.70\.0\.[12]$/)],
+  ]);
+});
+
 describe('attributes', () => {
   test('are set, replaced, taken away, and told to the policy', async () => {
     const { network, record, heard, clock } = await setup([sampleNode(1)]);
@@ -255,6 +270,22 @@ describe('clock jumps', () => {
     expect(clock.pending).toBe(0);
   });
 
+  test('back: attributes that were over too early hold again, and end at their time', async () => {
+    const { network, clock, heard, record } = await setup([sampleNode(1, { expiry: undefined })]);
+    const stop = watchExpiry(network, clock, silent);
+    const expiresAt = clock.now() + 60_000;
+    await setAttribute(network, record(1), { key: 'custom:a', value: 1, expiresAt }, BY);
+    clock.stepWall(3_600_000);
+    await clock.advance(6_000);
+    heard.length = 0;
+    clock.stepWall(-3_600_000);
+    await clock.advance(6_000);
+    expect(heard).toEqual([nodeChange(1, What.Tags)]);
+    await clock.advance(60_000);
+    expect(heard).toEqual([nodeChange(1, What.Tags), nodeChange(1, What.Tags)]);
+    stop();
+  });
+
   test('delete no ephemeral machine: its time is not the wall clock’s', async () => {
     const { network, clock } = await setup([sampleNode(1, { ephemeral: true })]);
     const stop = watchEphemeral(network, clock, silent, 120_000);
@@ -307,6 +338,17 @@ test('machines that nobody has seen for long go where that is wanted, with a lin
   ]);
   stop();
   expect(clock.pending).toBe(0);
+});
+
+test('a key that ends is told of once, however often its machine changed before', async () => {
+  const { network, clock, heard, record } = await setup([]);
+  await network.save({ writes: [{ put: 'node', value: sampleNode(1, { expiry: clock.now() + 60_000 }) }] });
+  const stop = watchExpiry(network, clock, silent);
+  for (const name of ['a', 'b', 'c']) await renameNode(network, record(1), name, BY);
+  heard.length = 0;
+  await clock.advance(61_000);
+  expect(heard).toEqual([nodeChange(1, What.Whole)]);
+  stop();
 });
 
 test('expired is told at once, and only the first time', async () => {
