@@ -27,8 +27,8 @@ test('users are listed with their provider', () => {
     provider_id: '',
   };
   const lines = usersTable([local, ann, { ...ann, suspended: true }]).split('\n');
-  expect(lines[1]).toMatch(/^1 +bob +Bob +- +local +2026-01-02 03:04:05/);
-  expect(lines[2]).toMatch(/^2 +ann +Ann Example +ann@example\.com +Company ID +2026/);
+  expect(lines[1]).toMatch(/^1 +bob +Bob +- +member +local +2026-01-02 03:04:05/);
+  expect(lines[2]).toMatch(/^2 +ann +Ann Example +ann@example\.com +member +Company ID +2026/);
   expect(lines[3]).toContain('Company ID (suspended)');
 });
 

@@ -200,7 +200,7 @@ describe('other kinds of map request', () => {
   test('what the server does not offer is 501, what does not exist 404, a wrong method 405', async () => {
     await using server = await loopback();
     await using machine = await TestMachine.connect(server.url);
-    expect((await machine.post('/machine/set-dns', '{}')).status).toBe(501);
+    expect((await machine.post('/machine/id-token', '{}')).status).toBe(501);
     expect((await machine.post('/machine/tka/init/begin', '{}', 'GET')).status).toBe(501);
     expect((await machine.post('/elsewhere', '')).status).toBe(404);
     expect((await machine.post('/machine/map', '', 'PUT')).status).toBe(405);
