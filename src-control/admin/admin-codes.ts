@@ -8,7 +8,7 @@ import { CODE_PURPOSES } from '../store/records.ts';
 import { name, spanMs } from './args.ts';
 import { defineCall } from './call.ts';
 import { findUser, onlyUser } from './find.ts';
-import { refuseAbove, userJson } from './users.ts';
+import { refuseAbove, refuseMachineFor, userJson } from './users.ts';
 
 export const adminCodeCalls = {
   'admin-code.create': defineCall({
@@ -28,6 +28,7 @@ export const adminCodeCalls = {
           throw new RhumbError('not-allowed', 'only owners and administrators make codes for the console');
         refuseAbove(deps, by, owner.role);
       }
+      refuseMachineFor(by, owner);
       const { text, hash } = mintAdminCode();
       const createdAt = clock.now();
       const expiresAt = createdAt + expirationMs;

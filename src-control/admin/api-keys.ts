@@ -14,6 +14,7 @@ import { findUser } from './find.ts';
 import { grantableScopes } from './minting.ts';
 import { grants } from './scopes.ts';
 import { timeJson } from './time-json.ts';
+import { refuseAbove } from './users.ts';
 
 /** How long a key works when nothing is said (coordination-server.md §2.3). */
 const USUAL_MS = 90 * 86_400_000;
@@ -77,6 +78,8 @@ function ownerOf(deps: AdminDeps, wanted: string | undefined, by: Caller): numbe
   // The audit log would say that somebody else did what is done with it.
   if (user.id !== by.userId && !grants(by.scopes, 'all'))
     throw new RhumbError('not-allowed', `not allowed to make a key of ${user.name}`);
+  // With a key of an owner somebody could make owners.
+  if (user.id !== by.userId) refuseAbove(deps, by, user.role);
   return user.id;
 }
 

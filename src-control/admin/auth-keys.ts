@@ -4,6 +4,7 @@ import { RhumbError } from '#shared/errors.ts';
 import { formatTime } from '#shared/wire/scalars.ts';
 import { mintAuthKey } from '../auth/secrets.ts';
 import { addAuthKey, expireAuthKey, removeAuthKey, revokeAuthKey, whyDead } from '../state/auth-keys.ts';
+import { parseLabel } from '../state/names.ts';
 import type { AuthKeyRecord } from '../store/records.ts';
 import { description, name, spanMs, tags } from './args.ts';
 import { defineCall } from './call.ts';
@@ -12,7 +13,7 @@ import type { AdminDeps } from './deps.ts';
 import { findAuthKey, findUser } from './find.ts';
 import { assignableTags } from './minting.ts';
 import { timeJson } from './time-json.ts';
-import { ownerJson, type UserJson } from './users.ts';
+import { ownerJson, refuseMachineFor, type UserJson } from './users.ts';
 
 export interface AuthKeyJson {
   readonly id: number;
@@ -82,7 +83,12 @@ const newKey = z.strictObject({
 });
 
 function ownerOf(deps: AdminDeps, arg: z.output<typeof newKey>, by: Caller): number | undefined {
-  if (arg.user !== undefined) return findUser(deps.network, arg.user).id;
+  if (arg.user !== undefined) {
+    const user = findUser(deps.network, arg.user);
+    // With tags its machines are the tags' and not the user's.
+    if (by.tags === undefined && (arg.tags ?? []).length === 0) refuseMachineFor(by, user);
+    return user.id;
+  }
   if ((arg.tags ?? []).length > 0) return undefined;
   // What a program with tags makes belongs to tags: it is nobody's user.
   if (by.userId !== undefined && by.tags === undefined) return by.userId;
@@ -96,6 +102,7 @@ async function create(deps: AdminDeps, arg: z.output<typeof newKey>, by: Caller)
     throw new RhumbError('not-allowed', `machines of this key must have tags: ${by.tags.join(', ')}`);
   if (arg.maxUses !== undefined && arg.maxUses > 1 && !arg.reusable)
     throw new RhumbError('bad-argument', 'a key that is not reusable works once: make it reusable');
+  if (arg.hostname !== undefined) parseLabel(arg.hostname);
   // With an address it stays one machine: who comes with the key takes the place of who had it.
   if (arg.hostname !== undefined && arg.reusable && (arg.ipv4 ?? arg.ipv6) === undefined)
     throw new RhumbError(

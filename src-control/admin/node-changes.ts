@@ -14,6 +14,7 @@ import { findNode, findUser } from './find.ts';
 import { assignableTags } from './minting.ts';
 import type { NodeJson } from './node-json.ts';
 import { again } from './nodes.ts';
+import { refuseMachineFor } from './users.ts';
 
 const oneNode = z.strictObject({ node: name });
 
@@ -59,7 +60,11 @@ export const nodeChangeCalls = {
     arg: z.strictObject({ node: name, user: name }),
     scope: 'devices:core',
     run: async (deps, { node, user }, by) =>
-      change(deps, node, by, (network, record) => moveNode(network, record, findUser(network, user), by)),
+      change(deps, node, by, (network, record) => {
+        const to = findUser(network, user);
+        refuseMachineFor(by, to);
+        return moveNode(network, record, to, by);
+      }),
   }),
   'nodes.authorize': defineCall({
     arg: z.strictObject({ node: name, authorized: z.boolean().optional() }),
@@ -125,9 +130,11 @@ export const nodeChangeCalls = {
   'nodes.backfillips': defineCall({
     arg: z.strictObject({ confirmed: z.boolean() }),
     scope: 'devices:core',
-    run: async ({ network }, { confirmed }, by) => ({
+    run: async ({ network, live }, { confirmed }, by) => ({
       confirmed,
-      changes: (await backfill(network, confirmed, by)).map(({ record, ipv4, ipv6 }) => ({
+      changes: (
+        await backfill(network, confirmed, by, (record) => live?.register.policy?.poolsFor(record))
+      ).map(({ record, ipv4, ipv6 }) => ({
         ...{ id: record.id, name: record.givenName },
         ...{ from: [record.ipv4, record.ipv6], to: [ipv4, ipv6] },
       })),

@@ -11,6 +11,7 @@ import type { Caller } from './caller.ts';
 import { type AdminDeps, live } from './deps.ts';
 import { findNode, findUser, onlyUser } from './find.ts';
 import { type NodeJson, nodeJson, pendingJson } from './node-json.ts';
+import { refuseMachineFor } from './users.ts';
 
 const MAX_IDS = 500;
 
@@ -82,6 +83,7 @@ export const nodeCalls = {
       }
       const { register } = live(deps, 'no machine waits');
       const owner = user === undefined ? onlyUser(deps.network) : findUser(deps.network, user);
+      refuseMachineFor(by, owner);
       const method = by.origin === 'api' ? 'api' : 'cli';
       const node = await approve(register, machine, owner.id, method, undefined, actorOf(by));
       return again(deps, node.id);

@@ -19,6 +19,7 @@ import { defineCall } from './call.ts';
 import type { Caller } from './caller.ts';
 import type { AdminDeps } from './deps.ts';
 import { findUser } from './find.ts';
+import { grants, ROLE_SCOPES } from './scopes.ts';
 import { timeJson } from './time-json.ts';
 
 export interface UserJson {
@@ -75,6 +76,27 @@ export function refuseAbove({ network }: AdminDeps, by: Caller, ...roles: readon
     throw new RhumbError('not-allowed', 'only an owner or administrator can do that to an administrator');
 }
 
+/** Whether the role holds nothing that the caller lacks. */
+const isWithin = (by: Caller, given: Role): boolean =>
+  ROLE_SCOPES[given].every((scope) => grants(by.scopes, scope));
+
+function refuseToGive(deps: AdminDeps, by: Caller, given: Role): void {
+  refuseAbove(deps, by, given);
+  if (!isWithin(by, given))
+    throw new RhumbError('not-allowed', `not allowed to make anybody ${given}: it may do what you may not`);
+}
+
+/** What a machine of somebody may reach, whoever lets it in may reach as well: none is made for those above, nor for anybody by a program with tags. */
+export function refuseMachineFor(by: Caller, owner: UserRecord): void {
+  if (by.tags !== undefined)
+    throw new RhumbError('not-allowed', `machines of this key belong to its tags, not to ${owner.name}`);
+  if (owner.id !== by.userId && !isWithin(by, owner.role))
+    throw new RhumbError(
+      'not-allowed',
+      `not allowed to let machines in as ${owner.name}, whose role may do what you may not`,
+    );
+}
+
 /** Any text comes in, and is told what would be right. */
 const role = z.string().max(32).pipe(z.enum(ROLES));
 const oneUser = z.strictObject({ user: name });
@@ -88,7 +110,7 @@ export const userCalls = {
     }),
     scope: 'users',
     run: async (deps, { name: text, displayName = '', role: first = 'member' }, by) => {
-      refuseAbove(deps, by, first);
+      refuseToGive(deps, by, first);
       return userJson(await createUser(deps.network, text, displayName, deps.clock.now(), by, first));
     },
   }),
@@ -118,7 +140,8 @@ export const userCalls = {
     scope: 'users',
     run: async (deps, { user, role: next }, by) => {
       const found = findUser(deps.network, user);
-      refuseAbove(deps, by, found.role, next);
+      refuseAbove(deps, by, found.role);
+      refuseToGive(deps, by, next);
       return userJson(await setRole(deps.network, found, next, deps.clock.now(), by));
     },
   }),
@@ -157,10 +180,10 @@ export const userCalls = {
       const { network, clock } = deps;
       const found = findUser(network, user);
       refuseAbove(deps, by, found.role);
+      const to = moveTo === undefined ? undefined : findUser(network, moveTo);
+      if (to !== undefined) refuseMachineFor(by, to);
       const machines: Machines =
-        moveTo === undefined
-          ? { kind: force === true ? 'delete' : 'refuse' }
-          : { kind: 'move', to: findUser(network, moveTo) };
+        to === undefined ? { kind: force === true ? 'delete' : 'refuse' } : { kind: 'move', to };
       await deleteUser(network, found, machines, clock.now(), by);
       return userJson(found);
     },

@@ -60,15 +60,15 @@ export function parseBaseDomain(text: string): string {
   return domain;
 }
 
-/** User names as `coordination-server.md` §2.1 wants them. */
+/** User names as `coordination-server.md` §2.1 wants them; never digits alone, which name somebody by number. */
 export const isUserName = (text: string): boolean =>
-  /^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$/.test(text) && text.split('@').length <= 2;
+  !/^\d+$/.test(text) && /^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$/.test(text) && text.split('@').length <= 2;
 
 export function parseUserName(text: string): string {
   if (!isUserName(text))
     throw new RhumbError(
       'bad-argument',
-      `"${text}" can't be a user name: use 1 to 63 letters, digits and "-._", at most one "@", a letter or digit first`,
+      `"${text}" can't be a user name: use 1 to 63 letters, digits and "-._", at most one "@", a letter or digit first, not digits alone`,
     );
   return text;
 }
