@@ -51,6 +51,8 @@ export class Dispatcher implements AsyncDisposable {
   readonly #ending = new AbortController();
   readonly #unsubscribe: (() => void)[];
   readonly #underWay = new Map<number, Promise<void>>();
+  /** What could not be noted on disk is not sent again before then, or it would be sent all the time. */
+  readonly #notBefore = new Map<number, number>();
   /** What each machine was said to be last, and when it began to be something else. */
   readonly #presence = new Map<number, { said: boolean; cancel: (() => void) | undefined }>();
   #gathered: WebhookEvent[] = [];
@@ -235,7 +237,8 @@ export class Dispatcher implements AsyncDisposable {
     let next: number | undefined;
     for (const one of this.#deps.network.deliveries.values()) {
       if (one.nextAt === undefined || this.#underWay.has(one.id)) continue;
-      next = Math.min(next ?? one.nextAt, one.nextAt);
+      const dueAt = this.#dueAt(one, one.nextAt);
+      next = Math.min(next ?? dueAt, dueAt);
     }
     this.#cancelTimer =
       next === undefined
@@ -247,7 +250,8 @@ export class Dispatcher implements AsyncDisposable {
     const now = this.#deps.clock.now();
     for (const one of this.#deps.network.deliveries.values()) {
       if (this.#underWay.size >= AT_ONCE) break;
-      if (one.nextAt === undefined || one.nextAt > now || this.#underWay.has(one.id)) continue;
+      if (one.nextAt === undefined || this.#underWay.has(one.id)) continue;
+      if (this.#dueAt(one, one.nextAt) > now) continue;
       const attempt = this.#attempt(one).finally(() => {
         this.#underWay.delete(one.id);
         this.#arm();
@@ -257,18 +261,23 @@ export class Dispatcher implements AsyncDisposable {
     if (this.#underWay.size < AT_ONCE) this.#arm();
   }
 
+  #dueAt({ id }: DeliveryRecord, nextAt: number): number {
+    return Math.max(nextAt, this.#notBefore.get(id) ?? nextAt);
+  }
+
   async #attempt(delivery: DeliveryRecord): Promise<void> {
     const { network, clock, random, log, meter } = this.#deps;
-    const webhook = network.webhooks.get(delivery.webhookId);
-    if (webhook === undefined) return;
+    const asked = network.webhooks.get(delivery.webhookId);
+    if (asked === undefined) return;
     const outcome: Outcome =
-      webhook.disabledAt === undefined
-        ? await this.#send(webhook, delivery.body)
+      asked.disabledAt === undefined
+        ? await this.#send(asked, delivery.body)
         : { status: undefined, problem: 'the webhook is disabled' };
     if (this.#ending.signal.aborted && outcome.problem !== undefined) return;
     meter.count('webhook_deliveries', { result: outcome.problem === undefined ? 'taken' : 'failed' });
-    // Removed meanwhile.
-    if (network.deliveries.get(delivery.id) === undefined) return;
+    // Removed or changed meanwhile.
+    const webhook = network.webhooks.get(delivery.webhookId);
+    if (webhook === undefined || network.deliveries.get(delivery.id) === undefined) return;
     const next = afterAttempt(delivery, outcome, clock.now(), random());
     const value = webhook.disabledAt === undefined ? next : { ...next, nextAt: undefined };
     if (value.nextAt === undefined && outcome.problem !== undefined)
@@ -284,14 +293,20 @@ export class Dispatcher implements AsyncDisposable {
       { put: 'delivery', value },
       ...surplus(all).map(({ id }) => ({ remove: 'delivery', id }) as const),
     ];
-    const disable = webhook.disabledAt === undefined && isHopeless(all);
+    // What failed before somebody switched it on again, or gave it another secret, says nothing about it now.
+    const since = all.filter(({ createdAt }) => createdAt >= webhook.updatedAt);
+    const disable = webhook.disabledAt === undefined && isHopeless(since);
     if (disable) {
       log('error', 'webhook.disabled', { webhook: webhook.id, problem: outcome.problem });
       writes.push({ put: 'webhook', value: { ...webhook, disabledAt: clock.now(), updatedAt: clock.now() } });
     }
-    await network
-      .save({ writes, audit: disable ? [disabledEntry(webhook, clock.now())] : [] })
-      .catch((error: unknown) => log('warn', 'webhook.not-noted', { error: toRhumbError(error).message }));
+    try {
+      await network.save({ writes, audit: disable ? [disabledEntry(webhook, clock.now())] : [] });
+      this.#notBefore.delete(value.id);
+    } catch (error) {
+      this.#notBefore.set(value.id, value.nextAt ?? clock.now() + LONGEST_SLEEP_MS);
+      log('warn', 'webhook.not-noted', { error: toRhumbError(error).message });
+    }
   }
 
   async #send(webhook: WebhookRecord, body: string): Promise<Outcome> {

@@ -143,6 +143,49 @@ describe('a delivery', () => {
     expect(it.received[0]?.body).toBe(it.received[1]?.body);
   });
 
+  test('that can’t be noted for a full disk is not sent over and over', async () => {
+    await using it = await lab();
+    it.answer = 503;
+    await it.happens();
+    await it.arrived(1);
+    const { store } = it.network;
+    const commit = store.commit.bind(store);
+    store.commit = () => Promise.reject(new Error('disk full'));
+    await it.clock.advance(10_001);
+    await it.arrived(2);
+    for (let n = 0; n < 20; n++) {
+      await it.clock.advance(5);
+      for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+    }
+    expect(it.received).toHaveLength(2);
+    store.commit = commit;
+    it.answer = 200;
+    await it.clock.advance(20_000);
+    await it.arrived(3);
+    expect([...it.network.deliveries.values()]).toMatchObject([{ status: 200, nextAt: undefined }]);
+  });
+
+  test('that fails once does not end a webhook that was switched on again', async () => {
+    await using it = await lab();
+    const createdAt = it.clock.now();
+    const given = { events: [], body: '[]', createdAt, attempts: 30, nextAt: undefined };
+    const over = { ...given, webhookId: it.hook.record.id, status: 500, problem: 'it answered 500' };
+    await it.network.save({
+      writes: Array.from({ length: 10 }, (_, at) => ({
+        put: 'delivery',
+        value: { ...over, id: 100 + at, deliveredAt: undefined },
+      })),
+    });
+    await it.clock.advance(60_000);
+    const off = await changeWebhook(it.network, it.hook.record, { isEnabled: false }, it.clock.now(), BY);
+    await it.clock.advance(60_000);
+    await changeWebhook(it.network, off, { isEnabled: true }, it.clock.now(), BY);
+    it.answer = 503;
+    await it.happens();
+    await it.arrived(1);
+    expect(it.network.webhooks.get(it.hook.record.id)?.disabledAt).toBeUndefined();
+  });
+
   test('is not made for what nobody asked for, nor for a webhook that is switched off', async () => {
     await using it = await lab(['policyUpdate']);
     await it.happens();
