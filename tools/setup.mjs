@@ -215,7 +215,8 @@ function buildNative() {
 }
 
 /** What the console's files are made of; its stamp is good only while the files are there. */
-const consoleSources = () => ['src-renderer', join('src-shared', 'console')].map((name) => newestIn(join(root, name))).join(' ');
+const consoleSources = () =>
+  ['src-renderer', join('src-shared', 'console')].map((name) => newestIn(join(root, name))).join(' ');
 const consoleIsBuilt = () =>
   existsSync(join(root, 'dist', 'console', 'index.html')) && readStamp().console === consoleSources();
 

@@ -13,7 +13,6 @@ const MIN_FRAGMENT_OFFSET = 80;
 const V4_HEADER = 20;
 const V6_HEADER = 40;
 
-export const TCP_FIN = 1;
 export const TCP_SYN = 2;
 export const TCP_ACK = 16;
 
