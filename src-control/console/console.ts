@@ -118,7 +118,10 @@ export class Console implements Disposable {
     if (!isCallName(call))
       throw new RhumbError('not-found', `the server knows no call ${call.slice(0, 64)}: reload the page`);
     const arg = parseBody(await readBody(request, MAX_ARG));
-    const result = await carryOutUnknown(this.#deps.admin, call, arg, callerOf(visitor));
+    // Who sends slowly may have lost the session, or the role, meanwhile.
+    const still = this.#deps.auth.visitorOf(facts);
+    if (still === undefined) return send(response, 401, signedOut, false);
+    const result = await carryOutUnknown(this.#deps.admin, call, arg, callerOf(still));
     await send(response, 200, result ?? null, acceptsGzip(request));
   }
 

@@ -5,7 +5,6 @@ import type { PendingMachine } from '../auth/pending.ts';
 import { approve, type RegisterDeps } from '../auth/register.ts';
 import { hashAdminCode } from '../auth/secrets.ts';
 import { findAdminCode, usedAdminCode } from '../state/admin-codes.ts';
-import { passkeysOf } from '../state/passkeys.ts';
 import type { AdminCodeRecord, NodeRecord } from '../store/records.ts';
 import { confirmPage } from '../web/oidc-pages.ts';
 import { type ApprovalForm, approvalPage, endPage, PAGE_HEADERS } from '../web/page.ts';
@@ -111,8 +110,8 @@ export function signInRoutes(deps: RegisterDeps, web: WebAuth, oidc?: OidcPages)
       deps.log('warn', 'sign-in.disowned', { user: user.name, hostname: machine.hostinfo.Hostname });
       return c.html(endPage('Nothing was added', DISOWNED), 200, PAGE_HEADERS);
     }
-    const method = passkeysOf(deps.network, user.id).length > 0 ? 'passkey' : 'code';
-    return tell(c, () => approve(deps, machine, user.id, method, undefined, person.actor));
+    // However the session began: a code that an administrator gave for it was for no machine.
+    return tell(c, () => approve(deps, machine, user.id, 'passkey', undefined, person.actor));
   };
 
   const byCode = async (c: Ctx, machine: PendingMachine, fields: URLSearchParams): Promise<Response> => {

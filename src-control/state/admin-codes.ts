@@ -22,6 +22,12 @@ export async function addAdminCode(
   return value;
 }
 
+/** For what else ends them: the user they were made for has another role now, or is out. */
+export const endCodesOf = (network: Network, userId: number): readonly Write[] =>
+  [...network.adminCodes()]
+    .filter((code) => code.userId === userId)
+    .map(({ id }) => ({ remove: 'adminCode', id }) as const);
+
 /** Undefined for one that is unknown, used, too old, or for something else. Every code is compared, so that the time taken says nothing. */
 export function findAdminCode(
   network: Network,

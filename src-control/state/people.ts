@@ -8,6 +8,7 @@ import type {
   UserRecord,
   Write,
 } from '../store/records.ts';
+import { endCodesOf } from './admin-codes.ts';
 import { isUserName } from './names.ts';
 import type { Network } from './network.ts';
 import { runSettings } from './run-settings.ts';
@@ -108,7 +109,7 @@ async function savePerson(
   if (role !== user.role)
     audit.push(userEntry('update', value, nowMs, actor, { property: 'role', old: user.role, new: role }));
   const writes: Write[] = [{ put: 'user', value }];
-  if (role !== user.role) writes.push(...endSessionsOf(network, user.id));
+  if (role !== user.role) writes.push(...endSessionsOf(network, user.id), ...endCodesOf(network, user.id));
   await network.save({ writes, changes: [{ kind: 'user', id: user.id }], audit });
   return value;
 }

@@ -1,6 +1,7 @@
 /** Taking a user out for good: with everything that let them in, after their machines went or got another owner. */
 import { RhumbError } from '#shared/errors.ts';
 import type { Actor, UserRecord, Write } from '../store/records.ts';
+import { endCodesOf } from './admin-codes.ts';
 import type { Network } from './network.ts';
 import { removeNode } from './nodes.ts';
 import { moveNode } from './ownership.ts';
@@ -52,11 +53,10 @@ function removal(network: Network, { id: userId }: UserRecord): readonly Write[]
   const letInBy = [...network.nodes()]
     .map(({ record }) => record)
     .filter(({ authKeyId }) => authKeyId !== undefined && authKeys.has(authKeyId));
-  const codes = [...network.adminCodes()].filter((code) => code.userId === userId);
   return [
     ...endSessionsOf(network, userId),
     ...removePasskeysOf(network, userId),
-    ...codes.map(({ id }) => ({ remove: 'adminCode', id }) as const),
+    ...endCodesOf(network, userId),
     ...(network.grantOf(userId) === undefined ? [] : [{ remove: 'grant', id: userId } as const]),
     ...[...new Set([...derived.map(({ id }) => id), ...own])].map(
       (id) => ({ remove: 'apiKey', id }) as const,

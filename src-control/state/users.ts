@@ -1,6 +1,7 @@
 /** Users as administrators see them: made, renamed, given a role, approved, suspended and restored. */
 import { RhumbError } from '#shared/errors.ts';
 import type { Actor, AuditEntry, NodeRecord, Role, UserRecord, Write } from '../store/records.ts';
+import { endCodesOf } from './admin-codes.ts';
 import { type Change, nodeChange, What } from './changes.ts';
 import { parseUserName } from './names.ts';
 import { isExpired, type Network } from './network.ts';
@@ -107,7 +108,7 @@ export async function setRole(
   const change = { property: 'role', old: user.role, new: role };
   await network.save({
     // Whoever is signed in with other rights proves again who they are.
-    writes: [{ put: 'user', value }, ...endSessionsOf(network, user.id)],
+    writes: [{ put: 'user', value }, ...endSessionsOf(network, user.id), ...endCodesOf(network, user.id)],
     changes: [{ kind: 'user', id: user.id }, ...shownElsewhere(network, user)],
     audit: [userEntry('update', value, nowMs, by, change)],
   });
@@ -152,6 +153,7 @@ export async function suspendUser(
       { put: 'user', value },
       ...(network.grantOf(user.id) === undefined ? [] : [{ remove: 'grant', id: user.id } as const]),
       ...endSessionsOf(network, user.id),
+      ...endCodesOf(network, user.id),
       ...ended.map((record) => ({ put: 'node', value: { ...record, expiry: how.endsAt } }) as const),
     ],
     changes: [...ended.map(({ id }) => nodeChange(id, What.Whole)), { kind: 'user', id: user.id }],

@@ -14,7 +14,7 @@ import type { Network } from '../state/network.ts';
 import { usedPasskey } from '../state/passkeys.ts';
 import type { NewSession } from '../state/sessions.ts';
 import { inactiveText, isActive } from '../state/user-state.ts';
-import { newUser, owners, userEntry } from '../state/users.ts';
+import { newUser, userEntry } from '../state/users.ts';
 import type { UserRecord } from '../store/records.ts';
 import { loginPage, setupPage } from '../web/login-pages.ts';
 import type { Choice } from '../web/oidc-pages.ts';
@@ -224,7 +224,9 @@ function firstOwner(
   user: UserRecord,
   nowMs: number,
 ): { readonly user: UserRecord } & Required<Pick<NewSession, 'writes' | 'audit'>> {
-  if (owners(network).length > 0) return { user, writes: [], audit: [] };
+  // Also one who is suspended for now: otherwise a code would be enough to take their place.
+  const hasOwner = [...network.users()].some(({ role }) => role === 'owner');
+  if (hasOwner) return { user, writes: [], audit: [] };
   const value: UserRecord = { ...user, role: 'owner' };
   const by = { origin: 'system', id: '', name: 'first sign-in' } as const;
   const change = { property: 'role', old: user.role, new: 'owner' };
