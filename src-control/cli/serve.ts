@@ -9,6 +9,7 @@ import type { Config, FlagSettings } from '../server/config.ts';
 import { LiveConfig } from '../server/reload.ts';
 import { type RunningServer, startServer } from '../server/server.ts';
 import { configFor, type Io, readGlobals, show, withGlobalOptions } from './context.ts';
+import { showTranslated, tellIgnored } from './foreign-config.ts';
 
 export interface ServeDeps extends Io {
   readonly random: Random;
@@ -53,6 +54,7 @@ export function serveCommand(deps: ServeDeps): Command {
       const read = (): Config => configFor(globals, onlyFlags(flags));
       const config = read();
       const log = deps.openLog(config.logLevel);
+      tellIgnored(log, globals.configFile);
       using live = new LiveConfig(config, { clock: deps.clock, log, read, file: globals.configFile });
       live.on(['logLevel'], ({ logLevel }) => log.setLevel?.(logLevel));
       await using server = await startServer(config, {
@@ -83,11 +85,10 @@ export function serveCommand(deps: ServeDeps): Command {
 }
 
 async function reload(live: LiveConfig, server: RunningServer, log: Log): Promise<void> {
-  try {
-    await Promise.all([live.reload(), server.reloadCertificate()]);
-  } catch (error) {
-    log('error', 'config.unusable', { error: toRhumbError(error).message });
-  }
+  const tell = (what: string) => (error: unknown) =>
+    log('error', what, { error: toRhumbError(error).message, advice: 'what was in force stays in force' });
+  await live.reload().catch(tell('config.unusable'));
+  await Promise.all([server.reloadCertificate(), server.reloadPolicy().catch(tell('policy.file-unusable'))]);
 }
 
 /** What is wrong on the way that machines take is said at once, not when the first machine fails. */
@@ -104,7 +105,7 @@ export function configTestCommand(deps: ServeDeps): Command {
   ).action((flags: ServeFlags) => {
     const globals = readGlobals(command);
     const config = configFor(globals, onlyFlags(flags));
-    deps.out(JSON.stringify(config, null, 2));
+    deps.out(showTranslated(globals.configFile, globals.format) ?? JSON.stringify(config, null, 2));
   });
   return command;
 }

@@ -72,11 +72,13 @@ export class DnsView implements Disposable {
   });
   /** Why the watched file is not in force as it stands. */
   fileProblem: string | undefined;
+  #settings: DnsSettings;
   #runtime: DnsChoice = {};
   #fileRecords: readonly ExtraRecord[] = [];
 
   constructor(deps: DnsViewDeps) {
     this.#deps = deps;
+    this.#settings = deps.settings;
     this.#runtime = this.#readRuntime();
     this.#unsubscribe = deps.network.subscribe((changes) => this.#onChanges(changes));
   }
@@ -89,7 +91,7 @@ export class DnsView implements Disposable {
     return this.#deps.baseDomain;
   }
   get settings(): DnsSettings {
-    return this.#deps.settings;
+    return this.#settings;
   }
   /** What administrators changed since the configuration file was written. */
   get runtime(): DnsChoice {
@@ -109,7 +111,7 @@ export class DnsView implements Disposable {
 
   /** What administrators should know about what they set. */
   get warnings(): readonly string[] {
-    const { settings } = this.#deps;
+    const settings = this.#settings;
     const all = [[], ...settings.overrides.map((_, index) => [index])].map((one) => this.#sharedOf(one));
     const servers = all.flatMap(({ effective: { nameservers, splitDns } }) => [
       ...nameservers,
@@ -167,6 +169,15 @@ export class DnsView implements Disposable {
     return this.#deps.hasIpv4(record.id) && record.ipv4 !== '' ? [record.ipv4, record.ipv6] : [record.ipv6];
   }
 
+  /** Takes over what the configuration file says now. */
+  setSettings(settings: DnsSettings): void {
+    this.#settings = settings;
+    // Machines are known by the places of their overrides, which may be others now.
+    this.#shared.clear();
+    this.#own.clear();
+    this.#deps.network.announce([{ kind: 'dns' }]);
+  }
+
   /** Takes over what the watched file says now. */
   setFileRecords(records: readonly ExtraRecord[]): void {
     this.#fileRecords = records;
@@ -221,9 +232,7 @@ export class DnsView implements Disposable {
   }
 
   #followsPolicy(): boolean {
-    return (
-      this.#deps.settings.overrides.length > 0 || [...this.#shared.values()].some((one) => one.tellsDevices)
-    );
+    return this.#settings.overrides.length > 0 || [...this.#shared.values()].some((one) => one.tellsDevices);
   }
 
   #readRuntime(): DnsChoice {
@@ -237,7 +246,7 @@ export class DnsView implements Disposable {
   }
 
   #overridesOf(record: NodeRecord): readonly number[] {
-    return fittingOverrides(this.#deps, this.#deps.settings.overrides, record);
+    return fittingOverrides(this.#deps, this.#settings.overrides, record);
   }
 
   /** By indexes of the overrides. */
@@ -251,7 +260,8 @@ export class DnsView implements Disposable {
   }
 
   #make(indexes: readonly number[]): Shared {
-    const { settings, baseDomain } = this.#deps;
+    const { baseDomain } = this.#deps;
+    const settings = this.#settings;
     const overrides = settings.overrides.filter((_, index) => indexes.includes(index));
     const chosen = overridden(overlay(settings.choice, this.#runtime), overrides);
     const eff = effective(chosen, settings.canPublish);
@@ -280,8 +290,8 @@ export class DnsView implements Disposable {
   #records(overrides: readonly DnsOverride[]): readonly ExtraRecord[] {
     const special = overrides.flatMap(({ records }) => records);
     const names = new Set(special.map(({ name }) => name));
-    const { settings, network } = this.#deps;
-    const common = [...settings.records, ...this.#fileRecords, ...network.dnsRecords.values()];
+    const { network } = this.#deps;
+    const common = [...this.#settings.records, ...this.#fileRecords, ...network.dnsRecords.values()];
     return [...special, ...common.filter(({ name }) => !names.has(name))];
   }
 

@@ -27,6 +27,11 @@ export interface MapSourcesDeps {
   readonly changed: (map: DerpMap | undefined) => void;
 }
 
+interface FromFile {
+  readonly stamp: string;
+  readonly map: DerpMap;
+}
+
 const MAX_BYTES = 1_024 * 1_024;
 const FETCH_MS = 10_000;
 const LOOK_AT_FILES_MS = 10_000;
@@ -98,15 +103,17 @@ export function problemIn(map: DerpMap): string | undefined {
 }
 
 export class RelayMap implements Disposable {
-  readonly #sources: MapSources;
+  #sources: MapSources;
   readonly #deps: MapSourcesDeps;
   readonly #fromUrls = new Map<string, DerpMap>();
-  readonly #fromFiles = new Map<string, { readonly stamp: string; readonly map: DerpMap }>();
+  #fromFiles = new Map<string, FromFile>();
   /** Of files that could not be used: said once, not at every look. */
   readonly #refused = new Map<string, string>();
   readonly #closing = new AbortController();
   readonly #cancels = new Set<() => void>();
   #embedded: DerpMap | undefined;
+  /** What was begun for earlier sources ends when it sees that there are others. */
+  #round = 0;
 
   constructor(sources: MapSources, deps: MapSourcesDeps) {
     this.#sources = sources;
@@ -131,20 +138,40 @@ export class RelayMap implements Disposable {
   /** Reads the files, which must be right, and what is kept of the URLs; the network is asked in the background. */
   async start(embedded: DerpMap | undefined): Promise<void> {
     this.#embedded = embedded;
-    const { inline, files, urls } = this.#sources;
+    await this.apply(this.#sources);
+  }
+
+  /** Other sources from now on; rejects, with everything as it was, when one that must be right is not. */
+  async apply(sources: MapSources): Promise<void> {
+    const { inline, files, urls } = sources;
     const problem = inline === undefined ? undefined : problemIn(inline);
     if (problem !== undefined) throw new RhumbError('bad-argument', `derpMap is wrong: ${problem}`);
-    for (const file of files) await this.#readFile(file);
+    const fromFiles = new Map<string, FromFile>();
+    for (const file of files) fromFiles.set(file, await readMapFile(file));
+    if (this.#closing.signal.aborted) return;
+    this.#sources = sources;
+    this.#fromFiles = fromFiles;
+    this.#refused.clear();
+    for (const cancel of this.#cancels) cancel();
+    this.#cancels.clear();
+    this.#round += 1;
     if (files.length > 0) this.#repeat(LOOK_AT_FILES_MS, () => this.#lookAtFiles());
     if (urls.length > 0) await this.#readCache();
     this.#deps.changed(this.current);
     if (urls.length > 0) this.#after(0, () => this.#fetchAll());
   }
 
+  /** The relay inside the server is another one now, by name or certificate. */
+  setEmbedded(embedded: DerpMap | undefined): void {
+    this.#embedded = embedded;
+    this.#deps.changed(this.current);
+  }
+
   /** Asks all URLs once, then again after the interval. */
   async #fetchAll(): Promise<void> {
+    const round = this.#round;
     const results = await Promise.all(this.#sources.urls.map((url) => this.#fetch(url)));
-    if (this.#closing.signal.aborted) return;
+    if (this.#closing.signal.aborted || round !== this.#round) return;
     if (results.includes('changed')) {
       await this.#writeCache();
       this.#deps.changed(this.current);
@@ -174,13 +201,9 @@ export class RelayMap implements Disposable {
   }
 
   async #readFile(file: string): Promise<boolean> {
-    const stamp = await stampOf(file);
-    if (this.#fromFiles.get(file)?.stamp === stamp) return false;
-    const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw new RhumbError('bad-argument', `can't read the relay map: ${why}`, { cause });
-    });
-    this.#fromFiles.set(file, { stamp, map: parseMap(text, file) });
+    const fromFiles = this.#fromFiles;
+    if (fromFiles.get(file)?.stamp === (await stampOf(file))) return false;
+    fromFiles.set(file, await readMapFile(file));
     return true;
   }
 
@@ -205,7 +228,7 @@ export class RelayMap implements Disposable {
       const kept = cache.parse(JSON.parse(await readFile(this.#deps.cacheFile, 'utf8')));
       for (const url of this.#sources.urls) {
         const map = kept[url.href];
-        if (map !== undefined) this.#fromUrls.set(url.href, map);
+        if (map !== undefined && !this.#fromUrls.has(url.href)) this.#fromUrls.set(url.href, map);
       }
     } catch (error) {
       if (codeOf(error) !== 'ENOENT')
@@ -222,9 +245,10 @@ export class RelayMap implements Disposable {
   }
 
   #repeat(ms: number, fn: () => Promise<void>): void {
+    const round = this.#round;
     this.#after(ms, async () => {
       await fn();
-      this.#repeat(ms, fn);
+      if (round === this.#round) this.#repeat(ms, fn);
     });
   }
 
@@ -236,6 +260,15 @@ export class RelayMap implements Disposable {
     });
     this.#cancels.add(cancel);
   }
+}
+
+async function readMapFile(file: string): Promise<FromFile> {
+  const stamp = await stampOf(file);
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new RhumbError('bad-argument', `can't read the relay map: ${why}`, { cause });
+  });
+  return { stamp, map: parseMap(text, file) };
 }
 
 /** Without what may be a secret in it: name and password, and a token behind the question mark. */

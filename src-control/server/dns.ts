@@ -10,6 +10,7 @@ import { openPublisher } from '../dns/certificates/publish.ts';
 import { RecordsFile } from '../dns/records-file.ts';
 import { listenResponder } from '../dns/responder/listen.ts';
 import { ResponderZones } from '../dns/responder/zones.ts';
+import type { DnsSettings } from '../dns/settings.ts';
 import { DnsView } from '../dns/view.ts';
 import type { LivePolicy } from '../policy/live/live-policy.ts';
 import type { Meter } from '../state/meter.ts';
@@ -33,6 +34,8 @@ export interface Dns extends AsyncDisposable {
   readonly challenges: Challenges | undefined;
   /** `ip:port`; undefined without a responder. */
   readonly responderAddress: string | undefined;
+  /** Takes over other settings for machines; rejects, with everything as it was, when their file can't be used. */
+  apply(settings: DnsSettings): Promise<void>;
 }
 
 /** A machine behind a resolver of its own asks seldom; a forger's victim gets little. */
@@ -65,34 +68,61 @@ export const openDnsView = (config: Config, deps: Pick<DnsDeps, 'network' | 'log
   });
 
 export async function openDns(config: Config, deps: DnsDeps): Promise<Dns> {
-  const { clock, log } = deps;
+  const { log } = deps;
   await using stack = new AsyncDisposableStack();
   const view = stack.use(openDnsView(config, deps));
-  const { recordsPath } = config.dns.settings;
-  if (recordsPath !== undefined) {
-    const file = stack.use(
-      new RecordsFile(recordsPath, {
-        clock,
-        log,
-        changed: (records) => view.setFileRecords(records),
-        troubled: (problem) => {
-          view.fileProblem = problem;
-        },
-      }),
-    );
-    await file.start();
-  }
+  let file = await openRecords(config.dns.settings.recordsPath, deps, view);
+  stack.defer(() => file?.[Symbol.dispose]());
   const responder = await openResponder(stack, config, deps, view);
   const challenges = openChallenges(config, deps, view, responder?.zones);
   if (challenges !== undefined) stack.use(challenges);
-  for (const warning of view.warnings) log('warn', 'dns.warning', { warning });
+  const warn = (): void => {
+    for (const warning of view.warnings) log('warn', 'dns.warning', { warning });
+  };
+  warn();
   const owned = stack.move();
   return {
     view,
     challenges,
     responderAddress: responder?.address,
+    apply: async (settings) => {
+      if (settings.recordsPath !== view.settings.recordsPath) {
+        const next = await openRecords(settings.recordsPath, deps, view);
+        file?.[Symbol.dispose]();
+        file = next;
+      }
+      view.setSettings(settings);
+      warn();
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** The first time the file must be right; undefined without one. */
+async function openRecords(
+  path: string | undefined,
+  { clock, log }: Pick<DnsDeps, 'clock' | 'log'>,
+  view: DnsView,
+): Promise<RecordsFile | undefined> {
+  if (path === undefined) {
+    view.fileProblem = undefined;
+    if (view.fileRecords.length > 0) view.setFileRecords([]);
+    return undefined;
+  }
+  using stack = new DisposableStack();
+  const file = stack.use(
+    new RecordsFile(path, {
+      clock,
+      log,
+      changed: (records) => view.setFileRecords(records),
+      troubled: (problem) => {
+        view.fileProblem = problem;
+      },
+    }),
+  );
+  await file.start();
+  stack.move();
+  return file;
 }
 
 async function openResponder(

@@ -19,6 +19,8 @@ const START_PAUSE_MS = 1_000;
 export interface Oidc extends AsyncDisposable {
   readonly signIn: SignIn;
   readonly grants: GrantKeeper;
+  /** Looks users up at their providers again from now on; at most one keeper may, or tokens are used twice. */
+  start(): void;
 }
 
 export interface OidcDeps {
@@ -39,11 +41,11 @@ export async function openOidc(config: Config, deps: OidcDeps): Promise<Oidc | u
   // After the keeper in this list, so before it at the end: their end cuts short what it waits for.
   for (const provider of providers) stack.use(provider);
   await Promise.all(providers.map((provider) => begin(provider, register)));
-  keeper.start();
   const owned = stack.move();
   return {
     signIn: new SignIn({ register, providers, grants: keeper, log }),
     grants: keeper,
+    start: () => keeper.start(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -10,7 +10,7 @@ import {
   openEmbedded,
   type RelayIdentity,
 } from '../relay/embedded.ts';
-import { RelayMap } from '../relay/map-sources.ts';
+import { type MapSources, RelayMap } from '../relay/map-sources.ts';
 import type { Network } from '../state/network.ts';
 import type { Config } from './config.ts';
 
@@ -28,7 +28,16 @@ export interface RelaysDeps {
 
 export interface Relays extends AsyncDisposable {
   readonly embedded: EmbeddedRelay | undefined;
+  /** Takes over other sources of the relay map; rejects, with everything as it was, when one can't be used. */
+  apply(config: Config): Promise<void>;
 }
+
+const sourcesOf = (config: Config): MapSources => ({
+  urls: config.derpMapUrls.map((url) => new URL(url)),
+  files: config.derpMapFiles,
+  inline: config.derpMap,
+  refreshMs: config.derpMapRefreshMs,
+});
 
 /** The embedded relay's keys; undefined when there is to be none. */
 export const relayIdentity = async (
@@ -58,25 +67,21 @@ export async function openRelays(config: Config, deps: RelaysDeps): Promise<Rela
       }),
     );
   const map = stack.use(
-    new RelayMap(
-      {
-        urls: config.derpMapUrls.map((url) => new URL(url)),
-        files: config.derpMapFiles,
-        inline: config.derpMap,
-        refreshMs: config.derpMapRefreshMs,
-      },
-      {
-        clock,
-        random,
-        log,
-        cacheFile: join(config.stateDir, 'derp-map-cache.json'),
-        changed: (merged) => hub.setDerpMap(merged),
-      },
-    ),
+    new RelayMap(sourcesOf(config), {
+      clock,
+      random,
+      log,
+      cacheFile: join(config.stateDir, 'derp-map-cache.json'),
+      changed: (merged) => hub.setDerpMap(merged),
+    }),
   );
   await map.start(embedded?.map);
   const owned = stack.move();
-  return { embedded, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    embedded,
+    apply: (next) => map.apply(sourcesOf(next)),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
 }
 
 /** The relay opens a moment later than the server's listener. */

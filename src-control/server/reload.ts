@@ -5,8 +5,8 @@ import type { Clock } from '#shared/async/clock.ts';
 import { toRhumbError } from '#shared/errors.ts';
 import type { Log } from '#shared/log/log.ts';
 import type { Config } from './config.ts';
+import { type Key, partsOf, withPart } from './config-parts.ts';
 
-type Key = keyof Config;
 type Apply = (config: Config) => void | Promise<void>;
 
 /** A changed file is noticed within this time without any signal. */
@@ -76,14 +76,16 @@ export class LiveConfig implements Disposable {
   async #reload(): Promise<Reloaded> {
     const { log } = this.#deps;
     const next = this.#deps.read();
-    const isChanged = (key: Key): boolean => !isDeepStrictEqual(plain(this.#current[key]), plain(next[key]));
-    const changed = (Object.keys(next) as Key[]).filter(isChanged);
+    const [before, after] = [partsOf(this.#current), partsOf(next)];
+    const changed = [...after.keys()].filter(
+      (key) => !isDeepStrictEqual(plain(before.get(key)), plain(after.get(key))),
+    );
     const applied: Key[] = [];
     for (const { keys, apply } of this.#appliers) {
       const mine = keys.filter((key) => changed.includes(key));
       if (mine.length === 0) continue;
       const before = this.#current;
-      this.#current = { ...before, ...Object.fromEntries(mine.map((key) => [key, next[key]])) };
+      this.#current = mine.reduce((config, key) => withPart(config, key, next), before);
       try {
         await apply(this.#current);
         applied.push(...mine);

@@ -28,11 +28,17 @@ export interface Routing extends Disposable {
 
 const PROBE_ID_BYTES = 18;
 
-export function openRouting(config: RoutingConfig, deps: RoutingDeps): Routing {
+/** `config` is asked each time: it may change. */
+export function openRouting(config: () => RoutingConfig, deps: RoutingDeps): Routing {
   const { network, log, meter } = deps;
   const stack = new DisposableStack();
   stack.use(new AutoApproval(deps));
-  const primaries = stack.use(new PrimaryRoutes({ network, log, meter, rules: config }));
+  const rules = {
+    get failback() {
+      return config().failback;
+    },
+  };
+  const primaries = stack.use(new PrimaryRoutes({ network, log, meter, rules }));
   stack.defer(
     watchStreamLoss({
       clock: deps.clock,
@@ -46,8 +52,12 @@ export function openRouting(config: RoutingConfig, deps: RoutingDeps): Routing {
     new Probes({
       ...{ streams: deps.streams, clock: deps.clock, log, meter, serverUrl: deps.serverUrl },
       mintId: () => randomBytes(PROBE_ID_BYTES).toString('base64url'),
-      intervalMs: config.probeIntervalMs,
-      timeoutMs: config.probeTimeoutMs,
+      get intervalMs() {
+        return config().probeIntervalMs;
+      },
+      get timeoutMs() {
+        return config().probeTimeoutMs;
+      },
       routers: () => primaries.rivals(),
       found: (health) => primaries.setHealth(health),
     }),

@@ -39,6 +39,7 @@ import { Dispatcher, type Vault } from '../webhooks/dispatcher.ts';
 import { openCertificate, openChallenges, serverWith } from './certificate.ts';
 import { type Config, derivedServerUrl } from './config.ts';
 import { type Dns, openDns } from './dns.ts';
+import { followConfig } from './follow-config.ts';
 import { type Oidc, openOidc, sealKey } from './oidc.ts';
 import { addressOf, type Ops, openOps } from './ops.ts';
 import { openPolicy } from './policy.ts';
@@ -72,6 +73,8 @@ export interface RunningServer extends AsyncDisposable {
   checkUrl(signal: AbortSignal): Promise<UrlVerdict>;
   /** Looks at once whether there is another certificate. */
   reloadCertificate(): Promise<void>;
+  /** Reads the policy's file at once, where it is one. */
+  reloadPolicy(): Promise<void>;
   /** With which the first person comes in; undefined when there are users. */
   readonly setupCode: string | undefined;
 }
@@ -149,7 +152,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
       const days = runSettings(network).devicesKeyDurationDays;
       return days === null ? live.current.keyLifetimeMs : days * DAY_MS;
     },
-    needsApproval: () => config.deviceApproval || runSettings(network).devicesApprovalOn,
+    needsApproval: () => live.current.deviceApproval || runSettings(network).devicesApprovalOn,
   };
   const dns = stack.use(
     await openDns(config, {
@@ -173,15 +176,17 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
   stack.defer(() => closeChannels(channels, clock));
   stack.defer(() => hub.close());
   const routing = stack.use(
-    openRouting(config.routing, {
+    openRouting(() => live.current.routing, {
       ...{ network, policy: policy.live, streams: hub, clock, log: log.child({ mod: 'routes' }) },
       ...{ meter: metrics, serverUrl, defer: setImmediate },
     }),
   );
   stack.defer(watchExpiry(network, clock, log.child({ mod: 'expiry' })));
-  stack.defer(watchEphemeral(network, clock, log.child({ mod: 'ephemeral' }), config.ephemeralTimeoutMs));
-  if (config.deleteInactiveMs > 0)
-    stack.defer(watchInactive(network, clock, log.child({ mod: 'inactive' }), config.deleteInactiveMs));
+  const ephemeral = stack.use(
+    watchEphemeral(network, clock, log.child({ mod: 'ephemeral' }), config.ephemeralTimeoutMs),
+  );
+  const inactiveLog = log.child({ mod: 'inactive' });
+  stack.defer(watchInactive(network, clock, inactiveLog, () => live.current.deleteInactiveMs));
 
   // Whoever comes before everything is there waits: a machine must not be told for a moment that there are no relays.
   const started = Promise.withResolvers<void>();
@@ -264,8 +269,20 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     }),
   );
   metrics.append(() => relays?.embedded?.relay.metricsText() ?? '');
-  oidc = await openOidc(config, { register, random: deps.random, log: log.child({ mod: 'oidc' }) });
-  if (oidc !== undefined) stack.use(oidc);
+  const oidcDeps = { register, random: deps.random, log: log.child({ mod: 'oidc' }) };
+  oidc = await openOidc(config, oidcDeps);
+  oidc?.start();
+  stack.defer(async () => oidc?.[Symbol.asyncDispose]());
+  followConfig(live, {
+    ...{ dns, relays, ephemeral },
+    replaceOidc: async (next) => {
+      const fresh = await openOidc(next, oidcDeps);
+      const old = oidc;
+      oidc = fresh;
+      await old?.[Symbol.asyncDispose]();
+      fresh?.start();
+    },
+  });
   started.resolve();
   ops.health.started();
   const adminLog = log.child({ mod: 'admin' });
@@ -317,11 +334,14 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     hub,
     dns,
     relays,
-    oidc,
+    get oidc() {
+      return oidc;
+    },
     ops,
     checkUrl: (signal) =>
       checkServerUrl({ serverUrl, controlKey: machineKeyFrom(controlKey.publicRaw), clock, signal }),
     reloadCertificate: async () => certificate?.reload(),
+    reloadPolicy: () => policy.reload(),
     setupCode: web.setupCode,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

@@ -5,12 +5,26 @@ import { What } from './changes.ts';
 import type { Network } from './network.ts';
 import { removeNode } from './nodes.ts';
 
-/** Starts watching; the returned function ends it. */
-export function watchEphemeral(network: Network, clock: Clock, log: Log, inactivityMs: number): () => void {
-  const timers = new Map<number, () => void>();
+export interface EphemeralWatch extends Disposable {
+  /** Whoever is away already is given what is left of another time. */
+  setInactivity(ms: number): void;
+}
+
+export function watchEphemeral(
+  network: Network,
+  clock: Clock,
+  log: Log,
+  firstInactivityMs: number,
+): EphemeralWatch {
+  let inactivityMs = firstInactivityMs;
+  const timers = new Map<number, { readonly since: number; readonly cancel: () => void }>();
   const disarm = (id: number): void => {
-    timers.get(id)?.();
+    timers.get(id)?.cancel();
     timers.delete(id);
+  };
+  const arm = (id: number, since: number): void => {
+    const left = Math.max(0, since + inactivityMs - clock.monotonic());
+    timers.set(id, { since, cancel: clock.after(left, () => remove(id)) });
   };
   const remove = (id: number): void => {
     timers.delete(id);
@@ -24,11 +38,7 @@ export function watchEphemeral(network: Network, clock: Clock, log: Log, inactiv
   const look = (id: number): void => {
     const view = network.node(id);
     if (view === undefined || view.isOnline || !view.record.ephemeral) disarm(id);
-    else if (!timers.has(id))
-      timers.set(
-        id,
-        clock.after(inactivityMs, () => remove(id)),
-      );
+    else if (!timers.has(id)) arm(id, clock.monotonic());
   };
   for (const { record } of network.nodes()) look(record.id);
   const unsubscribe = network.subscribe((changes) => {
@@ -38,8 +48,17 @@ export function watchEphemeral(network: Network, clock: Clock, log: Log, inactiv
       if (change.kind === 'node' || change.kind === 'removed') look(change.id);
     }
   });
-  return () => {
-    unsubscribe();
-    for (const cancel of timers.values()) cancel();
+  return {
+    setInactivity: (ms) => {
+      inactivityMs = ms;
+      for (const [id, { since, cancel }] of [...timers]) {
+        cancel();
+        arm(id, since);
+      }
+    },
+    [Symbol.dispose]: () => {
+      unsubscribe();
+      for (const { cancel } of timers.values()) cancel();
+    },
   };
 }

@@ -7,10 +7,14 @@ import { removeNode } from './nodes.ts';
 
 const LOOK_EVERY_MS = 3_600_000;
 
-/** Starts watching; the returned function ends it. Machines that wait for approval count from the day they came. */
-export function watchInactive(network: Network, clock: Clock, log: Log, afterMs: number): () => void {
+/**
+ * Starts watching; the returned function ends it. Machines that wait for approval count from the day they came. `afterMs`
+ * is asked at each look; 0 = nobody goes.
+ */
+export function watchInactive(network: Network, clock: Clock, log: Log, afterMs: () => number): () => void {
   const look = (): void => {
-    const limit = clock.now() - afterMs;
+    const ms = afterMs();
+    const limit = ms === 0 ? Number.NEGATIVE_INFINITY : clock.now() - ms;
     for (const { record, isOnline } of [...network.nodes()]) {
       if (isOnline || (record.lastSeen ?? record.createdAt) >= limit) continue;
       log('info', 'node.inactive-removed', { node: record.id, name: record.givenName });

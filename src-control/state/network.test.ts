@@ -167,7 +167,7 @@ describe('ephemeral machines', () => {
     await network.save({
       writes: [1, 2, 3].map((id) => ({ put: 'node', value: sampleNode(id, { ephemeral: id < 3 }) })),
     });
-    const stop = watchEphemeral(network, clock, silent, 120_000);
+    const watch = watchEphemeral(network, clock, silent, 120_000);
     network.setLive(2, { isOnline: true });
     await clock.advance(121_000);
     expect([...network.nodes()].map(({ record }) => record.id)).toEqual([2, 3]);
@@ -179,7 +179,7 @@ describe('ephemeral machines', () => {
     network.setLive(2, { isOnline: false });
     await clock.advance(121_000);
     expect(network.node(2)).toBeUndefined();
-    stop();
+    watch[Symbol.dispose]();
   });
 
   test('go at once on logout', async () => {

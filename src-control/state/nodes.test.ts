@@ -288,19 +288,19 @@ describe('clock jumps', () => {
 
   test('delete no ephemeral machine: its time is not the wall clock’s', async () => {
     const { network, clock } = await setup([sampleNode(1, { ephemeral: true })]);
-    const stop = watchEphemeral(network, clock, silent, 120_000);
+    const watch = watchEphemeral(network, clock, silent, 120_000);
     clock.stepWall(365 * 86_400_000);
     await clock.advance(60_000);
     expect(network.node(1)).toBeDefined();
     await clock.advance(61_000);
     expect(network.node(1)).toBeUndefined();
-    stop();
+    watch[Symbol.dispose]();
   });
 });
 
 test('an ephemeral machine that signs in again has all of its time to come', async () => {
   const { network, clock, record } = await setup([sampleNode(1, { ephemeral: true })]);
-  const stop = watchEphemeral(network, clock, silent, 120_000);
+  const watch = watchEphemeral(network, clock, silent, 120_000);
   await clock.advance(100_000);
   await network.save({
     writes: [{ put: 'node', value: record(1) }],
@@ -310,7 +310,7 @@ test('an ephemeral machine that signs in again has all of its time to come', asy
   expect(network.node(1)).toBeDefined();
   await clock.advance(21_000);
   expect(network.node(1)).toBeUndefined();
-  stop();
+  watch[Symbol.dispose]();
   expect(clock.pending).toBe(0);
 });
 
@@ -329,7 +329,7 @@ test('machines that nobody has seen for long go where that is wanted, with a lin
     ].map((value) => ({ put: 'node', value }) as const),
   });
   network.setLive(4, { isOnline: true });
-  const stop = watchInactive(network, clock, silent, 30 * day);
+  const stop = watchInactive(network, clock, silent, () => 30 * day);
   await clock.advance(3_600_000);
   expect([...network.nodes()].map(({ record }) => record.id)).toEqual([2, 4]);
   expect(audit.map(({ action, actor }) => [action, actor.origin])).toEqual([

@@ -8,6 +8,7 @@ import { systemClock } from '#shared/node/clock.ts';
 import type { Admin } from '../admin/calls.ts';
 import { adminSocketPath, connectAdmin } from '../admin/socket.ts';
 import { type Config, loadConfig } from '../server/config.ts';
+import { LiveConfig } from '../server/reload.ts';
 import { type RunningServer, startServer } from '../server/server.ts';
 
 export interface Loopback extends AsyncDisposable {
@@ -17,10 +18,14 @@ export interface Loopback extends AsyncDisposable {
   readonly server: RunningServer;
   /** A reusable key of the user `alice`. */
   readonly authKey: string;
+  /** Reads the file again, where there is one. */
+  readonly live: LiveConfig;
 }
 
 export interface LoopbackOptions {
   readonly config?: Partial<Config>;
+  /** A configuration file, below `config`; nobody watches it but `live`. */
+  readonly file?: string;
   readonly clock?: Clock;
   readonly log?: Log;
   /** Goes on with what an earlier one left there; not removed at the end. */
@@ -33,9 +38,15 @@ export const scratchDir = (): string => mkdtempSync(join(tmpdir(), 'rhumb-contro
 
 export async function loopback(options: LoopbackOptions = {}): Promise<Loopback> {
   const stateDir = options.stateDir ?? scratchDir();
-  const config = { ...loadConfig(undefined, { listen: '127.0.0.1:0', stateDir }), ...options.config };
+  const read = (): Config => ({
+    ...loadConfig(options.file, { listen: '127.0.0.1:0', stateDir }),
+    ...options.config,
+  });
+  const config = read();
   const { clock = systemClock(), log = silent } = options;
-  const server = await startServer(config, { clock, log, random: () => 0.5, version: '0.0.0-test' });
+  const live = new LiveConfig(config, { clock, log, read, file: options.file });
+  const version = '0.0.0-test';
+  const server = await startServer(config, { clock, log, random: () => 0.5, version, config: live });
   const admin = await connectAdmin(adminSocketPath(stateDir));
   if (admin === undefined) throw new Error('the admin socket does not answer');
   const isBare = options.users === 'none';
@@ -57,6 +68,7 @@ export async function loopback(options: LoopbackOptions = {}): Promise<Loopback>
     admin,
     server,
     authKey,
+    live,
     [Symbol.asyncDispose]: async () => {
       await server[Symbol.asyncDispose]();
       if (options.stateDir === undefined) rmSync(stateDir, { recursive: true, force: true });
