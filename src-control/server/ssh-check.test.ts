@@ -154,6 +154,26 @@ describe('a session that the policy wants checked', () => {
     expect(page.text).not.toContain('<form');
   });
 
+  test('is not for whose the machine was when it asked', async () => {
+    lab = await Lab.open();
+    await lab.loop.admin.call('users.create', { name: 'bob' });
+    const held = await lab.ask();
+    const browser = await lab.signedIn();
+    await lab.loop.admin.call('nodes.move', { node: '1', user: 'bob' });
+    expect((await browser.open(pageOf(held))).status).toBe(403);
+  });
+
+  test('does not go on when the rule went while it waited', async () => {
+    lab = await Lab.open();
+    const held = await lab.ask();
+    const browser = await lab.signedIn();
+    const page = await browser.open(pageOf(held));
+    const answer = lab.ask(lab.desk, pathOf(held));
+    await lab.loop.admin.call('policy.set', { text: '{}' });
+    await browser.submit(page, { answer: 'yes' });
+    expect(await answer).toMatchObject({ reject: true });
+  });
+
   test('needs a new answer when its machine has another key, its user is suspended, or the rules changed', async () => {
     lab = await Lab.open();
     const pass = async (one: Lab): Promise<void> => {

@@ -3,7 +3,7 @@ import type { Clock } from '#shared/async/clock.ts';
 import { RhumbError } from '#shared/errors.ts';
 import type { Log } from '#shared/log/log.ts';
 import type { Network } from '../state/network.ts';
-import { lastProof, rememberProof, type SshSession, sshEntry } from '../state/ssh-checks.ts';
+import { lastProof, rememberProof, type SshSession, speaksFor, sshEntry } from '../state/ssh-checks.ts';
 import type { Actor, NodeRecord, UserRecord } from '../store/records.ts';
 import { WaitingSessions } from './waiting.ts';
 
@@ -92,7 +92,14 @@ export class SshCheck {
     if (!isSame(known, session)) throw new RhumbError('not-allowed', 'this check belongs to another session');
     const verdict = await this.waiting.wait(id, signal);
     if (verdict === undefined) return this.#hold(session);
-    return verdict === 'accepted' ? ACCEPT : { reject: true, message: REJECTED };
+    if (verdict === 'rejected') return { reject: true, message: REJECTED };
+    // The policy may have changed while somebody signed in.
+    const { rules } = this.#deps;
+    rules.settle();
+    const { source, destination, login } = session;
+    return rules.sshCheckOf(source.id, destination.id, login) === undefined
+      ? { reject: true, message: NO_RULE }
+      : ACCEPT;
   }
 
   #hold(session: SshSession): SshAction {
@@ -110,9 +117,9 @@ export class SshCheck {
 
   /** Why this user may not answer; undefined when they may. */
   refusalFor({ source }: SshSession, user: UserRecord): 'not-theirs' | undefined {
-    if (source.userId !== undefined) return source.userId === user.id ? undefined : 'not-theirs';
-    // A tagged machine is nobody's: those answer for it who answer for everything.
-    return user.role === 'owner' || user.role === 'admin' ? undefined : 'not-theirs';
+    // As it is now: it may have changed hands since it asked.
+    const now = this.#deps.network.node(source.id)?.record;
+    return now !== undefined && speaksFor(now, user) ? undefined : 'not-theirs';
   }
 
   /** Throws `not-found` when nobody waits there (any more). Without a user it counts for this one session only. */

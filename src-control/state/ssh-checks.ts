@@ -28,9 +28,14 @@ export function lastProof(
     found.rules === rules &&
     found.at <= nowMs &&
     user !== undefined &&
-    isActive(user);
+    isActive(user) &&
+    speaksFor(session.source, user);
   return holds ? found.at : undefined;
 }
+
+/** Whose machine it is; a tagged one is nobody's: those answer for it who answer for everything. */
+export const speaksFor = ({ userId }: NodeRecord, user: UserRecord): boolean =>
+  userId === undefined ? user.role === 'owner' || user.role === 'admin' : userId === user.id;
 
 const recordOf = (network: Network, { source, destination, login }: SshSession): SshCheckRecord | undefined =>
   [...network.sshChecks.values()].find(
