@@ -186,7 +186,7 @@ export const rules: Readonly<Record<string, Rule>> = {
     ],
   },
   'src-control/relay': {
-    may: [...SHARED, 'zod', 'src-control/store', 'src-control/state', 'src-relay/front'],
+    may: [...SHARED, 'yaml', 'zod', 'src-control/store', 'src-control/state', 'src-relay/front'],
   },
   'src-control/admin': {
     may: [

@@ -81,7 +81,7 @@ test.each([
   ],
   ['a port that is none', text(1).replace('"HostName"', '"DERPPort":70000,"HostName"'), 'DERPPort'],
   ['a number too large', text(70_000), '"70000" is not the number of a region'],
-  ['not JSON', 'x', 'is not JSON'],
+  ['not JSON', 'x', 'is neither JSON nor YAML'],
   ['a list', '[]', 'is wrong'],
   ['a name for a number', '{"Regions":{"a":null}}', '"a" is not the number of a region'],
   ['a region under another number', text(1).replace('"1":', '"2":'), 'region 2 calls itself 1'],

@@ -8,6 +8,7 @@ import { writeFileAtomic } from '#shared/node/atomic-file.ts';
 import { codeOf, netErrorText } from '#shared/node/net-error.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
 import { fetchText } from './fetch-text.ts';
+import { readMapText } from './map-yaml.ts';
 import { offeredMap } from './offered-map.ts';
 
 export interface MapSources {
@@ -68,10 +69,15 @@ export function mergeMaps(maps: readonly (DerpMap | undefined)[]): DerpMap | und
 export function parseMap(text: string, where: string): DerpMap {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    // From the web it is JSON; in a file it may be as others keep it.
+    json = readMapText(text);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new RhumbError('bad-argument', `the relay map ${where} is not JSON: ${why}`, { cause });
+    throw new RhumbError(
+      'bad-argument',
+      `the relay map ${where} is neither JSON nor YAML: ${why.split('\n', 1)[0]}`,
+      { cause },
+    );
   }
   const parsed = offeredMap.safeParse(json);
   if (!parsed.success) {

@@ -5,8 +5,9 @@ import { RhumbError } from '#shared/errors.ts';
 import { offeredMap } from '../relay/offered-map.ts';
 import { type Environment, settingsFromEnv, withSetting } from './config-env.ts';
 import { keysAt } from './config-keys.ts';
-import { NO_TEXT, type PlaceOf, readConfigText } from './config-text.ts';
+import { type ConfigText, NO_TEXT, type PlaceOf, readConfigText } from './config-text.ts';
 import { dnsSettings } from './dns-config.ts';
+import { isHeadscale, type Translated, translate } from './headscale/read.ts';
 import { nearest } from './nearest.ts';
 import { addressSettings, routingSettings } from './nodes-config.ts';
 import { oidcSettings } from './oidc-config.ts';
@@ -64,7 +65,7 @@ export type SettingsInput = z.input<typeof settings>;
 
 /** The file, if one is named, and over it what the environment says. */
 export function readSettings(file: string | undefined, env: Environment): Settings {
-  const text = file === undefined ? NO_TEXT : readConfigText(readFile(file), file);
+  const text: ConfigText = file === undefined ? NO_TEXT : readConfigFile(file);
   const fromEnv = settingsFromEnv(env, (path) => keysAt(settings, path));
   if (fromEnv.length === 0) return checkSettings(text.value, file ?? '', text.place);
   // The file first and alone: what is wrong in it has a line there.
@@ -73,6 +74,18 @@ export function readSettings(file: string | undefined, env: Environment): Settin
   const value = fromEnv.reduce<unknown>((base, one) => withSetting(base, one, isFit), text.value);
   return checkSettings(value, `the configuration with ${names}`);
 }
+
+/** Ours as it is, and one of Headscale as what it comes to here. */
+function readConfigFile(file: string): ConfigText & { readonly translated?: Translated } {
+  const text = readConfigText(readFile(file), file);
+  if (!isHeadscale(text.value)) return text;
+  const translated = translate(text.value, text.place, file);
+  return { ...translated, translated };
+}
+
+/** Undefined for a file of our own. */
+export const readHeadscaleConfig = (file: string | undefined): Translated | undefined =>
+  file === undefined ? undefined : readConfigFile(file).translated;
 
 function readFile(file: string): string {
   try {
