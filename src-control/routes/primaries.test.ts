@@ -233,6 +233,19 @@ describe('health', () => {
     expect(routes.rivals()).toEqual([1, 2]);
   });
 
+  test('a router that did not answer is asked on when the others go, and takes over when it is well', async () => {
+    const { online, carrier, routes } = await setup([router(1), router(2)]);
+    online(1);
+    online(2);
+    routes.setHealth(new Map([[2, false]]));
+    online(1, false);
+    expect(carrier()).toBe(1);
+    expect(routes.rivals()).toEqual([2]);
+    routes.setHealth(new Map([[2, true]]));
+    expect(carrier()).toBe(2);
+    expect(routes.rivals()).toEqual([]);
+  });
+
   test('what a router last answered is forgotten with its routes', async () => {
     const { online, routes, network, record } = await setup([router(1), router(2)]);
     online(1);

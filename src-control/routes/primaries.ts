@@ -54,12 +54,15 @@ export class PrimaryRoutes implements Disposable {
     return [...(this.#offering.get(prefix) ?? [])].sort((a, b) => a - b).flatMap((id) => this.#candidate(id));
   }
 
-  /** Routers of prefixes that at least two of them could carry now: only there does it matter who answers. */
+  /**
+   * Routers of prefixes that at least two of them could carry now: only there does it matter who answers. Also one that did
+   * not answer while there was another: nobody else would ever find out that it is well again.
+   */
   rivals(): readonly number[] {
     const ids = new Set<number>();
     for (const prefix of this.#offering.keys()) {
       const online = this.candidatesOf(prefix).filter((one) => one.isOnline);
-      if (online.length > 1) for (const { id } of online) ids.add(id);
+      if (online.length > 1 || online.some((one) => !one.isHealthy)) for (const { id } of online) ids.add(id);
     }
     return [...ids].sort((a, b) => a - b);
   }
