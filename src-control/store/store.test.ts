@@ -113,6 +113,68 @@ describe('the file', () => {
     expect((await store.load()).tables.node).toEqual([sampleNode(1, { registerMethod: 'oidc' })]);
   });
 
+  test.each([1, 2])('of version %d with people, machines and keys loses nothing of them', async (steps) => {
+    mkdirSync(dir, { mode: 0o700 });
+    const database = new DatabaseSync(join(dir, DATABASE_FILE));
+    database.exec(
+      'CREATE TABLE schema_migrations (version INTEGER PRIMARY KEY, name TEXT, applied_at INTEGER)',
+    );
+    for (const one of migrations.slice(0, steps)) {
+      for (const statement of one.statements) database.exec(statement);
+      database.prepare('INSERT INTO schema_migrations VALUES (?, ?, 0)').run(one.version, one.name);
+    }
+    const hex = (n: number): string => n.toString(16).padStart(64, '0');
+    database.exec(`
+      INSERT INTO settings VALUES ('noise-key', 'privkey:x'), ('next-user-id', '4'), ('next-node-id', '9'),
+        ('next-authKey-id', '3'), ('next-adminCode-id', '2');
+      INSERT INTO users (id, name, display_name, created_at) VALUES
+        (1, 'alice', 'Alice', 1000), (2, 'bob', '', 2000), (3, 'carol', 'C', 3000);
+      INSERT INTO auth_keys VALUES (1, 'aaaaaaaaaaaa', x'01', 1, 0, 0, 10, 20, 15), (2, 'bbbbbbbbbbbb', x'02', 2, 1, 1, 11, NULL, NULL);
+      INSERT INTO admin_codes VALUES (1, x'03', 1, 5, 6, 7);
+      INSERT INTO nodes VALUES
+        (4, 'mkey:${hex(1)}', 'nodekey:${hex(2)}', 'discokey:${hex(3)}', 1, 'Web', 'web', 0, '100.64.0.1', 'fd7a:115c:a1e0::1',
+          'authkey', 1, 0, 99, 12, 13, '{"OS":"linux"}', '["192.0.2.1:1"]', '[1]', 900, 130),
+        (8, 'mkey:${hex(1)}', 'nodekey:${hex(4)}', NULL, 2, 'Web', 'web-1', 1, '100.64.0.2', 'fd7a:115c:a1e0::2',
+          'oidc', NULL, 1, NULL, 14, NULL, '{}', '[]', '[]', 0, 90);`);
+    if (steps > 1)
+      database.exec(`
+        UPDATE users SET issuer = 'https://id.example.com', subject = 'b', provider = 'example', claims_at = 30, last_login_at = 31,
+          provider_groups = '["a","b, c"]', email = 'bob@example.com' WHERE id = 2;
+        UPDATE users SET issuer = 'https://id.example.com', subject = 'c', suspended_at = 77 WHERE id = 3;
+        INSERT INTO oidc_grants VALUES (2, x'0405', 32);`);
+    database.close();
+
+    await using store = await openSqliteStore(dir, 0);
+    const { tables, settings } = await store.load();
+    expect(await store.disk.problems()).toEqual([]);
+    expect(settings.get('next-node-id')).toBe('9');
+    const [alice, bob, carol] = tables.user;
+    expect(alice).toEqual({ ...sampleUser, identity: undefined });
+    const identity = { issuer: 'https://id.example.com', subject: 'b', provider: 'example' };
+    if (steps > 1) {
+      const facts = { email: 'bob@example.com', groups: ['a', 'b, c'], claimsAt: 30, lastLoginAt: 31 };
+      expect(bob?.identity).toEqual({ ...identity, ...facts });
+      expect(carol).toMatchObject({
+        ...{ suspendedAt: 77, suspendedBy: 'provider', approvedAt: 3_000 },
+        identity: { subject: 'c', provider: '', groups: [], claimsAt: 3_000, lastLoginAt: 3_000 },
+      });
+      expect(tables.grant).toMatchObject([{ id: 2, checkedAt: 32 }]);
+    } else expect(bob?.identity).toBeUndefined();
+    expect(tables.authKey).toMatchObject([
+      { id: 1, userId: 1, tags: [], reusable: false, useCount: 1, usedAt: 15, expiresAt: 20 },
+      { id: 2, userId: 2, tags: [], reusable: true, ephemeral: true, useCount: 0, usedAt: undefined },
+    ]);
+    expect(tables.adminCode).toMatchObject([{ id: 1, purpose: 'machine', usedAt: 7 }]);
+    expect(tables.node).toMatchObject([
+      { id: 4, userId: 1, authKeyId: 1, expiry: 99, approvedAt: 12, lastSeen: 13, homeDerp: 900, tags: [] },
+      { id: 8, userId: 2, authKeyId: undefined, ephemeral: true, givenNameLocked: true, expiry: undefined },
+    ]);
+    // The references between the new tables hold: a key that goes takes no machine with it, a user in use can't go.
+    await store.commit([{ remove: 'authKey', id: 1 }]);
+    expect((await store.load()).tables.node[0]?.authKeyId).toBeUndefined();
+    await expect(store.commit([{ remove: 'user', id: 2 }])).rejects.toThrow(/FOREIGN KEY/);
+  });
+
   test('a state directory that is a file is refused', async () => {
     writeFileSync(dir, '');
     await expect(openSqliteStore(dir, 0)).rejects.toThrow(/not a directory/);

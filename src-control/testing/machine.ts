@@ -91,8 +91,8 @@ export class TestMachine implements AsyncDisposable {
     stream.on('data', (part: Buffer) => parts.push(part));
     const closed = once(stream, 'close');
     stream.end(body);
-    const status = await headersOf(stream);
-    await closed;
+    // Together: whichever a broken connection ends first, somebody hears of both.
+    const [status] = await Promise.all([headersOf(stream), closed]);
     return { status, body: Buffer.concat(parts) };
   }
 
