@@ -349,6 +349,18 @@ describe('device approval', () => {
     expect((await ask(1, 2)).MachineAuthorized).toBe(true);
   });
 
+  test('is not handed on to another machine that comes with the key of one place', async () => {
+    const { key, withKey, nodes, network } = await setup({ needsApproval });
+    const { text } = await key({ reusable: true, ipv4: '100.64.7.7' });
+    await withKey(1, 1, text);
+    const [first] = nodes();
+    if (first === undefined) throw new Error('no node');
+    await setAdmittance(network, first, 'approved', SYSTEM);
+    expect((await withKey(1, 2, text)).MachineAuthorized).toBe(true);
+    expect((await withKey(2, 3, text)).MachineAuthorized).toBe(false);
+    expect(nodes()).toMatchObject([{ id: first.id, machineKey: mkey(2), approvedAt: undefined }]);
+  });
+
   test('a disabled machine is not in, whatever it signs in with', async () => {
     const { signIn, network, ask } = await setup();
     await setAdmittance(network, await signIn(1, 1, BOB), 'disabled', SYSTEM);

@@ -175,7 +175,7 @@ function renew(network: Network, admission: Admission, known: NodeRecord): NodeR
     hostname,
     givenName: followName(network, known, hostname),
     ephemeral: admission.authKey?.ephemeral ?? known.ephemeral,
-    approvedAt: known.approvedAt ?? (admission.isApproved ? admission.nowMs : undefined),
+    approvedAt: approvedAlready(admission, known) ?? (admission.isApproved ? admission.nowMs : undefined),
     expiry:
       isUsers && !known.keyExpiryDisabled
         ? admission.expiry
@@ -184,6 +184,10 @@ function renew(network: Network, admission: Admission, known: NodeRecord): NodeR
           : undefined,
   };
 }
+
+/** The yes was for that machine, not for another one that takes its place. */
+const approvedAlready = ({ machineKey }: Admission, known: NodeRecord): number | undefined =>
+  known.machineKey === machineKey ? known.approvedAt : undefined;
 
 /**
  * A key that lets a tagged machine in again leaves it the tags it has: an administrator may have changed them since, and a
