@@ -103,7 +103,7 @@ export async function removeWebhook(
     ...deliveries.map(({ id }) => ({ remove: 'delivery', id }) as const),
     { remove: 'webhook', id: webhook.id } as const,
   ];
-  await network.save({ writes, audit: [entry(webhook, 'delete', nowMs, by, { old: webhook.url })] });
+  await network.save({ writes, audit: [entry(webhook, 'delete', nowMs, by, {})] });
 }
 
 function parseTypes(texts: readonly string[]): readonly EventType[] {
@@ -119,6 +119,7 @@ interface Said {
   readonly new?: string;
 }
 
+/** Only the host: the rest of a chat's address lets anybody write there. */
 const entry = (webhook: WebhookRecord, action: string, at: number, actor: Actor, said: Said): AuditEntry => ({
   at,
   actor,

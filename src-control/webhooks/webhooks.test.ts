@@ -105,6 +105,21 @@ async function lab(
   return it;
 }
 
+test('an address that is a secret itself is not written to the audit log', async () => {
+  await using here = await lab();
+  const { network, clock } = here;
+  const audit: AuditEntry[] = [];
+  network.subscribeAudit((entries) => audit.push(...entries));
+  const url = new URL('https://hooks.chat.example/services/T0/SECRET');
+  const given = { url, provider: 'slack', subscriptions: ['userCreated'] } as const;
+  const { record } = await addWebhook(network, vault, given, clock.now(), BY);
+  await changeWebhook(network, record, { isEnabled: false }, clock.now(), BY);
+  await rotateSecret(network, vault, record, clock.now(), BY);
+  await removeWebhook(network, record, clock.now(), BY);
+  expect(audit).toHaveLength(4);
+  expect(JSON.stringify(audit)).not.toContain('SECRET');
+});
+
 describe('a delivery', () => {
   test('carries the event, with a signature that its receiver can check', async () => {
     await using it = await lab();
