@@ -64,7 +64,17 @@ async function answer(c: ApiContext, deps: ApiDeps, one: Endpoint): Promise<Resp
   return show(c, one, result);
 }
 
+/** Browsers keep what was typed for Basic, and send it for any site that asks: so it must not be another site that asks. */
+function isForAnotherSite(c: ApiContext): boolean {
+  if (!/^basic /i.test(c.req.header('authorization') ?? '')) return false;
+  const site = c.req.header('sec-fetch-site') ?? 'none';
+  const origin = c.req.header('origin');
+  const isOurOrigin = origin === undefined || origin.replace(/^https?:\/\//, '') === c.req.header('host');
+  return !['none', 'same-origin'].includes(site) || !isOurOrigin;
+}
+
 export function callerOf(c: ApiContext, deps: ApiDeps): Caller {
+  if (isForAnotherSite(c)) throw new HttpFailure(UNAUTHORIZED);
   const verdict = deps.credentials.judge(c.req.header('authorization'), c.env.remoteAddress);
   if (verdict.kind === 'known') return verdict.by;
   throw new HttpFailure(verdict.kind === 'unknown' ? UNAUTHORIZED : TOO_MANY);

@@ -60,6 +60,11 @@ export class Credentials {
     return { kind: 'known', by: callerOfKey(this.#network, key, remoteAddress) };
   }
 
+  /** Whether a request is worth waiting for, before its body is there. */
+  isKnown(header: string | undefined): boolean {
+    return proveApiKey(this.#network, secretOf(header) ?? '', this.#clock.now()) !== undefined;
+  }
+
   /** Somebody behind this address was wrong, in another way than with a header. */
   failed(remoteAddress: string): void {
     this.#failures.take(networkOf(remoteAddress));

@@ -15,6 +15,8 @@ const BASE = '/api/';
 const MAX_BODY = 2 << 20;
 /** Bodies that are being read or worked on at once: each may hold so much memory. */
 const MAX_BODIES = 32;
+/** Who has no key yet asks for a token, with a form. */
+const MAX_STRANGERS_BODY = 16 * 1_024;
 /** Requests that wait for their turn; more would wait longer than their senders do. */
 const MAX_WAITING = 1_024;
 
@@ -47,14 +49,18 @@ export class ApiPaths {
   async #serve(request: IncomingMessage, response: ServerResponse, remoteAddress: string): Promise<void> {
     const method = request.method ?? 'GET';
     const hasBody = method !== 'GET' && method !== 'HEAD';
-    if (this.#waiting >= MAX_WAITING || (hasBody && this.#bodies >= MAX_BODIES)) {
+    // Strangers take no places: they could hold all of them by sending slowly.
+    const isKnown = this.#deps.credentials.isKnown(request.headers.authorization);
+    const early = hasBody && !isKnown ? await readBody(request, MAX_STRANGERS_BODY) : undefined;
+    const takesPlace = hasBody && isKnown;
+    if (this.#waiting >= MAX_WAITING || (takesPlace && this.#bodies >= MAX_BODIES)) {
       response.writeHead(503, { 'retry-after': '1', connection: 'close' }).end();
       return;
     }
-    this.#bodies += hasBody ? 1 : 0;
+    this.#bodies += takesPlace ? 1 : 0;
     this.#waiting += 1;
     try {
-      const body = hasBody ? await readBody(request, MAX_BODY) : new Uint8Array();
+      const body = early ?? (hasBody ? await readBody(request, MAX_BODY) : new Uint8Array());
       await this.#turn();
       const asked = new Request(new URL(request.url ?? '/', 'http://server.invalid'), {
         method,
@@ -64,7 +70,7 @@ export class ApiPaths {
       response.writeHead(answer.status, Object.fromEntries(answer.headers));
       response.end(Buffer.from(await answer.arrayBuffer()));
     } finally {
-      this.#bodies -= hasBody ? 1 : 0;
+      this.#bodies -= takesPlace ? 1 : 0;
       this.#waiting -= 1;
     }
   }
