@@ -48,6 +48,7 @@ function missing(id: number, was: Told, is: Told, { nodes, seen }: Effects): str
     if (anew.has(peer)) return false;
     const [before, now] = [was.peers.includes(peer), is.peers.includes(peer)];
     if (before !== now) return (bits & Effect.Peers) === 0;
+    if (before && differ(was.shown[peer], is.shown[peer])) return true;
     return (bits & Effect.Routes) === 0 && differ(was.routes[peer], is.routes[peer]);
   });
   return [...unnamed, ...peers.map((peer) => `${id}: peer ${peer}`)];

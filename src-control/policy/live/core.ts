@@ -8,7 +8,7 @@ import {
   type PolicyNode,
   type PolicyUser,
 } from '../compile/network.ts';
-import { capMapOf, hasIpv4, type NodeCapMap } from '../compile/node-attrs.ts';
+import { capMapOf, hasIpv4, type NodeCapMap, peerCapMapOf } from '../compile/node-attrs.ts';
 import { Resolver } from '../compile/resolver.ts';
 import type { Primaries } from '../compile/routes.ts';
 import { ALLOW_ALL, type Rule } from '../compile/rules.ts';
@@ -17,9 +17,9 @@ import type { PolicyAst } from '../language/ast.ts';
 import { Bits } from '../sets/bits.ts';
 import { setOfAddrs, setOfCidrs } from '../sets/ranges.ts';
 import { AddressBook, reaches } from './address-book.ts';
-import { type FilterDeps, filterDoubts } from './filter-doubts.ts';
+import { type FilterDeps, filterDoubts, holdersOf } from './filter-doubts.ts';
 import type { Gathered } from './gathered.ts';
-import { GrantTable } from './grant-table.ts';
+import { type GrantMove, GrantTable } from './grant-table.ts';
 import { LiveSsh } from './live-ssh.ts';
 import { Reach } from './reach.ts';
 import { RouteViews } from './route-views.ts';
@@ -178,8 +178,8 @@ export class Core {
     if (old === undefined && next === undefined) return true;
     // Whoever was outside has been told that there is nothing.
     if (old === undefined || next === undefined) out.node(id, EVERYTHING);
-    if (before !== undefined && next !== undefined && !sameJson(before, this.#caps.get(id)))
-      out.node(id, Effect.Caps);
+    if (before !== undefined && old !== undefined && next !== undefined)
+      this.#compareCaps([before, this.capMapOf(id)], [old, next], out);
     return this.#turn({ index, old, next }, out);
   }
 
@@ -193,7 +193,7 @@ export class Core {
       const before = this.#caps.get(machine.id);
       const dressed = this.#dressed(machineOf(machine, machine.index));
       if (sameJson(before, this.#caps.get(machine.id))) continue;
-      out.node(machine.id, Effect.Caps);
+      this.#compareCaps([before ?? {}, this.capMapOf(machine.id)], [machine, dressed], out);
       if (!this.#turn({ index: machine.index, old: machine, next: dressed }, out)) return false;
     }
     return true;
@@ -212,7 +212,8 @@ export class Core {
   /** What `earlier` told, as far as it still holds; the rest is what changed. */
   adopt(earlier: Core, out: Gathered): void {
     const told = [...earlier.#rows.told];
-    const routers = [...this.#book.routers];
+    // Also those that routed before: machines may have changed together with the policy.
+    const routers = [...new Set([...earlier.#book.routers, ...this.#book.routers].map(({ id }) => id))];
     const isFew = told.length * routers.length <= MAX_COMPARED;
     for (const index of told) {
       const id = this.#slots.idOf(index);
@@ -220,8 +221,7 @@ export class Core {
       const hasOther = routers.some(
         (router) =>
           !isFew ||
-          earlier.routesOf(id, router.id).allowedIps.join() !==
-            this.routesOf(id, router.id).allowedIps.join(),
+          earlier.routesOf(id, router).allowedIps.join() !== this.routesOf(id, router).allowedIps.join(),
       );
       if (hasOther) out.node(id, Effect.Routes);
     }
@@ -234,8 +234,20 @@ export class Core {
         this.#seenAnew(machine.id, out);
     for (const id of this.#filters.adopt(earlier.#filters)) out.node(id, Effect.Filter);
     for (const id of this.#sshRules.adopt(earlier.#sshRules)) out.node(id, Effect.Ssh);
-    for (const [id, caps] of this.#caps)
-      if (!sameJson(caps, earlier.#caps.get(id) ?? {})) out.node(id, Effect.Caps);
+    for (const machine of this.resolver.machines) {
+      const caps = [earlier.capMapOf(machine.id), this.capMapOf(machine.id)] as const;
+      this.#compareCaps(caps, [earlier.machine(machine.id) ?? machine, machine], out);
+    }
+  }
+
+  /** What a machine may do, before and after; a few of it its peers are told too (policy.md §12.1). */
+  #compareCaps(
+    [before, after]: readonly [NodeCapMap, NodeCapMap],
+    [old, next]: readonly [Machine, Machine],
+    out: Gathered,
+  ): void {
+    if (!sameJson(before, after)) out.node(next.id, Effect.Caps);
+    if (!sameJson(peerCapMapOf(before, old), peerCapMapOf(after, next))) this.#seenAnew(next.id, out);
   }
 
   /** Gives the machine its capabilities, and takes its IPv4 address where they say so (policy.md §5.10). */
@@ -303,7 +315,9 @@ export class Core {
     const machines = turns.flatMap(({ old, next }) => [old, next]).filter((one) => one !== undefined);
     for (const index of before.keys()) this.#doubtFilter(index, out);
     for (const index of filterDoubts(this.#filterDeps, moved, machines)) this.#doubtFilter(index, out);
-    this.#doubtRoutes(turns, before.keys(), this.#views.moved(changed), out);
+    this.#doubtRoutes(turns, [...before.keys(), ...this.#scopedTo(moved, machines)], out);
+    for (const bits of this.#views.moved(changed))
+      for (const index of bits) out.node(this.#slots.idOf(index), Effect.Routes);
     for (const index of this.#ssh.move({ selectors, machines, hasNewUsers })) this.#doubtSsh(index, out);
     for (const { index } of turns) this.#doubtSsh(index, out);
     for (const { index, next } of turns) if (next === undefined) this.#forget(index);
@@ -321,14 +335,23 @@ export class Core {
     out.node(id, Effect.Peers);
   }
 
-  #doubtRoutes(turns: readonly Turn[], near: Iterable<number>, moved: Iterable<Bits>, out: Gathered): void {
+  /** Who holds rules of few that were compiled again, and may use other routes by them. */
+  *#scopedTo({ recompiled }: GrantMove, machines: readonly Machine[]): Generator<number> {
+    for (const { next } of recompiled) for (const { index } of holdersOf(this.resolver, next)) yield index;
+    if (!this.#scoped.hasSelf) return;
+    for (const { isTagged, userId } of machines)
+      if (!isTagged && userId !== undefined)
+        for (const { index } of this.resolver.ownedBy(userId)) yield index;
+  }
+
+  #doubtRoutes(turns: readonly Turn[], near: readonly number[], out: Gathered): void {
     for (const index of near) out.node(this.#slots.idOf(index), Effect.Routes);
-    for (const bits of moved) for (const index of bits) out.node(this.#slots.idOf(index), Effect.Routes);
     for (const { index, old, next } of turns) {
       this.#views.forget(index);
       const hasMoved = String(old?.addrs) !== String(next?.addrs) || routeKey(old) !== routeKey(next);
       const id = this.#slots.idOf(index);
-      if (hasMoved) this.#seenAnew(id, out);
+      const isOtherHolder = this.#scoped.hasVia && old?.tags.join() !== next?.tags.join();
+      if (hasMoved || isOtherHolder) this.#seenAnew(id, out);
       if (!this.#scoped.hasVia) continue;
       for (const holder of this.#scoped.holders) this.#seenAnew(holder.id, out);
       for (const router of this.#book.routers) if (hasMoved) this.#seenAnew(router.id, out);

@@ -1,4 +1,5 @@
 /** Whose packet filter may be another after machines changed (policy.md §15.1). */
+import type { CompiledGrant } from '../compile/compiled-grants.ts';
 import type { Machine } from '../compile/network.ts';
 import type { Resolver } from '../compile/resolver.ts';
 import type { Rule, Target } from '../compile/rules.ts';
@@ -42,10 +43,15 @@ const sourcesOf = (rules: readonly Rule[]): Rule['sources'] | undefined => rules
 const isFromOthers = ({ old, next }: Recompiled): boolean =>
   sourcesOf(old.rules) !== sourcesOf(next.rules) || old.via !== next.via;
 
-function addHolders({ reach, scoped }: FilterDeps, { next }: Recompiled, doubted: Bits): void {
+function addHolders({ reach, resolver }: FilterDeps, { next }: Recompiled, doubted: Bits): void {
   for (const { dst } of reach.pairsOf(next.grant)) doubted.addAll(dst.local);
-  if (next.grant.via.length > 0) for (const { index } of scoped.holders) doubted.add(index);
+  // By the tags as written: a grant that lost its last source holds nobody any more, and must go from their filters.
+  for (const { index } of holdersOf(resolver, next)) doubted.add(index);
 }
+
+/** Machines with one of the tags that a grant leads `via`. */
+export const holdersOf = (resolver: Resolver, { grant }: CompiledGrant): readonly Machine[] =>
+  grant.via.flatMap((tag) => resolver.tagged(tag));
 
 /** Companions of capabilities land on the sources and name the destinations. */
 function addBothEnds({ reach }: FilterDeps, { next }: Recompiled, doubted: Bits): void {

@@ -213,6 +213,54 @@ test('a machine that is let in while the policy changes is told everything', asy
   expect(live.peersOf(2)).toEqual([1]);
 });
 
+const routing = (routes: readonly string[]): Partial<NodeRecord> => ({
+  hostinfo: { ...sampleNode(1).hostinfo, RoutableIPs: [...routes] },
+  approvedRoutes: routes,
+});
+
+test('who sees a router hears that it is none any more, also when the policy changes with it', async () => {
+  const { live, node, set } = await setup(2, {});
+  await node(2, routing(['0.0.0.0/0', '::/0']), What.Routes);
+  live.settle();
+  live.takeEffects();
+  expect(live.routesOf(1, 2).allowedIps).toContain('0.0.0.0/0');
+  await node(2, routing([]), What.Routes);
+  await set({ groups: {} });
+  live.settle();
+  expect((live.takeEffects().nodes.get(1) ?? 0) & Effect.Routes).toBe(Effect.Routes);
+});
+
+test('who sees a machine hears of the capabilities that it shows to others', async () => {
+  const { live, set } = await setup(2, {});
+  await set({ nodeAttrs: [{ target: ['100.64.0.2'], attr: ['dns-subdomain-resolve'] }] });
+  live.settle();
+  expect(live.takeEffects().seen).toEqual([{ peer: 2, viewers: [1] }]);
+  expect(live.peerCapMapOf(1, 2)).toEqual({ 'dns-subdomain-resolve': null });
+});
+
+test('a router lets nobody in any more by a rule that has lost its last source', async () => {
+  const { live, node, told } = await setup(1, {
+    tagOwners: { 'tag:exit': [] },
+    postures: { 'posture:ok': ["custom:ok == 'yes'"] },
+    grants: [
+      {
+        ...{ src: ['ada@'], srcPosture: ['posture:ok'], dst: ['10.1.0.0/16'] },
+        ...{ via: ['tag:exit'], ip: ['*'] },
+      },
+    ],
+  });
+  const ok = { value: 'yes', updatedAt: 0, comment: '' };
+  await node(1, { attributes: { 'custom:ok': ok } }, What.Tags);
+  await node(2, { userId: undefined, tags: ['tag:exit'], ...routing(['10.1.0.0/16']) });
+  live.settle();
+  told();
+  expect(live.filterOf(2)).toHaveLength(1);
+  await node(1, { attributes: {} }, What.Tags);
+  live.settle();
+  expect((live.takeEffects().nodes.get(2) ?? 0) & Effect.Filter).toBe(Effect.Filter);
+  expect(live.filterOf(2)).toEqual([]);
+});
+
 describe('versions', () => {
   test('an edit of a version that is over is a conflict, and changes nothing', async () => {
     const { book, set } = await setup(1, WEB);

@@ -4,6 +4,7 @@ import { assert } from 'vitest';
 import { parsePrefix } from '#shared/ip/address.ts';
 import type { WireRule } from '../compile/filter.ts';
 import type { PolicyNetwork, PolicyNode, PolicyUser } from '../compile/network.ts';
+import { peerCapMapOf } from '../compile/node-attrs.ts';
 import type { PolicyAst } from '../language/ast.ts';
 import { Core } from '../live/core.ts';
 import { Gathered } from '../live/gathered.ts';
@@ -48,6 +49,7 @@ const sources = some([
   'lan',
   'ipset:some',
   '100.64.0.0/30',
+  'autogroup:danger-all',
 ]);
 const targets = [
   ...PEOPLE,
@@ -87,15 +89,21 @@ const viaGrant = fc.record({
   ip: fc.constant(['*']),
   via: fc.constant(['tag:exit']),
 });
-const sshRule = fc.record({
-  action: one(['accept', 'check']),
-  src: some(['group:ops', 'autogroup:member', 'ada@corp.test']),
-  dst: some(['tag:web', 'autogroup:self', 'autogroup:tagged']),
-  users: some(['root', 'autogroup:nonroot', 'localpart:*@corp.test']),
-});
+const sshRule = fc.record(
+  {
+    action: one(['accept', 'check']),
+    src: some(['group:ops', 'autogroup:member', 'ada@corp.test', 'autogroup:admin']),
+    dst: some(['tag:web', 'autogroup:self', 'autogroup:tagged']),
+    users: some(['root', 'autogroup:nonroot', 'localpart:*@corp.test']),
+    srcPosture: posture,
+    recorder: fc.constant(['tag:db']),
+    enforceRecorder: fc.boolean(),
+  },
+  { requiredKeys: ['action', 'src', 'dst', 'users'] },
+);
 const attribute = fc.record({
   target: some([...PEOPLE, ...TAGS, '*', 'autogroup:member']),
-  attr: some(['disable-ipv4', 'magicdns-aaaa', 'suggest-exit-node']),
+  attr: some(['disable-ipv4', 'magicdns-aaaa', 'suggest-exit-node', 'dns-subdomain-resolve']),
 });
 
 const policy = fc.record(
@@ -103,7 +111,8 @@ const policy = fc.record(
     acls: fc.array(fc.oneof(acl, acl, selfAcl), { maxLength: 4 }),
     grants: fc.array(fc.oneof(capGrant, viaGrant), { maxLength: 2 }),
     ssh: fc.array(sshRule, { maxLength: 2 }),
-    nodeAttrs: fc.array(attribute, { maxLength: 1 }),
+    nodeAttrs: fc.array(attribute, { maxLength: 2 }),
+    disableIPv4: fc.boolean(),
   },
   { requiredKeys: [] },
 );
@@ -154,6 +163,13 @@ type Step =
   | { readonly kind: 'gone'; readonly id: number }
   | { readonly kind: 'users'; readonly users: readonly PolicyUser[] }
   | { readonly kind: 'policy'; readonly policy: object }
+  /** Heard of only together. */
+  | {
+      readonly kind: 'both';
+      readonly nodes: readonly PolicyNode[];
+      readonly gone: number;
+      readonly policy: object;
+    }
   | { readonly kind: 'primaries'; readonly ids: readonly number[] };
 
 const anyId = fc.constantFrom(...IDS);
@@ -162,6 +178,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: anyId.map((id): Step => ({ kind: 'gone', id })) },
   { weight: 1, arbitrary: users.map((all): Step => ({ kind: 'users', users: all })) },
   { weight: 1, arbitrary: policy.map((text): Step => ({ kind: 'policy', policy: text })) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .record({ nodes: fc.array(anyId.chain(node), { minLength: 1, maxLength: 3 }), gone: anyId, policy })
+      .map((all): Step => ({ kind: 'both', ...all })),
+  },
   {
     weight: 1,
     arbitrary: fc
@@ -176,6 +198,8 @@ export interface Told {
   readonly ssh: unknown;
   readonly caps: unknown;
   readonly routes: Readonly<Record<number, readonly string[]>>;
+  /** Capabilities of peers that are told to others. */
+  readonly shown: Readonly<Record<number, unknown>>;
 }
 
 /** A server without machines of its own: the facts, and the core that follows them. */
@@ -227,6 +251,12 @@ export class World {
         this.ast = astOf(taken.policy);
         this.rebuild();
         return;
+      case 'both':
+        this.ast = astOf(taken.policy);
+        this.nodes.delete(taken.gone);
+        for (const one of taken.nodes) this.nodes.set(one.id, one);
+        this.rebuild();
+        return;
       case 'primaries':
         this.primaries = new Map(taken.ids.map((id, i) => [ROUTES[i] as string, id] as const));
         this.core.setPrimaries(this.primaries, this.out);
@@ -244,6 +274,12 @@ export class World {
       ssh: core.sshOf(id),
       caps: core.capMapOf(id),
       routes: Object.fromEntries(peers.map((peer) => [peer, core.routesOf(id, peer).allowedIps])),
+      shown: Object.fromEntries(
+        peers.map((peer) => {
+          const machine = core.machine(peer);
+          return [peer, machine === undefined ? {} : peerCapMapOf(core.capMapOf(peer), machine)];
+        }),
+      ),
     };
   }
 
