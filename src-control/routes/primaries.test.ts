@@ -271,6 +271,42 @@ test('a restart finds the prefix where it was, also before its router is back', 
   again[Symbol.dispose]();
 });
 
+test('after a restart its router has a while to come back before another one takes the prefix', async () => {
+  const { online, carrier, network, routes, clock } = await setup([router(1), router(2), router(3)]);
+  for (const id of [2, 1, 3]) online(id);
+  expect(carrier()).toBe(2);
+  routes[Symbol.dispose]();
+  for (const id of [1, 2, 3]) online(id, false);
+  const restart = () => new PrimaryRoutes({ network, log: silent, start: { clock, patienceMs: 10_000 } });
+  const again = restart();
+  online(1);
+  await clock.advance(5_000);
+  expect(carrier()).toBe(2);
+  online(2);
+  online(3);
+  await clock.advance(10_000);
+  expect(carrier()).toBe(2);
+  online(2, false);
+  expect(carrier()).toBe(1);
+  again[Symbol.dispose]();
+
+  for (const id of [1, 2, 3]) online(id, false);
+  const third = restart();
+  online(3);
+  await clock.advance(9_999);
+  expect(carrier()).toBe(1);
+  await clock.advance(1);
+  expect(carrier()).toBe(3);
+  third[Symbol.dispose]();
+  const fourth = restart();
+  online(3, false);
+  online(2);
+  expect(carrier()).toBe(2);
+  fourth[Symbol.dispose]();
+  await network.settled();
+  expect(clock.pending).toBe(0);
+});
+
 const step = fc.record({
   id: fc.integer({ min: 1, max: 4 }),
   do: fc.constantFrom(

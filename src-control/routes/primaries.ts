@@ -1,4 +1,5 @@
 /** Keeps every prefix with one of the routers that can carry it: looks again at what a change concerns, and remembers the result. */
+import type { Clock } from '#shared/async/clock.ts';
 import type { Log } from '#shared/log/log.ts';
 import { activeRoutes, isExitRoute } from '../state/announced.ts';
 import { type Change, nodeChange, What } from '../state/changes.ts';
@@ -11,6 +12,8 @@ export interface PrimariesDeps {
   readonly log: Log;
   readonly rules?: ElectionRules;
   readonly meter?: Meter;
+  /** How long after a start the routers of before are waited for; without it, not at all. */
+  readonly start?: { readonly clock: Clock; readonly patienceMs: number };
 }
 
 interface Offer {
@@ -28,16 +31,36 @@ export class PrimaryRoutes implements Disposable {
   readonly #offers = new Map<number, Offer>();
   /** While a round of probes is taken over, which is elected on as a whole. */
   #isApplying = false;
+  /**
+   * Who carried something when the server ended, and is not back yet: machines come back in any order, and whose turn it
+   * is must not depend on that.
+   */
+  readonly #awaited = new Set<number>();
+  #stopWaiting: (() => void) | undefined;
   readonly #unsubscribe: () => void;
 
   constructor(deps: PrimariesDeps) {
     this.#deps = deps;
     this.#unsubscribe = deps.network.subscribe((changes) => this.#onChanges(changes));
+    const { network, start } = deps;
+    if (start !== undefined) {
+      for (const id of network.primaries.values())
+        if (network.node(id)?.isOnline === false) this.#awaited.add(id);
+      if (this.#awaited.size > 0)
+        this.#stopWaiting = start.clock.after(start.patienceMs, () => this.#waitNoLonger());
+    }
     this.#lookAtAll();
   }
 
   [Symbol.dispose](): void {
+    this.#stopWaiting?.();
     this.#unsubscribe();
+  }
+
+  #waitNoLonger(): void {
+    const prefixes = [...this.#awaited].flatMap((id) => this.#offers.get(id)?.prefixes ?? []);
+    this.#awaited.clear();
+    this.#elect(new Set(prefixes), 'start');
   }
 
   /** Prefixes with their routers, in order of prefix. */
@@ -113,6 +136,7 @@ export class PrimaryRoutes implements Disposable {
   /** Brings the books of one machine up to date; the result is every prefix that it offers or offered. */
   #look(id: number): readonly string[] {
     const view = this.#deps.network.node(id);
+    if (view?.isOnline !== false) this.#awaited.delete(id);
     const before = this.#offers.get(id)?.prefixes ?? [];
     const now = view === undefined ? [] : offered(view);
     for (const prefix of before) {
@@ -136,12 +160,20 @@ export class PrimaryRoutes implements Disposable {
     return [{ id, isOnline, isHealthy: view.isHealthy, priority: view.record.routePriority }];
   }
 
+  #isAwaited(id: number, prefix: string): boolean {
+    const { network } = this.#deps;
+    const record = network.node(id)?.record;
+    const isOffered = this.#offering.get(prefix)?.has(id) === true;
+    return this.#awaited.has(id) && isOffered && record !== undefined && !isExpired(record, network.nowMs);
+  }
+
   #elect(prefixes: ReadonlySet<string>, reason: string, rules = this.#deps.rules): void {
     const { network, log, meter = noMeter } = this.#deps;
     const primaries = new Map(network.primaries);
     const concerned = new Set<number>();
     for (const prefix of prefixes) {
       const was = primaries.get(prefix);
+      if (was !== undefined && this.#isAwaited(was, prefix)) continue;
       const is = elect(was, this.candidatesOf(prefix), rules);
       if (was === is) continue;
       if (is === undefined) primaries.delete(prefix);

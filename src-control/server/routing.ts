@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '#shared/async/clock.ts';
 import type { Log } from '#shared/log/log.ts';
+import { GRACE_MS } from '../mapper/presence.ts';
 import { type ApprovingPolicy, AutoApproval } from '../routes/auto-approval.ts';
 import { PrimaryRoutes } from '../routes/primaries.ts';
 import { Probes, type Streams } from '../routes/probes.ts';
@@ -38,7 +39,9 @@ export function openRouting(config: () => RoutingConfig, deps: RoutingDeps): Rou
       return config().failback;
     },
   };
-  const primaries = stack.use(new PrimaryRoutes({ network, log, meter, rules }));
+  // Who is not back by then would be shown as offline too, had it only lost its stream.
+  const start = { clock: deps.clock, patienceMs: GRACE_MS };
+  const primaries = stack.use(new PrimaryRoutes({ network, log, meter, rules, start }));
   stack.defer(
     watchStreamLoss({
       clock: deps.clock,
