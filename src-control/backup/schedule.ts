@@ -27,12 +27,21 @@ const FIRST_MS = 30_000;
 const RETRY_MS = 300_000;
 const IDLE_MS = 60_000;
 
+export interface Backups extends AsyncDisposable {
+  /** When they began to fail; undefined while they succeed. */
+  readonly failingSince: number | undefined;
+  /** Of the newest that is good, by the wall clock; undefined until it is known. */
+  readonly madeAt: number | undefined;
+}
+
 /** Its end waits for the one that is being made. */
-export function scheduleBackups(deps: ScheduleDeps): AsyncDisposable {
+export function scheduleBackups(deps: ScheduleDeps): Backups {
   const { clock, log, meter } = deps;
   let isOver = false;
   let cancel: (() => void) | undefined;
   let underWay = Promise.resolve();
+  let failingSince: number | undefined;
+  let madeAt: number | undefined;
   const arm = (ms: number): void => {
     if (!isOver)
       cancel = clock.after(Math.max(1_000, ms), () => {
@@ -41,19 +50,32 @@ export function scheduleBackups(deps: ScheduleDeps): AsyncDisposable {
   };
   const look = async (): Promise<void> => {
     const settings = deps.settings();
-    if (settings === undefined) return arm(IDLE_MS);
+    if (settings === undefined) {
+      failingSince = undefined;
+      return arm(IDLE_MS);
+    }
     try {
-      arm(await backUp(deps, settings));
+      const nextInMs = await backUp(deps, settings);
+      failingSince = undefined;
+      madeAt = clock.now() - (settings.everyMs - nextInMs);
+      arm(nextInMs);
     } catch (error) {
       const why = toRhumbError(error).message;
       log('error', 'backup.failed', { error: why, retryInMs: RETRY_MS });
       meter.count('backups', { result: 'failed' });
+      failingSince ??= clock.now();
       deps.failed(why);
       arm(RETRY_MS);
     }
   };
   arm(FIRST_MS);
   return {
+    get failingSince() {
+      return failingSince;
+    },
+    get madeAt() {
+      return madeAt;
+    },
     [Symbol.asyncDispose]: async () => {
       isOver = true;
       cancel?.();

@@ -1,9 +1,11 @@
 /** Health and readiness: slow, starting, stopping, and a disk that refuses and recovers. */
 import { expect, test } from 'vitest';
-import { silent } from '#shared/log/log.ts';
+import { type Fields, type Log, silent } from '#shared/log/log.ts';
 import { FakeClock } from '#shared/testing/fake-clock.ts';
+import { AddressBook, DEFAULT_PLAN } from '../state/addresses.ts';
 import { Network } from '../state/network.ts';
 import { openMemoryStore } from '../store/sqlite.ts';
+import { watchAddressRoom } from './address-room.ts';
 import { Health } from './health.ts';
 import { openMetrics } from './metrics.ts';
 
@@ -58,4 +60,45 @@ test('figures stand under their names, with what others add', async () => {
     'derp_accepts 1',
   ])
     expect(text).toContain(line);
+});
+
+test('what an administrator should look at is said beside, and keeps no load balancer away', async () => {
+  const clock = new FakeClock();
+  await using network = await Network.open({
+    store: await openMemoryStore(0),
+    ...{ clock, log: silent, defer: setImmediate },
+  });
+  const warnings: string[] = [];
+  const lag = { meanMs: 0, worstMs: 0 };
+  const health = new Health({ network, clock, lag, warnings: () => warnings });
+  health.started();
+  expect(await health.ready()).toEqual({ status: 200, body: { status: 'ready' } });
+  warnings.push('no backup could be made');
+  expect(await health.ready()).toEqual({
+    status: 200,
+    body: { status: 'ready', warnings: ['no backup could be made'] },
+  });
+});
+
+test('a prefix that is nearly full is warned of once, and again after there was room', async () => {
+  const clock = new FakeClock();
+  const logged: unknown[] = [];
+  const note: Log = Object.assign(
+    (_level: unknown, event: string, fields?: Fields) => void logged.push([event, fields?.['prefix']]),
+    { child: (): Log => note },
+  );
+  const addresses = new AddressBook({
+    ...DEFAULT_PLAN,
+    v4: [{ ip: new Uint8Array([100, 64, 9, 0]), bits: 28 }],
+  });
+  using room = watchAddressRoom({ addresses }, clock, note);
+  for (let host = 1; host <= 13; host++) addresses.use(`100.64.9.${host}`);
+  await clock.advance(300_000);
+  expect([logged, room.full]).toEqual([[['addresses.almost-full', '100.64.9.0/28']], ['100.64.9.0/28']]);
+  for (let host = 1; host <= 5; host++) addresses.free(`100.64.9.${host}`);
+  await clock.advance(60_000);
+  expect(room.full).toEqual([]);
+  for (let host = 1; host <= 5; host++) addresses.use(`100.64.9.${host}`);
+  await clock.advance(60_000);
+  expect(logged).toHaveLength(2);
 });

@@ -18,6 +18,8 @@ export interface HealthDeps {
   readonly network: Network;
   readonly clock: Clock;
   readonly lag: Pick<LoopLag, 'meanMs' | 'worstMs'>;
+  /** What an administrator should look at, though the server works. */
+  readonly warnings?: () => readonly string[];
 }
 
 export class Health {
@@ -58,9 +60,11 @@ export class Health {
       ...(this.#isDraining ? ['stopping'] : []),
       ...(await this.#storageProblem()),
     ];
+    const warnings = this.#deps.warnings?.() ?? [];
+    const rest = warnings.length === 0 ? {} : { warnings };
     return problems.length === 0
-      ? { status: 200, body: { status: 'ready' } }
-      : { status: 503, body: { status: 'not ready', problems } };
+      ? { status: 200, body: { status: 'ready', ...rest } }
+      : { status: 503, body: { status: 'not ready', problems, ...rest } };
   }
 
   /** A disk that refused the last write is asked again: nobody else may be writing. */

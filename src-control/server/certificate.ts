@@ -15,7 +15,17 @@ export interface CertificateDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly meter: Meter;
+  /** No new certificate could be had, or the files' new one is no good; said once a day at most. */
+  readonly failed: (why: string) => void;
 }
+
+export interface ServerCertificate {
+  readonly source: CertificateSource;
+  /** Why the last renewal failed. */
+  readonly problem: string | undefined;
+}
+
+const TELL_EVERY_MS = 86_400_000;
 
 const CHALLENGE = '/.well-known/acme-challenge/';
 const LIMITS = { headersTimeout: 5_000, requestTimeout: 10_000, maxHeaderSize: 8 * 1_024 };
@@ -25,21 +35,42 @@ const MAX_CONNECTIONS = 256;
 export async function openCertificate(
   config: Config,
   deps: CertificateDeps,
-): Promise<CertificateSource | undefined> {
+): Promise<ServerCertificate | undefined> {
   const { clock, log, meter } = deps;
   let source: CertificateSource | undefined;
+  let problem: string | undefined;
+  let toldAt: number | undefined;
+  const failed = (why: string): void => {
+    // The same broken files are looked at again and again.
+    if (problem !== why) meter.count('certificate_renewals', { result: 'failed' });
+    problem = why;
+    const now = clock.monotonic();
+    if (toldAt !== undefined && now - toldAt < TELL_EVERY_MS) return;
+    toldAt = now;
+    deps.failed(why);
+  };
+  const succeeded = (): void => {
+    problem = undefined;
+    toldAt = undefined;
+  };
   if (config.tls !== undefined)
-    source = await fileCertificate({ ...config.tls, host: undefined, clock, log });
+    source = await fileCertificate({ ...config.tls, ...{ host: undefined, clock, log, failed, succeeded } });
   else if (config.acme !== undefined) {
     const { directoryUrl, email, challenge } = config.acme;
     const folder = join(config.stateDir, 'acme');
     source = await openAcme({
       ...{ folder, host: acmeHost(config.serverUrl), directoryUrl, email, challenge },
-      ...{ clock, log },
+      ...{ clock, log, failed, succeeded },
     });
   }
-  source?.onChange(() => meter.count('certificate_renewals', { result: 'taken' }));
-  return source;
+  if (source === undefined) return undefined;
+  source.onChange(() => meter.count('certificate_renewals', { result: 'taken' }));
+  return {
+    source,
+    get problem() {
+      return problem;
+    },
+  };
 }
 
 /** What listens: TLS with whatever certificate there is at the time, or plain HTTP. */

@@ -4,6 +4,7 @@ import type { Clock } from '#shared/async/clock.ts';
 import type { Log } from '#shared/log/log.ts';
 import { watchRetention } from '../audit/retention.ts';
 import { scheduleBackups } from '../backup/schedule.ts';
+import { watchAddressRoom } from '../ops/address-room.ts';
 import { Health } from '../ops/health.ts';
 import { watchLag } from '../ops/lag.ts';
 import type { Metrics } from '../ops/metrics.ts';
@@ -19,6 +20,8 @@ export interface OpsDeps {
   readonly metrics: Metrics;
   readonly config: LiveConfig;
   readonly backupFailed: (why: string) => void;
+  /** By what they are about; each says whether somebody should look. Shown to everybody: without details. */
+  readonly warnings: Readonly<Record<string, () => string | undefined>>;
 }
 
 export interface Ops extends AsyncDisposable {
@@ -43,18 +46,37 @@ export async function openOps(deps: OpsDeps): Promise<Ops> {
   const { network, clock, log, metrics, config } = deps;
   await using stack = new AsyncDisposableStack();
   const lag = stack.use(watchLag(clock));
-  const health = new Health({ network, clock, lag });
   config.on(READ_EACH_TIME);
   stack.defer(
     watchRetention(network.store.audit, clock, log.child({ mod: 'audit' }), () => config.current.auditKeepMs),
   );
-  stack.use(
+  const backups = stack.use(
     scheduleBackups({
       ...{ disk: network.store.disk, clock, log: log.child({ mod: 'backup' }), meter: metrics },
       settings: () => config.current.backup,
       failed: deps.backupFailed,
     }),
   );
+  const room = stack.use(watchAddressRoom(network, clock, log.child({ mod: 'addresses' })));
+  const warnings: OpsDeps['warnings'] = {
+    ...deps.warnings,
+    backups: () => (backups.failingSince === undefined ? undefined : 'no backup could be made'),
+    addresses: () => (room.full.length === 0 ? undefined : 'addresses are nearly used up'),
+  };
+  const health = new Health({
+    ...{ network, clock, lag },
+    warnings: () => Object.values(warnings).flatMap((warning) => warning() ?? []),
+  });
+  metrics.gauges('warning', '1 where an administrator should look', 'about', () =>
+    Object.entries(warnings).map(([about, warning]) => [about, Number(warning() !== undefined)] as const),
+  );
+  metrics.gauge('backup_made_timestamp_seconds', 'When the newest good backup was made', () =>
+    backups.madeAt === undefined ? Number.NaN : backups.madeAt / 1_000,
+  );
+  for (const key of ['used', 'size'] as const)
+    metrics.gauges(`addresses_${key}`, `Addresses of each prefix: ${key}`, 'prefix', () =>
+      network.addresses.usage().map((usage) => [usage.prefix, usage[key]] as const),
+    );
   metrics.gauge('loop_lag_seconds', 'Mean wait for the event loop', () => lag.meanMs / 1_000);
   metrics.gauge('loop_lag_worst_seconds', 'Longest wait for the event loop', () => lag.worstMs / 1_000);
   metrics.gauge('store_writable', '1 while the database takes writes', () =>

@@ -5,6 +5,7 @@ import type { Log } from '#shared/log/log.ts';
 import { PolicyBook } from '../policy/live/book.ts';
 import { LivePolicy } from '../policy/live/live-policy.ts';
 import { PolicyFile } from '../policy/live/policy-file.ts';
+import { type TestsWatch, watchPolicyTests } from '../policy/live/watch-tests.ts';
 import type { Meter } from '../state/meter.ts';
 import type { Network } from '../state/network.ts';
 import type { Config } from './config.ts';
@@ -17,9 +18,15 @@ export interface PolicyDeps {
   readonly meter?: Meter;
 }
 
+export interface WatchedPolicyDeps extends PolicyDeps {
+  /** Tests of the policy in force fail that did not before. */
+  readonly testsFailed: (lines: readonly string[]) => void;
+}
+
 export interface Policy extends AsyncDisposable {
   readonly book: PolicyBook;
   readonly live: LivePolicy;
+  readonly tests: TestsWatch;
   /** Reads the file again, where the policy is one. */
   reload(): Promise<void>;
 }
@@ -28,7 +35,7 @@ export interface Policy extends AsyncDisposable {
 export const openPolicyBook = (config: Config, deps: Omit<PolicyDeps, 'meter'>): PolicyBook =>
   new PolicyBook({ ...deps, file: config.policy.file });
 
-export async function openPolicy(config: Config, deps: PolicyDeps): Promise<Policy> {
+export async function openPolicy(config: Config, deps: WatchedPolicyDeps): Promise<Policy> {
   const { network, clock, log, serverUrl, meter } = deps;
   const book = openPolicyBook(config, deps);
   const file = book.file === undefined ? undefined : new PolicyFile(book, book.file);
@@ -38,6 +45,7 @@ export async function openPolicy(config: Config, deps: PolicyDeps): Promise<Poli
     ...{ network, clock, serverUrl, inForce: book.inForce },
     ...(meter === undefined ? {} : { meter }),
   });
+  const tests = watchPolicyTests({ book, network, clock, log, failed: deps.testsFailed });
   const stop = new AbortController();
   const watching = file?.watch(clock, stop.signal).catch((error: unknown) => {
     log('error', 'policy.file-not-watched', { error: toRhumbError(error).message });
@@ -45,10 +53,12 @@ export async function openPolicy(config: Config, deps: PolicyDeps): Promise<Poli
   return {
     book,
     live,
+    tests,
     reload: async () => file?.reload(),
     [Symbol.asyncDispose]: async () => {
       stop.abort();
       await watching;
+      tests[Symbol.dispose]();
       live[Symbol.dispose]();
     },
   };

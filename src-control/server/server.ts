@@ -92,11 +92,16 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
   const live =
     deps.config ?? stack.use(new LiveConfig(config, { clock, log, read: () => config, file: undefined }));
   const metrics = openMetrics(deps.withProcessMetrics ?? false);
-  const certificate = await openCertificate(config, {
+  // Opens after those who have something to tell.
+  let webhooks: Dispatcher | undefined;
+  const tls = await openCertificate(config, {
     clock,
     log: log.child({ mod: 'tls' }),
     meter: metrics,
+    failed: (why) =>
+      webhooks?.tell('certificateRenewalFailed', `The certificate could not be renewed: ${why}`),
   });
+  const certificate = tls?.source;
   if (certificate !== undefined) stack.use(certificate);
   const stateLog = log.child({ mod: 'state' });
   const store = await openSqliteStore(config.stateDir, clock.now(), stateLog);
@@ -135,6 +140,8 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
       log: log.child({ mod: 'policy' }),
       serverUrl,
       meter: metrics,
+      testsFailed: (lines) =>
+        webhooks?.tell('policyTestsFailing', `Tests of the policy fail: ${lines.join('; ')}`.slice(0, 2_000)),
     }),
   );
   const pending = new PendingMachines(clock, mintPendingId);
@@ -217,17 +224,23 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     seal: (about, plain) => seal(sealKey(config.stateDir), about, plain),
     unseal: (about, sealed) => unseal(sealKey(config.stateDir), about, sealed),
   };
-  const webhooks = stack.use(
+  const dispatcher = stack.use(
     new Dispatcher({
       ...{ network, clock, random: deps.random, log: log.child({ mod: 'webhooks' }), meter: metrics, vault },
       place: { tailnet: config.baseDomain, serverUrl },
       allowsInside: () => live.current.webhooksMayGoInside,
     }),
   );
+  webhooks = dispatcher;
   const ops = stack.use(
     await openOps({
       ...{ network, clock, log, metrics, config: live },
-      backupFailed: (why) => webhooks.tell('backupFailed', `No backup could be made: ${why}`),
+      backupFailed: (why) => dispatcher.tell('backupFailed', `No backup could be made: ${why}`),
+      warnings: {
+        policy: () => (policy.book.problem === undefined ? undefined : 'the newest policy is not in force'),
+        'policy-tests': () => (policy.tests.failing.length === 0 ? undefined : 'tests of the policy fail'),
+        certificate: () => (tls?.problem === undefined ? undefined : 'the certificate could not be renewed'),
+      },
     }),
   );
   const address = addressOf(live);
@@ -294,7 +307,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
       sshCheck,
       register,
       derpMap: () => hub.derpMap,
-      webhooks: { vault, dispatcher: webhooks, allowsInside: () => live.current.webhooksMayGoInside },
+      webhooks: { vault, dispatcher, allowsInside: () => live.current.webhooksMayGoInside },
       backupFolder: () => live.current.backup?.folder,
       signIn: () => oidc?.signIn,
     },

@@ -6,10 +6,12 @@ import type { Log } from '#shared/log/log.ts';
 import type { Change } from '../state/changes.ts';
 import type { Meter } from '../state/meter.ts';
 import { isAdmitted, type Network } from '../state/network.ts';
-import type { AuditEntry, DeliveryRecord, NodeRecord, WebhookRecord, Write } from '../store/records.ts';
+import type { AuditEntry, DeliveryRecord, WebhookRecord, Write } from '../store/records.ts';
 import { type EventPlace, type EventType, eventOf, eventOfEntry, type WebhookEvent } from './events.ts';
+import { watchKeyEnds } from './key-ends.ts';
 import { afterAttempt, isHopeless, surplus } from './plan.ts';
 import { bodyFor, PROVIDERS } from './provider.ts';
+import { watchRouteNews } from './route-news.ts';
 import { deliver, type Outcome } from './send.ts';
 import { SIGNATURE_HEADER, signatureOf } from './signature.ts';
 import { checkTarget } from './target.ts';
@@ -40,8 +42,6 @@ const MAX_GATHERED = 1_000;
 /** Of one delivery, so that receivers can read it. */
 const MAX_TOGETHER = 50;
 const LONGEST_SLEEP_MS = 3_600_000;
-const LOOK_AT_EXPIRY_MS = 60_000;
-const DAY_MS = 86_400_000;
 
 export const newSecret = (): string => `tskey-webhook-${randomBytes(24).toString('base64url')}`;
 export const sealedAs = (webhookId: number): string => `webhook ${webhookId}`;
@@ -59,9 +59,6 @@ export class Dispatcher implements AsyncDisposable {
   #dropped = 0;
   #cancelGather: (() => void) | undefined;
   #cancelTimer: (() => void) | undefined;
-  #cancelExpiry: () => void = () => undefined;
-  /** Up to when ends of keys were told. */
-  #expiryAt: number;
 
   constructor(deps: DispatcherDeps) {
     this.#deps = deps;
@@ -71,9 +68,9 @@ export class Dispatcher implements AsyncDisposable {
     this.#unsubscribe = [
       network.subscribeAudit((entries) => this.#onEntries(entries)),
       network.subscribe((changes) => this.#onChanges(changes)),
+      watchKeyEnds({ ...deps, tell: (...news) => this.tell(...news) }),
+      watchRouteNews({ ...deps, tell: (...news) => this.tell(...news) }),
     ];
-    this.#expiryAt = deps.clock.now();
-    this.#watchExpiry();
     this.#arm();
   }
 
@@ -81,7 +78,6 @@ export class Dispatcher implements AsyncDisposable {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     this.#cancelGather?.();
     this.#cancelTimer?.();
-    this.#cancelExpiry();
     for (const { cancel } of this.#presence.values()) cancel?.();
     this.#ending.abort();
     await Promise.all(this.#underWay.values());
@@ -146,26 +142,6 @@ export class Dispatcher implements AsyncDisposable {
           : (['nodeOffline', 'offline'] as const);
         this.tell(type, `Machine ${givenName} is ${what}`, { nodeID: String(id), nodeName: givenName });
       });
-  }
-
-  #watchExpiry(): void {
-    this.#cancelExpiry = this.#deps.clock.after(LOOK_AT_EXPIRY_MS, () => {
-      const [from, until] = [this.#expiryAt, this.#deps.clock.now()];
-      this.#expiryAt = until;
-      if (this.#isWanted(['nodeKeyExpired', 'nodeKeyExpiringInOneDay']))
-        for (const { record } of this.#deps.network.nodes()) this.#tellOfExpiry(record, from, until);
-      this.#watchExpiry();
-    });
-  }
-
-  #tellOfExpiry({ id, givenName, expiry }: NodeRecord, from: number, until: number): void {
-    if (expiry === undefined) return;
-    const data = { nodeID: String(id), nodeName: givenName, expiration: new Date(expiry).toISOString() };
-    if (expiry > from && expiry <= until)
-      this.tell('nodeKeyExpired', `The key of machine ${givenName} has expired`, data);
-    const soon = expiry - DAY_MS;
-    if (soon > from && soon <= until)
-      this.tell('nodeKeyExpiringInOneDay', `The key of machine ${givenName} expires in a day`, data);
   }
 
   #isWanted(types: readonly EventType[]): boolean {

@@ -6,6 +6,7 @@ export const EVENT_TYPES = [
   'nodeNeedsApproval',
   'nodeApproved',
   'nodeKeyExpiringInOneDay',
+  'nodeKeyExpiringInOneHour',
   'nodeKeyExpired',
   'nodeDeleted',
   'policyUpdate',
@@ -21,7 +22,11 @@ export const EVENT_TYPES = [
   'authKeyCreated',
   'apiKeyCreated',
   'settingsChanged',
+  'routeNeedsApproval',
+  'primaryRouteChanged',
+  'policyTestsFailing',
   'backupFailed',
+  'certificateRenewalFailed',
   'test',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];

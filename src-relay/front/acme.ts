@@ -19,6 +19,9 @@ export interface AcmeOptions {
   readonly challenge: 'http-01' | 'tls-alpn-01';
   readonly clock: Clock;
   readonly log: Log;
+  /** Why the authority gave none, each time; and when it gave one. */
+  readonly failed?: (why: string) => void;
+  readonly succeeded?: () => void;
 }
 
 /** The listeners open right after us, and the authority will want to see them. */
@@ -125,12 +128,14 @@ class AcmeSource implements CertificateSource {
       await this.#keep(pair);
       this.#current = pair;
       this.#failures = 0;
+      this.#options.succeeded?.();
       log('info', 'certificate.issued', { host, until: new X509Certificate(pair.cert).validTo });
       for (const listener of this.#listeners) listener(pair);
       this.#arm(Math.min(LOOK_EVERY_MS, Math.max(RETRY_FIRST_MS, renewalTime(pair.cert) - clock.now())));
     } catch (error) {
       const wait = Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** this.#failures++);
       log('warn', 'certificate.order-failed', { host, error: textOf(error), retryInMs: wait });
+      this.#options.failed?.(textOf(error));
       this.#arm(wait);
     } finally {
       this.#tokens.clear();

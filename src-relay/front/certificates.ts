@@ -26,6 +26,9 @@ export interface FileCertificateOptions {
   readonly keyFile: string;
   /** Undefined = any name will do. */
   readonly host: string | undefined;
+  /** Why a new certificate was not taken over, each time; and each look that found nothing wrong. */
+  readonly failed?: (why: string) => void;
+  readonly succeeded?: () => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -51,15 +54,18 @@ export async function fileCertificate(options: FileCertificateOptions): Promise<
   const look = async (force: boolean): Promise<void> => {
     try {
       const now = await stamp(options);
-      if (now === seen && !force) return;
+      if (now === seen && !force) return options.succeeded?.();
       const next = await readPair(options);
       seen = now;
+      options.succeeded?.();
       if (next.cert === current.cert && next.key === current.key) return;
       current = next;
       log('info', 'certificate.reloaded', { file: certFile });
       for (const listener of listeners) listener(current);
     } catch (error) {
-      log('warn', 'certificate.reload-failed', { file: certFile, error: toRhumbError(error).message });
+      const why = toRhumbError(error).message;
+      log('warn', 'certificate.reload-failed', { file: certFile, error: why });
+      options.failed?.(why);
     }
   };
   const arm = (): void => {

@@ -8,7 +8,9 @@ import type { Actor, PolicyRecord } from '../../store/records.ts';
 import { CompiledPolicy } from '../compile/compiled.ts';
 import type { PolicyAst } from '../language/ast.ts';
 import { type CheckedPolicy, checkText, compileText } from '../offline/compile-offline.ts';
-import type { Diagnostic } from '../text/diagnostic.ts';
+import { type Diagnostic, Report } from '../text/diagnostic.ts';
+import { runSshTests } from '../verdict/run-ssh-tests.ts';
+import { runTests } from '../verdict/run-tests.ts';
 import { networkFacts } from './facts.ts';
 import { concernsAbout } from './lock-out.ts';
 
@@ -113,6 +115,18 @@ export class PolicyBook {
     return active === undefined
       ? 'no stored version of the policy can be read: nobody reaches anybody until a good one is set'
       : `version ${newest.id} of the policy can't be read: version ${active.id} is in force`;
+  }
+
+  /** What the tests of the policy in force say of the network as it is now: they were good when it was set. */
+  failingTests(): readonly Diagnostic[] {
+    const { active } = this;
+    const ast = active === undefined ? undefined : checkedOf(active).ast;
+    if (active === undefined || ast === undefined || ast.tests.length + ast.sshTests.length === 0) return [];
+    const { network, clock } = this.#deps;
+    const report = new Report(active.text);
+    runTests(ast, networkFacts(network, clock.now()), report);
+    if (ast.sshTests.length > 0) runSshTests(this.compiled(), report);
+    return report.all.filter(({ severity }) => severity === 'error');
   }
 
   version(id: number): PolicyRecord {
