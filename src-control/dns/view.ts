@@ -4,6 +4,7 @@ import type { Change } from '../state/changes.ts';
 import { What } from '../state/changes.ts';
 import { isAdmitted, type Network, type NodeView } from '../state/network.ts';
 import type { NodeRecord } from '../store/records.ts';
+import type { SplitRoutes } from './app-routes.ts';
 import { Followed } from './followed.ts';
 import { doubtAbout, parseNameserver } from './nameserver.ts';
 import { forDevice, isNextDns } from './next-dns.ts';
@@ -33,6 +34,8 @@ export interface DnsViewDeps {
   readonly groupsOf: (userId: number) => readonly string[];
   /** False where the policy takes a machine's IPv4 address away. */
   readonly hasIpv4: (nodeId: number) => boolean;
+  /** Where the machine asks for the domains of apps; the same object while nothing changes. */
+  readonly appRoutesOf?: ((nodeId: number) => SplitRoutes | undefined) | undefined;
 }
 
 /** A capability map's part, as the wire has it. */
@@ -57,6 +60,7 @@ interface Own {
   readonly shared: Shared;
   readonly record: NodeRecord;
   readonly attributes: string;
+  readonly apps: SplitRoutes | undefined;
   readonly config: WireDnsConfig;
 }
 
@@ -126,17 +130,18 @@ export class DnsView implements Disposable {
     const view = this.#deps.network.node(nodeId);
     if (view === undefined) return this.#sharedOf([]).config;
     const shared = this.#sharedOf(this.#overridesOf(view.record));
-    if (!shared.tellsDevices && !shared.effective.https) return shared.config;
+    const apps = isAdmitted(view.record) ? this.#deps.appRoutesOf?.(nodeId) : undefined;
+    if (!shared.tellsDevices && !shared.effective.https && apps === undefined) return shared.config;
     const attributes = shared.tellsDevices ? [...this.#deps.attributesOf(nodeId)] : [];
     const key = attributes.join('\n');
     const known = this.#own.get(nodeId);
-    if (known?.shared === shared && known.record === view.record && known.attributes === key)
-      return known.config;
-    const made = this.#personal(shared, view, attributes);
+    const isAsBefore = known?.shared === shared && known.record === view.record;
+    if (isAsBefore && known.attributes === key && known.apps === apps) return known.config;
+    const made = this.#withApps(this.#personal(shared, view, attributes), apps);
     // Records are replaced for reasons that don't matter here, such as new endpoints.
     const config =
       known !== undefined && JSON.stringify(known.config) === JSON.stringify(made) ? known.config : made;
-    this.#own.set(nodeId, { shared, record: view.record, attributes: key, config });
+    this.#own.set(nodeId, { shared, record: view.record, attributes: key, apps, config });
     return config;
   }
 
@@ -293,6 +298,17 @@ export class DnsView implements Disposable {
     const { network } = this.#deps;
     const common = [...this.#settings.records, ...this.#fileRecords, ...network.dnsRecords.values()];
     return [...special, ...common.filter(({ name }) => !names.has(name))];
+  }
+
+  /** Connectors come before split DNS of the same name, which is what is left when none of them answers; never before machines' own names. */
+  #withApps(config: WireDnsConfig, apps: SplitRoutes | undefined): WireDnsConfig {
+    const own = this.#deps.baseDomain;
+    const fitting = Object.entries(apps ?? {}).filter(
+      ([suffix]) => suffix !== own && !suffix.endsWith(`.${own}`),
+    );
+    return fitting.length === 0
+      ? config
+      : { ...config, Routes: { ...config.Routes, ...Object.fromEntries(fitting) } };
   }
 
   #personal(shared: Shared, view: NodeView, attributes: readonly string[]): WireDnsConfig {

@@ -24,6 +24,7 @@ async function setup() {
   const audit: AuditEntry[] = [];
   network.subscribeAudit((entries) => audit.push(...entries));
   const approves = new Set<string>();
+  const ofApps = new Set<string>();
   let settled = 0;
   const policy = {
     settle: () => {
@@ -31,6 +32,7 @@ async function setup() {
     },
     autoApprovedOf: (id: number) =>
       (network.node(id)?.record.hostinfo.RoutableIPs ?? []).filter((route) => approves.has(route)),
+    routesOfApps: (_: number, routes: readonly string[]) => new Set(routes).intersection(ofApps),
   };
   const watching = new AutoApproval({ network, policy, log: silent, defer: setImmediate });
   const put = async (value: NodeRecord, what: number): Promise<void> => {

@@ -11,6 +11,8 @@ import type { NodeRecord } from '../store/records.ts';
 export interface ApprovingPolicy {
   settle(): void;
   autoApprovedOf(node: number): readonly string[];
+  /** Those of the routes that the apps which the machine serves may bring. */
+  routesOfApps(node: number, routes: readonly string[]): ReadonlySet<string>;
 }
 
 export interface AutoApprovalDeps {
@@ -76,20 +78,32 @@ export class AutoApproval implements Disposable {
     const record = network.node(id)?.record;
     if (record === undefined) return;
     this.#judged.set(id, judgedAs(record));
-    if (announcedRoutes(record).length === 0) return;
+    const announced = announcedRoutes(record);
+    // A name leads elsewhere every few hours: what an app brought and is gone would be approved again if it came back.
+    const unannounced = record.approvedRoutes.filter((route) => !announced.includes(route));
+    const passing = policy.routesOfApps(id, unannounced);
+    const kept = record.approvedRoutes.filter((route) => !passing.has(route));
+    const gone = record.approvedRoutes.length - kept.length;
+    if (announced.length === 0 && gone === 0) return;
     const wanted = policy
       .autoApprovedOf(id)
       .flatMap((route) => (isExitRoute(route) ? EXIT_ROUTES : [route]))
       .filter((route) => !record.approvedRoutes.includes(route));
-    if (wanted.length === 0) return;
-    const approvedRoutes = sortRoutes([...record.approvedRoutes, ...wanted]);
-    log('info', 'route.auto-approved', { node: id, name: record.givenName, routes: [...new Set(wanted)] });
+    if (wanted.length === 0 && gone === 0) return;
+    const approvedRoutes = sortRoutes([...kept, ...wanted]);
+    const routes = [...new Set(wanted)];
+    log('info', 'route.auto-approved', {
+      node: id,
+      name: record.givenName,
+      routes,
+      ...(gone > 0 && { gone }),
+    });
     const deed = {
       action: 'approve',
       property: 'routes',
       old: record.approvedRoutes.join(' '),
       new: approvedRoutes.join(' '),
-      details: 'autoApprovers of the policy',
+      details: 'autoApprovers or app connectors of the policy',
     };
     await changeNode(network, { ...record, approvedRoutes }, What.Routes, deed, SYSTEM);
   }

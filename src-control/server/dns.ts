@@ -4,6 +4,7 @@ import { randomInt } from 'node:crypto';
 import type { Clock } from '#shared/async/clock.ts';
 import { formatSockAddr, type Prefix, parseIp, parseSockAddr, prefixContains } from '#shared/ip/address.ts';
 import type { Log } from '#shared/log/log.ts';
+import { type AppPolicy, AppRoutes } from '../dns/app-routes.ts';
 import { nameserversOf, type Server, txtAt } from '../dns/certificates/ask.ts';
 import { Challenges } from '../dns/certificates/challenges.ts';
 import { openPublisher } from '../dns/certificates/publish.ts';
@@ -25,7 +26,7 @@ export interface DnsDeps {
   readonly serverUrl: string;
   readonly meter?: Meter;
   /** Undefined without a server. */
-  readonly policy: Pick<LivePolicy, 'capMapOf' | 'groupsOf' | 'hasIpv4'> | undefined;
+  readonly policy: (AppPolicy & Pick<LivePolicy, 'capMapOf' | 'groupsOf'>) | undefined;
 }
 
 export interface Dns extends AsyncDisposable {
@@ -56,7 +57,11 @@ const groupsOf = (
 ];
 
 /** Also without a server, for commands that work on the state itself. */
-export const openDnsView = (config: Config, deps: Pick<DnsDeps, 'network' | 'log' | 'policy'>): DnsView =>
+export const openDnsView = (
+  config: Config,
+  deps: Pick<DnsDeps, 'network' | 'log' | 'policy'>,
+  apps?: AppRoutes,
+): DnsView =>
   new DnsView({
     network: deps.network,
     log: deps.log,
@@ -65,12 +70,18 @@ export const openDnsView = (config: Config, deps: Pick<DnsDeps, 'network' | 'log
     attributesOf: (nodeId) => Object.keys(deps.policy?.capMapOf(nodeId) ?? {}),
     groupsOf: (userId) => groupsOf(deps, userId),
     hasIpv4: (nodeId) => deps.policy?.hasIpv4(nodeId) ?? true,
+    appRoutesOf: apps === undefined ? undefined : (nodeId) => apps.routesOf(nodeId),
   });
 
 export async function openDns(config: Config, deps: DnsDeps): Promise<Dns> {
   const { log } = deps;
   await using stack = new AsyncDisposableStack();
-  const view = stack.use(openDnsView(config, deps));
+  const { network, clock, policy } = deps;
+  const apps =
+    policy === undefined
+      ? undefined
+      : stack.use(new AppRoutes({ network, clock, policy, defer: setImmediate }));
+  const view = stack.use(openDnsView(config, deps, apps));
   let file = await openRecords(config.dns.settings.recordsPath, deps, view);
   stack.defer(() => file?.[Symbol.dispose]());
   const responder = await openResponder(stack, config, deps, view);

@@ -1,11 +1,13 @@
 /** A policy compiled for a network: everything that a map response needs, made when asked for (policy.md §7.2, §15). */
 import type { PolicyAst } from '../language/ast.ts';
 import { addrText, type Cidr } from '../sets/ranges.ts';
+import { withAppDns } from './app-dns.ts';
 import { autoApproved } from './approve.ts';
+import { appsServedBy } from './apps.ts';
 import { type CompiledGrant, GrantCompiler, viaRules } from './compiled-grants.ts';
 import { filterOf, SourceIds, type WireRule } from './filter.ts';
 import { grantsOf } from './grants.ts';
-import { type Machine, machineOf, type PolicyNetwork } from './network.ts';
+import { asConnector, type Machine, machineOf, type PolicyNetwork } from './network.ts';
 import { capMapOf, hasIpv4, type NodeCapMap } from './node-attrs.ts';
 import { type PostureMode, Resolver } from './resolver.ts';
 import { electPrimaries, type Primaries, Routes } from './routes.ts';
@@ -43,11 +45,13 @@ export class CompiledPolicy {
       network.nodes.map((node, i) => machineOf(node, i)),
     );
     this.#caps = whole.machines.map((machine) => capMapOf(whole, machine));
-    const machines = whole.machines.map((machine, i) =>
-      machine.ipv4 === undefined || hasIpv4(whole, machine, this.#caps[i])
-        ? machine
-        : machineOf(machine, i, false),
-    );
+    const machines = whole.machines.map((machine, i) => {
+      const dressed =
+        machine.ipv4 === undefined || hasIpv4(whole, machine, this.#caps[i])
+          ? machine
+          : machineOf(machine, i, false);
+      return appsServedBy(whole, machine).length > 0 ? asConnector(dressed) : dressed;
+    });
     this.resolver = new Resolver(ast, network.users, machines, options.postures);
     const compiler = new GrantCompiler(this.resolver);
     this.grants = ast.hasRules ? grantsOf(ast).map((grant) => compiler.compile(grant)) : [];
@@ -71,7 +75,8 @@ export class CompiledPolicy {
 
   /** An empty list blocks everything. */
   filterOf(machine: Machine): readonly WireRule[] {
-    return filterOf(this.rulesFor(machine), machine, this.#ids);
+    const rules = filterOf(this.rulesFor(machine), machine, this.#ids);
+    return machine.isConnector ? withAppDns(rules, machine) : rules;
   }
 
   peersOf(machine: Machine): readonly Machine[] {

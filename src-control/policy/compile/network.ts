@@ -28,6 +28,8 @@ export interface PolicyNode {
   readonly approved: readonly Cidr[];
   readonly isOnline: boolean;
   readonly isHealthy: boolean;
+  /** Says that it would be an app connector. */
+  readonly offersApps: boolean;
   /** For postures. */
   readonly attributes: Attributes;
 }
@@ -49,6 +51,10 @@ export interface Machine extends PolicyNode {
   readonly subnetRoutes: readonly Cidr[];
   readonly exitRoutes: readonly Cidr[];
   readonly isExit: boolean;
+  /** The policy names it as a connector of some app, and it is one. */
+  readonly isConnector: boolean;
+  /** Leads to the internet, or to some of it: rules about the internet concern it. */
+  readonly isGateway: boolean;
 }
 
 export const isExitRoute = (route: Cidr): boolean => route.bits === 0;
@@ -67,8 +73,16 @@ export function machineOf(node: PolicyNode, index: number, hasIpv4 = true): Mach
     subnetRoutes: active.filter((route) => !isExitRoute(route)),
     exitRoutes,
     isExit: exitRoutes.length > 0,
+    isConnector: false,
+    isGateway: exitRoutes.length > 0,
   };
 }
+
+export const asConnector = (machine: Machine): Machine => ({
+  ...machine,
+  isConnector: true,
+  isGateway: true,
+});
 
 export const overlapsSubnet = (machine: Machine, cidr: Cidr): boolean =>
   machine.subnetRoutes.some((route) => cidrsOverlap(route, cidr));

@@ -1,16 +1,15 @@
 /** What a machine's own capability map gets from the policy (policy.md §12.1, §5.10). */
+import { APP_CONNECTORS } from '../language/app-connectors.ts';
 import type { PolicyAst } from '../language/ast.ts';
-import type { Selector } from '../language/selector.ts';
-import { overlaps } from '../sets/ranges.ts';
 import { type Identity, names } from './names.ts';
 import type { Machine } from './network.ts';
 import type { Resolver } from './resolver.ts';
+import { isTarget } from './targets.ts';
 import type { Directory } from './users.ts';
 
 /** Sorted by name, for the same bytes every time. */
 export type NodeCapMap = Readonly<Record<string, readonly unknown[] | null>>;
 
-const CONNECTORS = 'tailscale.com/app-connectors';
 const DISABLE_IPV4 = 'disable-ipv4';
 
 /** The capability map of a machine with all the addresses that it could have. */
@@ -19,19 +18,14 @@ export function capMapOf(resolver: Resolver, machine: Machine): NodeCapMap {
   const map = new Map<string, readonly unknown[] | null>();
   if (ast.isClientPortRandom) map.set('randomize-client-port', null);
   if (ast.oneCgnatRoute !== '') map.set(`one-cgnat?v=${ast.oneCgnatRoute === 'mac-always'}`, null);
-  for (const { target, attr, connectors } of ast.nodeAttrs) {
+  for (const { target, attr, apps } of ast.nodeAttrs) {
     if (!target.some(({ selector }) => isTarget(resolver, selector, machine))) continue;
     for (const { text } of attr) if (!map.has(text)) map.set(text, null);
-    if (connectors.length > 0) map.set(CONNECTORS, [...(map.get(CONNECTORS) ?? []), ...connectors]);
+    if (apps.length > 0)
+      map.set(APP_CONNECTORS, [...(map.get(APP_CONNECTORS) ?? []), ...apps.map(({ wire }) => wire)]);
   }
   return Object.fromEntries([...map].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
-
-/** Addresses and `*` choose by address, everything else by owner and tags. */
-const isTarget = (resolver: Resolver, selector: Selector, machine: Machine): boolean =>
-  ['any', 'prefix', 'host', 'ipset'].includes(selector.kind)
-    ? overlaps(machine.addrSet, resolver.setOf(selector))
-    : names(resolver.directory, selector, machine);
 
 /** The prefixes of the first entry with an `ipPool` that names the machine to be (policy.md §12.4). */
 export function poolsFor(

@@ -47,7 +47,7 @@ function candidates<T>(
   machine: Machine,
   singleOf: (item: T) => Addr | undefined,
 ): readonly T[] {
-  if (machine.subnetRoutes.length > 0 || machine.isExit) return list;
+  if (machine.subnetRoutes.length > 0 || machine.isGateway) return list;
   const { singles, wide } = indexOf(list, singleOf);
   const own = machine.addrs.flatMap((addr) => singles.get(addr) ?? []);
   return [...own, ...wide].sort((a, b) => a - b).map((i) => list[i] as T);
@@ -56,7 +56,7 @@ function candidates<T>(
 const concerns = ({ set }: Target, machine: Machine): boolean =>
   machine.addrs.some((addr) => contains(set, addr)) ||
   machine.subnetRoutes.some((route) => overlapsRange(set, route)) ||
-  (machine.isExit && isSubset(set, INTERNET));
+  (machine.isGateway && isSubset(set, INTERNET));
 
 /** The targets that concern the machine, as they are. */
 export const reduceTargets = (block: readonly Target[], machine: Machine): readonly Target[] =>

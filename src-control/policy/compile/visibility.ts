@@ -32,7 +32,7 @@ class AddressIndex {
     const less = (a: readonly [Addr, number], b: readonly [Addr, number]): number => (a[0] < b[0] ? -1 : 1);
     this.#v4 = all.filter((one): one is readonly [number, number] => typeof one[0] === 'number').sort(less);
     this.#v6 = all.filter((one): one is readonly [bigint, number] => typeof one[0] === 'bigint').sort(less);
-    this.routers = machines.filter(({ subnetRoutes, isExit }) => subnetRoutes.length > 0 || isExit);
+    this.routers = machines.filter(({ subnetRoutes, isGateway }) => subnetRoutes.length > 0 || isGateway);
     this.size = machines.length;
   }
 
@@ -106,7 +106,7 @@ export class Visibility {
     if (isInternet) {
       dst = new Bits(this.#index.size);
       dst.addAll(local);
-      for (const { isExit, index } of this.#index.routers) if (isExit) dst.add(index);
+      for (const { isGateway, index } of this.#index.routers) if (isGateway) dst.add(index);
     }
     const scope = matcher.scope === undefined ? undefined : new Bits(this.#index.size);
     for (const { index } of matcher.scope ?? []) scope?.add(index);

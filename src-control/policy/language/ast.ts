@@ -59,12 +59,32 @@ export interface SshRule {
   readonly srcPosture: readonly Word[] | undefined;
 }
 
+/** An app as machines are told of it. */
+export interface WireApp {
+  readonly name?: string;
+  readonly domains?: readonly string[];
+  readonly routes?: readonly string[];
+  readonly connectors?: readonly string[];
+}
+
+/** Names that connectors look up for others, and whose traffic they carry. */
+export interface AppConnector {
+  readonly at: Place;
+  readonly name: string;
+  /** Tags, or `*` for every machine that offers itself. */
+  readonly connectors: readonly Word[];
+  /** In lower case; `*.example.com` for all names below it. */
+  readonly domains: readonly Word[];
+  /** Carried from the start, without waiting for an address to be seen. */
+  readonly routes: readonly Cidr[];
+  readonly wire: WireApp;
+}
+
 export interface NodeAttrRule {
   readonly at: Place;
   readonly target: readonly SelectorUse[];
   readonly attr: readonly Word[];
-  /** Values of `tailscale.com/app-connectors`. */
-  readonly connectors: readonly unknown[];
+  readonly apps: readonly AppConnector[];
   readonly ipPool: readonly Cidr[];
 }
 

@@ -2,6 +2,7 @@
 import type { Report } from '../text/diagnostic.ts';
 import { suggestion } from '../text/suggest.ts';
 import type { Place } from '../text/tree.ts';
+import { checkApps } from './app-connectors.ts';
 import type { AclRule, GrantRule, PolicyAst, SelectorUse, Table, Word } from './ast.ts';
 import { checkIpSetCycles } from './check-ip-sets.ts';
 import { checkSshRule } from './check-ssh.ts';
@@ -131,7 +132,10 @@ function checkOwners(checker: Checker): void {
 }
 
 function checkNodeAttrs(checker: Checker): void {
-  for (const { target, attr } of checker.ast.nodeAttrs) {
+  const domains = new Map<string, string>();
+  for (const rule of checker.ast.nodeAttrs) {
+    const { target, attr } = rule;
+    checkApps(checker, rule, domains);
     for (const use of target) checker.use(use, 'nodeattr');
     for (const { text, at: where } of attr) {
       if (text === 'funnel' || text === 'mullvad')

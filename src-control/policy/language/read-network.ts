@@ -3,10 +3,9 @@ import { parsePrefix } from '#shared/ip/address.ts';
 import { type Cidr, cidrContains, cidrOf, cidrsOverlap } from '../sets/ranges.ts';
 import { POOL, RESERVED } from '../sets/special.ts';
 import { type Member, type Tree, toJson } from '../text/tree.ts';
+import { readApps } from './app-connectors.ts';
 import type { Approvers, AutoApprovers, DerpSection, NodeAttrRule, SelectorUse } from './ast.ts';
 import type { Reader } from './read.ts';
-
-const CONNECTORS = 'tailscale.com/app-connectors';
 
 export function readAutoApprovers(reader: Reader, member: Member | undefined): AutoApprovers {
   const fields =
@@ -73,24 +72,11 @@ export function readNodeAttr(reader: Reader, tree: Tree): NodeAttrRule | undefin
   const shape = { fields: ['target', 'attr', 'app', 'ipPool'], hasComments: true };
   const fields = reader.fields(tree, 'an entry of nodeAttrs', shape);
   if (fields === undefined) return undefined;
-  const connectors: unknown[] = [];
-  reader.table(fields.get('app'), 'app', (value, key) => {
-    if (key.value !== CONNECTORS)
-      reader.report.error(
-        'nodeattr-app',
-        `unknown nodeAttrs app ${JSON.stringify(key.value)}: only ${CONNECTORS} is defined`,
-        key,
-      );
-    const items = reader.array({ key, value }, 'app');
-    for (const item of items)
-      if (reader.object(item, 'an app connector') !== undefined) connectors.push(toJson(item));
-    return items;
-  });
   return {
     at: tree,
     target: reader.selectors(fields.get('target'), 'target'),
     attr: reader.words(fields.get('attr'), 'attr'),
-    connectors,
+    apps: readApps(reader, fields.get('app')),
     ipPool: readPool(reader, fields.get('ipPool')),
   };
 }

@@ -27,7 +27,7 @@ export const reaches = (set: RangeSet, { addrs, subnetRoutes }: Machine): boolea
 export class AddressBook {
   readonly #v4: Column<number> = { addrs: [], owners: [] };
   readonly #v6: Column<bigint> = { addrs: [], owners: [] };
-  /** Machines with active routes, by index. */
+  /** Machines with active routes or apps, by index. */
   readonly #routers = new Map<number, Machine>();
 
   constructor(machines: readonly Machine[]) {
@@ -86,7 +86,7 @@ export class AddressBook {
   }
 
   #noteRouter(machine: Machine): void {
-    if (machine.subnetRoutes.length > 0 || machine.isExit) this.#routers.set(machine.index, machine);
+    if (machine.subnetRoutes.length > 0 || machine.isGateway) this.#routers.set(machine.index, machine);
   }
 
   #column(addr: Addr): Column<Addr> {

@@ -1,7 +1,10 @@
 /** A policy compiled for a network that changes: one machine's change touches only what it has to do with (policy.md §15.3). */
+import { withAppDns } from '../compile/app-dns.ts';
+import { appsServedBy } from '../compile/apps.ts';
 import { viaRules } from '../compile/compiled-grants.ts';
 import { filterOf, SourceIds, type WireRule } from '../compile/filter.ts';
 import {
+  asConnector,
   type Machine,
   machineOf,
   type PolicyNetwork,
@@ -250,13 +253,15 @@ export class Core {
     if (!sameJson(peerCapMapOf(before, old), peerCapMapOf(after, next))) this.#seenAnew(next.id, out);
   }
 
-  /** Gives the machine its capabilities, and takes its IPv4 address where they say so (policy.md §5.10). */
+  /** Gives the machine its capabilities and apps, and takes its IPv4 address where they say so (policy.md §5.10). */
   #dressed(whole: Machine): Machine {
     const caps = capMapOf(this.resolver, whole);
     this.#caps.set(whole.id, caps);
-    return whole.ipv4 === undefined || hasIpv4(this.resolver, whole, caps)
-      ? whole
-      : machineOf(whole, whole.index, false);
+    const dressed =
+      whole.ipv4 === undefined || hasIpv4(this.resolver, whole, caps)
+        ? whole
+        : machineOf(whole, whole.index, false);
+    return appsServedBy(this.resolver, whole).length > 0 ? asConnector(dressed) : dressed;
   }
 
   #grow(): void {
@@ -397,7 +402,9 @@ export class Core {
 
   #makeFilter(id: number): readonly WireRule[] {
     const machine = this.machine(id);
-    return machine === undefined ? NO_RULES : filterOf(this.#rulesFor(machine), machine, this.#sourceIds);
+    if (machine === undefined) return NO_RULES;
+    const rules = filterOf(this.#rulesFor(machine), machine, this.#sourceIds);
+    return machine.isConnector ? withAppDns(rules, machine) : rules;
   }
 
   *#rulesFor(machine: Machine): Generator<Rule> {

@@ -62,6 +62,7 @@ export const factsOf = ({ record, isOnline }: NodeView, nowMs: number): PolicyNo
   approved: cidrs(record.approvedRoutes),
   isOnline,
   isHealthy: true,
+  offersApps: record.hostinfo['AppConnector'] === true,
   attributes: attributesOf(record, nowMs),
 });
 
@@ -103,6 +104,7 @@ export const sameNode = (a: PolicyNode, b: PolicyNode): boolean =>
   a.ipv6 === b.ipv6 &&
   a.name === b.name &&
   a.hostname === b.hostname &&
+  a.offersApps === b.offersApps &&
   sameTexts(a.tags, b.tags) &&
   sameCidrs(a.announced, b.announced) &&
   sameCidrs(a.approved, b.approved) &&

@@ -31,7 +31,7 @@ export function filterDoubts(
   for (const one of hasNewSources) addHolders(deps, one, doubted);
   for (const one of recompiled) addBothEnds(deps, one, doubted);
   if (targets.length > 0 || hasNewSources.length > 0)
-    for (const { isExit, index } of book.routers) if (isExit) doubted.add(index);
+    for (const { isGateway, index } of book.routers) if (isGateway) doubted.add(index);
   if (deps.scoped.hasSelf) for (const machine of machines) addDevices(deps, machine, doubted);
   return doubted;
 }

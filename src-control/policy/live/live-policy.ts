@@ -1,16 +1,20 @@
 /** The policy in force over the network as it is: hears of every change, and takes over what matters when asked (policy.md §15). */
 import type { Clock } from '#shared/async/clock.ts';
+import { parsePrefix } from '#shared/ip/address.ts';
 import { type Change, What } from '../../state/changes.ts';
 import { type Meter, noMeter } from '../../state/meter.ts';
 import type { Network } from '../../state/network.ts';
 import { autoApproved } from '../compile/approve.ts';
+import { appsServedBy, isRouteOfApps } from '../compile/apps.ts';
 import type { WireRule } from '../compile/filter.ts';
 import type { Identity } from '../compile/names.ts';
 import { machineOf } from '../compile/network.ts';
 import { type NodeCapMap, peerCapMapOf, poolsFor } from '../compile/node-attrs.ts';
 import type { WireSshRule } from '../compile/ssh.ts';
 import { refusedTags } from '../compile/tag-owners.ts';
-import type { PolicyAst } from '../language/ast.ts';
+import type { AppConnector, PolicyAst } from '../language/ast.ts';
+import { cidrOf } from '../sets/ranges.ts';
+import { type AppServer, appServers, mayAsk } from './app-servers.ts';
 import { Core } from './core.ts';
 import { factsOf } from './facts.ts';
 import { FactsTable } from './facts-table.ts';
@@ -129,6 +133,38 @@ export class LivePolicy implements PolicyView, Disposable {
     // Also for machines that wait to be let in: what is approved then counts from the first moment.
     const machine = machineOf(factsOf(view, this.#deps.clock.now()), 0);
     return autoApproved(this.#core.resolver, machine).map(({ text }) => text);
+  }
+
+  /** Those of the routes that the apps which the machine serves may bring. */
+  routesOfApps(node: number, routes: readonly string[]): ReadonlySet<string> {
+    const apps = routes.length === 0 ? [] : this.appsOf(node);
+    return new Set(
+      routes.filter((route) => {
+        const prefix = parsePrefix(route);
+        return prefix !== undefined && isRouteOfApps(apps, cidrOf(prefix));
+      }),
+    );
+  }
+
+  /** The apps that a machine serves; also of one that waits to be let in. */
+  appsOf(node: number): readonly AppConnector[] {
+    const view = this.#deps.network.node(node);
+    if (view === undefined) return [];
+    return appsServedBy(this.#core.resolver, machineOf(factsOf(view, this.#deps.clock.now()), 0));
+  }
+
+  get hasApps(): boolean {
+    return this.#core.ast.nodeAttrs.some(({ apps }) => apps.length > 0);
+  }
+
+  /** Machines that serve apps, by id. */
+  connectors(): readonly AppServer[] {
+    return this.hasApps ? appServers(this.#core) : [];
+  }
+
+  /** Whether a connector's client answers the viewer's questions about names. */
+  mayAsk(viewer: number, connector: number): boolean {
+    return this.sees(viewer, connector) && mayAsk(this.#core, viewer, connector);
   }
 
   refusedTags(

@@ -27,7 +27,7 @@ export interface End {
   readonly isInternet: boolean;
   /** By address or subnet. */
   readonly local: Bits;
-  /** `local`, and exit nodes where the side is the internet. The same object where it is not. */
+  /** `local`, and exit nodes and connectors where the side is the internet. The same object where it is not. */
   readonly all: Bits;
 }
 
@@ -116,7 +116,7 @@ export class Reach {
       if (end.atoms.length === 1 && !end.isInternet) continue;
       const isLocal = end.atoms.some(({ bits }) => bits.has(index));
       if (end.atoms.length !== 1) end.local.put(index, isLocal);
-      if (end.isInternet) end.all.put(index, isLocal || machine?.isExit === true);
+      if (end.isInternet) end.all.put(index, isLocal || machine?.isGateway === true);
     }
   }
 
@@ -212,7 +212,7 @@ export class Reach {
     if (isInternet) {
       all = new Bits(this.#size);
       all.addAll(local);
-      for (const { isExit, index } of this.#book.routers) if (isExit) all.add(index);
+      for (const { isGateway, index } of this.#book.routers) if (isGateway) all.add(index);
     }
     const made = { key, atoms, isInternet, local, all };
     this.#ends.set(key, made);

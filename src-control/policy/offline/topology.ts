@@ -30,6 +30,7 @@ const node = z.looseObject({
   routable_ips: nullish(z.array(text)),
   approved_routes: nullish(z.array(text)),
   online: nullish(z.boolean()),
+  app_connector: nullish(z.boolean()),
   attributes: nullish(z.record(text, z.union([z.string(), z.number(), z.boolean()]))),
 });
 
@@ -86,6 +87,7 @@ function readNode(name: string, tree: Tree, position: number, users: readonly Po
     approved: cidrs(`${where}.approved_routes`, raw.approved_routes),
     isOnline: raw.online ?? true,
     isHealthy: true,
+    offersApps: raw.app_connector ?? false,
     attributes: new Map(Object.entries(raw.attributes ?? {})),
   };
 }

@@ -17,6 +17,7 @@ interface NodeJson {
   readonly routable_ips?: readonly string[];
   readonly approved_routes?: readonly string[];
   readonly attributes?: Readonly<Record<string, string>>;
+  readonly app_connector?: boolean;
 }
 
 const node = (host: number, suffix: string, more: Omit<NodeJson, 'ipv4' | 'ipv6'>): NodeJson => ({

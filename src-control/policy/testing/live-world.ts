@@ -105,13 +105,19 @@ const attribute = fc.record({
   target: some([...PEOPLE, ...TAGS, '*', 'autogroup:member']),
   attr: some(['disable-ipv4', 'magicdns-aaaa', 'suggest-exit-node', 'dns-subdomain-resolve']),
 });
+const apps = fc.record({
+  target: some([...TAGS, '*', 'autogroup:member']),
+  app: some(['tag:web', 'tag:exit', '*']).map((connectors) => ({
+    'tailscale.com/app-connectors': [{ name: 'app', connectors, domains: ['app.test'] }],
+  })),
+});
 
 const policy = fc.record(
   {
     acls: fc.array(fc.oneof(acl, acl, selfAcl), { maxLength: 4 }),
     grants: fc.array(fc.oneof(capGrant, viaGrant), { maxLength: 2 }),
     ssh: fc.array(sshRule, { maxLength: 2 }),
-    nodeAttrs: fc.array(attribute, { maxLength: 2 }),
+    nodeAttrs: fc.array(fc.oneof(attribute, attribute, apps), { maxLength: 2 }),
     disableIPv4: fc.boolean(),
   },
   { requiredKeys: [] },
@@ -126,8 +132,9 @@ const node = (id: number) =>
       approved: fc.uniqueArray(one(ROUTES), { maxLength: 4 }),
       os: one(['linux', 'windows']),
       isOnline: fc.boolean(),
+      offersApps: fc.boolean(),
     })
-    .map(({ owner, second, routes, approved, os, isOnline }): PolicyNode => {
+    .map(({ owner, second, routes, approved, os, isOnline, offersApps }): PolicyNode => {
       const isTagged = owner.startsWith('tag:');
       return {
         id,
@@ -142,6 +149,7 @@ const node = (id: number) =>
         approved: approved.map(cidr),
         isOnline,
         isHealthy: true,
+        offersApps,
         attributes: new Map([['node:os', os]]),
       };
     });

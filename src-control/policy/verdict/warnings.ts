@@ -4,6 +4,7 @@ import { names } from '../compile/names.ts';
 import type { AclRule, GrantRule, PolicyAst, SelectorUse, Table } from '../language/ast.ts';
 import { type Cidr, isEmpty, overlapsRange, setOfCidrs } from '../sets/ranges.ts';
 import type { Report } from '../text/diagnostic.ts';
+import { warnOfApps } from './app-warnings.ts';
 import { warnOfShadows } from './shadow.ts';
 import { warnOfSshPaths } from './ssh-paths.ts';
 
@@ -22,6 +23,7 @@ function mentioned(ast: PolicyAst): ReadonlySet<string> {
   ];
   const words = [
     ...ast.grants.flatMap(({ via }) => via),
+    ...ast.nodeAttrs.flatMap(({ apps }) => apps.flatMap(({ connectors }) => connectors)),
     ...(ast.ssh ?? []).flatMap(({ recorder }) => recorder),
     ...[...ast.acls, ...ast.grants, ...(ast.ssh ?? [])].flatMap(({ srcPosture }) => srcPosture ?? []),
     ...ast.defaultSrcPosture,
@@ -83,6 +85,7 @@ export function warnOfNetwork(compiled: CompiledPolicy, report: Report): void {
   warnOfApprovers(compiled, report);
   warnOfShadows(compiled, report);
   warnOfSshPaths(compiled, report);
+  warnOfApps(compiled, report);
   for (const { text, at } of ast.grants.flatMap(({ via }) => via))
     if (!machines.some(({ tags }) => tags.includes(text)))
       report.warn('via-no-holder', `no machine has ${text}: this grant gives nothing yet`, at);
