@@ -40,7 +40,31 @@ const POLICIES: readonly string[] = [
     ...base,
     acls: [accept('bob@', 'alice@:*')],
     ssh: [{ action: 'accept', src: ['bob@'], dst: ['tag:web'], users: ['root'] }],
-    nodeAttrs: [{ target: ['alice@'], attr: ['randomize-client-port'] }],
+    nodeAttrs: [{ target: ['alice@'], attr: ['randomize-client-port', 'dns-subdomain-resolve'] }],
+  },
+  {
+    ...base,
+    postures: { 'posture:ok': ["custom:ok == 'yes'"], 'posture:new': ["node:tsVersion >= '1.82.2'"] },
+    acls: [
+      { ...accept('autogroup:member', 'tag:web:*'), srcPosture: ['posture:ok', 'posture:new'] },
+      accept('autogroup:owner', 'autogroup:member:22'),
+    ],
+    ssh: [
+      {
+        ...{ action: 'check', src: ['autogroup:member'], dst: ['autogroup:self', 'tag:web'] },
+        ...{ users: ['root'], recorder: ['tag:web'], enforceRecorder: true },
+      },
+    ],
+    nodeAttrs: [{ target: ['autogroup:owner'], attr: ['disable-ipv4', 'dns-subdomain-resolve'] }],
+  },
+  {
+    ...base,
+    grants: [
+      { src: ['alice@'], dst: [ROUTE], ip: ['tcp:443'], via: ['tag:web'] },
+      { src: ['autogroup:member'], dst: ['tag:web'], app: { 'tailscale.com/cap/drive': [{}] } },
+    ],
+    acls: [accept('bob@', '*:*')],
+    disableIPv4: true,
   },
 ].map((policy) => JSON.stringify(policy));
 
@@ -133,6 +157,8 @@ const operation = fc.record({
     'elect',
     'approve',
     'disable',
+    'attribute',
+    'update',
     'profile',
     'role',
     'dns',
@@ -289,6 +315,12 @@ async function actOn({ clock, network, pending }: Scene, { what, id, n }: OnNode
       return put({ ...record, approvedRoutes: n % 3 === 0 ? [] : [ROUTE] }, What.Routes);
     case 'approve':
       return put({ ...record, approvedAt: clock.now(), disabledAt: undefined }, What.Tags);
+    case 'attribute': {
+      const ok = { value: 'yes', updatedAt: 0, comment: '', expiresAt: clock.now() + n * 100 };
+      return put({ ...record, attributes: n % 3 === 0 ? {} : { 'custom:ok': ok } }, What.Tags);
+    }
+    case 'update':
+      return report(hostinfo({ IPNVersion: `1.82.${n}-t0` }));
     case 'disable':
       return put({ ...record, disabledAt: clock.now() }, What.Tags);
     default:

@@ -110,11 +110,16 @@ function difference(was: NodeRecord, is: NodeRecord): number {
   if (looksDifferent || lostHome || was.givenName !== is.givenName || was.capver !== is.capver)
     what |= What.Whole;
   if (announcedRoutes(was).join() !== announcedRoutes(is).join()) what |= What.Routes;
+  if (attributesOf(was) !== attributesOf(is)) what |= What.Tags;
   if (was.discoKey !== is.discoKey) what |= What.Disco;
   if (was.homeDerp !== is.homeDerp) what |= What.Derp;
   if (hasNewAddress(was, is)) what |= What.Endpoints;
   return what;
 }
+
+/** What postures look at and peers are not shown (policy.md §5.7). */
+const attributesOf = ({ hostinfo }: NodeRecord): string =>
+  `${hostinfo.IPNVersion} ${hostinfo['StateEncrypted']}`;
 
 /** Whether peers need to know: a new address counts, one less or another port seen by STUN does not. */
 function hasNewAddress(was: NodeRecord, is: NodeRecord): boolean {

@@ -232,9 +232,11 @@ export class Core {
       if (earlier.machine(id) === undefined) out.node(id, EVERYTHING);
     for (const { id } of earlier.resolver.machines)
       if (this.machine(id) === undefined) out.node(id, EVERYTHING);
-    for (const machine of this.resolver.machines)
-      if (String(machine.addrs) !== String(earlier.machine(machine.id)?.addrs))
-        this.#seenAnew(machine.id, out);
+    for (const machine of this.resolver.machines) {
+      if (String(machine.addrs) === String(earlier.machine(machine.id)?.addrs)) continue;
+      out.node(machine.id, Effect.Caps);
+      this.#seenAnew(machine.id, out);
+    }
     for (const id of this.#filters.adopt(earlier.#filters)) out.node(id, Effect.Filter);
     for (const id of this.#sshRules.adopt(earlier.#sshRules)) out.node(id, Effect.Ssh);
     for (const machine of this.resolver.machines) {

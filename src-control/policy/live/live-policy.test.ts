@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { silent } from '#shared/log/log.ts';
 import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { nodeChange, What } from '../../state/changes.ts';
+import { applyMapFacts } from '../../state/map-facts.ts';
 import { Network } from '../../state/network.ts';
 import type { Actor, NodeRecord } from '../../store/records.ts';
 import { sampleNode, sampleUser } from '../../store/sample-records.ts';
@@ -163,6 +164,28 @@ describe('with a policy', () => {
     expect(live.peersOf(1)).toEqual([]);
   });
 
+  test('a machine that reports another version or state is judged anew', async () => {
+    const { live, node, network, clock } = await setup(2, {
+      postures: { 'posture:ok': ["node:tsVersion >= '1.82.2'", 'node:tsStateEncrypted == true'] },
+      tagOwners: { 'tag:web': [] },
+      acls: [{ action: 'accept', src: ['ada@'], srcPosture: ['posture:ok'], dst: ['tag:web:80'] }],
+    });
+    await node(2, { userId: undefined, tags: ['tag:web'] });
+    const peersOnceReported = async (facts: object): Promise<readonly number[]> => {
+      const record = network.node(1)?.record ?? sampleNode(1);
+      const hostinfo = { ...record.hostinfo, ...facts };
+      const unchanged = { discoKey: record.discoKey, endpoints: undefined, capver: record.capver };
+      const written = applyMapFacts(network, record, { hostinfo, ...unchanged });
+      await clock.advance(10_000);
+      await written;
+      live.settle();
+      return live.peersOf(1);
+    };
+    expect(await peersOnceReported({ IPNVersion: '1.82.1', StateEncrypted: true })).toEqual([]);
+    expect(await peersOnceReported({ IPNVersion: '1.82.2' })).toEqual([2]);
+    expect(await peersOnceReported({ StateEncrypted: false })).toEqual([]);
+  });
+
   test('tags may be used by their owners, and by the tags that own them', async () => {
     const { live } = await setup(1, WEB);
     expect(live.refusedTags(1, [], ['tag:web', 'tag:db', 'tag:none'])).toEqual(['tag:none']);
@@ -236,6 +259,16 @@ test('who sees a machine hears of the capabilities that it shows to others', asy
   live.settle();
   expect(live.takeEffects().seen).toEqual([{ peer: 2, viewers: [1] }]);
   expect(live.peerCapMapOf(1, 2)).toEqual({ 'dns-subdomain-resolve': null });
+});
+
+test('a policy that takes the IPv4 addresses away concerns every machine itself', async () => {
+  const { live, set } = await setup(2, {});
+  await set({ disableIPv4: true });
+  live.settle();
+  const { nodes, seen } = live.takeEffects();
+  expect([...nodes.values()].every((effect) => (effect & Effect.Caps) !== 0)).toBe(true);
+  expect([...nodes.keys()].sort()).toEqual([1, 2]);
+  expect(seen.map(({ peer }) => peer)).toEqual([1, 2]);
 });
 
 test('a router lets nobody in any more by a rule that has lost its last source', async () => {

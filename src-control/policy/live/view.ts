@@ -10,7 +10,7 @@ export const Effect = {
   Peers: 1,
   Filter: 2,
   Ssh: 4,
-  /** Its own capability map. */
+  /** Its own capability map, or which addresses it has. */
   Caps: 8,
   /** The routes of some of its peers as it sees them: compare `routesOf` of the peers that have any. */
   Routes: 16,
