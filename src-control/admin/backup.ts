@@ -102,7 +102,7 @@ export const backupCalls = {
     arg: nothing,
     scope: 'all:read',
     run: async (deps): Promise<DoctorJson> => {
-      const { network, clock, baseDomain } = deps;
+      const { network, baseDomain } = deps;
       const { store } = network;
       const chain = await verifyChain(store.audit);
       const findings: Finding[] = [
@@ -113,7 +113,6 @@ export const backupCalls = {
           ranges: network.addresses.usage().map(({ prefix }) => prefix),
           baseDomain,
           knownTags: knownTags(deps),
-          nowMs: clock.now(),
         }),
         ...(deps.policy.problem === undefined ? [] : [problem('policy', deps.policy.problem)]),
         ...(deps.stateDir === undefined ? [] : openToOthers(deps.stateDir)),

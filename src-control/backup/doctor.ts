@@ -1,6 +1,6 @@
 /** Whether the state holds what must always hold (coordination-server.md §2.5); says what is wrong, and what to do about it. */
-import { formatPrefix, maskPrefix, parseIp, parsePrefix, prefixContains } from '#shared/ip/address.ts';
-import { isExpired } from '../state/network.ts';
+import { parseIp, parsePrefix, prefixContains } from '#shared/ip/address.ts';
+import { readRoute } from '../state/announced.ts';
 import type { NodeRecord, Snapshot } from '../store/records.ts';
 
 export interface Finding {
@@ -18,7 +18,6 @@ export interface DoctorFacts {
   readonly baseDomain: string;
   /** The tags that the policy in force knows; undefined = no policy, so none are needed. */
   readonly knownTags: ReadonlySet<string> | undefined;
-  readonly nowMs: number;
 }
 
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -62,33 +61,24 @@ function* ofNode(node: NodeRecord, facts: DoctorFacts, users: ReadonlySet<number
   for (const tag of node.tags)
     if (facts.knownTags !== undefined && !facts.knownTags.has(tag))
       yield { level: 'warning', subject, text: `the policy has no owners for ${tag}: add them to tagOwners` };
-  yield* ofRoutes(node, subject, facts.ranges);
-  const isOldButOpen = isExpired(node, facts.nowMs) && node.keyExpiryDisabled;
-  if (isOldButOpen)
-    yield error('its key is not to expire, and has expired: disable the expiry once more, or let it sign in');
+  yield* ofRoutes(node, subject);
 }
 
-function* ofRoutes(node: NodeRecord, subject: string, ranges: readonly string[]): Generator<Finding> {
+function* ofRoutes(node: NodeRecord, subject: string): Generator<Finding> {
   const seen = new Set<string>();
   for (const route of node.approvedRoutes) {
-    const prefix = parsePrefix(route);
-    if (prefix === undefined || formatPrefix(maskPrefix(prefix)) !== route)
-      yield { level: 'error', subject, text: `its approved route ${route} is no network: approve it anew` };
-    else if (seen.has(route)) yield { level: 'error', subject, text: `its route ${route} is approved twice` };
-    else if (prefix.bits > 0 && ranges.some((range) => overlaps(route, range)))
+    const reading = readRoute(route);
+    if (reading.kind === 'refused')
       yield {
         level: 'error',
         subject,
-        text: `its approved route ${route} would swallow addresses of machines: take the approval back`,
+        text: `its approved route ${route} ${reading.why}: take the approval back`,
       };
+    else if (reading.text !== route)
+      yield { level: 'error', subject, text: `its approved route ${route} is no network: approve it anew` };
+    else if (seen.has(route)) yield { level: 'error', subject, text: `its route ${route} is approved twice` };
     seen.add(route);
   }
-}
-
-function overlaps(a: string, b: string): boolean {
-  const [one, other] = [parsePrefix(a), parsePrefix(b)];
-  if (one === undefined || other === undefined || one.ip.length !== other.ip.length) return false;
-  return one.bits <= other.bits ? prefixContains(one, other.ip) : prefixContains(other, one.ip);
 }
 
 function isInside(address: string, ranges: readonly string[]): boolean {

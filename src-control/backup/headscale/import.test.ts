@@ -137,7 +137,7 @@ test('what can come along does, under its own id, and the rest is named', async 
   expect(report.imported).toEqual({ users: 2, nodes: 3, authKeys: 2, policies: 1 });
   for (const what of [/machine 4 .*lacks/, /machine 5 /, /nodes 6: host_info/, /auth key 3/, /1 API keys/])
     expect(report.skipped.some((text) => what.test(text))).toBe(true);
-  const facts = { snapshot, ranges: ['100.64.0.0/10', 'fd7a:115c:a1e0::/48'], baseDomain: 'x', nowMs: 0 };
+  const facts = { snapshot, ranges: ['100.64.0.0/10', 'fd7a:115c:a1e0::/48'], baseDomain: 'x' };
   expect(diagnose({ ...facts, knownTags: undefined })).toEqual([]);
 });
 
