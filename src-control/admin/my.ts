@@ -15,6 +15,9 @@ import { userJson } from './users.ts';
 
 /** A key that a member makes works for so long at most. */
 const LONGEST_KEY_MS = 90 * 86_400_000;
+const DAY_MS = 86_400_000;
+/** They stay on record, also when they are over. */
+const MAX_KEYS_A_DAY = 100;
 
 function self(deps: AdminDeps, by: Caller): UserRecord {
   const user = by.userId === undefined ? undefined : deps.network.user(by.userId);
@@ -85,7 +88,18 @@ export const myCalls = {
     }),
     scope: 'self',
     // Neither tags nor approval: those are an administrator's to give.
-    run: async (deps, arg, by) => authKeyCalls['preauthkeys.create'].run(deps, arg, by),
+    run: async (deps, arg, by) => {
+      const since = deps.clock.now() - DAY_MS;
+      const young = [...deps.network.authKeys()].filter(
+        ({ userId, createdAt }) => userId === by.userId && createdAt > since,
+      );
+      if (young.length >= MAX_KEYS_A_DAY)
+        throw new RhumbError(
+          'unavailable',
+          'you made too many keys today: use one of them, or a reusable one',
+        );
+      return authKeyCalls['preauthkeys.create'].run(deps, arg, by);
+    },
   }),
   'my.key-expire': defineCall({
     arg: z.strictObject({ key: name }),

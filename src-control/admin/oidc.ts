@@ -5,7 +5,7 @@ import { moveIssuer } from '../state/issuer-move.ts';
 import { nothing } from './args.ts';
 import { defineCall } from './call.ts';
 import { live } from './deps.ts';
-import { userJson } from './users.ts';
+import { refuseAbove, userJson } from './users.ts';
 
 export interface OidcStatusJson {
   readonly redirect_uri: string;
@@ -37,7 +37,11 @@ export const oidcCalls = {
   'oidc.migrate-issuer': defineCall({
     arg: z.strictObject({ from: issuer, to: issuer, dry: z.boolean() }),
     scope: 'all',
-    run: async ({ network, clock }, { from, to, dry }, by) => {
+    run: async (deps, { from, to, dry }, by) => {
+      const { network, clock } = deps;
+      const { moved: wanted } = await moveIssuer(network, from, to, true, clock.now(), by);
+      // Whoever is the same subject there would be them.
+      refuseAbove(deps, by, ...wanted.map(({ role }) => role));
       const { moved } = await moveIssuer(network, from, to, dry, clock.now(), by);
       return { users: moved.map(userJson), written: !dry };
     },

@@ -1,6 +1,9 @@
 /** Nobody reaches above themselves: not by keys in another's name, by roles they hand out, or by machines of those above. */
 import { describe, expect, test } from 'vitest';
+import { RhumbError } from '#shared/errors.ts';
 import { proveApiKey } from '../auth/api-keys.ts';
+import { suspendUser } from '../state/users.ts';
+import { sampleIdentity, sampleRecords } from '../store/sample-records.ts';
 import { type AdminLab, adminLab } from '../testing/admin-lab.ts';
 import { type Caller, callerOfKey, LOCAL } from './caller.ts';
 import type { CallArg, CallName } from './calls.ts';
@@ -103,4 +106,54 @@ test('no user is called like the number of another', async () => {
   await expect(lab.call('users.rename', { user: 'ann', newName: '17' }, LOCAL)).rejects.toMatchObject({
     code: 'bad-argument',
   });
+});
+
+test('who only reads sees where webhooks go, not the part by which anybody writes there', async () => {
+  const lab = await adminLab();
+  const facts = { id: 1, url: 'https://hooks.chat.example/services/T0/SECRET', provider: 'slack' };
+  const value = { ...sampleRecords.webhook, ...facts };
+  await lab.network.save({ writes: [{ put: 'webhook', value }] });
+  const seenBy = async (by: Caller) => (await lab.call('webhooks.list', {}, by)).map(({ url }) => url);
+  expect(await seenBy(await lab.user('ada', 'auditor'))).toEqual(['https://hooks.chat.example/…']);
+  expect(await seenBy(await lab.user('ivan', 'it-admin'))).toEqual([facts.url]);
+});
+
+test('who may not make owners can’t hand an owner to another provider', async () => {
+  const lab = await adminLab();
+  const olga = await lab.user('olga', 'owner');
+  const ann = await lab.user('ann', 'admin');
+  const user = lab.network.user(olga.userId);
+  if (user === undefined) throw new Error('no user');
+  const value = { ...user, identity: sampleIdentity('olga') };
+  await lab.network.save({ writes: [{ put: 'user', value }] });
+  const move = { from: value.identity.issuer, to: 'https://mine.example', dry: false };
+  await refuse(lab, 'oidc.migrate-issuer', move, ann);
+  expect(lab.network.user(olga.userId)?.identity?.issuer).toBe(move.from);
+  expect(await lab.call('oidc.migrate-issuer', move, olga)).toMatchObject({ written: true });
+});
+
+test('a provider that turns somebody away does not take back what an administrator did', async () => {
+  const lab = await adminLab();
+  const max = await lab.user('max', 'member');
+  await lab.call('users.suspend', { user: 'max' }, LOCAL);
+  const user = lab.network.user(max.userId);
+  if (user === undefined) throw new Error('no user');
+  const by = { origin: 'oidc', id: 'test', name: 'Test ID' } as const;
+  await suspendUser(lab.network, user, { endsAt: 1, by: 'provider' }, 1, by);
+  expect(lab.network.user(max.userId)?.suspendedBy).toBe('admin');
+});
+
+test('members fill no disk with keys', async () => {
+  const lab = await adminLab();
+  const max = await lab.user('max', 'member');
+  const make = () =>
+    lab.call('my.key-create', { reusable: false, ephemeral: false, expirationMs: 1 }, max).then(
+      () => 'made',
+      (error: unknown) => (error instanceof RhumbError ? error.code : 'failed'),
+    );
+  const made: string[] = [];
+  for (let n = 0; n < 120; n++) made.push(await make());
+  expect(new Set(made)).toEqual(new Set(['made', 'unavailable']));
+  await lab.clock.advance(25 * HOUR);
+  expect(await make()).toBe('made');
 });

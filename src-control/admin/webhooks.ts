@@ -10,6 +10,7 @@ import { PROVIDERS } from '../webhooks/provider.ts';
 import { checkTarget } from '../webhooks/target.ts';
 import { nothing } from './args.ts';
 import { defineCall } from './call.ts';
+import { may } from './caller.ts';
 import { live } from './deps.ts';
 
 const id = z.int().min(1);
@@ -55,6 +56,9 @@ const webhookJson = (record: WebhookRecord, secret?: string): WebhookJson => ({
   ...(secret === undefined ? {} : { secret }),
 });
 
+/** The path of a chat's address lets anybody write there. */
+const withoutPath = (one: WebhookJson): WebhookJson => ({ ...one, url: `${new URL(one.url).origin}/…` });
+
 const deliveryJson = (record: DeliveryRecord): DeliveryJson => ({
   id: record.id,
   events: record.events,
@@ -76,8 +80,10 @@ export const webhookCalls = {
   'webhooks.list': defineCall({
     arg: nothing,
     scope: 'webhooks:read',
-    run: async ({ network }): Promise<readonly WebhookJson[]> =>
-      [...network.webhooks.values()].map((one) => webhookJson(one)),
+    run: async ({ network }, _arg, by): Promise<readonly WebhookJson[]> => {
+      const all = [...network.webhooks.values()].map((one) => webhookJson(one));
+      return may(by, 'webhooks') ? all : all.map(withoutPath);
+    },
   }),
   'webhooks.events': defineCall({
     arg: nothing,

@@ -144,7 +144,9 @@ export async function suspendUser(
   by: Actor,
 ): Promise<number> {
   if (how.by === 'admin') refuseLastOwner(network, user, 'make somebody else owner first');
-  const value: UserRecord = { ...user, suspendedAt: nowMs, suspendedBy: how.by };
+  // A sign-in undoes what a provider did: what an administrator did stays theirs.
+  const suspendedBy = user.suspendedAt !== undefined && user.suspendedBy === 'admin' ? 'admin' : how.by;
+  const value: UserRecord = { ...user, suspendedAt: nowMs, suspendedBy };
   const ended = [...network.nodes()]
     .map(({ record }) => record)
     .filter((record) => record.userId === user.id && !isExpired(record, how.endsAt));

@@ -327,6 +327,6 @@ const disabledEntry = (webhook: WebhookRecord, at: number): AuditEntry => ({
   at,
   actor: { origin: 'system', id: '', name: 'system' },
   action: 'disable',
-  target: { type: 'webhook', id: String(webhook.id), name: webhook.url },
+  target: { type: 'webhook', id: String(webhook.id), name: new URL(webhook.url).host },
   details: 'it took nothing for too long',
 });

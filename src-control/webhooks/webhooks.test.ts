@@ -120,6 +120,26 @@ test('an address that is a secret itself is not written to the audit log', async
   expect(JSON.stringify(audit)).not.toContain('SECRET');
 });
 
+test('nor when nobody was there for too long', async () => {
+  await using it = await lab();
+  const { network, clock, hook } = it;
+  const audit: AuditEntry[] = [];
+  network.subscribeAudit((entries) => audit.push(...entries));
+  const until = clock.now() + TRY_FOR_MS;
+  const old = (id: number, nextAt: number | undefined): DeliveryRecord => ({
+    ...{ id, webhookId: hook.record.id, events: ['userCreated'], body: '[]', createdAt: clock.now() },
+    ...{ attempts: 20, nextAt, deliveredAt: undefined, status: 500, problem: 'it answered 500' },
+  });
+  const values = Array.from({ length: 10 }, (_, n) => old(1_000 + n, n === 9 ? until : undefined));
+  await network.save({ writes: values.map((value) => ({ put: 'delivery', value })) });
+  it.answer = 500;
+  await clock.advance(TRY_FOR_MS);
+  await it.happens();
+  await it.arrived(2);
+  const [disabled] = audit.filter(({ action }) => action === 'disable');
+  expect(disabled?.target.name).toBe(new URL(hook.record.url).host);
+});
+
 describe('a delivery', () => {
   test('carries the event, with a signature that its receiver can check', async () => {
     await using it = await lab();
