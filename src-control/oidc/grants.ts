@@ -164,7 +164,10 @@ export class GrantKeeper implements AsyncDisposable {
     this.#retries.delete(user.id);
     // The old token may be void from the moment the new one was given.
     await saveGrant(network, this.#sealed(user.id, provider, answer.refreshToken ?? token, clock.now()));
-    await this.#follow(network.user(user.id) ?? user, provider, answer);
+    const now = network.user(user.id);
+    // Deleted, or shut out by an administrator, while that was written.
+    if (now === undefined || network.grantOf(user.id) === undefined) return;
+    await this.#follow(now, provider, answer);
   }
 
   async #follow(user: UserRecord, provider: Provider, answer: Renewed): Promise<void> {

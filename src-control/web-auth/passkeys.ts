@@ -135,8 +135,11 @@ export class Passkeys {
         requireUserVerification: true,
       });
       if (!verified) return refused('bad-answer');
-      if (!isActive(user)) return refused('not-active');
-      return { kind: 'proven', user, passkey, signCount: authenticationInfo.newCounter };
+      // As they are after the wait: what was removed meanwhile must not come back with its use.
+      const now = network.user(user.id);
+      if (now === undefined || network.passkeys.get(passkey.id) !== passkey) return refused('unknown');
+      if (!isActive(now)) return refused('not-active');
+      return { kind: 'proven', user: now, passkey, signCount: authenticationInfo.newCounter };
     } catch (error) {
       log('warn', 'passkey.refused', { user: user.name, passkey: passkey.id, why: detailOf(error) });
       return refused('bad-answer');
