@@ -7,8 +7,10 @@ import { auditCommand } from './audit.ts';
 import { authCommand } from './auth.ts';
 import { authKeysCommand } from './auth-keys.ts';
 import { backupCommand, doctorCommand, exportCommand, importCommand, migrateCommand } from './backup.ts';
+import { completionCommand } from './completion.ts';
 import { derpCommand } from './derp.ts';
 import { dnsCommand } from './dns.ts';
+import { generateCommand } from './generate.ts';
 import { nodesCommand } from './nodes.ts';
 import { oidcCommand } from './oidc.ts';
 import { policyCommand } from './policy.ts';
@@ -33,7 +35,8 @@ const EXIT: Readonly<Record<ErrorCode, number>> = {
 const EXIT_USAGE = 2;
 
 export function buildProgram(deps: ServeDeps): Command {
-  const program = new Command('rhumb-control')
+  const program = new Command('rhumb-control');
+  program
     .description('coordination server of a Rhumb network')
     .addCommand(serveCommand(deps))
     .addCommand(usersCommand(deps))
@@ -58,6 +61,8 @@ export function buildProgram(deps: ServeDeps): Command {
     .addCommand(doctorCommand(deps))
     .addCommand(migrateCommand(deps))
     .addCommand(configTestCommand(deps))
+    .addCommand(generateCommand(deps))
+    .addCommand(completionCommand(deps, () => program))
     .addCommand(versionCommand(deps));
   settle(program, deps);
   return program;
