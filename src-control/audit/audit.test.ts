@@ -62,6 +62,22 @@ test('a log that was cut off is found by whoever noted its end', async () => {
   expect((await verifyChain(audit, head)).problem).toBeUndefined();
 });
 
+test('a log of which old entries go while it is looked through is whole', async () => {
+  const { audit } = await filled(2_500);
+  for (const turn of [1, 2]) {
+    let turns = 0;
+    const pruned: AuditChain = {
+      ...audit,
+      rows: async (after, limit) => {
+        if (++turns === turn) await audit.prune(1_200 * turn, 1_200);
+        return audit.rows(after, limit);
+      },
+    };
+    const verdict = await verifyChain(pruned);
+    expect(verdict).toMatchObject({ head: { seq: 2_500 }, problem: undefined });
+  }
+});
+
 test('entries go when they are too old, and the rest is still whole', async () => {
   const clock = new FakeClock({ wallMs: 10_000_000 });
   const store = await openMemoryStore(0);
