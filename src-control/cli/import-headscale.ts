@@ -8,6 +8,7 @@ import { type ImportPlan, planImport } from '../backup/headscale/import.ts';
 import { readHeadscale } from '../backup/headscale/rows.ts';
 import { readHeadscaleConfig } from '../server/config-schema.ts';
 import type { HeadscaleSource } from '../server/headscale/read.ts';
+import { issuersOf } from '../server/oidc-config.ts';
 import { begin } from './begin-state.ts';
 import { configFor, type Io, readGlobals, show } from './context.ts';
 import { table } from './print.ts';
@@ -40,6 +41,7 @@ export function headscaleCommand(io: Io, above: Command): Command {
       policy: source.policy === undefined ? undefined : readText(source.policy),
       noiseKey: source.noiseKey === undefined ? undefined : readKey(source.noiseKey, 'Noise'),
       nowMs: io.clock.now(),
+      issuers: issuersOf(configFor(globals).oidc),
     });
     if (!dryRun) await begin(configFor(globals), io, { writes: plan.writes, files: source.files });
     show(io, globals.format, { ...plan.report, dryRun }, () => reportText(plan, dryRun));

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { RhumbError } from '#shared/errors.ts';
-import { isLoopback, type ProviderSettings, Secret } from '../oidc/settings.ts';
+import { isLoopback, issuerText, type ProviderSettings, Secret } from '../oidc/settings.ts';
 import { ROLES } from '../store/records.ts';
 import { parseDuration } from './duration.ts';
 
@@ -82,6 +82,10 @@ const RESERVED_PARAMS = new Set([
   'scope',
   'state',
 ]);
+
+/** As they stand in tokens and records. */
+export const issuersOf = (providers: readonly ProviderSettings[]): readonly string[] =>
+  providers.map(({ issuer }) => issuerText(issuer));
 
 export function oidcConfig(given: readonly Given[] | undefined): readonly ProviderSettings[] {
   const providers = (given ?? []).map((one, index) => provider(one, `oidc.${index}`));

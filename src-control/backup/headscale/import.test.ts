@@ -141,6 +141,23 @@ test('what can come along does, under its own id, and the rest is named', async 
   expect(diagnose({ ...facts, knownTags: undefined })).toEqual([]);
 });
 
+test.each([
+  ['https://id.example.com/abc', [], 'https://id.example.com', 'abc'],
+  // It takes slashes from the ends, and writes the whole as a URL.
+  ['https://id.example.com/app/abc', ['https://id.example.com/app/'], 'https://id.example.com/app/', 'abc'],
+  ['https://id.example.com/auth0%7C12', [], 'https://id.example.com', 'auth0|12'],
+  ['https://id.example.com/a/b', ['https://id.example.com'], 'https://id.example.com', 'a/b'],
+  ['https://id.example.com/100%25', ['https://other.example.com/'], 'https://id.example.com', '100%'],
+  ['https://id.example.com/100%', [], 'https://id.example.com', '100%'],
+])('who signs in as %s with %j is known again', (identifier, issuers, issuer, subject) => {
+  const rows = readHeadscale(database());
+  const users = rows.users.map((one) => ({ ...one, provider: 'oidc', provider_identifier: identifier }));
+  const given = { policy: undefined, noiseKey: undefined, nowMs: 1_000, issuers };
+  const { writes } = planImport({ ...given, rows: { ...rows, users: users.slice(0, 1) } });
+  const [user] = writes.flatMap((write) => ('put' in write && write.put === 'user' ? [write.value] : []));
+  expect(user?.identity).toMatchObject({ issuer, subject });
+});
+
 test('its keys work: a bcrypt hash is replaced when the key is first used, older ones are ours already', async () => {
   const given = { policy: undefined, noiseKey: undefined, nowMs: 1_000 };
   const { writes } = planImport({ rows: readHeadscale(database()), ...given });

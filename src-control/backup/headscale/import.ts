@@ -16,6 +16,8 @@ export interface HeadscaleImport {
   /** `privkey:…`; undefined = a new one, and every machine has to be told the server anew. */
   readonly noiseKey: string | undefined;
   readonly nowMs: number;
+  /** Of the providers at which people sign in from now on, as tokens have them. */
+  readonly issuers?: readonly string[];
 }
 
 export interface ImportReport {
@@ -41,7 +43,7 @@ const MAX_LABEL = 63;
 export function planImport(given: HeadscaleImport): ImportPlan {
   const { rows, nowMs } = given;
   const notes: Notes = { changed: [], skipped: [...rows.problems] };
-  const users = rows.users.flatMap((row) => userOf(row, nowMs, notes));
+  const users = rows.users.flatMap((row) => userOf(row, given.issuers ?? [], nowMs, notes));
   unique(users, notes);
   const userIds = new Set(users.map(({ id }) => id));
   const authKeys = rows.authKeys.flatMap((row) => authKeyOf(row, userIds, nowMs, notes));
@@ -91,13 +93,18 @@ function nextIds(tables: Readonly<Record<string, readonly { readonly id: number 
   );
 }
 
-function userOf(row: HeadscaleUser, nowMs: number, notes: Notes): readonly UserRecord[] {
+function userOf(
+  row: HeadscaleUser,
+  issuers: readonly string[],
+  nowMs: number,
+  notes: Notes,
+): readonly UserRecord[] {
   const wanted = row.name ?? row.email ?? '';
   const name = isUserName(wanted) ? wanted : `user-${row.id}`;
   if (name !== wanted)
     notes.changed.push(`user ${row.id} is called ${name}: "${wanted}" can't be a name here`);
   const createdAt = row.created_at ?? nowMs;
-  const identity = identityOf(row, createdAt);
+  const identity = identityOf(row, issuers, createdAt);
   return [
     {
       id: row.id,
@@ -111,16 +118,17 @@ function userOf(row: HeadscaleUser, nowMs: number, notes: Notes): readonly UserR
   ];
 }
 
-/** `<issuer>/<subject>`; a subject may hold slashes only where the issuer's path says how many are its own. */
-function identityOf(row: HeadscaleUser, at: number): UserRecord['identity'] {
+/** `<issuer>/<subject>` as a URL, without the slash at the end that some issuers have: only who knows the issuers can tell. */
+function identityOf(row: HeadscaleUser, issuers: readonly string[], at: number): UserRecord['identity'] {
   const text = row.provider_identifier;
   if (text === undefined || row.provider !== 'oidc') return undefined;
-  const cut = text.lastIndexOf('/');
-  const issuer = text.slice(0, cut).replace(/\/$/, '');
+  const known = issuers.find((one) => text.startsWith(`${bare(one)}/`));
+  const cut = known === undefined ? text.lastIndexOf('/') : bare(known).length;
+  const issuer = known ?? bare(text.slice(0, cut));
   if (cut < 1 || URL.parse(issuer) === null) return undefined;
   return {
     issuer,
-    subject: text.slice(cut + 1),
+    subject: unescaped(text.slice(cut + 1)),
     provider: 'oidc',
     email: row.email,
     pictureUrl: row.profile_pic_url,
@@ -128,6 +136,17 @@ function identityOf(row: HeadscaleUser, at: number): UserRecord['identity'] {
     claimsAt: at,
     lastLoginAt: at,
   };
+}
+
+const bare = (issuer: string): string => issuer.replace(/\/$/, '');
+
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // It was not escaped: a lone percent sign.
+    return text;
+  }
 }
 
 /** There two users of different providers may have one name. */
