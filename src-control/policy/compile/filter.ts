@@ -1,4 +1,5 @@
 /** The packet filter of one machine in wire form (policy.md §7). */
+import { hash } from 'node:crypto';
 import type { CapMap } from '../language/ast.ts';
 import type { PortRange } from '../language/ports.ts';
 import type { Machine } from './network.ts';
@@ -24,21 +25,21 @@ interface Slot {
   readonly destinations: WireDestination[];
 }
 
-/** Numbers for lists of sources: the same for the same strings, cheap to compare. */
+/** Numbers for lists of sources: the same for the same strings, cheap to compare. Remembers digests: a list may be long. */
 export class SourceIds {
-  readonly #byKey = new Map<string, number>();
+  readonly #byDigest = new Map<string, number>();
   readonly #known = new WeakMap<Sources, number>();
 
   get size(): number {
-    return this.#byKey.size;
+    return this.#byDigest.size;
   }
 
   of(sources: Sources): number {
     const known = this.#known.get(sources);
     if (known !== undefined) return known;
-    const key = sources.strings.join();
-    const id = this.#byKey.get(key) ?? this.#byKey.size;
-    this.#byKey.set(key, id);
+    const digest = hash('sha256', sources.strings.join(), 'base64');
+    const id = this.#byDigest.get(digest) ?? this.#byDigest.size;
+    this.#byDigest.set(digest, id);
     this.#known.set(sources, id);
     return id;
   }

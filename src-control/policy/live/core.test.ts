@@ -6,7 +6,7 @@ import type { WireRule } from '../compile/filter.ts';
 import type { Machine } from '../compile/network.ts';
 import { addrText } from '../sets/ranges.ts';
 import { mentions } from '../testing/client.ts';
-import { astOf, IDS, SERVER_URL, story, type Told, World } from '../testing/live-world.ts';
+import { astOf, IDS, plainNode, SERVER_URL, story, type Told, World } from '../testing/live-world.ts';
 import { Effect, type Effects } from './view.ts';
 
 /**
@@ -105,6 +105,18 @@ describe('the live policy', () => {
       }),
       { numRuns: 200 },
     );
+  });
+
+  test('forgets routes that are announced no more', () => {
+    const accept = { action: 'accept', src: ['*'], dst: ['10.0.0.0/8:*'] };
+    const world = new World(astOf({ acls: [accept] }), [], [plainNode(1), plainNode(2)]);
+    for (let i = 0; i < 1_000; i++) {
+      const route = `10.${i >> 8}.${i & 255}.0/24`;
+      world.run({ kind: 'node', node: plainNode(2, [route]) });
+      world.core.setPrimaries(new Map([[route, 2]]), world.out);
+      expect(world.core.routesOf(1, 2).allowedIps).toContain(route);
+    }
+    expect(world.core.routesRemembered).toBeLessThan(200);
   });
 
   test('lets nobody in whom a machine does not see, and shows both ends to each other where it lets one in', () => {

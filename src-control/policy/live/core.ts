@@ -132,6 +132,11 @@ export class Core {
     );
   }
 
+  /** Routes of now and before that are remembered; few more than there are. */
+  get routesRemembered(): number {
+    return this.#views.size;
+  }
+
   machine(id: number): Machine | undefined {
     const index = this.#slots.of(id);
     return index === undefined ? undefined : this.#machines[index];
@@ -312,6 +317,7 @@ export class Core {
     for (const { old, next } of moved.recompiled) this.#scoped.put(next, old);
     this.#scoped.holdersChanged();
     this.#views.refresh();
+    if (hasNewSubnets) this.#views.forgetUnused(this.#book.routers);
     if (this.#sourceIds.size > MAX_SOURCE_IDS) this.#sourceIds = new SourceIds();
     const changed = this.#reach.refresh(selectors, hasNewSubnets);
     const turned = new Set(turns.map(({ index }) => index));

@@ -19,6 +19,9 @@ interface Users {
   readonly overlapping: ReadonlyMap<Atom, boolean>;
 }
 
+/** Routes of the past that are not worth looking for. */
+const SPARE_ROUTES = 64;
+
 const ownText = (addr: number | bigint): string => `${addrText(addr)}/${typeof addr === 'number' ? 32 : 128}`;
 
 export class RouteViews {
@@ -28,6 +31,8 @@ export class RouteViews {
   readonly #grants: () => readonly CompiledGrant[];
   readonly #users = new Map<string, Users & { readonly route: Cidr }>();
   readonly #views = new Map<number, Map<string, PeerRoutes>>();
+  /** How many routes were in use when the others were forgotten last. */
+  #inUse = 0;
   #primaries: Primaries;
   #routes: Routes | undefined;
 
@@ -78,6 +83,20 @@ export class RouteViews {
   /** The machine is another now: what was said of its addresses and routes is over. */
   forget(index: number): void {
     this.#views.delete(index);
+  }
+
+  /** Routes whose users are known. */
+  get size(): number {
+    return this.#users.size;
+  }
+
+  /** Forgets routes that nobody has any more, when there may be many: some routers announce others every day. */
+  forgetUnused(routers: Iterable<Machine>): void {
+    if (this.#users.size <= 2 * this.#inUse + SPARE_ROUTES) return;
+    const texts = [...routers].flatMap(({ subnetRoutes, exitRoutes }) => [...subnetRoutes, ...exitRoutes]);
+    const used = new Set(texts.map(({ text }) => text));
+    for (const text of this.#users.keys()) if (!used.has(text)) this.#users.delete(text);
+    this.#inUse = this.#users.size;
   }
 
   /** Rules were compiled again. */
