@@ -39,6 +39,7 @@ export function mountOauth(app: Hono<ApiEnv>, deps: ApiDeps): void {
     } catch (error) {
       if (!(error instanceof OauthError)) throw error;
       deps.meter.count('api_requests', { surface: 'oauth', status: String(error.status) });
+      if (error.status === 429) deps.meter.count('rate_limited', { surface: 'oauth' });
       const body = { error: error.error, error_description: error.message };
       return c.json(body, error.status, {
         ...NO_STORE,

@@ -145,6 +145,7 @@ function beginInteractive(deps: RegisterDeps, request: ValidRegister, caller: Ca
     hostname: hostinfo.Hostname ?? '',
     from: caller.remoteAddress,
   });
+  (deps.meter ?? noMeter).count('registrations', { method: 'interactive', result: 'waits' });
   return answerWith({ authUrl: `${deps.serverUrl}/register/${machine.id}` });
 }
 
@@ -155,7 +156,10 @@ async function byAuthKey(
   text: string,
 ): Promise<RegisterAnswer> {
   const key = findAuthKey(deps.network, text, deps.clock.now());
-  if (typeof key === 'string') return refuse(deps, caller, 'authkey', key);
+  if (typeof key === 'string') {
+    (deps.meter ?? noMeter).count('auth_failures', { surface: 'machine', reason: 'authkey' });
+    return refuse(deps, caller, 'authkey', key);
+  }
   const hostinfo = readHostinfo(request);
   if (hostinfo instanceof RhumbError) return refuse(deps, caller, 'authkey', hostinfo.message);
   try {

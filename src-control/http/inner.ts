@@ -102,9 +102,19 @@ async function serveStream(
   throw new HttpFailure(404, 'no such path');
 }
 
-async function parsed<T>(stream: ServerHttp2Stream, intake: Intake, schema: z.ZodType<T>): Promise<T> {
+function tooMany({ register: { meter } }: InnerDeps): HttpFailure {
+  meter?.count('rate_limited', { surface: 'machine' });
+  return new HttpFailure(503, 'too many requests at once');
+}
+
+async function parsed<T>(
+  deps: InnerDeps,
+  stream: ServerHttp2Stream,
+  intake: Intake,
+  schema: z.ZodType<T>,
+): Promise<T> {
   const body = await intake.read(stream, MAX_BODY);
-  if (body === undefined) throw new HttpFailure(503, 'too many requests at once');
+  if (body === undefined) throw tooMany(deps);
   const result = schema.safeParse(parseBody(body));
   if (result.success) return result.data;
   const [issue] = result.error.issues;
@@ -127,7 +137,7 @@ async function serveRegister(
   stream: ServerHttp2Stream,
   { peer, intake }: Origin,
 ): Promise<void> {
-  const request: RegisterRequest = await parsed(stream, intake, registerRequest);
+  const request: RegisterRequest = await parsed(deps, stream, intake, registerRequest);
   requireVersion(deps, request.Version);
   const { NodeKey } = request;
   if (NodeKey === undefined) throw new HttpFailure(400, 'malformed request: no NodeKey');
@@ -144,7 +154,7 @@ async function serveMap(
   stream: ServerHttp2Stream,
   { peer, intake, answers }: Origin,
 ): Promise<void> {
-  const request: MapRequest = await parsed(stream, intake, mapRequest);
+  const request: MapRequest = await parsed(deps, stream, intake, mapRequest);
   requireVersion(deps, request.Version);
   const view = knownNode(deps, request.NodeKey, peer);
   const facts = readMapFacts(request);
@@ -172,7 +182,7 @@ async function serveMap(
   if (!isReadOnly) await deps.hub.update(view.record.id, facts);
   if (request.OmitPeers === true && !isReadOnly) return respond(stream, 200, '', 'application/octet-stream');
   if (isGone(stream)) return;
-  if (!answers.admit(stream)) throw new HttpFailure(503, 'too many requests at once');
+  if (!answers.admit(stream)) throw tooMany(deps);
   const frame = await deps.hub.oneShot(
     view.record.id,
     request.Version,
@@ -188,7 +198,7 @@ async function serveCall(
   { peer, intake }: Origin,
   path: string,
 ): Promise<void> {
-  const body = await parsed(stream, intake, askedBy);
+  const body = await parsed(deps, stream, intake, askedBy);
   const { record } = knownNode(deps, body.NodeKey, peer);
   const answer = await deps.calls[path]?.(record, body);
   respond(stream, 200, stringifyJson(answer ?? {}), 'application/json');

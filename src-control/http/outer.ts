@@ -147,12 +147,16 @@ export async function listenOuter(listen: Listen): Promise<http.Server> {
 
 export function serveOuter(server: http.Server, deps: OuterDeps): void {
   let app: Hono<OuterEnv> | undefined;
+  let builtFor: SignIn | undefined;
   server.on('error', (error) => deps.log('error', 'listener.failed', { error }));
   server.on('request', (request, response) => {
     deps.ready
       .then(async () => {
-        // Not before: what it serves may open later than the listener.
-        app ??= outerApp(deps);
+        // Not before: what it serves may open later than the listener; and anew when there are other providers.
+        const providers = deps.signIn?.();
+        if (app === undefined || providers !== builtFor) app = outerApp(deps);
+        builtFor = providers;
+        response.once('finish', () => count(deps, request, response));
         if (deps.relay?.request(request, response) === true) return;
         const remoteAddress = deps.addressOf(request);
         if (deps.console?.()?.request(request, response, remoteAddress) === true) return;
@@ -183,6 +187,15 @@ export function serveOuter(server: http.Server, deps: OuterDeps): void {
     // Also one that only never began: Node tells of the time limit and leaves the rest to us.
     socket.destroy();
   });
+}
+
+/** What the API does not count itself. */
+function count({ register: { meter } }: OuterDeps, request: IncomingMessage, response: ServerResponse): void {
+  const path = pathOf(request);
+  const status = response.statusCode;
+  if (path.startsWith('/admin/api/call/'))
+    meter?.count('api_requests', { surface: 'console', status: String(status) });
+  if (status === 429 && !path.startsWith('/api/')) meter?.count('rate_limited', { surface: 'web' });
 }
 
 const admission = z.looseObject({ NodePublic: z.string().max(256) });

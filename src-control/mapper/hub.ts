@@ -6,7 +6,7 @@ import type { DerpMap } from '#shared/wire/map.ts';
 import type { PolicyView } from '../policy/live/view.ts';
 import type { Change } from '../state/changes.ts';
 import { applyMapFacts, type MapFacts } from '../state/map-facts.ts';
-import { type Meter, noMeter } from '../state/meter.ts';
+import { type Meter, noMeter, type TimingLabels, type TimingName } from '../state/meter.ts';
 import type { Network } from '../state/network.ts';
 import { Books, Dirt } from './books.ts';
 import { type DeltaDeps, deltaFrame, type FrameCache } from './delta.ts';
@@ -107,7 +107,11 @@ export class Hub {
     if (view === undefined) return new Uint8Array(0);
     this.#meter.count('map_requests', { kind: 'one-shot' });
     this.#fanOut.spread();
-    return encodeLarge(fullMap(this.#deltaDeps(), { view, capver }, new Books(), withPeers), isCompressed);
+    const startedAt = this.#deps.clock.monotonic();
+    const json = fullMap(this.#deltaDeps(), { view, capver }, new Books(), withPeers);
+    const frame = await encodeLarge(json, isCompressed);
+    this.#time('map_encode_seconds', startedAt, { class: 'full' });
+    return frame;
   }
 
   /**
@@ -125,7 +129,11 @@ export class Hub {
   /** Asks a machine to call back; false when it has no stream that takes the question now. */
   ping(nodeId: number, order: PingOrder): boolean {
     const session = this.#presence.sessionsOf(nodeId).at(-1);
-    return session?.ask(pingFrame(order, session.request.isCompressed)) ?? false;
+    if (session === undefined) return false;
+    const frame = pingFrame(order, session.request.isCompressed);
+    const isSent = session.ask(frame);
+    if (isSent) this.#note('ping', frame);
+    return isSent;
   }
 
   /** Tells of each machine that gets or loses a stream; the result ends it. */
@@ -182,13 +190,15 @@ export class Hub {
     // What happened until now is in the map, and must not come after it once more.
     this.#fanOut.spread();
     const books = new Books();
+    const startedAt = this.#deps.clock.monotonic();
     const json = fullMap(this.#deltaDeps(), { view, capver }, books, true);
     // What changes from here on comes as a delta, also while the frame is being compressed.
     session.books = books;
     const frame = await encodeLarge(json, isCompressed);
+    this.#time('map_encode_seconds', startedAt, { class: 'full' });
     session.send(frame);
     this.#note('full', frame);
-    this.#meter.time('map_first_frame_seconds', (this.#deps.clock.monotonic() - askedAt) / 1_000, {});
+    this.#time('map_first_frame_seconds', askedAt, {});
     this.#schedule();
   }
 
@@ -199,6 +209,7 @@ export class Hub {
     }
     for (const change of changes) this.#endOutdated(change);
     this.#fanOut.take(changes);
+    if (this.#changedAt !== undefined) this.#meter.count('map_changes_coalesced', {}, changes.length);
     this.#changedAt ??= this.#deps.clock.monotonic();
     this.#schedule();
   }
@@ -231,16 +242,18 @@ export class Hub {
     const { dirty } = this.#fanOut;
     let sent = 0;
     for (const session of inOrder(dirty)) {
+      const encodeFrom = clock.monotonic();
       const frame = deltaFrame(deps, session, cache);
       dirty.delete(session);
       if (frame === undefined) continue;
+      this.#time('map_encode_seconds', encodeFrom, { class: 'delta' });
       session.send(frame);
       this.#note('delta', frame);
       sent += 1;
     }
     const endedAt = clock.monotonic();
     if (sent > 0 && this.#changedAt !== undefined)
-      this.#meter.time('map_dirty_to_sent_seconds', (endedAt - this.#changedAt) / 1_000, {});
+      this.#time('map_dirty_to_sent_seconds', this.#changedAt, {});
     this.#changedAt = undefined;
     const window = Math.min(
       WINDOW_MAX_MS,
@@ -260,7 +273,11 @@ export class Hub {
     if (!this.#isClosed) for (const listener of this.#streamListeners) listener(nodeId);
   }
 
-  #note(kind: 'full' | 'delta', { length }: Uint8Array): void {
+  #time<K extends TimingName>(name: K, sinceMs: number, labels: TimingLabels<K>): void {
+    this.#meter.time(name, (this.#deps.clock.monotonic() - sinceMs) / 1_000, labels);
+  }
+
+  #note(kind: 'full' | 'delta' | 'ping', { length }: Uint8Array): void {
     this.#meter.count('map_frames', { class: kind });
     this.#meter.count('map_bytes', { class: kind }, length);
   }

@@ -230,6 +230,7 @@ export class SignIn {
 
   #count(outcome: Outcome): void {
     this.#counts.set(outcome, (this.#counts.get(outcome) ?? 0) + 1);
+    this.#deps.register.meter?.count('oidc_sign_ins', { outcome });
   }
 
   #refuse(why: WhyNot, attempt: Attempt | undefined, from: string, detail = ''): Arrival {

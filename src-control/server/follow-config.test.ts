@@ -106,7 +106,10 @@ test('a provider comes and goes; one that must be there and is not changes nothi
   const one = (issuer: string): string =>
     `oidc: {issuer: "${issuer}", clientId: rhumb, clientSecret: secret, onlyStartIfAvailable: true}\n`;
   write(one(provider.issuer));
+  const way = async () => (await fetch(`${server.url}/oidc/callback`)).status;
+  expect(await way()).toBe(404);
   expect((await server.live.reload()).applied).toEqual(['oidc']);
+  expect(await way()).not.toBe(404);
   const known = server.server.oidc;
   expect(known).toBeDefined();
   write(one('http://127.0.0.1:1'));

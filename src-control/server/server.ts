@@ -201,7 +201,9 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
   let oidc: Oidc | undefined;
   let webConsole: Console | undefined;
   let api: ApiPaths | undefined;
-  const web = openWebAuth({ network, clock, log: log.child({ mod: 'web-auth' }), serverUrl });
+  const web = openWebAuth({
+    ...{ network, clock, log: log.child({ mod: 'web-auth' }), serverUrl, meter: metrics },
+  });
   const sshCheck = new SshCheck({
     ...{ network, clock, log: log.child({ mod: 'ssh' }), serverUrl },
     ...{ rules: policy.live, mintId: mintPendingId },

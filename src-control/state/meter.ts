@@ -22,6 +22,7 @@ export const COUNTERS = {
   map_streams_ended: { help: 'Map streams that ended, by reason', labels: ['reason'] },
   map_changes_coalesced: { help: 'Changes that went out together with another one', labels: [] },
   registrations: { help: 'Answers to register requests', labels: ['method', 'result'] },
+  oidc_sign_ins: { help: 'Sign-ins at identity providers, by how they went', labels: ['outcome'] },
   auth_failures: { help: 'Credentials that were refused', labels: ['surface', 'reason'] },
   rate_limited: { help: 'Requests refused because there were too many', labels: ['surface'] },
   connections_refused: { help: 'Connections closed before they could ask anything', labels: ['reason'] },
@@ -65,9 +66,11 @@ export type CounterName = keyof typeof COUNTERS;
 export type TimingName = keyof typeof TIMINGS;
 type LabelsOf<T extends Counted> = Readonly<Record<T['labels'][number], string>>;
 
+export type TimingLabels<K extends TimingName> = LabelsOf<(typeof TIMINGS)[K]>;
+
 export interface Meter {
   count<K extends CounterName>(name: K, labels: LabelsOf<(typeof COUNTERS)[K]>, by?: number): void;
-  time<K extends TimingName>(name: K, seconds: number, labels: LabelsOf<(typeof TIMINGS)[K]>): void;
+  time<K extends TimingName>(name: K, seconds: number, labels: TimingLabels<K>): void;
 }
 
 /** Where nobody watches. */

@@ -4,6 +4,7 @@ import { parse, serialize } from 'hono/utils/cookie';
 import type { Clock } from '#shared/async/clock.ts';
 import type { Log } from '#shared/log/log.ts';
 import { mintSecret } from '../oidc/tickets.ts';
+import type { Meter } from '../state/meter.ts';
 import type { Network } from '../state/network.ts';
 import {
   beginSession,
@@ -23,6 +24,7 @@ export interface ConsoleAuthDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly serverUrl: string;
+  readonly meter?: Meter | undefined;
 }
 
 export interface Visitor extends SignedIn {

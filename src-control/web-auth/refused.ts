@@ -2,6 +2,7 @@
 import type { Clock } from '#shared/async/clock.ts';
 import type { Log } from '#shared/log/log.ts';
 import { networkOf } from '../auth/network-of.ts';
+import { type Meter, noMeter } from '../state/meter.ts';
 import type { Network } from '../state/network.ts';
 import { RateLimit } from './rate-limit.ts';
 import type { RequestFacts } from './visitor.ts';
@@ -13,13 +14,15 @@ export class RefusedSignIns {
   readonly #network: Network;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #meter: Meter;
   readonly #perNetwork: RateLimit;
   readonly #inAll: RateLimit;
 
-  constructor(network: Network, clock: Clock, log: Log) {
+  constructor(network: Network, clock: Clock, log: Log, meter: Meter = noMeter) {
     this.#network = network;
     this.#clock = clock;
     this.#log = log;
+    this.#meter = meter;
     this.#perNetwork = new RateLimit(clock, PER_NETWORK.burst, PER_NETWORK.refillMs);
     this.#inAll = new RateLimit(clock, IN_ALL.burst, IN_ALL.refillMs);
   }
@@ -27,6 +30,7 @@ export class RefusedSignIns {
   /** `who` is known only where a proof named somebody. */
   note(request: RequestFacts, way: string, why: string, who = ''): void {
     this.#log('warn', 'sign-in.refused', { way, why, who, from: request.remoteAddress });
+    this.#meter.count('auth_failures', { surface: 'console', reason: way });
     if (!this.#perNetwork.take(networkOf(request.remoteAddress)) || !this.#inAll.take('')) return;
     const entry = {
       at: this.#clock.now(),

@@ -23,7 +23,7 @@ export function openWebAuth(deps: ConsoleAuthDeps): WebAuth {
   const auth = new ConsoleAuth(deps);
   const passkeys = new Passkeys(deps);
   const setup = new Setup(network, clock);
-  const refused = new RefusedSignIns(network, clock, log);
+  const refused = new RefusedSignIns(network, clock, log, deps.meter);
   return {
     ...{ auth, passkeys, refused, setupCode: setup.begin() },
     routes: (providers) =>
