@@ -6,7 +6,7 @@ import { hostinfo } from '#shared/wire/hostinfo.ts';
 import { nodeChange, What } from '../state/changes.ts';
 import { Network } from '../state/network.ts';
 import type { AuditEntry, NodeRecord } from '../store/records.ts';
-import { sampleNode, sampleUser } from '../store/sample-records.ts';
+import { sampleNode, sampleRecords, sampleUser } from '../store/sample-records.ts';
 import { openMemoryStore } from '../store/sqlite.ts';
 import { approveRoutes } from './approve.ts';
 import { AutoApproval } from './auto-approval.ts';
@@ -51,7 +51,7 @@ async function setup() {
       What.Whole | What.Routes,
     );
   const approved = (): readonly string[] => network.node(1)?.record.approvedRoutes ?? [];
-  return { network, audit, approves, watching, announce, approved, rounds: () => settled };
+  return { network, audit, approves, policy, watching, announce, approved, rounds: () => settled };
 }
 
 test('a machine that comes with routes has those that the policy approves', async () => {
@@ -112,6 +112,30 @@ test('another policy judges every router', async () => {
   await settle();
   await network.settled();
   expect(approved()).toEqual(['10.0.0.0/8']);
+});
+
+test('another policy that came while the server was down judges every router, the same one none', async () => {
+  const { approves, announce, approved, network, watching, policy } = await setup();
+  const version = (id: number) =>
+    ({ put: 'policy', value: { ...sampleRecords.policy, id, text: `${id}` } }) as const;
+  await network.save({ writes: [version(1)], changes: [{ kind: 'policy' }] });
+  await announce(['10.0.0.0/8']);
+  watching[Symbol.dispose]();
+  approves.add('10.0.0.0/8');
+  const restart = async (): Promise<void> => {
+    const again = new AutoApproval({ network, policy, log: silent, defer: setImmediate });
+    await settle();
+    await network.settled();
+    again[Symbol.dispose]();
+  };
+  await network.save({ writes: [version(2)] });
+  await restart();
+  expect(approved()).toEqual(['10.0.0.0/8']);
+  const record = network.node(1)?.record;
+  if (record === undefined) throw new Error('no node');
+  await approveRoutes(network, record, { set: [] }, BY);
+  await restart();
+  expect(approved()).toEqual([]);
 });
 
 test('what has nothing to do with routes costs nothing', async () => {

@@ -23,6 +23,12 @@ export interface AutoApprovalDeps {
   readonly defer: (fn: () => void) => void;
 }
 
+/** Setting with the version of the policy by which every router was judged. */
+const JUDGED_BY = 'auto-approved-by';
+
+const newestPolicy = (network: Network): string =>
+  String(Math.max(0, ...[...network.policies.values()].map(({ id }) => id)));
+
 export class AutoApproval implements Disposable {
   readonly #deps: AutoApprovalDeps;
   /** As what each router was last judged: an administrator who takes a route away must not find it back at once. */
@@ -36,6 +42,8 @@ export class AutoApproval implements Disposable {
     this.#deps = deps;
     for (const { record } of deps.network.nodes()) this.#judged.set(record.id, judgedAs(record));
     this.#unsubscribe = deps.network.subscribe((changes) => this.#onChanges(changes));
+    // A file that was changed while the server was down, or a server that ended before it had judged.
+    if (deps.network.setting(JUDGED_BY) !== newestPolicy(deps.network)) this.#onChanges([{ kind: 'policy' }]);
   }
 
   [Symbol.dispose](): void {
@@ -64,13 +72,24 @@ export class AutoApproval implements Disposable {
   #run(): void {
     const { network, policy, log } = this.#deps;
     this.#isScheduled = false;
-    const due = this.#isAllDue ? [...network.nodes()].map(({ record }) => record.id) : [...this.#due];
+    const isAllDue = this.#isAllDue;
+    const due = isAllDue ? [...network.nodes()].map(({ record }) => record.id) : [...this.#due];
     this.#isAllDue = false;
     this.#due.clear();
-    if (due.length === 0) return;
-    policy.settle();
+    if (due.length > 0) policy.settle();
     for (const id of due)
       this.#judge(id).catch((error: unknown) => log('error', 'node.not-written', { node: id, error }));
+    if (isAllDue) this.#noteAllJudged();
+  }
+
+  /** After the approvals, so that none of them is missing when this is on disk. */
+  #noteAllJudged(): void {
+    const { network, log } = this.#deps;
+    const value = newestPolicy(network);
+    if (network.setting(JUDGED_BY) === value) return;
+    network
+      .save({ writes: [{ put: 'setting', key: JUDGED_BY, value }], pace: 'lazy' })
+      .catch((error: unknown) => log('error', 'route.not-written', { error }));
   }
 
   async #judge(id: number): Promise<void> {
