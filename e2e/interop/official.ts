@@ -1,5 +1,5 @@
 /** The official daemon and command line on a host of the lab. */
-import { mkdirSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { PeerStatus } from '#shared/localapi/status.ts';
@@ -26,6 +26,11 @@ const status = z.object({
   Peer: z.record(z.string(), peer).nullish(),
 });
 
+export interface OfficialOptions {
+  /** Gives it an /etc of its own with this name server, to write to as it likes; without one it must be told to leave names alone. */
+  readonly nameserver?: string;
+}
+
 export class Official {
   readonly host: Host;
   readonly #socket: string;
@@ -38,7 +43,7 @@ export class Official {
     this.#api = new LocalApi({ socketPath: this.#socket, clock, dialRetryMs: 0 });
   }
 
-  static async start(host: Host): Promise<Official> {
+  static async start(host: Host, { nameserver }: OfficialOptions = {}): Promise<Official> {
     const official = new Official(host);
     const state = join(host.folder, 'tailscaled');
     mkdirSync(state, { mode: 0o700 });
@@ -48,7 +53,10 @@ export class Official {
       '--tun=tailscale0',
       '--port=41641',
     ];
-    const argv = [pathOf('tailscaled'), ...places, '--no-logs-no-support'];
+    const argv = [
+      ...(nameserver === undefined ? [] : withOwnEtc(join(host.folder, 'etc'), nameserver)),
+      ...[pathOf('tailscaled'), ...places, '--no-logs-no-support'],
+    ];
     const child = host.spawn({ name: 'tailscaled', argv, env: { TS_NO_LOGS_NO_SUPPORT: 'true' } });
     official.#process = child;
     await until(
@@ -102,4 +110,13 @@ export class Official {
     const [v4 = '', v6 = ''] = stdout.trim().split('\n');
     return [v4, v6];
   }
+}
+
+/** It keeps what was there before beside it, so that the file alone would not be enough. */
+function withOwnEtc(folder: string, nameserver: string): readonly string[] {
+  cpSync('/etc', folder, { recursive: true, verbatimSymlinks: true });
+  const file = join(folder, 'resolv.conf');
+  rmSync(file, { force: true });
+  writeFileSync(file, `nameserver ${nameserver}\n`);
+  return ['/bin/sh', '-c', 'mount --bind "$1" /etc && shift && exec "$@"', 'sh', folder];
 }

@@ -2,6 +2,7 @@
 import { shortKey } from '#shared/key/key.ts';
 import { formatTime } from '#shared/wire/scalars.ts';
 import type { PendingMachine } from '../auth/pending.ts';
+import type { WireApp } from '../policy/language/ast.ts';
 import { activeRoutes, announcedRoutes, isExitRoute } from '../state/announced.ts';
 import { isExpired, type NodeView } from '../state/network.ts';
 import { currentAttributes } from '../state/ownership.ts';
@@ -15,6 +16,13 @@ export interface AttributeJson {
   readonly expires_at: string | null;
   readonly updated_at: string;
   readonly comment: string;
+}
+
+export interface AppConnectorJson {
+  /** Empty: the policy names it nowhere. */
+  readonly apps: readonly WireApp[];
+  /** Announced addresses that none of the apps asks for by itself: they were found behind a domain. */
+  readonly learned_routes: readonly string[];
 }
 
 export interface NodeJson {
@@ -66,6 +74,8 @@ export interface NodeJson {
   readonly exit_node: boolean;
   readonly route_priority: number | null;
   readonly ssh: boolean;
+  /** The apps that it serves, as the policy has them; null = it does not offer itself as a connector. */
+  readonly app_connector: AppConnectorJson | null;
   readonly attributes: Readonly<Record<string, AttributeJson>>;
 }
 
@@ -111,6 +121,7 @@ export function nodeJson(deps: AdminDeps, view: NodeView): NodeJson {
     created_at: formatTime(record.createdAt),
     ...reported(view),
     ...routesJson(deps, view),
+    app_connector: appConnectorJson(deps, view),
     attributes: attributesJson(deps, view),
   };
 }
@@ -137,6 +148,18 @@ function routesJson({ network }: AdminDeps, { record, refusedRoutes }: NodeView)
     refused_routes: refusedRoutes,
     exit_node: exits.length > 0,
     route_priority: record.routePriority ?? null,
+  };
+}
+
+function appConnectorJson({ policy }: AdminDeps, { record }: NodeView): AppConnectorJson | null {
+  if (record.hostinfo['AppConnector'] !== true) return null;
+  const apps = policy.appsOf(record.id);
+  return {
+    apps: apps.map(({ wire }) => wire),
+    learned_routes: announcedRoutes(record).filter(
+      (text) =>
+        /\/(32|128)$/.test(text) && !apps.some(({ routes }) => routes.some((one) => one.text === text)),
+    ),
   };
 }
 

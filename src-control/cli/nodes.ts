@@ -134,12 +134,29 @@ function nodeText(node: NodeJson): string {
     ['Routes approved', node.approved_routes.join(', ')],
     ['Routes in use', node.subnet_routes.join(', ')],
     ...node.refused_routes.map((text) => ['Route refused', text] as const),
+    ...appRows(node),
     ...Object.entries(node.attributes).map(([key, { value }]) => [key, String(value)] as const),
     ['Let in', `${when(node.created_at, '')} by ${node.created_by || node.register_method}`],
     ['Node key', node.node_key],
     ['Machine key', node.machine_key],
   ];
   return table(['Machine', node.name], rows);
+}
+
+function appRows({ app_connector: connector }: NodeJson): readonly (readonly [string, string])[] {
+  if (connector === null) return [];
+  if (connector.apps.length === 0) return [['App connector', 'offers itself; the policy names it nowhere']];
+  const learned = connector.learned_routes.join(', ');
+  return [
+    ...connector.apps.map(
+      ({ name = '', domains = [], routes = [] }) =>
+        [
+          'App connector',
+          [name, [...domains, ...routes].join(', ')].filter((text) => text !== '').join(': '),
+        ] as const,
+    ),
+    ...(learned === '' ? [] : [['Routes learned', learned] as const]),
+  ];
 }
 
 const pendingTable = (machines: readonly PendingJson[]): string =>

@@ -5,13 +5,16 @@ import { assert, RhumbError } from '#shared/errors.ts';
 import type { Log } from '#shared/log/log.ts';
 import type { Network } from '../../state/network.ts';
 import type { Actor, PolicyRecord } from '../../store/records.ts';
+import { appsServedBy } from '../compile/apps.ts';
 import { CompiledPolicy } from '../compile/compiled.ts';
-import type { PolicyAst } from '../language/ast.ts';
+import { machineOf } from '../compile/network.ts';
+import { Resolver } from '../compile/resolver.ts';
+import type { AppConnector, PolicyAst } from '../language/ast.ts';
 import { type CheckedPolicy, checkText, compileText } from '../offline/compile-offline.ts';
 import { type Diagnostic, Report } from '../text/diagnostic.ts';
 import { runSshTests } from '../verdict/run-ssh-tests.ts';
 import { runTests } from '../verdict/run-tests.ts';
-import { networkFacts } from './facts.ts';
+import { factsOf, networkFacts, userFacts } from './facts.ts';
 import { concernsAbout } from './lock-out.ts';
 
 export interface BookDeps {
@@ -127,6 +130,16 @@ export class PolicyBook {
     runTests(ast, networkFacts(network, clock.now()), report);
     if (ast.sshTests.length > 0) runSshTests(this.compiled(), report);
     return report.all.filter(({ severity }) => severity === 'error');
+  }
+
+  /** The apps that a machine serves under the policy in force; without compiling all of it. */
+  appsOf(id: number): readonly AppConnector[] {
+    const { network, clock } = this.#deps;
+    const view = network.node(id);
+    const ast = this.inForce();
+    if (view === undefined || !ast.nodeAttrs.some(({ apps }) => apps.length > 0)) return [];
+    const machine = machineOf(factsOf(view, clock.now()), 0);
+    return appsServedBy(new Resolver(ast, [...network.users()].map(userFacts), [machine]), machine);
   }
 
   version(id: number): PolicyRecord {

@@ -128,7 +128,7 @@ export const plainNode = (id: number, routes: readonly string[] = []): PolicyNod
   ...{ id, name: `n${id}`, hostname: `n${id}`, userId: 1, tags: [] },
   ...{ ipv4: 0x64_40_00_00 + id, ipv6: (0xfd7a115ca1e0n << 80n) + BigInt(id) },
   ...{ announced: routes.map(cidr), approved: routes.map(cidr) },
-  ...{ isOnline: true, isHealthy: true, attributes: new Map() },
+  ...{ isOnline: true, isHealthy: true, offersApps: false, attributes: new Map() },
 });
 
 const node = (id: number) =>
