@@ -4,6 +4,7 @@ import type { Judgement, PolicyBook } from '../policy/live/book.ts';
 import type { Diagnostic } from '../policy/text/diagnostic.ts';
 import { LineTable } from '../policy/text/position.ts';
 import type { Explanation } from '../policy/verdict/explain.ts';
+import type { PreviewMatch } from '../policy/verdict/preview.ts';
 import type { PolicyRecord } from '../store/records.ts';
 import { timeJson } from './time-json.ts';
 
@@ -91,6 +92,21 @@ export function explainJson(found: Explanation, text: string): ExplainJson {
       };
     }),
     enforced_by: found.enforcedBy,
+  };
+}
+
+export interface PreviewJson {
+  readonly matches: readonly {
+    readonly users: readonly string[];
+    readonly ports: readonly string[];
+    readonly line: number;
+  }[];
+}
+
+export function previewJson(found: readonly PreviewMatch[], text: string): PreviewJson {
+  const lines = new LineTable(text);
+  return {
+    matches: found.map(({ at, users, ports }) => ({ users, ports, line: lines.range(at).start.line })),
   };
 }
 

@@ -112,3 +112,32 @@ test('an auditor reads and does not write', async () => {
   await call('policy.get', {}, auditor);
   await expect(call('policy.set', { text: OWN }, auditor)).rejects.toMatchObject({ code: 'not-allowed' });
 });
+
+test('a preview names the rules that concern a user, or an address', async () => {
+  const { call, ada } = await lab();
+  const text = [
+    '{',
+    '  "groups": {"group:dev": ["ada@"], "group:ops": []},',
+    '  "tagOwners": {"tag:db": []},',
+    '  "acls": [',
+    '    {"action": "accept", "src": ["group:ops"], "dst": ["*:*"]},',
+    '    {"action": "accept", "src": ["group:dev", "tag:db"], "dst": ["100.64.0.1:22,80-90", "tag:db:*"]},',
+    '    {"action": "accept", "src": ["autogroup:member"], "dst": ["autogroup:self:443"]},',
+    '  ],',
+    '  "grants": [{"src": ["100.64.0.2"], "dst": ["100.64.0.0/10"], "ip": ["udp:53", "8080"]}],',
+    '}',
+  ].join('\n');
+  const lines = async (type: 'user' | 'ipport', of: string) =>
+    (await call('policy.preview', { type, for: of, text }, ada)).matches.map(({ line }) => line);
+  // One of their machines has the address that the grant names.
+  expect(await lines('user', 'ada@')).toEqual([9, 6, 7]);
+  // The first rule leads everywhere, but there is nobody whom it lets.
+  expect(await lines('ipport', '100.64.0.1:85')).toEqual([6]);
+  expect(await lines('ipport', '100.64.0.1:443')).toEqual([7]);
+  expect(await lines('ipport', '100.64.9.9:53')).toEqual([9]);
+  expect((await call('policy.preview', { type: 'user', for: 'ada', text }, ada)).matches[0]).toEqual({
+    ...{ users: ['100.64.0.2'], ports: ['100.64.0.0/10:udp:53', '100.64.0.0/10:8080'], line: 9 },
+  });
+  await expect(call('policy.preview', { type: 'user', for: 'eve@', text }, ada)).rejects.toThrow(/no user/);
+  await expect(call('policy.preview', { type: 'ipport', for: '1.2.3.4', text }, ada)).rejects.toThrow(/port/);
+});

@@ -8,6 +8,7 @@ import { type Proposal, sha256 } from '../policy/live/book.ts';
 import { networkFacts } from '../policy/live/facts.ts';
 import { compileText } from '../policy/offline/compile-offline.ts';
 import { explain } from '../policy/verdict/explain.ts';
+import { preview } from '../policy/verdict/preview.ts';
 import { nothing } from './args.ts';
 import { defineCall } from './call.ts';
 import type { Caller } from './caller.ts';
@@ -18,6 +19,7 @@ import {
   explainJson,
   type JudgementJson,
   judgementJson,
+  previewJson,
   reachJson,
   type VersionJson,
   versionJson,
@@ -179,6 +181,12 @@ export const policyCalls = {
       const reasons = [...waitingFor(deps.network, src), ...waitingFor(deps.network, dst), ...found.reasons];
       return explainJson({ ...found, reasons }, given ?? deps.policy.active?.text ?? '');
     },
+  }),
+  'policy.preview': defineCall({
+    arg: z.strictObject({ type: z.enum(['user', 'ipport']), for: place, text: text.optional() }),
+    scope: 'policy_file:read',
+    run: async (deps, { type, for: of, text: given }) =>
+      previewJson(preview(compiledFor(deps, given), type, of), given ?? deps.policy.active?.text ?? ''),
   }),
   'policy.reach': defineCall({
     arg: z.strictObject({

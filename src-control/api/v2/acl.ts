@@ -154,4 +154,28 @@ export const aclEndpoints = [
       return failureOf(await asked.call('policy.check', { text })) ?? {};
     },
   }),
+  endpoint({
+    ...{ method: 'POST', path: `${path}/preview`, need: 'policy_file:read', tag, params: inTailnet },
+    ...{
+      summary: 'Which rules of a policy concern a user, or an address and port',
+      body: rawBody,
+      isRaw: true,
+    },
+    query: z.object({ type: z.enum(['user', 'ipport']), previewFor: z.string().min(1).max(512) }),
+    result: z.object({
+      matches: z.array(
+        z.object({ users: z.array(z.string()), ports: z.array(z.string()), lineNumber: z.int() }),
+      ),
+      ...{ type: z.string(), previewFor: z.string() },
+    }),
+    run: async (asked, { params, query: { type, previewFor }, body }) => {
+      const policy = await current(asked, params.t);
+      const text = body.trim() === '' ? policy.text : body;
+      const { matches } = await asked.call('policy.preview', { type, for: previewFor, text });
+      return {
+        matches: matches.map(({ users, ports, line }) => ({ users, ports, lineNumber: line })),
+        ...{ type, previewFor },
+      };
+    },
+  }),
 ];

@@ -197,6 +197,19 @@ describe('the policy', () => {
     expect(refused).toMatchObject({ status: 400, json: { message: expect.stringContaining('group:none') } });
     expect((await ask('POST', `${T}/acl/validate`, admin, bad)).json.message).toContain('group:none');
     expect((await ask('POST', `${T}/acl/validate`, admin, wide)).json).toEqual({});
+    const asked = `${T}/acl/preview?type=ipport&previewFor=100.64.0.1:22`;
+    expect((await ask('POST', asked, admin, wide)).json).toEqual({
+      matches: [{ users: ['*'], ports: ['*:*'], lineNumber: 3 }],
+      ...{ type: 'ipport', previewFor: '100.64.0.1:22' },
+    });
+    expect((await ask('POST', asked, admin, '')).json.matches).toHaveLength(1);
+    expect((await ask('POST', `${T}/acl/preview?type=ipport&previewFor=there`, admin, wide)).status).toBe(
+      400,
+    );
+    expect((await ask('POST', `${T}/acl/preview?type=node&previewFor=x`, admin, wide)).status).toBe(400);
+    expect((await ask('POST', `${T}/acl/preview?type=user&previewFor=nobody@`, admin, wide)).status).toBe(
+      404,
+    );
     const tests = '[{"src": "alice@", "deny": ["100.64.0.1:22"]}]';
     expect((await ask('POST', `${T}/acl/validate`, admin, tests)).json.message).toMatch(/test/);
   });
