@@ -58,8 +58,12 @@ export const myCalls = {
   'my.node-rename': defineCall({
     arg: z.strictObject({ node: name, newName: name }),
     scope: 'self',
-    run: async (deps, { node, newName }, by) =>
-      nodeCalls['nodes.rename'].run(deps, { ...byId(ownNode(deps, by, node)), newName }, by),
+    run: async (deps, { node, newName }, by) => {
+      const own = byId(ownNode(deps, by, node));
+      if (deps.network.isReserved(newName))
+        throw new RhumbError('conflict', `the name "${newName}" belongs to a DNS record: choose another`);
+      return nodeCalls['nodes.rename'].run(deps, { ...own, newName }, by);
+    },
   }),
   'my.node-expire': defineCall({
     arg: z.strictObject({ node: name }),

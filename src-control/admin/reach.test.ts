@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { RhumbError } from '#shared/errors.ts';
 import { proveApiKey } from '../auth/api-keys.ts';
+import { freeName } from '../state/nodes.ts';
 import { suspendUser } from '../state/users.ts';
 import { sampleIdentity, sampleRecords } from '../store/sample-records.ts';
 import { type AdminLab, adminLab } from '../testing/admin-lab.ts';
@@ -156,4 +157,17 @@ test('members fill no disk with keys', async () => {
   expect(new Set(made)).toEqual(new Set(['made', 'unavailable']));
   await lab.clock.advance(25 * HOUR);
   expect(await make()).toBe('made');
+});
+
+test('no machine calls itself like a record of an administrator', async () => {
+  const lab = await adminLab();
+  const max = await lab.user('max', 'member');
+  await lab.node(1, { userId: max.userId });
+  await lab.call('dns.records.add', { name: 'git.lab.test', value: '192.0.2.80' }, LOCAL);
+  await expect(lab.call('my.node-rename', { node: '1', newName: 'git' }, max)).rejects.toMatchObject({
+    code: 'conflict',
+  });
+  expect(freeName(lab.network, 'git', 2)).toBe('git-1');
+  expect(freeName(lab.network, 'grafana', 2)).toBe('grafana');
+  expect(await lab.call('nodes.rename', { node: '1', newName: 'git' }, LOCAL)).toMatchObject({ name: 'git' });
 });

@@ -85,6 +85,8 @@ export class DnsView implements Disposable {
     this.#settings = deps.settings;
     this.#runtime = this.#readRuntime();
     this.#unsubscribe = deps.network.subscribe((changes) => this.#onChanges(changes));
+    // Else anybody's machine could have a share of what the record is for, and a certificate in its name.
+    deps.network.reserve((label) => this.#isSpokenFor(`${label}.${deps.baseDomain}`));
   }
 
   [Symbol.dispose](): void {
@@ -104,6 +106,11 @@ export class DnsView implements Disposable {
   /** What machines without overrides get. */
   get effective(): Effective {
     return this.#sharedOf([]).effective;
+  }
+  #isSpokenFor(name: string): boolean {
+    return this.records.some(
+      (one) => one.name === name && (one.type === 'A' || one.type === 'AAAA' || one.type === 'CNAME'),
+    );
   }
   /** Those of every source, in order of precedence. */
   get records(): readonly ExtraRecord[] {

@@ -141,6 +141,7 @@ export class Network implements AsyncDisposable {
   readonly #auditListeners = new Set<(entries: readonly AuditEntry[]) => void>();
   #primaries: ReadonlyMap<string, number> = new Map();
   #storage: Storage = { kind: 'writable' };
+  #isReserved: (label: string) => boolean = () => false;
   readonly addresses: AddressBook;
 
   private constructor(deps: NetworkDeps) {
@@ -197,6 +198,14 @@ export class Network implements AsyncDisposable {
   nodeByName(label: string): NodeView | undefined {
     const id = this.#byName.get(label);
     return id === undefined ? undefined : this.#nodes.get(id);
+  }
+  /** Whether a label is what administrators made a record for, so that no machine calls itself so. */
+  isReserved(label: string): boolean {
+    return this.#isReserved(label);
+  }
+  /** Records are known elsewhere; whoever knows them says which labels they take. */
+  reserve(isReserved: (label: string) => boolean): void {
+    this.#isReserved = isReserved;
   }
   /** The machine's node for a user, or, with undefined, its tagged one. */
   nodeOfMachine(machine: MachineKey, userId: number | undefined): NodeView | undefined {

@@ -16,7 +16,7 @@ export const followName = (network: Network, known: NodeRecord, hostname: string
 export function freeName(network: Network, base: string, ownId: number): string {
   return uniqueLabel(base, (label) => {
     const holder = network.nodeByName(label);
-    return holder !== undefined && holder.record.id !== ownId;
+    return (holder !== undefined && holder.record.id !== ownId) || network.isReserved(label);
   });
 }
 
