@@ -57,8 +57,6 @@ import {
 
 /** A peer counts as active for this long after its last packet (data-plane.md §1.10). */
 const ACTIVE_MS = 45_000;
-/** Initiations of one peer that wait for an answer at the same time. */
-const MAX_PENDING = 2;
 
 interface Entry {
   readonly peer: CorePeerId;
@@ -67,8 +65,7 @@ interface Entry {
   presharedKey: Uint8Array | undefined;
   /** Made on first use; undefined again when our own key changes. */
   remote: RemoteStatic | undefined;
-  /** Initiations that may still be answered, newest last. The one before a repetition may be answered late. */
-  pending: readonly PendingInitiation[];
+  pending: PendingInitiation | undefined;
   lastTai: Tai | undefined;
   greatestTimestamp: Uint8Array | undefined;
   lastAcceptedAt: number | undefined;
@@ -295,7 +292,7 @@ export class WireGuardCore {
       macKeys: macKeysOf(wanted.publicKey),
       presharedKey: copyOfOptional(wanted.presharedKey),
       remote: undefined,
-      pending: [],
+      pending: undefined,
       lastTai: before?.lastTai,
       greatestTimestamp: before?.greatestTimestamp,
       lastAcceptedAt: undefined,
@@ -321,7 +318,11 @@ export class WireGuardCore {
     const key = toHex(entry.publicKey);
     if (this.#byKey.get(key) === entry) this.#byKey.delete(key);
     this.#watched.delete(entry);
-    for (const pending of entry.pending) this.#forget(pending);
+    if (entry.pending !== undefined) {
+      this.#pending.delete(entry.pending.localIndex);
+      this.#indices.free(entry.pending.localIndex);
+      wipePending(entry.pending);
+    }
     entry.presharedKey?.fill(0);
     entry.remote?.shared.fill(0);
     this.#gone.add(key, { lastTai: entry.lastTai, greatestTimestamp: entry.greatestTimestamp });
@@ -388,13 +389,13 @@ export class WireGuardCore {
             localIndex,
             timestamp: encodeTai(tai),
           });
-    this.#dropPending(entry, MAX_PENDING - 1);
+    this.#dropPending(entry);
     if (made === undefined) {
       this.#indices.free(localIndex);
     } else {
       entry.lastTai = tai;
       if (this.#highest === undefined || taiCeilingMs(tai) > taiCeilingMs(this.#highest)) this.#highest = tai;
-      entry.pending = [...entry.pending, made.pending];
+      entry.pending = made.pending;
       this.#pending.set(localIndex, entry);
       this.counters.initiationsSent++;
       this.#effects.push({ do: 'pending-add', peer: entry.peer, index: localIndex });
@@ -478,7 +479,7 @@ export class WireGuardCore {
       return;
     }
     const entry = this.#pending.get(message.receiver);
-    const pending = entry?.pending.find(({ localIndex }) => localIndex === message.receiver);
+    const pending = entry?.pending;
     if (entry === undefined || pending === undefined) {
       this.counters.dropNotPending++;
       return;
@@ -488,11 +489,9 @@ export class WireGuardCore {
       this.counters.dropNotAuthentic++;
       return;
     }
-    // A newer one that is still out stays: its answer, when it comes, is the session that the peer goes on with.
-    this.#dropPending(entry, entry.pending.length - entry.pending.indexOf(pending));
-    entry.pending = entry.pending.slice(1);
     this.#pending.delete(pending.localIndex);
     wipePending(pending);
+    entry.pending = undefined;
     entry.lastHandshakeAt = at.wallMs;
     this.counters.responsesAccepted++;
     if (from !== undefined) this.#effects.push({ do: 'heard', peer: entry.peer, from });
@@ -532,20 +531,14 @@ export class WireGuardCore {
     this.#effects.push({ do: 'install', keypair: { ...keys, peer: entry.peer, createdMs: at.nowMs } });
   }
 
-  /** Gives up the oldest until no more than `keep` are left. */
-  #dropPending(entry: Entry, keep = 0): void {
-    const dropped = entry.pending.slice(0, Math.max(0, entry.pending.length - keep));
-    entry.pending = entry.pending.slice(dropped.length);
-    for (const pending of dropped) {
-      this.#forget(pending);
-      this.#effects.push({ do: 'pending-del', peer: entry.peer, index: pending.localIndex });
-    }
-  }
-
-  #forget(pending: PendingInitiation): void {
-    this.#pending.delete(pending.localIndex);
-    this.#indices.free(pending.localIndex);
-    wipePending(pending);
+  #dropPending(entry: Entry): void {
+    if (entry.pending === undefined) return;
+    const index = entry.pending.localIndex;
+    this.#pending.delete(index);
+    this.#indices.free(index);
+    wipePending(entry.pending);
+    entry.pending = undefined;
+    this.#effects.push({ do: 'pending-del', peer: entry.peer, index });
   }
 }
 
