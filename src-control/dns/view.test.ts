@@ -8,6 +8,7 @@ import { renameNode } from '../state/nodes.ts';
 import type { NodeRecord } from '../store/records.ts';
 import { sampleNode, sampleUser } from '../store/sample-records.ts';
 import { openMemoryStore } from '../store/sqlite.ts';
+import type { SplitRoutes } from './app-routes.ts';
 import { parseRecord } from './record.ts';
 import { DNS_SETTING, type DnsSettings, type GivenChoice, parseChoice, writeStored } from './settings.ts';
 import { DnsView } from './view.ts';
@@ -20,6 +21,7 @@ interface Options {
   readonly records?: readonly (readonly [name: string, type: string, value: string])[];
   readonly attributes?: Record<number, readonly string[]>;
   readonly groups?: Record<number, readonly string[]>;
+  readonly apps?: Record<number, SplitRoutes>;
 }
 
 async function setup(options: Options = {}): Promise<{ view: DnsView; network: Network; heard: Change[] }> {
@@ -49,6 +51,7 @@ async function setup(options: Options = {}): Promise<{ view: DnsView; network: N
     attributesOf: (id) => options.attributes?.[id] ?? [],
     groupsOf: (id) => options.groups?.[id] ?? [],
     hasIpv4: () => true,
+    appRoutesOf: (id) => options.apps?.[id],
   });
   network.subscribe((changes) => heard.push(...changes));
   return { view, network, heard };
@@ -251,5 +254,28 @@ describe('what differs from machine to machine', () => {
     });
     expect(view.configOf(1).CertDomains).toBeUndefined();
     expect(view.capsOf(1)).toEqual({});
+  });
+});
+
+describe('domains of apps', () => {
+  const connector = [{ Addr: 'http://100.64.0.9:4000/dns-query', UseWithExitNode: true as const }];
+
+  test('only machines that may ask a connector are sent there, before split DNS and never for the base domain', async () => {
+    const apps: Record<number, SplitRoutes> = {
+      1: { 'shop.test': connector, [BASE]: connector, [`web.${BASE}`]: connector },
+    };
+    const choice = { magicDns: true, splitDns: { 'shop.test': ['10.0.0.53'], 'corp.test': ['10.0.0.53'] } };
+    const { view } = await setup({ choice, apps });
+    const [mine, others] = [view.configOf(1), view.configOf(2)];
+    expect(mine.Routes?.['shop.test']).toEqual(connector);
+    expect(others.Routes?.['shop.test']).toEqual([{ Addr: '10.0.0.53' }]);
+    expect(mine.Routes?.['corp.test']).toEqual([{ Addr: '10.0.0.53' }]);
+    expect(mine.Routes?.[BASE]).toEqual([]);
+    expect(mine.Routes).not.toHaveProperty([`web.${BASE}`]);
+    expect(view.configOf(1)).toBe(mine);
+    apps[1] = { 'new.test': connector };
+    expect(view.configOf(1).Routes).toHaveProperty(['new.test']);
+    delete apps[1];
+    expect(view.configOf(1)).toBe(view.configOf(2));
   });
 });

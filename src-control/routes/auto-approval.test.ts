@@ -51,7 +51,7 @@ async function setup() {
       What.Whole | What.Routes,
     );
   const approved = (): readonly string[] => network.node(1)?.record.approvedRoutes ?? [];
-  return { network, audit, approves, policy, watching, announce, approved, rounds: () => settled };
+  return { network, audit, approves, ofApps, policy, watching, announce, approved, rounds: () => settled };
 }
 
 test('a machine that comes with routes has those that the policy approves', async () => {
@@ -147,4 +147,21 @@ test('what has nothing to do with routes costs nothing', async () => {
   await settle();
   expect(rounds()).toBe(before);
   watching[Symbol.dispose]();
+});
+
+test('what an app brought is forgotten once it is no longer announced', async () => {
+  const { approves, ofApps, announce, approved } = await setup();
+  for (const route of ['192.0.2.1/32', '192.0.2.2/32']) {
+    approves.add(route);
+    ofApps.add(route);
+  }
+  approves.add('10.0.0.0/8');
+  await announce(['192.0.2.1/32', '192.0.2.2/32', '10.0.0.0/8']);
+  expect(approved()).toEqual(['10.0.0.0/8', '192.0.2.1/32', '192.0.2.2/32']);
+  await announce(['192.0.2.2/32']);
+  expect(approved()).toEqual(['10.0.0.0/8', '192.0.2.2/32']);
+  await announce([]);
+  expect(approved()).toEqual(['10.0.0.0/8']);
+  await announce(['192.0.2.1/32']);
+  expect(approved()).toEqual(['10.0.0.0/8', '192.0.2.1/32']);
 });
