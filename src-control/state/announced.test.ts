@@ -103,3 +103,11 @@ test('a site’s IPv4 range has the IPv6 prefix that clients look for', () => {
   expect(() => viaSite(65_536, '10.0.0.0/8')).toThrow(/0 to 65535/);
   expect(() => viaSite(1, '::/0')).toThrow(/not an IPv4 prefix/);
 });
+
+test('a machine that announces too much keeps the first of it', () => {
+  const texts = Array.from({ length: 1_030 }, (_, n) => `192.0.${n >> 8}.${n & 255}/32`);
+  const { routes, refused } = readAnnouncement([...texts, '192.0.0.0/32']);
+  expect(routes).toEqual(texts.slice(0, 1_024));
+  expect(refused).toHaveLength(6);
+  expect(refused[0]).toEqual({ text: '192.0.4.0/32', why: expect.stringMatching(/beyond the 1024 routes/) });
+});

@@ -15,7 +15,7 @@ import {
 import type { NodeRecord } from '../store/records.ts';
 
 /** Of one machine; more is nobody's network but an attack on everybody's memory (coordination-server.md §7). */
-export const MAX_ROUTES = 1_024;
+const MAX_ROUTES = 1_024;
 
 export type RouteReading =
   | { readonly kind: 'route'; readonly text: string }
@@ -69,8 +69,10 @@ export function readAnnouncement(texts: readonly string[]): Announcement {
   const refused: { text: string; why: string }[] = [];
   for (const text of texts) {
     const reading = readRoute(text);
-    if (reading.kind === 'route') routes.add(reading.text);
-    else refused.push({ text: text.slice(0, 64), why: reading.why });
+    if (reading.kind === 'refused') refused.push({ text: text.slice(0, 64), why: reading.why });
+    else if (routes.size < MAX_ROUTES || routes.has(reading.text)) routes.add(reading.text);
+    else
+      refused.push({ text: reading.text, why: `is beyond the ${MAX_ROUTES} routes that a machine can have` });
   }
   return { routes: [...routes], refused };
 }

@@ -1,11 +1,12 @@
 /** What a machine says about itself, cut down to known, bounded fields before anything is kept or handed on. */
 import { RhumbError } from '#shared/errors.ts';
 import type { Hostinfo } from '#shared/wire/hostinfo.ts';
-import { MAX_ROUTES, readAnnouncement } from './announced.ts';
+import { readAnnouncement } from './announced.ts';
 
 const MAX_TEXT = 1_024;
 const MAX_SERVICES = 256;
 const MAX_TAGS = 64;
+const MAX_ANNOUNCED = 4_096;
 const MAX_HOST_KEYS = 16;
 const MAX_JSON = 64 * 1_024;
 const MAX_REGION = 65_535;
@@ -70,7 +71,8 @@ export function cleanHostinfo(raw: Hostinfo): Hostinfo {
     clean[key] = value;
   }
   for (const key of FLAGS) if (typeof raw[key] === 'boolean') clean[key] = raw[key];
-  const routes = bounded('RoutableIPs', raw.RoutableIPs, MAX_ROUTES);
+  // App connectors announce ever more; those that are too many are refused, and not the machine.
+  const routes = bounded('RoutableIPs', raw.RoutableIPs, MAX_ANNOUNCED);
   if (routes !== undefined) clean['RoutableIPs'] = readAnnouncement(routes).routes;
   const tags = bounded('RequestTags', raw.RequestTags, MAX_TAGS);
   if (tags !== undefined) clean['RequestTags'] = tags;
