@@ -33,6 +33,8 @@ export interface InnerDeps {
   readonly minVersion: number;
   /** Offer the address a machine's control connection comes from to its peers. */
   readonly offerObserved: boolean;
+  /** While the database takes nothing, machines are asked to come again: what they were told before stays with them. */
+  readonly isWritable: () => Promise<boolean>;
   readonly calls: MachineCalls;
   readonly sshCheck: SshCheck;
 }
@@ -40,6 +42,7 @@ export interface InnerDeps {
 const MAX_BODY = 1 << 20;
 /** A session that carries nothing for so long is ended; its client dials anew when it has something to say. */
 const IDLE_MS = 300_000;
+const RETRY_AFTER_S = '5';
 /** Shown to users; clients cut it at 200 bytes. */
 const NOT_FOUND = 'node not found: sign in again';
 
@@ -132,6 +135,11 @@ function requireVersion(deps: InnerDeps, version: number): void {
     );
 }
 
+async function requireStorage(deps: InnerDeps): Promise<void> {
+  if (!(await deps.isWritable()))
+    throw new HttpFailure(503, 'the server can not write anything down for now: try again in a moment');
+}
+
 async function serveRegister(
   deps: InnerDeps,
   stream: ServerHttp2Stream,
@@ -139,6 +147,7 @@ async function serveRegister(
 ): Promise<void> {
   const request: RegisterRequest = await parsed(deps, stream, intake, registerRequest);
   requireVersion(deps, request.Version);
+  await requireStorage(deps);
   const { NodeKey } = request;
   if (NodeKey === undefined) throw new HttpFailure(400, 'malformed request: no NodeKey');
   if (isGone(stream)) return;
@@ -156,6 +165,7 @@ async function serveMap(
 ): Promise<void> {
   const request: MapRequest = await parsed(deps, stream, intake, mapRequest);
   requireVersion(deps, request.Version);
+  await requireStorage(deps);
   const view = knownNode(deps, request.NodeKey, peer);
   const facts = readMapFacts(request);
   const isCompressed = request.Compress === 'zstd';
@@ -245,7 +255,10 @@ const isGone = (stream: ServerHttp2Stream): boolean => stream.destroyed || strea
 
 function respond(stream: ServerHttp2Stream, status: number, body: string | Uint8Array, type: string): void {
   if (isGone(stream) || stream.headersSent) return;
-  stream.respond({ ':status': status, 'content-type': type });
+  stream.respond({
+    ...{ ':status': status, 'content-type': type },
+    ...(status === 503 ? { 'retry-after': RETRY_AFTER_S } : {}),
+  });
   stream.end(body);
 }
 

@@ -4,6 +4,7 @@ import { type Fields, type Log, silent } from '#shared/log/log.ts';
 import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { AddressBook, DEFAULT_PLAN } from '../state/addresses.ts';
 import { Network } from '../state/network.ts';
+import { StorageProbe } from '../state/storage-probe.ts';
 import { openMemoryStore } from '../store/sqlite.ts';
 import { watchAddressRoom } from './address-room.ts';
 import { Health } from './health.ts';
@@ -22,7 +23,7 @@ test('a server is ready when it has started, its disk takes writes, and it is no
   };
   await using network = await Network.open({ store, clock, log: silent, defer: setImmediate });
   const lag = { meanMs: 0, worstMs: 5_000 };
-  const health = new Health({ network, clock, lag });
+  const health = new Health({ storage: new StorageProbe(network, clock), lag });
   expect(await health.ready()).toMatchObject({ status: 503, body: { problems: ['starting'] } });
   health.started();
   expect((await health.ready()).status).toBe(200);
@@ -70,7 +71,7 @@ test('what an administrator should look at is said beside, and keeps no load bal
   });
   const warnings: string[] = [];
   const lag = { meanMs: 0, worstMs: 0 };
-  const health = new Health({ network, clock, lag, warnings: () => warnings });
+  const health = new Health({ storage: new StorageProbe(network, clock), lag, warnings: () => warnings });
   health.started();
   expect(await health.ready()).toEqual({ status: 200, body: { status: 'ready' } });
   warnings.push('no backup could be made');

@@ -11,6 +11,7 @@ import type { Metrics } from '../ops/metrics.ts';
 import { openSideListener } from '../ops/side-listener.ts';
 import { clientAddress } from '../ops/trusted-proxies.ts';
 import { isAdmitted, isExpired, type Network } from '../state/network.ts';
+import type { StorageProbe } from '../state/storage-probe.ts';
 import type { LiveConfig } from './reload.ts';
 
 export interface OpsDeps {
@@ -19,6 +20,7 @@ export interface OpsDeps {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly config: LiveConfig;
+  readonly storage: StorageProbe;
   readonly backupFailed: (why: string) => void;
   /** By what they are about; each says whether somebody should look. Shown to everybody: without details. */
   readonly warnings: Readonly<Record<string, () => string | undefined>>;
@@ -64,7 +66,7 @@ export async function openOps(deps: OpsDeps): Promise<Ops> {
     addresses: () => (room.full.length === 0 ? undefined : 'addresses are nearly used up'),
   };
   const health = new Health({
-    ...{ network, clock, lag },
+    ...{ storage: deps.storage, lag },
     warnings: () => Object.values(warnings).flatMap((warning) => warning() ?? []),
   });
   metrics.gauges('warning', '1 where an administrator should look', 'about', () =>

@@ -33,6 +33,7 @@ import { watchExpiry } from '../state/expiry.ts';
 import { watchInactive } from '../state/inactive.ts';
 import { Network } from '../state/network.ts';
 import { runSettings } from '../state/run-settings.ts';
+import { StorageProbe } from '../state/storage-probe.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import { openWebAuth } from '../web-auth/web-auth.ts';
 import { Dispatcher, type Vault } from '../webhooks/dispatcher.ts';
@@ -209,7 +210,9 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     ...{ rules: policy.live, mintId: mintPendingId },
   });
   stack.defer(() => sshCheck.waiting.clear());
+  const storage = new StorageProbe(network, clock);
   const inner: InnerDeps = {
+    isWritable: () => storage.isWritable(),
     sshCheck,
     register,
     hub,
@@ -236,7 +239,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
   webhooks = dispatcher;
   const ops = stack.use(
     await openOps({
-      ...{ network, clock, log, metrics, config: live },
+      ...{ network, clock, log, metrics, config: live, storage },
       backupFailed: (why) => dispatcher.tell('backupFailed', `No backup could be made: ${why}`),
       warnings: {
         policy: () => (policy.book.problem === undefined ? undefined : 'the newest policy is not in force'),
