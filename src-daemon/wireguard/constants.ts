@@ -13,8 +13,13 @@ export const REKEY_JITTER_MS = 333;
  * message is often lost, and the packet that waits for it must not wait 5 s. Responders accept one each 20 ms.
  */
 export const EARLY_RETRY_MS: readonly number[] = [1_000, 2_000];
-/** How long a message that may have gone another way than the path just found is given for its answer. */
+/** A message that left longer ago than this went another way than the path that has just been found. */
 export const SAME_WAY_MS = 100;
+/**
+ * How long after a path was found a message that left shortly before is given for its answer: a repetition that crosses the answer makes
+ * the responder replace the keys that we are about to use.
+ */
+export const CROSSING_MS = 250;
 /** After this many unanswered repetitions (90 s / 5 s) the handshake is given up. */
 export const MAX_HANDSHAKE_ATTEMPTS = 18;
 /** Data received and nothing sent for this long: a keepalive is owed. */

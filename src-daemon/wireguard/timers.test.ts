@@ -201,8 +201,8 @@ test('on another path a waiting initiation is repeated at once, unless it has on
   const [waiting] = after(newTimers(random), { type: 'initiated' }, 1_000);
   expect(after(waiting, { type: 'path-changed' }, 1_050)[1]).toEqual([]);
   const [soon] = after(waiting, { type: 'path-changed' }, 1_050);
-  expect(after(soon, { type: 'tick', words: NO_ACTIVITY }, 1_099)[1]).toEqual([]);
-  expect(after(soon, { type: 'tick', words: NO_ACTIVITY }, 1_100)[1]).toEqual(['initiate']);
+  expect(after(soon, { type: 'tick', words: NO_ACTIVITY }, 1_299)[1]).toEqual([]);
+  expect(after(soon, { type: 'tick', words: NO_ACTIVITY }, 1_300)[1]).toEqual(['initiate']);
   expect(after(waiting, { type: 'path-changed' }, 1_100)[1]).toEqual(['initiate']);
   expect(after(newTimers(random), { type: 'path-changed' }, 1_000)[1]).toEqual([]);
   const [answered] = after(newTimers(random), { type: 'responded' }, 1_000);

@@ -6,6 +6,7 @@
  */
 import type { Random } from '#shared/async/clock.ts';
 import {
+  CROSSING_MS,
   EARLY_RETRY_MS,
   ERASE_AFTER_MS,
   KEEPALIVE_TIMEOUT_MS,
@@ -111,10 +112,9 @@ export function step(
     case 'path-changed': {
       const { phase, lastMessageAt } = timers;
       if (phase.kind !== 'waiting' || lastMessageAt === undefined) return [timers, []];
-      const againAt = lastMessageAt + SAME_WAY_MS;
-      if (now >= againAt) return [timers, ['initiate']];
+      if (now - lastMessageAt >= SAME_WAY_MS) return [timers, ['initiate']];
       // The answer may be under way; where the old way led nowhere, the next try must not wait its usual second.
-      return [{ ...timers, phase: { ...phase, retryAt: Math.min(phase.retryAt, againAt) } }, []];
+      return [{ ...timers, phase: { ...phase, retryAt: Math.min(phase.retryAt, now + CROSSING_MS) } }, []];
     }
     case 'responded':
       return [{ ...timers, lastMessageAt: now, eraseAt: now + ERASE_AFTER_MS }, []];

@@ -8,6 +8,8 @@ import { clock, must } from '../wait.ts';
 
 /** A killed daemon restarts in a few seconds; nobody else's traffic may notice a dead server at all. */
 const SILENCE_MS = 1_000;
+/** WireGuard by itself would take up to 15 s to notice that the other end lost its session. */
+const SESSION_MS = 5_000;
 
 async function run(lab: Lab): Promise<Record<string, number>> {
   const { machines, control, add } = await privateNetwork(lab, 'alpha', 'beta', 'gamma');
@@ -57,10 +59,14 @@ async function run(lab: Lab): Promise<Record<string, number>> {
   await control.serve();
   await beta.run();
   await beta.running();
+  // What alpha sends with the session that beta lost can reach nobody until beta has made a new one.
+  const secondBackMs = clock.monotonic();
+  await steady.more(1, SESSION_MS);
+  const sessionBackMs = clock.monotonic() - secondBackMs;
   await reachEachOther(alpha, beta);
   await steady.more(3);
   must(same(before, await identities(alpha, beta, gamma)), 'addresses and keys survive the second time too');
-  return { gapServerDownMs, daemonBackMs, joinAfterMs };
+  return { gapServerDownMs, daemonBackMs, joinAfterMs, sessionBackMs };
 }
 
 async function identities(...machines: readonly Daemon[]): Promise<string[]> {
