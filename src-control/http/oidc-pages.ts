@@ -186,7 +186,8 @@ export function oidcPages(deps: RegisterDeps, signIn: SignIn, web: WebAuth): Oid
     }
     deleteCookie(c, attemptCookie(query.get('state') ?? ''), cookieAt(CALLBACK));
     if (arrival.kind === 'known') {
-      c.header('set-cookie', await web.auth.begin(requestOf(c), arrival.user, { way: 'provider' }), {
+      const { user, isProvenAnew } = arrival;
+      c.header('set-cookie', await web.auth.begin(requestOf(c), user, { way: 'provider', isProvenAnew }), {
         append: true,
       });
       return withHeaders(c.redirect(arrival.next, 303));

@@ -26,6 +26,8 @@ interface Attempt {
   readonly challenge: Challenge;
   /** Hash of the cookie that only this browser has. */
   readonly browser: string;
+  /** The provider was told to ask even those who are signed in there. */
+  readonly asksAnew: boolean;
 }
 
 /** A person has signed in and is asked whether the machine is theirs. */
@@ -54,7 +56,13 @@ export type WhyNot =
 
 export type Arrival =
   | { readonly kind: 'confirm'; readonly pendingId: string; readonly cookie: string }
-  | { readonly kind: 'known'; readonly user: UserRecord; readonly next: string }
+  | {
+      readonly kind: 'known';
+      readonly user: UserRecord;
+      readonly next: string;
+      /** The person was asked just now; otherwise the provider may only have recognized the browser. */
+      readonly isProvenAnew: boolean;
+    }
   | {
       readonly kind: 'refused';
       readonly why: WhyNot;
@@ -113,6 +121,7 @@ export class SignIn {
       provider,
       challenge: { ...challenge, state: own },
       browser: hashSecret(cookie),
+      asksAnew: account === 'other',
     }));
     const url = await provider.authorizationUrl({ ...challenge, state }, this.redirectUri, account);
     if (url === undefined) {
@@ -182,7 +191,7 @@ export class SignIn {
     if (user.approvedAt === undefined) return this.#refuse('needs-approval', attempt, from, user.name);
     if (user.suspendedAt !== undefined) return this.#refuse('suspended', attempt, from, user.name);
     await grants.keep(user.id, provider, refreshToken);
-    return { kind: 'known', user, next };
+    return { kind: 'known', user, next, isProvenAnew: attempt.asksAnew };
   }
 
   #isWaited(purpose: Purpose): boolean {

@@ -28,6 +28,8 @@ export interface NewSession {
   readonly address: string;
   readonly userAgent: string;
   readonly way: SignInWay;
+  /** False where the person may only have been recognized: then it is no fresh proof (policy.md §11.4). */
+  readonly isProvenAnew?: boolean;
   /** The one that this browser had before: it ends (rotation at sign-in). */
   readonly replaces?: SessionRecord | undefined;
   /** What happens together with it, such as the use of a code. */
@@ -58,7 +60,7 @@ export async function beginSession(
     idHash: hashSession(fresh.secret),
     userId: user.id,
     createdAt: nowMs,
-    authAt: nowMs,
+    authAt: fresh.isProvenAnew === false ? 0 : nowMs,
     lastUsedAt: nowMs,
     expiresAt: nowMs + SESSION_LIFE_MS,
     address: fresh.address,

@@ -75,7 +75,7 @@ export class ConsoleAuth {
   async begin(
     request: RequestFacts,
     user: UserRecord,
-    facts: Pick<NewSession, 'way' | 'writes' | 'audit'>,
+    facts: Pick<NewSession, 'way' | 'isProvenAnew' | 'writes' | 'audit'>,
   ): Promise<string> {
     const { network, clock, log } = this.#deps;
     const old = this.#secretOf(request);

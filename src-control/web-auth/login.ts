@@ -88,7 +88,8 @@ export function loginRoutes(deps: LoginDeps): Hono<OuterEnv> {
     c.html(
       loginPage({
         ...{ next, problem, asksAgain },
-        providers: deps.providers(next, asksAgain !== undefined),
+        // An SSH session wants a proof that is younger than itself, also from who is only recognized at the provider.
+        providers: deps.providers(next, asksAgain !== undefined || next.startsWith('/auth/')),
         passkey: passkeys.isOffered ? offerOf(c, deps.passkeys) : undefined,
         csrfToken: guard.token(c, 'code'),
         setupHref: setup.isOpen ? '/login/setup' : undefined,
