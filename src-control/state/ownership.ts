@@ -57,7 +57,7 @@ export async function moveNode(
 }
 
 /** A machine is in the network once per owner, or its next sign-in would not know which one it is. */
-function refuseSecond(network: Network, record: NodeRecord, to: UserRecord | undefined): void {
+export function refuseSecond(network: Network, record: NodeRecord, to: UserRecord | undefined): void {
   const other = network.nodeOfMachine(record.machineKey, to?.id)?.record;
   if (other !== undefined && other.id !== record.id)
     throw new RhumbError(

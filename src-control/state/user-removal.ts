@@ -4,7 +4,7 @@ import type { Actor, UserRecord, Write } from '../store/records.ts';
 import { endCodesOf } from './admin-codes.ts';
 import type { Network } from './network.ts';
 import { removeNode } from './nodes.ts';
-import { moveNode } from './ownership.ts';
+import { moveNode, refuseSecond } from './ownership.ts';
 import { removePasskeysOf } from './passkeys.ts';
 import { endSessionsOf } from './sessions.ts';
 import { refuseLastOwner, userEntry } from './users.ts';
@@ -31,15 +31,18 @@ export async function deleteUser(
     );
   if (machines.kind === 'move' && machines.to.id === user.id)
     throw new RhumbError('bad-argument', 'the machines must go to somebody else');
-  // One by one: each is told to the streams and to the audit log as if it were the only one.
-  for (const record of own)
-    if (machines.kind === 'move') await moveNode(network, record, machines.to, by);
-    else await removeNode(network, record, by);
-  await network.save({
+  if (machines.kind === 'move') for (const record of own) refuseSecond(network, record, machines.to);
+  // Each is told to the streams and to the audit log as if it were the only one. Nothing waits in between: a machine that
+  // comes or changes meanwhile would be lost or set back.
+  const done = own.map((record) =>
+    machines.kind === 'move' ? moveNode(network, record, machines.to, by) : removeNode(network, record, by),
+  );
+  const last = network.save({
     writes: removal(network, user),
     changes: [{ kind: 'user', id: user.id }],
     audit: [userEntry('delete', user, nowMs, by)],
   });
+  await Promise.all([...done, last]);
 }
 
 /** In an order that leaves nothing pointing at what is gone. */
