@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { formatIp, parseIp, parsePrefix, prefixContains } from '#shared/ip/address.ts';
 import type { FilterRule } from '#shared/wire/map.ts';
 import { fakeNode } from './fake-world.ts';
-import { filterSpec, OPEN_FILTER } from './filter-spec.ts';
+import { filterSpec } from './filter-spec.ts';
 
 const rule = (more: Partial<FilterRule>): FilterRule => ({
   SrcIPs: ['100.64.0.9'],
@@ -16,8 +16,8 @@ const rule = (more: Partial<FilterRule>): FilterRule => ({
 const sourcesOf = (...SrcIPs: string[]): readonly string[] =>
   filterSpec([rule({ SrcIPs })], []).flatMap(({ sources }) => sources);
 
-test('without a filter from the server everything is open; an empty one closes all', () => {
-  expect(filterSpec(undefined, [])).toEqual(OPEN_FILTER);
+test('without a filter from the server nothing comes in, nor with an empty one', () => {
+  expect(filterSpec(undefined, [])).toEqual([]);
   expect(filterSpec([], [])).toEqual([]);
 });
 

@@ -8,15 +8,6 @@ const EVERYWHERE: readonly string[] = ['0.0.0.0/0', '::/0'];
 /** Sources that have a capability instead of an address. */
 const CAP = 'cap:';
 
-/** Everybody may begin everything: for servers that sent no filter (control-protocol.md §6.1). */
-export const OPEN_FILTER: readonly FilterRuleSpec[] = [
-  {
-    protocols: [],
-    sources: EVERYWHERE,
-    destinations: EVERYWHERE.map((prefix) => ({ prefix, first: 0, last: 65_535 })),
-  },
-];
-
 /** Most maps come with the filter of the one before: so does what it was made into. */
 const made = new WeakMap<readonly FilterRule[], readonly FilterRuleSpec[]>();
 
@@ -25,7 +16,8 @@ export function filterSpec(
   rules: readonly FilterRule[] | undefined,
   peers: Iterable<Node>,
 ): readonly FilterRuleSpec[] {
-  if (rules === undefined) return OPEN_FILTER;
+  // A server that sent no filter has let nobody in (control-protocol.md §5.4).
+  if (rules === undefined) return [];
   const known = made.get(rules);
   if (known !== undefined) return known;
   const holders = [...peers];

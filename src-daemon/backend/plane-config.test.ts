@@ -1,9 +1,9 @@
 /** From the network map to peers, routes and addresses. */
 import { expect, test } from 'vitest';
 import { nodeKeyFrom, privateKeyFrom } from '#shared/key/key.ts';
+import type { FilterRule } from '#shared/wire/map.ts';
 import type { Node } from '#shared/wire/node.ts';
 import { fakeMap, fakeNode } from './fake-world.ts';
-import { OPEN_FILTER } from './filter-spec.ts';
 import { homeRegion, hostPrefixes, planeConfig } from './plane-config.ts';
 
 const privateKey = privateKeyFrom(new Uint8Array(32).fill(7));
@@ -107,13 +107,20 @@ test('without an address of our own there is no peer either: nothing could tell 
   });
 });
 
+const rule: FilterRule = {
+  ...{ SrcIPs: ['*'], DstPorts: [{ IP: '*', Ports: { First: 0, Last: 65_535 } }] },
+  ...{ IPProto: undefined, CapGrant: undefined },
+};
+
 test('a jailed peer has a tunnel, and the engine is told what it is', () => {
   const config = configOf([fakeNode({ id: 2, more: { IsJailed: true } })]);
   expect(config.peers[0]).toMatchObject({ jailed: true });
 });
 
-test('with shields up nobody may begin anything; without a filter from the server everybody may', () => {
-  const map = fakeMap(fakeNode({ id: 1 }), []);
-  expect(planeConfig({ map, privateKey, shieldsUp: false, nowMs: NOW }).filter).toEqual(OPEN_FILTER);
+test('with shields up nobody may begin anything, nor without a filter from the server', () => {
+  const map = { ...fakeMap(fakeNode({ id: 1 }), []), filter: [rule] };
+  expect(planeConfig({ map, privateKey, shieldsUp: false, nowMs: NOW }).filter).toHaveLength(1);
+  const without = { ...map, filter: undefined };
+  expect(planeConfig({ map: without, privateKey, shieldsUp: false, nowMs: NOW }).filter).toEqual([]);
   expect(planeConfig({ map, privateKey, shieldsUp: true, nowMs: NOW }).filter).toEqual([]);
 });

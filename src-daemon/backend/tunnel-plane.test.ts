@@ -21,7 +21,6 @@ import type { Around, OpenUnderlay } from '../underlay/open.ts';
 import type { Mapper } from '../underlay/ports.ts';
 import { FakeRelays, idleMapper, quietUnderlay } from '../underlay/testing/fake-parts.ts';
 import type { Underlay } from '../underlay/underlay.ts';
-import { OPEN_FILTER } from './filter-spec.ts';
 import { decodeInner, encodeDiscoKey, encodeEchoRequest, encodeTsmpPing } from './inner-packets.ts';
 import type { PlaneConfig, PlanePeer } from './plane.ts';
 import { TunnelPlane } from './tunnel-plane.ts';
@@ -158,6 +157,15 @@ async function machine(
     }),
   };
 }
+
+/** Everybody may begin everything. */
+const OPEN_FILTER = [
+  {
+    protocols: [],
+    sources: ['0.0.0.0/0', '::/0'],
+    destinations: ['0.0.0.0/0', '::/0'].map((prefix) => ({ prefix, first: 0, last: 65_535 })),
+  },
+];
 
 const asPeer = (other: Machine): PlanePeer => ({
   nodeKey: other.key,

@@ -81,6 +81,11 @@ describe('connections that a peer begins', () => {
       'filtered',
     ],
     ['as a ping, whose rule may name any port', packet({ protocol: 1, icmp: 8, from: OTHER }), 'pass'],
+    [
+      'as a ping, whose rule may be for another protocol',
+      packet({ protocol: 58, icmp: 128, from: PEER6, to: US6 }),
+      'pass',
+    ],
     ['as a ping from whom no rule names', packet({ protocol: 1, icmp: 8, from: '192.0.2.1' }), 'filtered'],
     ['in a protocol without ports, which needs all of them', packet({ protocol: 47 }), 'filtered'],
   ])('%s', (_name, bytes, verdict) => {

@@ -112,8 +112,10 @@ export class PacketFilter {
     const { protocol, destinationPort } = this.#transport;
     const size = addressSize(version);
     const destination = destinationAt(version);
+    const isIcmp = protocol === PROTOCOL_ICMP || protocol === PROTOCOL_ICMPV6;
     for (const rule of this.#rules ?? []) {
-      if (!rule.protocols.has(protocol)) continue;
+      // Whoever may reach an address at all may ping it.
+      if (!isIcmp && !rule.protocols.has(protocol)) continue;
       if (!rule.destinations.some((one) => isFor(one, protocol, destinationPort, packet, destination, size)))
         continue;
       if (rule.sources.lookupAt(packet, sourceAt(version), size) >= 0) return true;
@@ -146,7 +148,7 @@ function tableOf(texts: readonly string[]): PrefixTable {
   return table;
 }
 
-/** Ports count for protocols that have them; ICMP ignores them, and all others need a rule for every port. */
+/** Ports count for protocols that have them; ICMP ignores them as it does protocols, and all others need a rule for every port. */
 function isFor(
   { prefix, first, last }: Destination,
   protocol: number,
