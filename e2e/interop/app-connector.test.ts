@@ -124,7 +124,12 @@ test('official clients reach the domains of an app through its connector', { tim
   // What the policy no longer says is gone, also at the connector; and nobody asks one that is away.
   await setPolicy(control, policy([{ ...SHOP, domains: ['wild.test'] }]));
   await until('the domain to be gone', async () => !(await splitDns(client)).includes('shop.test'));
+  await until('its route to be gone', async () => !(await routesOf(client)).includes(site.v4));
+  expect(await control.cli('nodes', 'show', 'gate')).toMatchObject({ approved_routes: [PRESET] });
   await connector.cli(['down']);
-  await until('the client to ask nobody', async () => !(await splitDns(client)).includes('/dns-query'));
+  // A connector counts as online for a while longer: most come back at once.
+  await until('the client to ask nobody', async () => !(await splitDns(client)).includes('/dns-query'), {
+    timeoutMs: 30_000,
+  });
   console.info(`ms: ${JSON.stringify({ tookMs, learnedMs })}`);
 });
