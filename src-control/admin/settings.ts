@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { changeRunSettings, type RunSettings, runSettings } from '../state/run-settings.ts';
 import { nothing } from './args.ts';
 import { defineCall } from './call.ts';
+import type { AdminDeps } from './deps.ts';
 
 export interface SettingsJson {
   readonly devices_approval: boolean;
@@ -14,8 +15,9 @@ export interface SettingsJson {
   readonly contacts: { readonly account: string; readonly support: string; readonly security: string };
 }
 
-const settingsJson = (settings: RunSettings): SettingsJson => ({
-  devices_approval: settings.devicesApprovalOn,
+/** As it holds: the configuration may demand approval too. */
+const settingsJson = ({ live }: AdminDeps, settings: RunSettings): SettingsJson => ({
+  devices_approval: live?.register.needsApproval?.() ?? settings.devicesApprovalOn,
   users_approval: settings.usersApprovalOn,
   devices_key_duration_days: settings.devicesKeyDurationDays,
   policy_managed_elsewhere: settings.aclsExternallyManagedOn,
@@ -42,12 +44,13 @@ export const settingsCalls = {
   'settings.get': defineCall({
     arg: nothing,
     scope: 'feature_settings:read',
-    run: async ({ network }) => settingsJson(runSettings(network)),
+    run: async (deps) => settingsJson(deps, runSettings(deps.network)),
   }),
   'settings.set': defineCall({
     arg: patch,
     scope: 'feature_settings',
-    run: async ({ network, clock }, arg, by) => {
+    run: async (deps, arg, by) => {
+      const { network, clock } = deps;
       const changed = without({
         devicesApprovalOn: arg.devicesApproval,
         usersApprovalOn: arg.usersApproval,
@@ -56,7 +59,8 @@ export const settingsCalls = {
         aclsExternalLink: arg.policyLink,
       });
       // `without` leaves no undefined.
-      return settingsJson(await changeRunSettings(network, changed as Partial<RunSettings>, clock.now(), by));
+      const settings = await changeRunSettings(network, changed as Partial<RunSettings>, clock.now(), by);
+      return settingsJson(deps, settings);
     },
   }),
   'settings.contacts': defineCall({

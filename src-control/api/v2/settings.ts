@@ -30,7 +30,7 @@ function settingsJson({ deps }: Asked): SettingsJson {
   return {
     aclsExternallyManagedOn: now.aclsExternallyManagedOn,
     aclsExternalLink: now.aclsExternalLink,
-    devicesApprovalOn: now.devicesApprovalOn,
+    devicesApprovalOn: deps.live?.register.needsApproval?.() ?? now.devicesApprovalOn,
     devicesAutoUpdatesOn: false,
     devicesKeyDurationDays: now.devicesKeyDurationDays ?? configured,
     usersApprovalOn: now.usersApprovalOn,
