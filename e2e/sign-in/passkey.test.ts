@@ -56,7 +56,7 @@ describeInBrowser('the first person of a network', () => {
     expect(network.sessions.size).toBe(0);
     await page.goto(`${site.url}/login?next=/account`);
     await page.getByRole('button', { name: 'Sign in with a passkey' }).click();
-    await page.waitForURL(/\/account$/);
+    await page.waitForURL(({ pathname }) => pathname === '/account');
     expect(await page.textContent('main')).toContain('owner of this network');
     expect([...network.passkeys.values()][0]?.lastUsedAt).toBeDefined();
     const audit = await network.auditLog({ limit: 20 });
