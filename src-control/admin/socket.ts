@@ -116,6 +116,8 @@ function post(path: string, url: string, body: string): Promise<{ status: number
         path: url,
         method: 'POST',
         timeout: CALL_TIMEOUT_MS,
+        // A connection kept from the last call may have been closed by the server just now.
+        agent: false,
         headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
       },
       (response) => {

@@ -9,7 +9,7 @@ import { TESTS_FAILED } from '../language/read-ssh.ts';
 import { cidrsOf, isEmpty } from '../sets/ranges.ts';
 import type { Report } from '../text/diagnostic.ts';
 import type { Place } from '../text/tree.ts';
-import { allowingRule, DEFAULT_PROTOS } from './reach.ts';
+import { allowingRule, allows, DEFAULT_PROTOS } from './reach.ts';
 
 /** Compiles only as often as tests see postures differently. */
 class Sandbox {
@@ -106,8 +106,10 @@ function judge(
   const [ports] = use.ports;
   const protos = test.proto === undefined ? DEFAULT_PROTOS : [test.proto];
   const question = { destination, port: ports?.First ?? 0, protos };
+  // What a rule leads to is asked once: a group's thousands of addresses all ask about the same destination.
+  const leading = rules.filter((rule) => rule.kind === 'ports' && allows(rule, question));
   const through = cidrsOf(resolver.setOf(test.src.selector)).map(
-    (source) => allowingRule(rules, source, question) !== undefined,
+    (source) => allowingRule(leading, source, question) !== undefined,
   );
   const isAllowed = through.every(Boolean);
   return { isAllowed, isPartial: !isAllowed && through.some(Boolean) };
