@@ -17,6 +17,7 @@ import { call, problemText } from '../../api/client.ts';
 import { useQuery } from '../../api/query.ts';
 import { sentence } from '../../app/act.ts';
 import { Loaded } from '../../app/loaded.tsx';
+import { worded } from './worded.ts';
 import './audit.css';
 
 const PAGE = 100;
@@ -118,8 +119,13 @@ async function verify(): Promise<void> {
 const actorText = ({ actor, origin }: AuditEvent): string => actor.displayName || actor.loginName || origin;
 /** The log's own words are those of the public API, in capitals. */
 const plain = (word: string): string => word.toLowerCase().replaceAll('_', ' ');
-const targetText = ({ target }: AuditEvent): string =>
-  [plain(target.type), target.name || target.id, target.property].filter(Boolean).join(' ');
+const originText = (origin: string): string => (origin === 'CLI' ? t('command line') : plain(origin));
+/** "user ann", "policy", "DNS settings": the kind only where the name does not say it already. */
+function targetText({ target }: AuditEvent): string {
+  const [kind, name] = [plain(target.type), target.name || target.id];
+  const isSaid = name.toLowerCase().startsWith(kind);
+  return [isSaid ? '' : kind, name, target.property].filter(Boolean).join(' ');
+}
 const textOf = (event: AuditEvent): string =>
   `${event.action} ${actorText(event)} ${targetText(event)} ${event.remoteAddr ?? ''} ${event.actionDetails ?? ''}`.toLowerCase();
 
@@ -148,7 +154,9 @@ const columns: readonly Column<AuditEvent>[] = [
     cell: (event) => (
       <div className="grid-two">
         <span>{actorText(event)}</span>
-        <span className="grid-note">{plain(event.origin)}</span>
+        <span className="grid-note">
+          {actorText(event) === plain(event.origin) ? '' : originText(event.origin)}
+        </span>
       </div>
     ),
   },
@@ -162,8 +170,9 @@ const columns: readonly Column<AuditEvent>[] = [
 
 function summary(event: AuditEvent): string {
   if (event.actionDetails !== undefined && event.actionDetails !== '') return event.actionDetails;
-  if (event.old !== undefined && event.new !== undefined) return `${short(event.old)} → ${short(event.new)}`;
-  return short(event.new ?? event.old ?? '');
+  if (event.old !== undefined && event.new !== undefined)
+    return `${short(worded(event.old))} → ${short(worded(event.new))}`;
+  return short(worded(event.new ?? event.old ?? ''));
 }
 
 const short = (text: string): string => (text.length > 80 ? `${text.slice(0, 80)}…` : text);
@@ -183,7 +192,7 @@ function EventDialog({
           <Fact name={t('Who')}>
             {actorText(event)} <span className="soft">({plain(event.actor.type)})</span>
           </Fact>
-          <Fact name={t('By')}>{plain(event.origin)}</Fact>
+          <Fact name={t('By')}>{originText(event.origin)}</Fact>
           {event.remoteAddr === undefined ? null : <Fact name={t('From')}>{event.remoteAddr}</Fact>}
           <Fact name={t('Number')}>{event.seq}</Fact>
           {event.actionDetails === undefined ? null : <Fact name={t('Details')}>{event.actionDetails}</Fact>}

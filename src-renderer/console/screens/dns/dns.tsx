@@ -67,7 +67,7 @@ function Shown({ settings }: { readonly settings: DnsSettings }): React.JSX.Elem
             isSelected={settings.override_local_dns}
             isDisabled={!canChange}
             onChange={(overrideLocalDns) => change({ overrideLocalDns })}
-            note={t('Machines ask only the servers below, never those of the place where they are.')}
+            note={t('Machines ask only the nameservers given here, never those of the place where they are.')}
           >
             {t('Override local DNS')}
           </Switch>
@@ -82,10 +82,10 @@ function Shown({ settings }: { readonly settings: DnsSettings }): React.JSX.Elem
             </Switch>
           ) : null}
           {settings.changed.length === 0 ? null : (
-            <p className="soft">
-              {t('Changed here since the configuration file was written:')}{' '}
+            <p className="soft dns-changed">
+              {t('Set here, not in the configuration file:')}{' '}
               {settings.changed.map((name) => (
-                <Badge key={name}>{name.replaceAll('_', ' ')}</Badge>
+                <Badge key={name}>{name.replaceAll('_', ' ').replace(/\bdns\b/, 'DNS')}</Badge>
               ))}
             </p>
           )}

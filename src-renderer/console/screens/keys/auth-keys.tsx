@@ -110,7 +110,7 @@ export const columns: readonly Column<AuthKey>[] = [
   {
     id: 'kind',
     title: t('Kind'),
-    track: 'minmax(9rem, 1fr)',
+    track: 'minmax(11.5rem, 1fr)',
     fromRem: 48,
     cell: (key) => (
       <span className="row">

@@ -3,7 +3,7 @@ import { Laptop, MonitorSmartphone, Plus, SearchX } from 'lucide-react';
 import { useDeferredValue, useEffect, useMemo, useState } from 'react';
 import type { Node } from '#shared/console/shapes.ts';
 import { announce } from '../../../ui/announce.tsx';
-import { Badge, Tags } from '../../../ui/badge.tsx';
+import { Tags } from '../../../ui/badge.tsx';
 import { Button } from '../../../ui/button.tsx';
 import { Select } from '../../../ui/choice.tsx';
 import { SearchField } from '../../../ui/field.tsx';
@@ -69,11 +69,6 @@ function MachineList({
       title={t('Machines')}
       isFilled
       hasFocus={open === ''}
-      aside={
-        query.data === undefined ? null : (
-          <Badge>{plural(query.data.length, '{count} machine', '{count} machines')}</Badge>
-        )
-      }
       actions={
         may('preauthkeys.create') ? (
           <Button kind="strong" icon={Plus} onPress={() => setAdding(true)}>
@@ -229,8 +224,8 @@ const columns: readonly Column<Node>[] = [
   {
     id: 'status',
     title: t('Status'),
-    track: 'minmax(9.25rem, 1.1fr)',
-    fromRem: 26,
+    track: 'minmax(10.75rem, 1.1fr)',
+    fromRem: 28,
     isSortable: true,
     cell: (node) => <MachineStatus node={node} />,
   },

@@ -93,7 +93,11 @@ export function PolicyEditor({
           handle={handle}
           {...(isComparing && isChanged ? { original: current.text } : {})}
         />
-        <Findings found={found} onGo={(one) => handle.current?.goTo(one.line, one.column)} />
+        <Findings
+          found={found}
+          isJudged={checked.kind === 'judged'}
+          onGo={(one) => handle.current?.goTo(one.line, one.column)}
+        />
       </div>
       {isSaving && draft !== undefined ? (
         <SaveDialog
@@ -146,17 +150,21 @@ const MOST = 100;
 
 function Findings({
   found,
+  isJudged,
   onGo,
 }: {
   readonly found: readonly PolicyDiagnostic[];
+  readonly isJudged: boolean;
   readonly onGo: (one: PolicyDiagnostic) => void;
 }): React.JSX.Element {
   return (
     <section className="findings" aria-label={t('Findings')}>
       {found.length === 0 ? (
-        <p className="findings-none">
-          <CircleCheck aria-hidden="true" /> {t('Nothing to complain about')}
-        </p>
+        isJudged && (
+          <p className="findings-none">
+            <CircleCheck aria-hidden="true" /> {t('No errors, no warnings')}
+          </p>
+        )
       ) : (
         <ul>
           {found.slice(0, MOST).map((one) => (

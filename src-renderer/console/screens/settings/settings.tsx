@@ -83,17 +83,17 @@ function Lifetime({ settings }: Part): React.JSX.Element {
     <Card
       title={t('How long keys last')}
       about={t(
-        'After that somebody must sign in on the machine again. It holds for machines that join from now on.',
+        'After that, somebody signs in on the machine again. Holds for machines that join from now on.',
       )}
     >
-      <div className="row row-end">
+      <div className="beside-field">
         <TextField
           label={t('Days')}
           value={days}
           onChange={setDays}
           isDisabled={isFixed}
           problem={isNumber ? undefined : t('A number of days up to 3650')}
-          help={t('Empty: as the configuration file says. 0: for ever.')}
+          help={t('Leave it empty for what the configuration file says; 0 means for ever.')}
         />
         <Button
           isDisabled={isFixed || !isNumber || days === (before === null ? '' : String(before))}
@@ -119,7 +119,7 @@ function PolicyKeeping({ settings }: Part): React.JSX.Element {
       >
         {t('The policy is managed elsewhere')}
       </Switch>
-      <div className="row row-end">
+      <div className="beside-field">
         <TextField
           label={t('Link to where it is managed')}
           value={link}

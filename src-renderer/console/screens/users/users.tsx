@@ -2,14 +2,14 @@
 import { Pencil, Plus, RotateCcw, ShieldCheck, Trash2, UserCheck, UserRound, UserX } from 'lucide-react';
 import { useMemo, useState } from 'react';
 import type { User } from '#shared/console/shapes.ts';
-import { Badge, Status } from '../../../ui/badge.tsx';
+import { Status } from '../../../ui/badge.tsx';
 import { Button } from '../../../ui/button.tsx';
 import { SearchField } from '../../../ui/field.tsx';
 import { type Column, countText, Grid, type Sort } from '../../../ui/grid.tsx';
 import type { Action } from '../../../ui/menu.tsx';
 import { EmptyState } from '../../../ui/notice.tsx';
 import { Page } from '../../../ui/page.tsx';
-import { plural, t } from '../../../ui/text.ts';
+import { t } from '../../../ui/text.ts';
 import { When } from '../../../ui/time.tsx';
 import { call } from '../../api/client.ts';
 import { useQuery } from '../../api/query.ts';
@@ -33,11 +33,6 @@ export function UsersScreen(): React.JSX.Element {
     <Page
       title={t('Users')}
       isFilled
-      aside={
-        query.data === undefined ? null : (
-          <Badge>{plural(query.data.length, '{count} user', '{count} users')}</Badge>
-        )
-      }
       actions={
         may('users.create') ? (
           <Button kind="strong" icon={Plus} onPress={() => setDoing({ what: 'create' })}>
