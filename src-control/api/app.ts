@@ -1,5 +1,6 @@
 /** The HTTP API as a whole: every endpoint behind one check of who asks, how much, how often, and what they may. */
 import { createHash } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
 import type { Context, Hono } from 'hono';
 import { RhumbError } from '#shared/errors.ts';
 import { stringifyJson } from '#shared/wire/json.ts';
@@ -13,8 +14,18 @@ import { askedBy, type Endpoint, RawAnswer } from './endpoint.ts';
 import { type Failure, failureBody, HttpFailure, type Style } from './errors.ts';
 
 export interface ApiEnv {
-  Bindings: { readonly remoteAddress: string; readonly body: Uint8Array };
+  Bindings: {
+    readonly remoteAddress: string;
+    readonly body: Uint8Array;
+    /** Answers with live events instead; false when there are too many who listen. */
+    readonly listen?: (watcher: Watcher) => boolean;
+  };
 }
+/** Who listens to live events, asked again at every beat. */
+export interface Watcher {
+  readonly userNow: () => { readonly id: number; readonly seesAll: boolean } | undefined;
+}
+
 export type ApiContext = Context<ApiEnv>;
 
 export interface ApiDeps {
@@ -22,6 +33,8 @@ export interface ApiDeps {
   readonly credentials: Credentials;
   readonly meter: Meter;
   readonly version: string;
+  /** Live events, the same as the console's. */
+  readonly events?: (response: ServerResponse, watcher: Watcher) => boolean;
 }
 
 /** Answers hold secrets and what is true for a moment (coordination-server.md §23). */

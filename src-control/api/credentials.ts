@@ -65,6 +65,22 @@ export class Credentials {
     return proveApiKey(this.#network, secretOf(header) ?? '', this.#clock.now()) !== undefined;
   }
 
+  /** Which key this is, as long as it is one that is good for something else than tokens. */
+  ownerOf(header: string | undefined): string | undefined {
+    const key = proveApiKey(this.#network, secretOf(header) ?? '', this.#clock.now());
+    return key === undefined || key.kind === 'client' ? undefined : key.prefix;
+  }
+
+  /** Who holds this key at the moment, for answers that go on; counts as no request. */
+  holderOf(
+    header: string | undefined,
+    remoteAddress: string,
+  ): { readonly by: Caller; readonly keyId: number } | undefined {
+    const key = proveApiKey(this.#network, secretOf(header) ?? '', this.#clock.now());
+    if (key === undefined || key.kind === 'client') return undefined;
+    return { by: callerOfKey(this.#network, key, remoteAddress), keyId: key.id };
+  }
+
   /** Somebody behind this address was wrong, in another way than with a header. */
   failed(remoteAddress: string): void {
     this.#failures.take(networkOf(remoteAddress));

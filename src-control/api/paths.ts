@@ -5,10 +5,12 @@ import { readBody, TooLarge } from '../http/body.ts';
 import { type ApiContext, type ApiDeps, type ApiEnv, failureOf, mount, refuse } from './app.ts';
 import { mountDocs } from './docs.ts';
 import type { Style } from './errors.ts';
+import { Answered, idempotent } from './idempotency.ts';
 import { mountOauth } from './oauth.ts';
 import { v1Endpoints } from './v1/endpoints.ts';
 import { v2Endpoints } from './v2/endpoints.ts';
 import { mountX } from './x.ts';
+import { xEndpoints } from './x-endpoints.ts';
 
 const BASE = '/api/';
 /** A policy of 1 MiB with every character escaped once, as JSON has it. */
@@ -66,7 +68,11 @@ export class ApiPaths {
         method,
         headers: headersOf(request),
       });
-      const answer = await this.#app.fetch(asked, { remoteAddress, body });
+      const answer = await this.#app.fetch(asked, {
+        ...{ remoteAddress, body },
+        listen: (watcher) => this.#deps.events?.(response, watcher) ?? false,
+      });
+      if (response.headersSent) return;
       response.writeHead(answer.status, Object.fromEntries(answer.headers));
       response.end(Buffer.from(await answer.arrayBuffer()));
     } finally {
@@ -95,11 +101,13 @@ function headersOf(request: IncomingMessage): Headers {
 
 export function apiApp(deps: ApiDeps): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
+  app.use(idempotent(new Answered(deps.admin.clock), deps.credentials));
   mountOauth(app, deps);
   mountDocs(app, deps, 'API v1 (compatible with Headscale)', '/api/v1', v1Endpoints);
   mountDocs(app, deps, 'API v2', '/api/v2', v2Endpoints);
   mount(app, deps, 'v1', v1Endpoints);
   mount(app, deps, 'v2', v2Endpoints);
+  mount(app, deps, 'x', xEndpoints);
   mountX(app, deps);
   app.notFound((c) =>
     refuse(c, deps, styleOf(c), {

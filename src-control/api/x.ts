@@ -2,9 +2,10 @@
 import type { Hono } from 'hono';
 import { RhumbError } from '#shared/errors.ts';
 import { stringifyJson } from '#shared/wire/json.ts';
+import { may } from '../admin/caller.ts';
 import { carryOutUnknown, isCallName } from '../admin/calls.ts';
 import { parseBody } from '../http/body.ts';
-import { type ApiDeps, type ApiEnv, callerOf, failureOf, refuse } from './app.ts';
+import { type ApiContext, type ApiDeps, type ApiEnv, callerOf, failureOf, refuse } from './app.ts';
 
 export function mountX(app: Hono<ApiEnv>, deps: ApiDeps): void {
   app.post('/api/x/call/:name', async (c) => {
@@ -24,4 +25,35 @@ export function mountX(app: Hono<ApiEnv>, deps: ApiDeps): void {
       return refuse(c, deps, 'x', failureOf(deps, error));
     }
   });
+  app.get('/api/x/events', (c) => {
+    try {
+      return listen(c, deps);
+    } catch (error) {
+      return refuse(c, deps, 'x', failureOf(deps, error));
+    }
+  });
+}
+
+/** What they see of a network they see through these: whoever may see all machines hears of all. */
+const NEED = 'devices:core:read';
+
+function listen(c: ApiContext, deps: ApiDeps): Response {
+  const by = callerOf(c, deps);
+  if (!may(by, NEED)) {
+    deps.admin.refusals.note(by, 'GET /api/x/events', NEED);
+    throw new RhumbError('not-allowed', `not allowed: this needs the scope ${NEED}`);
+  }
+  const header = c.req.header('authorization');
+  const isOpen = c.env.listen?.({
+    // A key that ends, or loses the scope, hears nothing more.
+    userNow: () => {
+      const holder = deps.credentials.holderOf(header, c.env.remoteAddress);
+      if (holder === undefined || !may(holder.by, NEED)) return undefined;
+      return { id: holder.by.userId ?? -holder.keyId, seesAll: true };
+    },
+  });
+  if (isOpen !== true) throw new RhumbError('unavailable', 'too many programs listen already: end some');
+  deps.meter.count('api_requests', { surface: 'x', status: '200' });
+  // Answered by now; this one is for nobody.
+  return new Response(null, { status: 200 });
 }

@@ -16,7 +16,7 @@ import { isActive } from '../state/user-state.ts';
 import type { ConsoleAuth, Visitor } from '../web-auth/console-auth.ts';
 import type { RequestFacts } from '../web-auth/visitor.ts';
 import { type Assets, NONCE_PLACE, readAssets } from './assets.ts';
-import { Events } from './events.ts';
+import { Events, type Watcher } from './events.ts';
 import { apiHeaders, assetHeaders, pageHeaders } from './headers.ts';
 import { notBuilt } from './not-built.ts';
 
@@ -54,6 +54,11 @@ export class Console implements Disposable {
 
   [Symbol.dispose](): void {
     this.#events[Symbol.dispose]();
+  }
+
+  /** Live events for others than the console's pages; false when there are too many who listen. */
+  listen(response: ServerResponse, watcher: Watcher): boolean {
+    return this.#events.open(response, watcher);
   }
 
   /** Whether the request was the console's; then it is answered. `remoteAddress` is the client's, behind whatever proxies. */

@@ -324,6 +324,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
       credentials: new Credentials(network, clock, apiLog),
       meter: metrics,
       version: deps.version,
+      events: (response, watcher) => webConsole?.listen(response, watcher) ?? false,
     },
     setImmediate,
   );
