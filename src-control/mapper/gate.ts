@@ -8,6 +8,11 @@ export class Gate {
     this.#free = atOnce;
   }
 
+  /** How many wait for their turn. */
+  get queue(): number {
+    return this.#waiting.length;
+  }
+
   /** Resolves when it is the caller's turn; disposing lets the next in. */
   async enter(): Promise<Disposable> {
     if (this.#free > 0) this.#free -= 1;

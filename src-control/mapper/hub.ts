@@ -38,6 +38,9 @@ const WINDOW_MAX_MS = 800;
 const WINDOW_PER_ROUND_MS = 4;
 /** Whole maps in the making; each may be megabytes. */
 const MAPS_AT_ONCE = 4;
+/** With so many waiting everybody is coming back at once: then first maps are spread over a while (coordination-server.md §21.6). */
+const CROWD = 32;
+const SPREAD_MS = 5_000;
 
 export class Hub {
   readonly #deps: HubDeps;
@@ -53,6 +56,7 @@ export class Hub {
   /** When the oldest change happened that no round has spread yet. */
   #changedAt: number | undefined;
   #isClosed = false;
+  readonly #closing = new AbortController();
   #derpMap: DerpMap | undefined;
   /** What streams have been sent of the relays, as text: only a difference is worth a message. */
   #derpMember: string;
@@ -162,9 +166,15 @@ export class Hub {
     this.#schedule();
   }
 
+  /** After a restart: see `Presence`. */
+  hold(): void {
+    this.#presence.hold();
+  }
+
   /** Ends every stream in order; clients come back to the next server. */
   close(): void {
     this.#isClosed = true;
+    this.#closing.abort();
     this.#unsubscribe();
     this.#cancelRound?.();
     for (const session of [...this.#sessions]) session.close('shutdown');
@@ -183,6 +193,7 @@ export class Hub {
   async #sendFull(session: MapSession): Promise<void> {
     const { nodeId, capver, isCompressed } = session.request;
     const askedAt = this.#deps.clock.monotonic();
+    if (this.#gate.queue >= CROWD) await this.#pause(this.#deps.random() * SPREAD_MS);
     using _turn = await this.#gate.enter();
     if (session.isEnded) return;
     const view = this.#deps.network.node(nodeId);
@@ -200,6 +211,11 @@ export class Hub {
     this.#note('full', frame);
     this.#time('map_first_frame_seconds', askedAt, {});
     this.#schedule();
+  }
+
+  /** Ends with the hub. */
+  #pause(ms: number): Promise<void> {
+    return this.#deps.clock.sleep(ms, this.#closing.signal).catch(() => undefined);
   }
 
   #onChanges(changes: readonly Change[]): void {

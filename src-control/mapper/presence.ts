@@ -13,6 +13,10 @@ export interface PresenceDeps {
 
 /** A machine that changes networks has this long to come back before its peers hear of it. */
 export const GRACE_MS = 10_000;
+/** After a restart machines come back within seconds; until then nobody is told that they are gone (coordination-server.md §21.6). */
+export const HOLD_MS = 15_000;
+/** Who was here when the server ended was seen then; a restart takes no longer. */
+const SEEN_LATELY_MS = 60_000;
 /** Daemons of earlier streams that are remembered per node. */
 const KEPT_INSTANCES = 8;
 /** Streams of one identity that is in use several times. */
@@ -29,6 +33,7 @@ interface Attendance {
 export class Presence {
   readonly #deps: PresenceDeps;
   readonly #nodes = new Map<number, Attendance>();
+  #cancelHold: (() => void) | undefined;
 
   constructor(deps: PresenceDeps) {
     this.#deps = deps;
@@ -36,6 +41,21 @@ export class Presence {
 
   sessionsOf(nodeId: number): readonly MapSession[] {
     return this.#nodes.get(nodeId)?.sessions ?? [];
+  }
+
+  /** At the start: who was online a moment ago still is, for as long as it takes to come back. */
+  hold(): void {
+    const { network, clock } = this.#deps;
+    const now = clock.now();
+    const held = [...network.nodes()]
+      .map(({ record }) => record)
+      .filter(({ lastSeen = 0 }) => lastSeen > now - SEEN_LATELY_MS && lastSeen <= now)
+      .map(({ id }) => id);
+    for (const id of held) network.setLive(id, { isOnline: true });
+    this.#cancelHold = clock.after(HOLD_MS, () => {
+      // Whoever came meanwhile has had its stream, and its own time of grace.
+      for (const id of held) if (!this.#nodes.has(id)) network.setLive(id, { isOnline: false });
+    });
   }
 
   arrive(session: MapSession, observedIp: string | undefined): void {
@@ -94,6 +114,7 @@ export class Presence {
   }
 
   close(): void {
+    this.#cancelHold?.();
     for (const node of this.#nodes.values()) node.cancelGrace?.();
     this.#nodes.clear();
   }

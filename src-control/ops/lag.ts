@@ -9,6 +9,8 @@ export interface LoopLag extends Disposable {
   /** Over the last ten seconds or so, in milliseconds. */
   readonly meanMs: number;
   readonly worstMs: number;
+  /** Since the last look: what a storm that has just begun shows. */
+  readonly currentMs: number;
 }
 
 export function watchLag(clock: Clock): LoopLag {
@@ -16,9 +18,10 @@ export function watchLag(clock: Clock): LoopLag {
   delays.enable();
   let [meanMs, worstMs] = [0, 0];
   let cancel = (): void => undefined;
+  // The figures are of the timer itself; what is above its own span was waiting.
+  const mean = (): number => (Number.isNaN(delays.mean) ? 0 : Math.max(0, delays.mean / 1e6 - RESOLUTION_MS));
   const look = (): void => {
-    // The figures are of the timer itself; what is above its own span was waiting.
-    meanMs = Number.isNaN(delays.mean) ? 0 : Math.max(0, delays.mean / 1e6 - RESOLUTION_MS);
+    meanMs = mean();
     worstMs = Math.max(0, delays.max / 1e6 - RESOLUTION_MS);
     delays.reset();
     cancel = clock.after(WINDOW_MS, look);
@@ -27,6 +30,9 @@ export function watchLag(clock: Clock): LoopLag {
   return {
     get meanMs() {
       return meanMs;
+    },
+    get currentMs() {
+      return mean();
     },
     get worstMs() {
       return worstMs;

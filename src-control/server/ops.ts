@@ -5,6 +5,7 @@ import type { Log } from '#shared/log/log.ts';
 import { watchRetention } from '../audit/retention.ts';
 import { scheduleBackups } from '../backup/schedule.ts';
 import { watchAddressRoom } from '../ops/address-room.ts';
+import { HandshakeGate } from '../ops/handshake-gate.ts';
 import { Health } from '../ops/health.ts';
 import { watchLag } from '../ops/lag.ts';
 import type { Metrics } from '../ops/metrics.ts';
@@ -28,6 +29,7 @@ export interface OpsDeps {
 
 export interface Ops extends AsyncDisposable {
   readonly health: Health;
+  readonly handshakes: HandshakeGate;
   /** Of the listener for figures; undefined without one. */
   readonly metricsPort: number | undefined;
 }
@@ -95,7 +97,8 @@ export async function openOps(deps: OpsDeps): Promise<Ops> {
   const side =
     address === undefined ? undefined : stack.use(await openSideListener(address, metrics, health));
   const owned = stack.move();
-  return { health, metricsPort: side?.port, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  const handshakes = new HandshakeGate(clock, lag, metrics);
+  return { health, handshakes, metricsPort: side?.port, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 function networkGauges(metrics: Metrics, network: Network, clock: Clock): void {

@@ -8,7 +8,7 @@ import type { Clock, Random } from '#shared/async/clock.ts';
 import { generatePrivate, importPrivate, type X25519Private } from '#shared/crypto/x25519.ts';
 import { formatPrivate, machineKeyFrom, parsePrivateKey } from '#shared/key/key.ts';
 import type { Log } from '#shared/log/log.ts';
-import { acceptTs2021 } from '#shared/node/ts2021-server.ts';
+import { acceptTs2021, refuseUpgrade } from '#shared/node/ts2021-server.ts';
 import type { AdminDeps } from '../admin/deps.ts';
 import { Refusals } from '../admin/refusals.ts';
 import { adminSocketPath, listenAdmin } from '../admin/socket.ts';
@@ -180,6 +180,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     meter: metrics,
   });
 
+  hub.hold();
   const channels = new Map<ServerHttp2Session, Duplex>();
   stack.defer(() => closeChannels(channels, clock));
   stack.defer(() => hub.close());
@@ -268,7 +269,8 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     sshCheck,
     signIn: () => oidc?.signIn,
     mayRelay: (key) => memberWith(network, key, clock.now()) !== undefined,
-    onUpgrade: (request, socket, head) =>
+    onUpgrade: (request, socket, head) => {
+      if (!ops.handshakes.admit()) return refuseUpgrade(socket, 503, 'too many at once: try again');
       acceptTs2021(request, socket, head, {
         controlKey,
         log: inner.log,
@@ -278,7 +280,8 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
           door.settled(request.socket);
           serveSession(inner, session, { ...peer, remoteAddress: address(request) });
         },
-      }),
+      });
+    },
   });
   relays = stack.use(
     await openRelays(config, {
