@@ -117,12 +117,30 @@ export async function restoreBackup(stateDir: string, file: string, nowMs: numbe
   let before: string | undefined;
   if (existsSync(path)) {
     before = `${path}.replaced-${backupName(nowMs).slice('control-'.length, -'.db'.length)}`;
-    for (const end of ['-wal', '-shm', ''])
-      if (existsSync(`${path}${end}`)) renameSync(`${path}${end}`, `${before}${end}`);
+    setAside(path, before);
   }
   renameSync(draft, path);
   syncFolder(stateDir);
   return { facts, before };
+}
+
+/**
+ * A copy, because there must be a database at every moment: a server that starts without one begins a new state. What is only
+ * in the journal goes into the file first; a database that is too damaged for that takes its journal along.
+ */
+function setAside(path: string, before: string): void {
+  try {
+    openChecked(path).close();
+  } catch {
+    // It is being replaced, perhaps for that reason.
+  }
+  copyFileSync(path, before);
+  chmodSync(before, 0o600);
+  const handle = openSync(before, 'r');
+  fsyncSync(handle);
+  closeSync(handle);
+  for (const end of ['-wal', '-shm'])
+    if (existsSync(`${path}${end}`)) renameSync(`${path}${end}`, `${before}${end}`);
 }
 
 /** Backups in a folder, newest first. */
