@@ -55,6 +55,8 @@ export interface EmbeddedRelay extends AsyncDisposable {
   readonly routes: RelayRoutes;
   /** The regions that stand for it. */
   readonly map: DerpMap;
+  /** The same, after the server's certificate became another. */
+  mapWith(serverCert: string): DerpMap;
   /** Of its own listener. */
   readonly port: number | undefined;
   readonly stunPorts: readonly number[];
@@ -108,21 +110,23 @@ export async function openEmbedded(options: EmbeddedOptions, deps: EmbeddedDeps)
       }),
     );
   const stunPorts = relay.stun?.ports ?? [];
-  const map = embeddedMap({
-    regionId: options.regionId,
-    regionCode: options.regionCode,
-    regionName: options.regionName,
-    host: plan.host,
-    port: plan.port ?? relay.front?.port ?? 0,
-    certName: pinFor(plan, certificates, deps.serverCert),
-    ipv4: options.ipv4,
-    ipv6: options.ipv6,
-    stunPorts,
-  });
+  const mapWith = (serverCert: string | undefined): DerpMap =>
+    embeddedMap({
+      regionId: options.regionId,
+      regionCode: options.regionCode,
+      regionName: options.regionName,
+      host: plan.host,
+      port: plan.port ?? relay.front?.port ?? 0,
+      certName: pinFor(plan, certificates, serverCert),
+      ipv4: options.ipv4,
+      ipv6: options.ipv6,
+      stunPorts,
+    });
   const owned = stack.move();
   return {
     routes: relay.routes,
-    map,
+    map: mapWith(deps.serverCert),
+    mapWith,
     port: relay.front?.port,
     stunPorts,
     relay,

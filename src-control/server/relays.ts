@@ -30,6 +30,8 @@ export interface Relays extends AsyncDisposable {
   readonly embedded: EmbeddedRelay | undefined;
   /** Takes over other sources of the relay map; rejects, with everything as it was, when one can't be used. */
   apply(config: Config): Promise<void>;
+  /** Machines check a certificate that nobody vouches for by its hash, which they are told anew. */
+  certificateChanged(cert: string): void;
 }
 
 const sourcesOf = (config: Config): MapSources => ({
@@ -79,6 +81,9 @@ export async function openRelays(config: Config, deps: RelaysDeps): Promise<Rela
   const owned = stack.move();
   return {
     embedded,
+    certificateChanged: (cert) => {
+      if (embedded !== undefined) map.setEmbedded(embedded.mapWith(cert));
+    },
     apply: (next) => map.apply(sourcesOf(next)),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

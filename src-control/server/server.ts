@@ -289,6 +289,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
       serverCert: certificate?.current?.cert,
     }),
   );
+  certificate?.onChange(({ cert }) => relays?.certificateChanged(cert));
   metrics.append(() => relays?.embedded?.relay.metricsText() ?? '');
   const oidcDeps = { register, random: deps.random, log: log.child({ mod: 'oidc' }) };
   oidc = await openOidc(config, oidcDeps);
