@@ -5,6 +5,7 @@ import { type ApiLab, apiLab } from '../testing/api-lab.ts';
 import type { Endpoint } from './endpoint.ts';
 import { v1Endpoints } from './v1/endpoints.ts';
 import { v2Endpoints } from './v2/endpoints.ts';
+import { xEndpoints } from './x-endpoints.ts';
 
 const pathOf = ({ path }: Endpoint): string =>
   path.replace(':t', '-').replace(':type', 'support').replace(/:\w+/g, '4242');
@@ -17,7 +18,7 @@ async function isLetThrough(lab: ApiLab, one: Endpoint, key: string): Promise<bo
   return status !== 403;
 }
 
-const all = [...v1Endpoints, ...v2Endpoints];
+const all = [...v1Endpoints, ...v2Endpoints, ...xEndpoints];
 const guarded = all.filter(({ need }) => need !== 'open' && need !== 'none');
 
 describe('the matrix', () => {
@@ -65,7 +66,7 @@ test('nobody gets anything without a key', async () => {
   const lab = await apiLab();
   for (const one of all) {
     const answer = await lab.ask(one.method, pathOf(one), undefined, {});
-    expect([one.path, answer.status, answer.json.message ?? answer.json.detail]).toEqual([
+    expect([one.path, answer.status, answer.text]).toEqual([
       one.path,
       401,
       expect.stringContaining('unauthorized'),

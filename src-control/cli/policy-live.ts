@@ -7,7 +7,7 @@ import type { DiagnosticJson, ExplainJson, JudgementJson, VersionJson } from '..
 import { against, leaf } from './command.ts';
 import { type Io, show } from './context.ts';
 import { readText } from './policy-text.ts';
-import { table } from './print.ts';
+import { type OutputFormat, structured, table } from './print.ts';
 
 const line = (file: string, { line: row, column, severity, code, message }: DiagnosticJson): string =>
   `${file}:${row}:${column}: ${severity}[${code}]: ${message}`;
@@ -171,12 +171,13 @@ function diffCommand(io: Io): Command {
   return command;
 }
 
-/** A file judged on the server's own network. */
-export async function checkLive(io: Io, admin: Admin, file: string): Promise<JudgementJson> {
+/** A file judged on the server's own network; programs get the judgement whatever it is. */
+export async function checkLive(io: Io, admin: Admin, file: string, format: OutputFormat): Promise<void> {
   const judged = await admin.call('policy.check', { text: readText(file, 'policy') });
+  if (format !== 'text') io.out(structured(format, judged));
   tellProblems(io, file, judged);
   for (const concern of judged.concerns) io.err(`careful: ${concern}`);
-  return judged;
+  if (format === 'text') io.out(`${file} is good`);
 }
 
 export const explained = (src: string, dst: string, policy: string, found: ExplainJson): string =>

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { silent } from '#shared/log/log.ts';
 import { systemClock } from '#shared/node/clock.ts';
 import { runProgram } from './program.ts';
@@ -131,6 +132,13 @@ test('check needs no network, and runs the tests when it has one', async () => {
   expect(await run('policy', 'check', failing, '--topology', topology)).toMatchObject({ exit: 1, out: '' });
 });
 
+test.each(['json', 'json-line', 'yaml'])('a check that fails is told in %s', async (format) => {
+  const bad = file('{"acl": []}');
+  const ran = await run('policy', 'check', bad, '-o', format);
+  expect(ran.exit).toBe(1);
+  expect(parse(ran.out)).toMatchObject({ errors: [{ message: expect.stringContaining('acls'), line: 1 }] });
+});
+
 describe('explain', () => {
   test.each([
     ['laptop', 'web:443', /allowed\n {2}by \/acls\/0 at .*:1:\d+:.*\n {2}enforced by 2$/s],
@@ -210,6 +218,8 @@ describe('the policy of a network', () => {
     expect([asked.exit, asked.err]).toEqual([1, expect.stringMatching(/careful: .*every other\n.*--force/)]);
     expect((await run('policy', 'set', open, '--force', ...at)).exit).toBe(0);
     expect((await run('policy', 'check', '--live', open, ...at)).exit).toBe(0);
+    const live = await run('policy', 'check', '--live', file('{"acl": []}'), '-o', 'yaml', ...at);
+    expect([live.exit, parse(live.out)]).toMatchObject([5, { errors: [{ code: 'policy/unknown-field' }] }]);
     expect((await run('policy', 'explain', 'ada@', '100.64.0.9:22', ...at)).out).toContain(': denied');
   });
 });

@@ -94,11 +94,7 @@ function checkCommand(io: Io): Command {
         const format = parseFormat(output);
         const file = position ?? named;
         if (file === undefined) throw new RhumbError('bad-argument', 'say which policy file');
-        if (live === true)
-          return against(io, command, async (admin) => {
-            const judged = await checkLive(io, admin, file);
-            show(io, format, judged, () => `${file} is good`);
-          });
+        if (live === true) return against(io, command, (admin) => checkLive(io, admin, file, format));
         const text = readText(file, 'policy');
         const { report } =
           topology === undefined
