@@ -4,7 +4,17 @@
  */
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { ArrowDown, ArrowUp, EllipsisVertical } from 'lucide-react';
-import { type KeyboardEvent, type MouseEvent, type ReactNode, useEffect, useRef, useState } from 'react';
+import {
+  type KeyboardEvent,
+  type MouseEvent,
+  memo,
+  type ReactNode,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from 'react';
 import { Button as AriaButton } from 'react-aria-components';
 import { moveFor } from './grid-keys.ts';
 import { type Action, Menu } from './menu.tsx';
@@ -65,7 +75,11 @@ export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
   const scroller = useRef<HTMLDivElement>(null);
   const { widthRem, remPx } = useRoom(root);
   const isNarrow = widthRem < NARROW_REM;
-  const columns = props.columns.filter(({ fromRem }) => (fromRem ?? 0) <= widthRem);
+  // The same array while nothing changed: scrolling renders only the rows that come into view.
+  const columns = useMemo(
+    () => props.columns.filter(({ fromRem }) => (fromRem ?? 0) <= widthRem),
+    [props.columns, widthRem],
+  );
   const virtualizer = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
@@ -114,6 +128,19 @@ export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
     selection.onChange(next);
   };
   const selectAll = (): void => selection?.onChange(new Set(rows.map(idOf)));
+
+  const onClick = (index: number, event: MouseEvent): void => {
+    if (isWidget(event)) return;
+    setCurrent(index);
+    const row = rows[index];
+    if (event.shiftKey) selectRange(anchor.current, index);
+    else if (event.ctrlKey || event.metaKey) toggle(index);
+    else if (row !== undefined) props.onOpen?.(row);
+  };
+  const hands = useRef<Hands>({ onClick, toggle, setCurrent });
+  useLayoutEffect(() => {
+    hands.current = { onClick, toggle, setCurrent };
+  });
 
   const onKeyDown = (event: KeyboardEvent<HTMLDivElement>): void => {
     const place = {
@@ -237,52 +264,14 @@ export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
               if (row === undefined) return null;
               const isSelected = selection?.ids.has(idOf(row)) === true;
               return (
-                <div
+                <GridRow
                   key={key}
-                  role="row"
-                  aria-rowindex={index + 2}
-                  aria-selected={selection === undefined ? undefined : isSelected}
-                  aria-label={props.nameOf(row)}
-                  data-index={index}
-                  tabIndex={index === at ? 0 : -1}
-                  className="grid-row grid-line"
-                  style={{
-                    gridTemplateColumns: template,
-                    height: `${size}px`,
-                    transform: `translateY(${start}px)`,
-                  }}
-                  onFocus={() => setCurrent(index)}
-                  onClick={(event) => {
-                    if (isWidget(event)) return;
-                    setCurrent(index);
-                    if (event.shiftKey) selectRange(anchor.current, index);
-                    else if (event.ctrlKey || event.metaKey) toggle(index);
-                    else props.onOpen?.(row);
-                  }}
-                >
-                  {selection === undefined ? null : (
-                    <div role="gridcell" className="grid-cell">
-                      <input
-                        type="checkbox"
-                        className="grid-check"
-                        aria-label={t('Select {name}', { name: props.nameOf(row) })}
-                        checked={isSelected}
-                        tabIndex={-1}
-                        onChange={() => toggle(index)}
-                      />
-                    </div>
-                  )}
-                  {columns.map((column) => (
-                    <div key={column.id} role="gridcell" className="grid-cell">
-                      {column.cell(row, isNarrow)}
-                    </div>
-                  ))}
-                  {actionsOf === undefined ? null : (
-                    <div role="gridcell" className="grid-cell grid-actions">
-                      <RowMenu name={props.nameOf(row)} actions={actionsOf(row)} />
-                    </div>
-                  )}
-                </div>
+                  {...{ row, index, start, size, template, columns, isNarrow, isSelected, hands }}
+                  name={props.nameOf(row)}
+                  isCurrent={index === at}
+                  isSelectable={selection !== undefined}
+                  actionsOf={actionsOf}
+                />
               );
             })}
           </div>
@@ -291,6 +280,75 @@ export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
     </div>
   );
 }
+
+interface Hands {
+  readonly onClick: (index: number, event: MouseEvent) => void;
+  readonly toggle: (index: number) => void;
+  readonly setCurrent: (index: number) => void;
+}
+
+interface RowProps<Row> {
+  readonly row: Row;
+  readonly name: string;
+  readonly index: number;
+  readonly start: number;
+  readonly size: number;
+  readonly template: string;
+  readonly columns: readonly Column<Row>[];
+  readonly isNarrow: boolean;
+  readonly isCurrent: boolean;
+  readonly isSelectable: boolean;
+  readonly isSelected: boolean;
+  readonly actionsOf: GridProps<Row>['actionsOf'];
+  /** What a row's own events lead to, always of the grid as it is now. */
+  readonly hands: { readonly current: Hands };
+}
+
+// Memoised by measurement: without it every step of the wheel renders all rows in view.
+const GridRow = memo(function GridRow<Row>(props: RowProps<Row>): React.JSX.Element {
+  const { row, name, index, template, columns, isNarrow, isSelectable, isSelected, actionsOf, hands } = props;
+  return (
+    <div
+      role="row"
+      aria-rowindex={index + 2}
+      aria-selected={isSelectable ? isSelected : undefined}
+      aria-label={name}
+      data-index={index}
+      tabIndex={props.isCurrent ? 0 : -1}
+      className="grid-row grid-line"
+      style={{
+        gridTemplateColumns: template,
+        height: `${props.size}px`,
+        transform: `translateY(${props.start}px)`,
+      }}
+      onFocus={() => hands.current.setCurrent(index)}
+      onClick={(event) => hands.current.onClick(index, event)}
+    >
+      {isSelectable ? (
+        <div role="gridcell" className="grid-cell">
+          <input
+            type="checkbox"
+            className="grid-check"
+            aria-label={t('Select {name}', { name })}
+            checked={isSelected}
+            tabIndex={-1}
+            onChange={() => hands.current.toggle(index)}
+          />
+        </div>
+      ) : null}
+      {columns.map((column) => (
+        <div key={column.id} role="gridcell" className="grid-cell">
+          {column.cell(row, isNarrow)}
+        </div>
+      ))}
+      {actionsOf === undefined ? null : (
+        <div role="gridcell" className="grid-cell grid-actions">
+          <RowMenu name={name} actions={actionsOf(row)} />
+        </div>
+      )}
+    </div>
+  );
+}) as <Row>(props: RowProps<Row>) => React.JSX.Element;
 
 /** "3 of 120 machines", beside a filtered list. */
 export const countText = (shown: number, all: number, one: string, other: string): string =>

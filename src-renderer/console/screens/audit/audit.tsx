@@ -171,7 +171,7 @@ const columns: readonly Column<AuditEvent>[] = [
 function summary(event: AuditEvent): string {
   if (event.actionDetails !== undefined && event.actionDetails !== '') return event.actionDetails;
   if (event.old !== undefined && event.new !== undefined)
-    return `${short(worded(event.old))} → ${short(worded(event.new))}`;
+    return `${short(worded(event.old))} → ${short(worded(event.new))}`.replace(/^— → /, '');
   return short(worded(event.new ?? event.old ?? ''));
 }
 

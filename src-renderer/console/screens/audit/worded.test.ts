@@ -2,6 +2,10 @@
 import { describe, expect, test } from 'vitest';
 import { worded } from './worded.ts';
 
+test('a time in an audit entry reads as one', () => {
+  expect(worded('{"expiresAt":1797982211937}')).toMatch(/^expires at .*2026/);
+});
+
 describe('a value of the audit log', () => {
   test.each([
     ['member', 'member'],

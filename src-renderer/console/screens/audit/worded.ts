@@ -1,4 +1,5 @@
 /** A value of the audit log in few words: what is unset or empty says nothing, names are words. */
+import { formatExact } from '../../../ui/time.tsx';
 
 /** Deeper than that is for the dialog, which shows everything. */
 const DEPTH = 3;
@@ -24,7 +25,8 @@ function words(value: unknown, depth: number): string {
       .join(', ');
   return Object.entries(value)
     .flatMap(([name, one]) => {
-      const said = words(one, depth - 1);
+      const isTime = typeof one === 'number' && name.endsWith('At');
+      const said = isTime ? formatExact(one) : words(one, depth - 1);
       if (said === '') return [];
       return [one === true ? spaced(name) : `${spaced(name)} ${said}`];
     })

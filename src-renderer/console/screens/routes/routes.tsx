@@ -93,18 +93,13 @@ const columns: readonly Column<Route>[] = [
   {
     id: 'prefix',
     title: t('Prefix'),
-    track: 'minmax(9rem, 1.4fr)',
-    cell: ({ prefix }) => (
-      <span className="row">
-        <span className="mono">{prefix}</span>
-        {prefix === '0.0.0.0/0' || prefix === '::/0' ? <Badge>{t('exit node')}</Badge> : null}
-      </span>
-    ),
+    track: 'minmax(8rem, 1.4fr)',
+    cell: (route, isNarrow) => <Prefix route={route} isNarrow={isNarrow} />,
   },
   {
     id: 'machine',
     title: t('Machine'),
-    track: 'minmax(8rem, 1.4fr)',
+    track: 'minmax(6.5rem, 1.4fr)',
     cell: ({ name, node }) => (
       <Link to={`/machines/${node}`} isInGrid>
         {name}
@@ -115,10 +110,38 @@ const columns: readonly Column<Route>[] = [
     id: 'state',
     title: t('State'),
     track: 'minmax(9rem, 1fr)',
-    fromRem: 34,
-    cell: (route) => {
-      const { tone, text } = stateOf(route);
-      return <Status tone={tone}>{text}</Status>;
-    },
+    fromRem: 26,
+    cell: (route) => <State route={route} />,
   },
 ];
+
+function State({ route }: { readonly route: Route }): React.JSX.Element {
+  const { tone, text } = stateOf(route);
+  return <Status tone={tone}>{text}</Status>;
+}
+
+/** Where there is no room for a column of its own, the state stands below: it is what one comes for. */
+function Prefix({
+  route,
+  isNarrow,
+}: {
+  readonly route: Route;
+  readonly isNarrow: boolean;
+}): React.JSX.Element {
+  const { prefix } = route;
+  if (isNarrow)
+    return (
+      <div className="grid-two">
+        <span className="mono">{prefix}</span>
+        <span className="grid-note">
+          <State route={route} />
+        </span>
+      </div>
+    );
+  return (
+    <span className="row">
+      <span className="mono">{prefix}</span>
+      {prefix === '0.0.0.0/0' || prefix === '::/0' ? <Badge>{t('exit node')}</Badge> : null}
+    </span>
+  );
+}
