@@ -119,7 +119,16 @@ export class FanOut {
       if (effects & Effect.Routes && this.#isRouter(id)) bits |= Dirt.Self;
       for (const session of this.#deps.sessionsOf(id)) this.mark(session, bits);
     }
-    for (const { peer, viewers } of seen) for (const viewer of viewers) this.#markPeer(viewer, peer, 0);
+    if (seen.length > 0) this.#spreadSeen(seen);
+  }
+
+  #spreadSeen(seen: Effects['seen']): void {
+    // Those who wait to be told that they lost it may see it again before they are.
+    const late = [...this.dirty];
+    for (const { peer, viewers } of seen) {
+      for (const viewer of viewers) this.#markPeer(viewer, peer, 0);
+      for (const { books, dirt } of late) if (books?.nodes.has(peer) === true) dirt.addPeer(peer, 0);
+    }
   }
 
   /** Its own node says what it carries. */

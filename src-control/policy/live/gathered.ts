@@ -16,16 +16,11 @@ export class Gathered {
     this.#nodes.set(id, (this.#nodes.get(id) ?? 0) | effect);
   }
 
+  /** Also without viewers: one that has just lost sight of it may not have been told yet. */
   seen(peer: number, viewers: Iterable<number>): void {
-    let known = this.#seen.get(peer);
-    for (const viewer of viewers) {
-      if (viewer === peer) continue;
-      if (known === undefined) {
-        known = new Set();
-        this.#seen.set(peer, known);
-      }
-      known.add(viewer);
-    }
+    const known = this.#seen.get(peer) ?? new Set();
+    this.#seen.set(peer, known);
+    for (const viewer of viewers) if (viewer !== peer) known.add(viewer);
   }
 
   take(): Effects {
