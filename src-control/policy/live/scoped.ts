@@ -25,7 +25,7 @@ function rowOf(rule: Rule, scope: readonly Machine[]): ScopedRow | undefined {
 }
 
 const into = ({ dst, isInternet }: ScopedRow, machine: Machine): boolean =>
-  reaches(dst, machine) || (isInternet && machine.isExit);
+  reaches(dst, machine) || (isInternet && machine.isGateway);
 
 export class Scoped {
   readonly #resolver: Resolver;
@@ -75,10 +75,10 @@ export class Scoped {
       const others = (set: RangeSet, withExits: boolean): Iterable<number> => {
         if (!isHolder)
           return row.scope
-            .filter((one) => reaches(set, one) || (withExits && one.isExit))
+            .filter((one) => reaches(set, one) || (withExits && one.isGateway))
             .map(({ index }) => index);
         const all = this.#book.reach(set, size);
-        if (withExits) for (const { isExit, index } of this.#book.routers) if (isExit) all.add(index);
+        if (withExits) for (const { isGateway, index } of this.#book.routers) if (isGateway) all.add(index);
         return all;
       };
       if (reaches(row.src, machine)) for (const index of others(row.dst, row.isInternet)) peers.add(index);
