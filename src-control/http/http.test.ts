@@ -200,7 +200,11 @@ describe('inside the channel', () => {
       'not a route is not a prefix such as 10.1.0.0/16',
       expect.stringMatching(/^100\.64\.0\.0\/10 overlaps/),
     ]);
-    expect(await map({ RoutableIPs: Array.from({ length: 2_000 }, () => '10.0.0.0/8') })).toBe(400);
+    // Only the surplus is refused: a machine that learns routes must not lose its connection over one too many.
+    const many = Array.from({ length: 2_000 }, (_, n) => `10.${n >> 8}.${n & 255}.0/24`);
+    expect(await map({ RoutableIPs: many })).toBe(200);
+    const routes = [...server.server.network.nodes()].at(-1)?.record.hostinfo.RoutableIPs;
+    expect(routes).toHaveLength(1_024);
     expect(await map({ Hostname: 'x'.repeat(5_000) })).toBe(400);
     let deep: object = {};
     for (let n = 0; n < 5_000; n++) deep = { deep };
