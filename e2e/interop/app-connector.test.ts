@@ -1,5 +1,4 @@
 /** Official clients use an app connector of our server: its domains, the addresses they lead to, and who may have them. */
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Control } from '../lab/control.ts';
@@ -25,12 +24,6 @@ const SHOP = {
   domains: ['shop.test', '*.wild.test'],
   routes: [PRESET],
 };
-
-async function setPolicy(control: Control, text: object): Promise<void> {
-  const file = join(control.host.folder, 'policy.hujson');
-  writeFileSync(file, JSON.stringify(text));
-  await control.rawCli('policy', 'set', file, '--force');
-}
 
 const splitDns = async (one: Official): Promise<string> => (await one.cli(['dns', 'status', '--all'])).stdout;
 const routesOf = async (one: Official): Promise<string> =>
@@ -77,7 +70,7 @@ test('official clients reach the domains of an app through its connector', { tim
   const strangerHost = await lab.addHost('stranger', { on: [lan] });
   const stranger = await Official.start(strangerHost, { nameserver: '127.0.0.9' });
 
-  await setPolicy(control, policy([]));
+  await control.setPolicy(policy([]));
   const key = await control.authKey({ reusable: true });
   await connector.join(control.url, key);
   await client.join(control.url, key);
@@ -90,7 +83,7 @@ test('official clients reach the domains of an app through its connector', { tim
   // The policy names it, and it offers itself.
   await connector.cli(['set', '--advertise-connector']);
   const began = clock.monotonic();
-  await setPolicy(control, policy([SHOP]));
+  await control.setPolicy(policy([SHOP]));
   await until('the client to ask the connector', async () => (await splitDns(client)).includes('/dns-query'));
   const tookMs = Math.round(clock.monotonic() - began);
   expect(await splitDns(client)).toMatch(/wild\.test\.? +-> http:\/\/100\.\d+\.\d+\.\d+:\d+\/dns-query/);
@@ -122,7 +115,7 @@ test('official clients reach the domains of an app through its connector', { tim
   });
 
   // What the policy no longer says is gone, also at the connector; and nobody asks one that is away.
-  await setPolicy(control, policy([{ ...SHOP, domains: ['wild.test'] }]));
+  await control.setPolicy(policy([{ ...SHOP, domains: ['wild.test'] }]));
   await until('the domain to be gone', async () => !(await splitDns(client)).includes('shop.test'));
   await until('its route to be gone', async () => !(await routesOf(client)).includes(site.v4));
   expect(await control.cli('nodes', 'show', 'gate')).toMatchObject({ approved_routes: [PRESET] });

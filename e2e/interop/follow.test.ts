@@ -15,12 +15,6 @@ const REACH = join(import.meta.dirname, '../lab/programs/reach.ts');
 const PORT = '7001';
 const PREFIX = '192.168.77.0/24';
 
-async function setPolicy(control: Control, policy: object): Promise<void> {
-  const file = join(control.host.folder, 'policy.hujson');
-  writeFileSync(file, JSON.stringify(policy));
-  await control.rawCli('policy', 'set', file, '--force');
-}
-
 const peersOf = async (official: Official): Promise<readonly string[]> =>
   Object.values((await official.status()).Peer ?? {})
     .map(({ DNSName }) => DNSName.split('.')[0] ?? '')
@@ -72,7 +66,7 @@ test('official clients follow every change of the server live', { timeout: 180_0
   };
   await timed(
     'policy: gamma is alone',
-    () => setPolicy(control, oneWay),
+    () => control.setPolicy(oneWay),
     async () => (await peersOf(gamma)).length === 0,
   );
   expect(await peersOf(alpha)).toEqual(['beta']);
@@ -80,13 +74,13 @@ test('official clients follow every change of the server live', { timeout: 180_0
   expect(await reaches(beta, alpha4)).toBe(false);
   await timed(
     'policy: nobody reaches anybody',
-    () => setPolicy(control, { acls: [] }),
+    () => control.setPolicy({ acls: [] }),
     async () => (await peersOf(alpha)).length === 0 && !(await reaches(alpha, beta4)),
   );
   await timed(
     'policy: everybody again',
     () =>
-      setPolicy(control, {
+      control.setPolicy({
         tagOwners: { 'tag:router': ['lab@'] },
         acls: [{ action: 'accept', src: ['*'], dst: ['*:*'] }],
       }),

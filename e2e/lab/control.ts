@@ -1,5 +1,5 @@
 /** A coordination server (rhumb-control) in a host of the lab, and its command line. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -118,6 +118,13 @@ export class Control {
 
   async expireKey(key: string): Promise<void> {
     await this.rawCli('preauthkeys', 'expire', key);
+  }
+
+  /** Puts a policy in force, also one that lets nobody reach anybody. */
+  async setPolicy(policy: object): Promise<void> {
+    const file = join(this.host.folder, 'policy.hujson');
+    writeFileSync(file, JSON.stringify(policy));
+    await this.rawCli('policy', 'set', file, '--force');
   }
 
   async nodes(): Promise<readonly ListedNode[]> {

@@ -1,8 +1,6 @@
 /** The policy against real packets: what it allows arrives, what it does not does not, and each change holds at once. */
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { Control } from '../control.ts';
 import { bothAddresses, type Daemon } from '../daemon.ts';
 import type { Lab } from '../lab.ts';
 import { privateNetwork } from '../network.ts';
@@ -72,7 +70,7 @@ const allowsAttempt = (allows: readonly Allow[], { from, to, protocol, port }: A
 const seesEachOther = (allows: readonly Allow[], a: string, b: string): boolean =>
   allows.some(({ from, to }) => (from === a && to === b) || (from === b && to === a));
 
-function policyText(machines: readonly Machine[], allows: readonly Allow[]): string {
+function policyOf(machines: readonly Machine[], allows: readonly Allow[]): object {
   const addressesOf = (name: string): readonly string[] =>
     machines.find((machine) => machine.name === name)?.addresses ?? [];
   const hosts = Object.fromEntries(
@@ -87,7 +85,7 @@ function policyText(machines: readonly Machine[], allows: readonly Allow[]): str
     src: [`${from}4`, `${from}6`],
     dst: addressesOf(to).map((_, family) => `${to}${family === 0 ? 4 : 6}:${port ?? '*'}`),
   }));
-  return JSON.stringify({ hosts, acls });
+  return { hosts, acls };
 }
 
 /** Every attempt there is, each answered by whether it got through. */
@@ -110,13 +108,6 @@ async function tryAll(attempts: readonly Attempt[]): Promise<readonly boolean[]>
 
 const inWords = ({ from, to, protocol, port, family }: Attempt): string =>
   `${protocol} from ${from.name} to ${to.name}:${port} over IPv${family === 0 ? 4 : 6}`;
-
-async function setPolicy(control: Control, text: string): Promise<void> {
-  const file = join(control.host.folder, 'policy.hujson');
-  writeFileSync(file, text);
-  // Without --force a policy that lets nobody reach anybody is refused.
-  await control.rawCli('policy', 'set', file, '--force');
-}
 
 /** Waits until each machine lists exactly those peers that the policy shows it. */
 async function untilSeen(machines: readonly Machine[], allows: readonly Allow[]): Promise<void> {
@@ -181,7 +172,7 @@ async function run(lab: Lab): Promise<Record<string, number>> {
   let slowestMs = 0;
   for (const { what, allows } of POLICIES) {
     const began = clock.monotonic();
-    await setPolicy(control, policyText(machines, allows));
+    await control.setPolicy(policyOf(machines, allows));
     await untilSeen(machines, allows);
     slowestMs = Math.max(slowestMs, clock.monotonic() - began);
     open += await check(machines, what, allows);
