@@ -4,6 +4,9 @@ import type { Caller } from './caller.ts';
 import type { AdminDeps } from './deps.ts';
 import type { Need } from './scopes.ts';
 
+/** The longest argument of a call: a policy of 1 MiB with every character escaped once, as JSON has it. */
+export const MAX_ARG_BYTES = 2 << 20;
+
 export interface Call<A extends z.ZodType, R> {
   readonly arg: A;
   readonly scope: Need;

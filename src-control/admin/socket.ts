@@ -6,6 +6,7 @@ import { RhumbError } from '#shared/errors.ts';
 import type { Log } from '#shared/log/log.ts';
 import { parseBody, readBody, TooLarge } from '../http/body.ts';
 import { readAnswer } from './answers.ts';
+import { MAX_ARG_BYTES } from './call.ts';
 import { LOCAL } from './caller.ts';
 import {
   type Admin,
@@ -20,7 +21,6 @@ import { STATUS } from './status.ts';
 
 export const adminSocketPath = (stateDir: string): string => join(stateDir, 'admin.sock');
 
-const MAX_ARG = 64 * 1_024;
 const MAX_ANSWER = 256 << 20;
 const CALL_TIMEOUT_MS = 30_000;
 const PREFIX = '/admin/';
@@ -58,7 +58,7 @@ async function answer(deps: AdminDeps, request: IncomingMessage, response: Serve
       'not-found',
       'the running server does not know this command: is it an older version?',
     );
-  const arg = parseBody(await readBody(request, MAX_ARG));
+  const arg = parseBody(await readBody(request, MAX_ARG_BYTES));
   // Whoever may open the socket is the server's own user: its file says so.
   send(response, 200, await carryOutUnknown(deps, name, arg, LOCAL));
 }

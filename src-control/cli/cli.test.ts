@@ -343,6 +343,22 @@ test('derp check connects to the embedded relay, and derp map shows it', async (
   expect(checked.out).toMatch(/999 +999a +127\.0\.0\.1 +[\d.]+ ms +[\d.]+ ms/);
 });
 
+test('a policy of a megabyte reaches a running server, a longer one is refused in words', async () => {
+  const dir = freshDir();
+  await using _server = await loopback({ stateDir: dir });
+  const file = join(dir, 'long.hujson');
+  const set = async (quotes: number) => {
+    // Each is two bytes in JSON.
+    writeFileSync(file, `// ${'"'.repeat(quotes)}\n{"acls": []}`);
+    return run('policy', 'set', file, '--force', '--state-dir', dir);
+  };
+  expect(await set(1_000_000)).toMatchObject({ exit: 0 });
+  expect(await set(1_048_576)).toMatchObject({
+    exit: 5,
+    err: expect.stringMatching(/larger than 2097152 bytes/),
+  });
+});
+
 test('derp map without a server says what is missing', async () => {
   const dir = freshDir();
   await run('users', 'create', 'carol', '--state-dir', dir);

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { gzip as gzipCallback } from 'node:zlib';
 import type { Session } from '#shared/console/live.ts';
 import { RhumbError } from '#shared/errors.ts';
+import { MAX_ARG_BYTES } from '../admin/call.ts';
 import { type Caller, callerOfUser, may } from '../admin/caller.ts';
 import { type CallName, calls, carryOutUnknown, isCallName } from '../admin/calls.ts';
 import type { AdminDeps } from '../admin/deps.ts';
@@ -32,8 +33,6 @@ export interface ConsoleDeps {
 
 const BASE = '/admin';
 const API = `${BASE}/api/`;
-/** A policy of 1 MiB, with every character escaped once. */
-const MAX_ARG = 2 << 20;
 /** Below it compression gains nothing. */
 const MIN_GZIP = 2_048;
 const gzip = promisify(gzipCallback);
@@ -122,7 +121,7 @@ export class Console implements Disposable {
     const call = name.slice('call/'.length);
     if (!isCallName(call))
       throw new RhumbError('not-found', `the server knows no call ${call.slice(0, 64)}: reload the page`);
-    const arg = parseBody(await readBody(request, MAX_ARG));
+    const arg = parseBody(await readBody(request, MAX_ARG_BYTES));
     // Who sends slowly may have lost the session, or the role, meanwhile.
     const still = this.#deps.auth.visitorOf(facts);
     if (still === undefined) return send(response, 401, signedOut, false);

@@ -206,6 +206,9 @@ describe('inside the channel', () => {
     const routes = [...server.server.network.nodes()].at(-1)?.record.hostinfo.RoutableIPs;
     expect(routes).toHaveLength(1_024);
     expect(await map({ Hostname: 'x'.repeat(5_000) })).toBe(400);
+    const Endpoints = Array.from({ length: 10_000 }, (_, n) => `192.0.2.1:${n + 1}`);
+    expect(await machine.update({ Endpoints })).toBe(400);
+    expect([...server.server.network.nodes()].at(-1)?.record.endpoints).toEqual([]);
     let deep: object = {};
     for (let n = 0; n < 5_000; n++) deep = { deep };
     expect(await map({ Hostname: 'fine', Surprise: deep, BackendLogID: 'secret-log-id' })).toBe(200);
