@@ -64,16 +64,23 @@ export const rules: Readonly<Record<string, Rule>> = {
   'src-daemon/wireguard': { may: LEVEL1 },
   'src-daemon/disco': { may: LEVEL1 },
   'src-daemon/netmon': { may: LEVEL1 },
-  'src-daemon/control': { may: [...LEVEL1, 'zod'] },
-  'src-daemon/derp': { may: LEVEL1 },
+  'src-daemon/control': { may: [...LEVEL1, 'zod', 'src-daemon/outside'] },
+  'src-daemon/derp': { may: [...LEVEL1, 'src-daemon/outside'] },
   'src-daemon/tun': { may: LEVEL1 },
-  'src-daemon/router': { may: [...LEVEL1, 'zod'] },
+  // Sockets that stay outside the tunnel, and names for those who need them before there is one.
+  'src-daemon/outside': { may: LEVEL1 },
+  'src-daemon/firewall': { may: LEVEL1 },
+  'src-daemon/router': { may: [...LEVEL1, 'zod', 'src-daemon/firewall'] },
+  'src-daemon/dns': { may: [...LEVEL1, 'zod', 'dns-packet', 'src-daemon/outside'] },
+  'src-daemon/peerapi': { may: [...LEVEL1, 'zod', 'src-daemon/dns'] },
 
   'src-daemon/engine': {
     may: [...LEVEL1, '@stablelib/chacha20poly1305', 'src-daemon/wireguard', 'src-daemon/tun'],
   },
   'src-daemon/magicsock': { may: [...LEVEL1, 'src-daemon/disco', 'src-daemon/netmon'] },
-  'src-daemon/underlay': { may: [...LEVEL1, ...NET, 'src-daemon/derp', 'src-daemon/netmon'] },
+  'src-daemon/underlay': {
+    may: [...LEVEL1, ...NET, 'src-daemon/derp', 'src-daemon/netmon', 'src-daemon/outside'],
+  },
 
   'src-daemon/backend': {
     may: [
@@ -85,6 +92,8 @@ export const rules: Readonly<Record<string, Rule>> = {
       'src-daemon/magicsock',
       'src-daemon/underlay',
       'src-daemon/router',
+      'src-daemon/dns',
+      'src-daemon/peerapi',
       'src-daemon/netmon',
       'src-daemon/testing',
     ],
@@ -111,7 +120,11 @@ export const rules: Readonly<Record<string, Rule>> = {
       'src-daemon/netmon',
       'src-daemon/control',
       'src-daemon/tun',
+      'src-daemon/outside',
+      'src-daemon/firewall',
       'src-daemon/router',
+      'src-daemon/dns',
+      'src-daemon/peerapi',
       'src-daemon/engine',
       'src-daemon/magicsock',
       'src-daemon/underlay',

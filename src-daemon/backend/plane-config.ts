@@ -3,6 +3,7 @@ import { formatPrefix, isTailnetIp, parsePrefix, parseSockAddr, type SockAddr } 
 import type { NodeKey, PrivateKey } from '#shared/key/key.ts';
 import type { Node } from '#shared/wire/node.ts';
 import type { NetworkMap } from '../control/types.ts';
+import { NO_FIREWALL } from '../router/types.ts';
 import { isExpired } from './expiry.ts';
 import { filterSpec } from './filter-spec.ts';
 import type { PlaneConfig, PlanePeer } from './plane.ts';
@@ -33,7 +34,18 @@ export function planeConfig({ map, privateKey, shieldsUp, nowMs }: PlaneInput): 
   }
   const routes = peers.flatMap((peer) => peer.allowedIps).sort();
   const filter = shieldsUp ? [] : filterSpec(map.filter, map.peers.values());
-  return { privateKey, addresses: own, peers, routes, derpMap: map.derpMap, filter };
+  return {
+    privateKey,
+    addresses: own,
+    peers,
+    routes,
+    localRoutes: [],
+    accepts: [],
+    firewall: NO_FIREWALL,
+    dns: undefined,
+    derpMap: map.derpMap,
+    filter,
+  };
 }
 
 /** A peer without a disco key and without a home relay can't be reached by any means of ours (control-protocol.md §8). */

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { privateKeyFrom } from '#shared/key/key.ts';
 import { silent } from '#shared/log/log.ts';
 import { FakeClock, settle } from '#shared/testing/fake-clock.ts';
+import { NO_FIREWALL } from '../router/types.ts';
 import type { PlaneConfig } from './plane.ts';
 import { PlaneKeeper } from './plane-keeper.ts';
 
@@ -11,6 +12,10 @@ const config = (name: string): PlaneConfig => ({
   addresses: [name],
   peers: [],
   routes: [],
+  localRoutes: [],
+  accepts: [],
+  firewall: NO_FIREWALL,
+  dns: undefined,
   derpMap: undefined,
   filter: [],
 });

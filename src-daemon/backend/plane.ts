@@ -4,7 +4,9 @@ import type { DiscoKey, NodeKey, PrivateKey } from '#shared/key/key.ts';
 import type { NetInfo } from '#shared/wire/hostinfo.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
 import type { ControlEndpoint } from '../control/types.ts';
+import type { DnsWish } from '../dns/types.ts';
 import type { FilterRuleSpec } from '../engine/types.ts';
+import type { FirewallConfig } from '../router/types.ts';
 import type { RelayStatus } from '../underlay/relay-status.ts';
 
 export interface PlanePeer {
@@ -26,8 +28,15 @@ export interface PlaneConfig {
   /** Our own addresses, `ip/bits`. */
   readonly addresses: readonly string[];
   readonly peers: readonly PlanePeer[];
-  /** What the kernel sends into the tunnel. */
+  /** What the kernel sends into the tunnel, and what it keeps out of it all the same. */
   readonly routes: readonly string[];
+  readonly localRoutes: readonly string[];
+  /** Where peers may send packets through this machine: the routes that it advertises, as far as they are not to be kept from them. */
+  readonly accepts: readonly string[];
+  /** But for the port, which the plane knows. */
+  readonly firewall: Omit<FirewallConfig, 'udpPort'>;
+  /** Undefined = names are none of our business. */
+  readonly dns: DnsWish | undefined;
   readonly derpMap: DerpMap | undefined;
   /** What peers may begin. */
   readonly filter: readonly FilterRuleSpec[];

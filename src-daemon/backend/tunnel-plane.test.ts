@@ -12,7 +12,7 @@ import { createPortableEngine } from '../engine/portable.ts';
 import type { MemoryTun } from '../engine/types.ts';
 import { Magicsock } from '../magicsock/magicsock.ts';
 import type { Router } from '../router/linux.ts';
-import type { RouterConfig } from '../router/plan.ts';
+import { NO_FIREWALL, type RouterConfig } from '../router/types.ts';
 import { openHandshakeTime } from '../store/handshake-time.ts';
 import { memoryStore } from '../store/state-store.ts';
 import { testKey } from '../testing/tunnel-host.ts';
@@ -152,6 +152,10 @@ async function machine(
       addresses: [`${ip}/32`],
       peers: peers.map(asPeer),
       routes: peers.map((peer) => `${peer.ip}/32`),
+      localRoutes: [],
+      accepts: [],
+      firewall: NO_FIREWALL,
+      dns: undefined,
       derpMap: undefined,
       filter: OPEN_FILTER,
     }),

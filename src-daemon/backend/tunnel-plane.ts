@@ -298,11 +298,13 @@ export class TunnelPlane implements DataPlane {
   }
 
   /** Most maps tell only who is online: those must not start three programs each to look at the interface. */
-  async #route(router: Router, { addresses, routes }: PlaneConfig): Promise<void> {
-    const wanted = JSON.stringify([addresses, routes]);
+  async #route(router: Router, config: PlaneConfig): Promise<void> {
+    const { addresses, routes, localRoutes } = config;
+    const firewall = { ...config.firewall, udpPort: this.#deps.engine.port };
+    const wanted = JSON.stringify([addresses, routes, localRoutes, firewall]);
     if (wanted === this.#routed) return;
     this.#routed = undefined;
-    const warnings = await router.apply({ addresses, routes, mtu: TUNNEL_MTU });
+    const warnings = await router.apply({ addresses, routes, localRoutes, firewall, mtu: TUNNEL_MTU });
     // A route that another program had may be free the next time.
     if (!warnings.some(({ kind }) => kind === 'route-taken')) this.#routed = wanted;
     for (const { kind, text } of warnings) this.#log('warn', 'router.warning', { kind, text });

@@ -7,6 +7,7 @@ import { RhumbError } from '#shared/errors.ts';
 import { silent } from '#shared/log/log.ts';
 import type { IpResult, IpTool } from './ip-tool.ts';
 import { cleanup, LinuxRouter } from './linux.ts';
+import { NO_FIREWALL } from './types.ts';
 
 /** One interface `rhumb0`; every answer is worded as iproute2 6.1 does. */
 class FakeIp {
@@ -85,6 +86,8 @@ const bare = (prefix: string): string => prefix.replace(/\/(32|128)$/, '');
 const config = {
   addresses: ['100.64.0.1/32', 'fd7a:115c:a1e0::1/128'],
   mtu: 1_280,
+  localRoutes: [],
+  firewall: NO_FIREWALL,
   routes: ['100.64.0.2/32', 'fd7a:115c:a1e0::2/128'],
 };
 

@@ -4,8 +4,9 @@ import { RhumbError } from '#shared/errors.ts';
 import type { Log } from '#shared/log/log.ts';
 import { ROUTE_PROTOCOL, readFailures, readLink, readRoutes } from './ip-output.ts';
 import { type IpTool, systemIp } from './ip-tool.ts';
-import { hostPrefix, type InterfaceState, isIpv6, plan, type RouterConfig, type RouterOp } from './plan.ts';
+import { hostPrefix, type InterfaceState, isIpv6, plan, type RouterOp } from './plan.ts';
 import { INTERFACE_NAME, type RouterRecord, readRecord, removeRecord, writeRecord } from './record.ts';
+import type { RouterConfig } from './types.ts';
 
 /** What could not be had, for the user; the rest is in force. */
 export type RouterWarning =

@@ -1,10 +1,10 @@
 /** The table of router plans: what is wanted, what is there, what is done. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type InterfaceState, plan, type RouterConfig, type RouterOp } from './plan.ts';
+import { type InterfaceState, plan, type RouterOp } from './plan.ts';
 
 const fresh: InterfaceState = { isUp: false, mtu: 1_500, addresses: [], routes: [] };
-const wanted: RouterConfig = {
+const wanted = {
   addresses: ['100.64.0.1/32', 'fd7a:115c:a1e0::1/128'],
   mtu: 1_280,
   routes: ['100.64.0.2/32', 'fd7a:115c:a1e0::2/128'],

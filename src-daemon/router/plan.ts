@@ -1,14 +1,7 @@
 /** From what the tunnel interface shall be and what it is: the operations between, adding before taking away. */
 import { RhumbError } from '#shared/errors.ts';
 import { formatPrefix, maskPrefix, type Prefix, parsePrefix } from '#shared/ip/address.ts';
-
-export interface RouterConfig {
-  /** Our own addresses, `ip/bits`. */
-  readonly addresses: readonly string[];
-  readonly mtu: number;
-  /** What goes into the tunnel, `ip/bits`. */
-  readonly routes: readonly string[];
-}
+import type { RouterConfig } from './types.ts';
 
 /** What the interface is now. Addresses and routes of others, the kernel's own included, are not listed. */
 export interface InterfaceState {
@@ -35,7 +28,11 @@ export interface RouterPlan {
  * The link comes first, because routes need it up and IPv6 needs its MTU; new addresses come before old ones go, so that
  * the interface never stands without one and connections survive the change.
  */
-export function plan(wanted: RouterConfig, current: InterfaceState, hasIpv6: boolean): RouterPlan {
+export function plan(
+  wanted: Pick<RouterConfig, 'addresses' | 'mtu' | 'routes'>,
+  current: InterfaceState,
+  hasIpv6: boolean,
+): RouterPlan {
   const withoutIpv6: string[] = [];
   const usable = (prefixes: readonly string[]): ReadonlySet<string> => {
     const found = new Set<string>();
