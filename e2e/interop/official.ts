@@ -1,5 +1,5 @@
 /** The official daemon and command line on a host of the lab. */
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { PeerStatus } from '#shared/localapi/status.ts';
@@ -27,7 +27,7 @@ const status = z.object({
 });
 
 export interface OfficialOptions {
-  /** Gives it an /etc of its own with this name server, to write to as it likes; without one it must be told to leave names alone. */
+  /** The name server of its host; without one it is told to leave names alone. */
   readonly nameserver?: string;
 }
 
@@ -53,10 +53,8 @@ export class Official {
       '--tun=tailscale0',
       '--port=41641',
     ];
-    const argv = [
-      ...(nameserver === undefined ? [] : withOwnEtc(join(host.folder, 'etc'), nameserver)),
-      ...[pathOf('tailscaled'), ...places, '--no-logs-no-support'],
-    ];
+    if (nameserver !== undefined) host.resolveBy(nameserver);
+    const argv = [pathOf('tailscaled'), ...places, '--no-logs-no-support'];
     const child = host.spawn({ name: 'tailscaled', argv, env: { TS_NO_LOGS_NO_SUPPORT: 'true' } });
     official.#process = child;
     await until(
@@ -86,7 +84,7 @@ export class Official {
     return status.parse(JSON.parse(stdout));
   }
 
-  /** It would write this machine's resolv.conf, so it is told to leave names alone. */
+  /** Names are left alone: most tests have no name server at all. */
   async join(server: string, authKey: string): Promise<void> {
     const what = [`--login-server=${server}`, `--auth-key=${authKey}`, `--hostname=${this.host.name}`];
     await this.cli(['up', ...what, '--accept-dns=false', '--timeout=25s']);
@@ -110,13 +108,4 @@ export class Official {
     const [v4 = '', v6 = ''] = stdout.trim().split('\n');
     return [v4, v6];
   }
-}
-
-/** It keeps what was there before beside it, so that the file alone would not be enough. */
-function withOwnEtc(folder: string, nameserver: string): readonly string[] {
-  cpSync('/etc', folder, { recursive: true, verbatimSymlinks: true });
-  const file = join(folder, 'resolv.conf');
-  rmSync(file, { force: true });
-  writeFileSync(file, `nameserver ${nameserver}\n`);
-  return ['/bin/sh', '-c', 'mount --bind "$1" /etc && shift && exec "$@"', 'sh', folder];
 }

@@ -1,5 +1,5 @@
-/** A host of the lab: a network namespace with links, a private /run, and processes. Or this machine itself. */
-import { mkdirSync } from 'node:fs';
+/** A host of the lab: a network namespace with links, an /etc and a /run of its own, and processes. Or this machine itself. */
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RhumbError } from '#shared/errors.ts';
 import { type ExecOptions, type ExecResult, exec } from './exec.ts';
@@ -43,6 +43,9 @@ export class Host {
     this.netns = kind === 'here' ? undefined : `${run.prefix}-${name}`;
     this.folder = join(run.folder, name);
     mkdirSync(join(this.folder, 'run'), { recursive: true });
+    // Programs in there may change how names are resolved as they like.
+    if (kind === 'namespace')
+      cpSync('/etc', join(this.folder, 'etc'), { recursive: true, verbatimSymlinks: true });
   }
 
   get v4(): string {
@@ -64,13 +67,17 @@ export class Host {
     return link;
   }
 
-  /** The command line that runs `argv` in this host: its network, its /run, and it dies with the lab. */
+  /** The command line that runs `argv` in this host: its network, its /etc and /run, and it dies with the lab. */
   inside(argv: readonly string[], onDeath: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): string[] {
     const mortal = process.platform === 'linux' ? ['setpriv', '--pdeathsig', onDeath.slice(3), '--'] : [];
     if (this.netns === undefined) return [...mortal, ...argv];
-    // ip gives the program a mount namespace of its own, so that this /run is seen by nobody else.
-    const ownRun = ['/bin/sh', '-c', 'mount --bind "$1" /run && shift && exec "$@"', 'sh'];
-    return ['ip', 'netns', 'exec', this.netns, ...mortal, ...ownRun, join(this.folder, 'run'), ...argv];
+    // ip gives the program a mount namespace of its own, so that these folders are seen by nobody else.
+    const own = [
+      '/bin/sh',
+      '-c',
+      'mount --bind "$1/run" /run && mount --bind "$1/etc" /etc && shift && exec "$@"',
+    ];
+    return ['ip', 'netns', 'exec', this.netns, ...mortal, ...own, 'sh', this.folder, ...argv];
   }
 
   exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
@@ -118,6 +125,14 @@ export class Host {
       ...(gateway.v6 === undefined ? [] : [`route replace default via ${gateway.v6}`]),
     ];
     await this.ip(...this.#routes);
+  }
+
+  /** Writes the host's /etc/resolv.conf anew. */
+  resolveBy(...nameservers: readonly string[]): void {
+    if (this.netns === undefined) throw new RhumbError('internal', 'this machine keeps its resolv.conf');
+    const file = join(this.folder, 'etc/resolv.conf');
+    rmSync(file, { force: true });
+    writeFileSync(file, nameservers.map((one) => `nameserver ${one}\n`).join(''));
   }
 
   async linkDown(link = this.#first()): Promise<void> {
