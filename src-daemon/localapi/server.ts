@@ -14,7 +14,8 @@ import type { ApiParts } from './call.ts';
 import { listenUnix } from './listen.ts';
 import type { UidOf } from './operator.ts';
 import { sendText, statusOf } from './reply.ts';
-import { type Route, routes } from './routes.ts';
+import type { Route } from './route.ts';
+import { routes } from './routes.ts';
 
 export interface ServerOptions extends ApiParts {
   readonly socketPath: string;

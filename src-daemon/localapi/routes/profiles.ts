@@ -1,10 +1,18 @@
 /** `profiles/…`: list, create, show, switch, delete (localapi-and-daemon.md §3.9). */
 import { RhumbError } from '#shared/errors.ts';
 import { encodeLoginProfile } from '#shared/localapi/user.ts';
-import type { Call } from './call.ts';
-import { sendJson, sendNothing, sendText } from './reply.ts';
+import type { Call } from '../call.ts';
+import { sendJson, sendNothing, sendText } from '../reply.ts';
+import { type RouteTable, write } from '../route.ts';
 
-export async function profiles(call: Call): Promise<void> {
+export const profileRoutes: RouteTable = {
+  'profiles/': write('profiles', ['GET', 'PUT', 'POST', 'DELETE'], profiles),
+  'profiles/current': write('profiles', ['GET'], ({ backend, response }) =>
+    sendJson(response, encodeLoginProfile(backend.currentProfile())),
+  ),
+};
+
+async function profiles(call: Call): Promise<void> {
   const { backend, method, rest: id, response } = call;
   if (id === '') {
     await list(call);
