@@ -4,6 +4,7 @@ import { equal } from '#shared/bytes/bytes.ts';
 import { publicOf } from '#shared/crypto/x25519.ts';
 import { looksLikeDisco } from '#shared/disco/envelope.ts';
 import { RhumbError } from '#shared/errors.ts';
+import { SERVICE_IP, SERVICE_IP6 } from '#shared/ip/address.ts';
 import {
   type DiscoKey,
   keyBytes,
@@ -37,6 +38,9 @@ import { StaleSessions } from './stale-sessions.ts';
 
 /** What WireGuard over IPv6 fits into a 1360-byte datagram; peers probe for more later (data-plane.md §2.13). */
 export const TUNNEL_MTU = 1_280;
+
+/** The resolver's and other services' of this host (localapi-and-daemon.md §7.1): nothing to them may ever reach a peer. */
+const SERVICE_ADDRESSES: readonly string[] = [SERVICE_IP, SERVICE_IP6];
 
 /** Traffic in this time makes a peer count as active (localapi-and-daemon.md §2.3). */
 const ACTIVE_MS = 120_000;
@@ -269,7 +273,14 @@ export class TunnelPlane implements DataPlane {
     const present = new Set(ids.values());
     for (const id of this.#adoptedMs.keys()) if (!present.has(id)) this.#adoptedMs.delete(id);
     const peers = config.peers.map((peer) => ({ ...peer, id: ids.get(peer.nodeKey) as PeerId }));
-    engine.apply([{ op: 'local-ips', own: config.addresses.map(withoutBits), service: [] }]);
+    engine.apply([
+      {
+        op: 'local-ips',
+        own: config.addresses.map(withoutBits),
+        service: SERVICE_ADDRESSES,
+        forwarded: config.accepts,
+      },
+    ]);
     // Before the peers: nothing of theirs may pass unjudged.
     if (this.#filter !== config.filter) engine.apply([{ op: 'filter-set', rules: config.filter }]);
     this.#filter = config.filter;
@@ -327,7 +338,7 @@ export class TunnelPlane implements DataPlane {
     this.#tunnel?.setPeers([]);
     this.#ids.assign([]);
     this.#ways.clear();
-    engine.apply([{ op: 'local-ips', own: [], service: [] }]);
+    engine.apply([{ op: 'local-ips', own: [], service: SERVICE_ADDRESSES, forwarded: [] }]);
   }
 
   #tunnelWith(privateKey: PrivateKey): Tunnel {

@@ -244,7 +244,9 @@ export class Inbound {
     }
     const size = addressSize(version);
     // The most specific route of all must be this peer's; "one of its routes" would let it take a neighbour's address.
-    if (state.routes.lookupAt(packet, sourceAt(version), size) !== peer.id) {
+    const isPeers = state.routes.lookupAt(packet, sourceAt(version), size) === peer.id;
+    // An exit node's routes hold every address, ours too.
+    if (!isPeers || isThisHosts(state.locals.lookupAt(packet, sourceAt(version), size))) {
       state.counters['drop.wrong-source']++;
       return;
     }
@@ -254,7 +256,7 @@ export class Inbound {
     }
     const use = state.locals.lookupAt(packet, destinationAt(version), size);
     // Service addresses are for this host alone.
-    if (use === LocalUse.Service || (state.hasOwn && use !== LocalUse.Own)) {
+    if (use === LocalUse.Service || (state.hasOwn && use !== LocalUse.Own && use !== LocalUse.Forwarded)) {
       state.counters['drop.not-local']++;
       return;
     }
@@ -291,6 +293,8 @@ export class Inbound {
     this.#state.records.push({ type: 'new-address', peer: peer.id, from, via: extra(via) });
   }
 }
+
+const isThisHosts = (use: number): boolean => use === LocalUse.Own || use === LocalUse.Service;
 
 const HANDSHAKE_BYTES = {
   [Kind.Initiation]: INITIATION_BYTES,

@@ -76,7 +76,7 @@ class Plan {
         this.#need(op.peer);
         break;
       case 'local-ips':
-        for (const prefix of [...op.own, ...op.service]) checkPrefix(prefix);
+        for (const prefix of [...op.own, ...op.service, ...op.forwarded]) checkPrefix(prefix);
         break;
       case 'bind':
         if (!Number.isInteger(op.port) || op.port < 0 || op.port > 65_535)

@@ -308,7 +308,7 @@ class PortableEngine implements PacketEngine {
         state.indices.dropPending(op.index);
         return;
       case 'local-ips':
-        state.setLocals(op.own, op.service);
+        state.setLocals(op);
         return;
       case 'bind':
         this.#mark = op.mark ?? this.#mark;

@@ -9,7 +9,7 @@ import { PacketFilter, type Verdict } from './packet-filter.ts';
 import type { PeerState } from './peer.ts';
 import { RecordQueue } from './records.ts';
 import { Staging } from './staging.ts';
-import type { HandshakeReason, PeerId, Route, SocketId } from './types.ts';
+import type { EngineOp, HandshakeReason, PeerId, Route, SocketId } from './types.ts';
 
 /** A peer that was silent for this long becomes active again with its next packet (data-plane.md §4.4, type 34). */
 const IDLE_MS = 45_000;
@@ -18,7 +18,9 @@ const EDGE_MS = 1_000;
 const UNKNOWN_DESTINATIONS = 1_024;
 
 /** Values of the table of local addresses. */
-export const LocalUse = { Own: 1, Service: 2 } as const;
+export const LocalUse = { Own: 1, Service: 2, Forwarded: 3 } as const;
+
+type Locals = Omit<Extract<EngineOp, { readonly op: 'local-ips' }>, 'op'>;
 
 const FILTER_DROPS = {
   unreadable: 'drop.filter-unreadable',
@@ -65,16 +67,18 @@ export class EngineState {
     this.routes = table;
   }
 
-  setLocals(own: readonly string[], service: readonly string[]): void {
+  setLocals({ own, service, forwarded }: Locals): void {
     const table = new PrefixTable();
-    for (const text of own) {
-      const prefix = parsePrefix(text);
-      if (prefix !== undefined) table.set(prefix, LocalUse.Own);
-    }
-    for (const text of service) {
-      const prefix = parsePrefix(text);
-      if (prefix !== undefined) table.set(prefix, LocalUse.Service);
-    }
+    const add = (texts: readonly string[], use: number): void => {
+      for (const text of texts) {
+        const prefix = parsePrefix(text);
+        if (prefix !== undefined) table.set(prefix, use);
+      }
+    };
+    // Equal prefixes are the last one's: what is ours stays ours, whatever is advertised.
+    add(forwarded, LocalUse.Forwarded);
+    add(service, LocalUse.Service);
+    add(own, LocalUse.Own);
     this.locals = table;
     this.hasOwn = own.length > 0;
   }

@@ -149,10 +149,18 @@ export type EngineOp =
     }
   | { readonly op: 'send-keepalive'; readonly peer: PeerId }
   /**
-   * Addresses or prefixes that are ours (host addresses, advertised routes): with any of them set, packets of peers to
-   * other destinations are dropped. Packets from the host to service addresses go to TypeScript instead of a peer.
+   * `own`: addresses of this host. With any of them set, packets of peers to other destinations are dropped, and no peer
+   * has them as its source. `service`: packets of the host to these go to TypeScript instead of a peer, and no peer may
+   * send to or from them. `forwarded`: prefixes that peers reach through this host (advertised routes); for packets of
+   * the host they mean nothing. Of several that hold an address the most specific counts, and of equal ones own, then
+   * service.
    */
-  | { readonly op: 'local-ips'; readonly own: readonly string[]; readonly service: readonly string[] }
+  | {
+      readonly op: 'local-ips';
+      readonly own: readonly string[];
+      readonly service: readonly string[];
+      readonly forwarded: readonly string[];
+    }
   /** New sockets for everything; extra ones stay as they are. What is absent stays as it was. */
   | {
       readonly op: 'bind';

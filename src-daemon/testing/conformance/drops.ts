@@ -136,7 +136,9 @@ export function dropConformance(make: MakeEngine): void {
     rig.install();
     await rig.fromWire(dataPacket(0n, ipPacket({ from: FAR_INNER, to: '10.9.9.9' })));
     expect(rig.toHost).toHaveLength(1);
-    rig.engine.apply([{ op: 'local-ips', own: [INNER, '192.168.0.0/16'], service: ['100.100.100.100'] }]);
+    rig.engine.apply([
+      { op: 'local-ips', own: [INNER], service: ['100.100.100.100'], forwarded: ['192.168.0.0/16'] },
+    ]);
     await rig.fromWire(dataPacket(1n, ipPacket({ from: FAR_INNER, to: '10.9.9.9' })));
     await rig.fromWire(dataPacket(2n, ipPacket({ from: FAR_INNER, to: '100.100.100.100' })));
     expect(rig.toHost).toHaveLength(1);

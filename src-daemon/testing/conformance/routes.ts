@@ -80,7 +80,7 @@ export function routeConformance(make: MakeEngine): void {
     rig.sent.length = 0;
     rig.engine.apply([
       { op: 'routes-set', routes: [{ prefix: '0.0.0.0/0', peer: PEER }] },
-      { op: 'local-ips', own: [INNER], service: [SERVICE] },
+      { op: 'local-ips', own: [INNER], service: [SERVICE], forwarded: [] },
     ]);
     const query = ipPacket({ from: INNER, to: SERVICE });
     rig.fromHost(query);
@@ -89,6 +89,76 @@ export function routeConformance(make: MakeEngine): void {
     expect(rig.seen('local')).toEqual([{ type: 'local', data: query }]);
     expect(rig.stat('drop.to-self')).toBe(1);
     expect(rig.sent).toEqual([]);
+  });
+
+  test('what is forwarded for peers comes in, and goes out like anything else of the host', async () => {
+    await using rig = await engineRig(make);
+    rig.install();
+    rig.sent.length = 0;
+    rig.engine.apply([
+      { op: 'routes-set', routes: [{ prefix: '0.0.0.0/0', peer: PEER }] },
+      { op: 'local-ips', own: [INNER], service: [SERVICE], forwarded: ['10.7.0.0/16', '10.0.0.0/8'] },
+    ]);
+    const through = ipPacket({ from: FAR_INNER, to: '10.7.0.9' });
+    await rig.fromWire(dataPacket(0n, through));
+    await rig.fromWire(dataPacket(1n, ipPacket({ from: FAR_INNER, to: '192.0.2.99' })));
+    expect(rig.toHost).toEqual([through]);
+    expect(rig.stat('drop.not-local')).toBe(1);
+    rig.fromHost(ipPacket({ from: '10.7.0.9', to: '10.7.0.10' }));
+    rig.fromHost(ipPacket({ from: INNER, to: INNER }));
+    expect(rig.sent).toHaveLength(1);
+    expect(rig.stat('drop.to-self')).toBe(1);
+  });
+
+  test('own and service addresses stay so within what is forwarded, even as equal prefixes', async () => {
+    await using rig = await engineRig(make);
+    rig.install();
+    rig.engine.apply([
+      {
+        op: 'local-ips',
+        own: [INNER],
+        service: [SERVICE],
+        forwarded: ['0.0.0.0/0', `${INNER}/32`, `${SERVICE}/32`],
+      },
+    ]);
+    rig.fromHost(ipPacket({ from: INNER, to: INNER }));
+    rig.fromHost(ipPacket({ from: INNER, to: SERVICE }));
+    await rig.fromWire(dataPacket(0n, ipPacket({ from: FAR_INNER, to: SERVICE })));
+    await rig.fromWire(dataPacket(1n, ipPacket({ from: FAR_INNER, to: '192.0.2.99' })));
+    expect(rig.stat('drop.to-self')).toBe(1);
+    expect(rig.seen('local')).toHaveLength(1);
+    expect(rig.stat('drop.not-local')).toBe(1);
+    expect(rig.toHost).toHaveLength(1);
+  });
+
+  test('an exit node sends from anywhere but from addresses of other peers and of this host', async () => {
+    await using rig = await engineRig(make);
+    rig.engine.apply([
+      { op: 'peer-add', peer: OTHER, publicKey: new Uint8Array(32).fill(9) },
+      {
+        op: 'routes-set',
+        routes: [
+          { prefix: '0.0.0.0/0', peer: PEER },
+          { prefix: '::/0', peer: PEER },
+          { prefix: '10.1.0.7/32', peer: OTHER },
+          { prefix: 'fd00::7/128', peer: OTHER },
+        ],
+      },
+      { op: 'local-ips', own: [INNER, 'fd00::1'], service: [SERVICE], forwarded: ['10.7.0.0/16'] },
+    ]);
+    rig.install();
+    const far = ipPacket({ from: '203.0.113.5', to: INNER });
+    await rig.fromWire(dataPacket(0n, far));
+    const forged = [
+      ipPacket({ from: '10.1.0.7', to: INNER }),
+      ipPacket({ from: 'fd00::7', to: 'fd00::1' }),
+      ipPacket({ from: INNER, to: INNER }),
+      ipPacket({ from: 'fd00::1', to: 'fd00::1' }),
+      ipPacket({ from: SERVICE, to: INNER }),
+    ];
+    for (const [i, packet] of forged.entries()) await rig.fromWire(dataPacket(BigInt(i + 1), packet));
+    expect(rig.toHost).toEqual([far]);
+    expect(rig.stat('drop.wrong-source')).toBe(forged.length);
   });
 
   test('in-tunnel messages are handed up, and the host may not send any', async () => {
