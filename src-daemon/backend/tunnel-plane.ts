@@ -24,7 +24,7 @@ import type { MagicsockOptions } from '../magicsock/types.ts';
 import type { PeerTraffic } from '../metrics/traffic.ts';
 import { hasNetwork, localAddresses } from '../netmon/local-addresses.ts';
 import type { NetworkSnapshot } from '../netmon/snapshot.ts';
-import type { Router } from '../router/linux.ts';
+import type { Router } from '../router/types.ts';
 import type { HandshakeTime } from '../store/handshake-time.ts';
 import type { OpenUnderlay } from '../underlay/open.ts';
 import type { RelayStatus } from '../underlay/relay-status.ts';
@@ -325,7 +325,7 @@ export class TunnelPlane implements DataPlane {
   async #takeDown(): Promise<void> {
     const { engine, router } = this.#deps;
     this.#routed = undefined;
-    await router?.clear();
+    await router?.clear({ keepKillSwitch: true });
     this.#stale.stopped(
       this.#ids
         .all()

@@ -130,7 +130,7 @@ describe('applying', () => {
     ip.addresses.add('192.0.2.1/24');
     ip.routes.set('198.51.100.0/24', 'static');
     await router.apply(config);
-    await router.clear();
+    await router.clear({ keepKillSwitch: false });
     expect([...ip.addresses]).toEqual(['192.0.2.1/24']);
     expect([...ip.routes.keys()]).toEqual(['198.51.100.0/24']);
   });
@@ -219,7 +219,7 @@ describe('taking back', () => {
     const { ip, router, recordPath } = setUp();
     await router.apply(config);
     expect(JSON.parse(readFileSync(recordPath, 'utf8'))).toMatchObject({ tunName: 'rhumb0' });
-    await router.clear();
+    await router.clear({ keepKillSwitch: false });
     expect({ up: ip.isUp, mtu: ip.mtu, addresses: [...ip.addresses], routes: [...ip.routes] }).toEqual({
       up: false,
       mtu: 1_500,
@@ -227,7 +227,7 @@ describe('taking back', () => {
       routes: [],
     });
     expect(existsSync(recordPath)).toBe(false);
-    await router.clear();
+    await router.clear({ keepKillSwitch: false });
     expect(ip.batches).toHaveLength(2);
   });
 

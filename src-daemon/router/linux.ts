@@ -6,19 +6,7 @@ import { ROUTE_PROTOCOL, readFailures, readLink, readRoutes } from './ip-output.
 import { type IpTool, systemIp } from './ip-tool.ts';
 import { hostPrefix, type InterfaceState, isIpv6, plan, type RouterOp } from './plan.ts';
 import { INTERFACE_NAME, type RouterRecord, readRecord, removeRecord, writeRecord } from './record.ts';
-import type { RouterConfig } from './types.ts';
-
-/** What could not be had, for the user; the rest is in force. */
-export type RouterWarning =
-  | { readonly kind: 'no-ipv6'; readonly text: string }
-  | { readonly kind: 'route-taken'; readonly prefix: string; readonly text: string };
-
-export interface Router extends AsyncDisposable {
-  /** Whole and idempotent; the interface must exist. Rejects when the kernel refuses, naming the command. */
-  apply(config: RouterConfig): Promise<readonly RouterWarning[]>;
-  /** Takes back what was applied; the interface may be gone already. */
-  clear(): Promise<void>;
-}
+import type { Router, RouterConfig, RouterWarning } from './types.ts';
 
 export interface RouterDeps {
   readonly tunName: string;
@@ -47,12 +35,13 @@ export class LinuxRouter implements Router {
     return this.#queue(() => this.#apply(config));
   }
 
-  clear(): Promise<void> {
+  clear(_options: { readonly keepKillSwitch: boolean }): Promise<void> {
     return this.#queue(() => this.#clear());
   }
 
+  /** The kill switch stays: who ends the daemon has not said that packets may go around the tunnel. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.clear();
+    await this.clear({ keepKillSwitch: true });
   }
 
   async #apply(config: RouterConfig): Promise<readonly RouterWarning[]> {

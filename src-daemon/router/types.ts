@@ -12,6 +12,25 @@ export interface RouterConfig {
   readonly firewall: FirewallConfig;
 }
 
+/** What could not be had, for the user; the rest is in force. */
+export type RouterWarning =
+  | { readonly kind: 'no-ipv6'; readonly text: string }
+  | { readonly kind: 'route-taken'; readonly prefix: string; readonly text: string }
+  /** Another program's rules drop what peers send, and we can't change them; or there is no tool for ours. */
+  | { readonly kind: 'firewall-failed'; readonly text: string }
+  | { readonly kind: 'docker-stateful-filtering'; readonly text: string };
+
+export interface Router extends AsyncDisposable {
+  /**
+   * Whole and idempotent; the interface must exist. A kill switch comes before the routes that need it and goes after
+   * them. Rejects when the kernel refuses, naming the command; what a missing program makes impossible is refused
+   * before anything is changed.
+   */
+  apply(config: RouterConfig): Promise<readonly RouterWarning[]>;
+  /** Takes back what was applied, and the kill switch unless it is to stay; the interface may be gone already. */
+  clear(options: { readonly keepKillSwitch: boolean }): Promise<void>;
+}
+
 export interface FirewallConfig {
   /** `off` touches nothing; `nodivert` makes the chains and nothing jumps to them. */
   readonly mode: 'on' | 'nodivert' | 'off';
