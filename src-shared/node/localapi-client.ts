@@ -31,8 +31,10 @@ import {
   type StartOptions,
 } from '../localapi/prefs.ts';
 import { type Status, status } from '../localapi/status.ts';
+import { type LoginProfile, loginProfile } from '../localapi/user.ts';
 import { parseJson, stringifyJson } from '../wire/json.ts';
 import { CAPABILITY_VERSION } from '../wire/scalars.ts';
+import { type Dialled, dialThrough } from './localapi-dial.ts';
 
 /** A daemon that is just starting gets this long to open its socket (§1.5). */
 const DIAL_RETRY_MS = 2_000;
@@ -56,9 +58,11 @@ interface Call {
   readonly method: string;
   /** Name of the endpoint with its query. */
   readonly path: string;
-  /** The only status that counts as success. */
-  readonly want: number;
+  /** The only status that counts as success; undefined for any. */
+  readonly want: number | undefined;
   readonly body?: unknown;
+  /** Sent as it is, instead of `body`. */
+  readonly text?: string | undefined;
   readonly reason?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -71,6 +75,15 @@ interface Reader<T> {
 
 /** A stream of messages. Iterate it once; leaving the loop, disposing it or aborting its signal ends the watch. */
 export interface Watch extends AsyncIterable<Notify>, AsyncDisposable {}
+
+/** A reply of any status, for those who look for a fault. */
+export interface RawReply {
+  readonly status: number;
+  /** Code and words: `404 Not Found`. */
+  readonly line: string;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly text: string;
+}
 
 export class LocalApi implements Disposable {
   readonly #options: LocalApiOptions;
@@ -166,6 +179,72 @@ export class LocalApi implements Disposable {
     return this.#json({ method: 'GET', path, want: 200, signal });
   }
 
+  /** Any JSON endpoint that wants a POST; `body` is JSON, or nothing. */
+  post(path: string, body: unknown, signal?: AbortSignal): Promise<unknown> {
+    return this.#json({ method: 'POST', path, want: 200, body, signal });
+  }
+
+  /** The reply of any endpoint as text. */
+  text(method: string, path: string, want: number, signal?: AbortSignal): Promise<string> {
+    return this.#text({ method, path, want, signal });
+  }
+
+  /** The bytes of an endless reply as they come; leaving the loop ends it. */
+  async *stream(method: string, path: string, signal: AbortSignal): AsyncGenerator<Uint8Array, undefined> {
+    const response = await this.#open({ method, path, want: 200, signal });
+    try {
+      yield* response as AsyncIterable<Buffer>;
+    } catch (error) {
+      throw streamError(error, signal);
+    } finally {
+      response.destroy();
+    }
+  }
+
+  /** Whatever the daemon says to a request, refusals included. `path` begins behind the common prefix. */
+  async raw(
+    call: { readonly method: string; readonly path: string; readonly text: string | undefined },
+    signal?: AbortSignal,
+  ): Promise<RawReply> {
+    const response = await this.#open({ ...call, want: undefined, signal });
+    return {
+      status: response.statusCode ?? 0,
+      line: `${response.statusCode ?? 0} ${response.statusMessage ?? ''}`.trim(),
+      headers: response.headers,
+      text: await bodyText(response, MAX_BODY, signal),
+    };
+  }
+
+  currentProfile(signal?: AbortSignal): Promise<LoginProfile> {
+    return this.#read(loginProfile, { method: 'GET', path: 'profiles/current', want: 200, signal });
+  }
+
+  profiles(signal?: AbortSignal): Promise<readonly LoginProfile[]> {
+    return this.#read(loginProfile.array(), { method: 'GET', path: 'profiles/', want: 200, signal });
+  }
+
+  async switchProfile(id: string, signal?: AbortSignal): Promise<void> {
+    await this.#text({ method: 'POST', path: profilePath(id), want: 204, signal });
+  }
+
+  async deleteProfile(id: string, signal?: AbortSignal): Promise<void> {
+    await this.#text({ method: 'DELETE', path: profilePath(id), want: 204, signal });
+  }
+
+  /** A TCP connection that the daemon makes; see there. */
+  dial(host: string, port: number, signal: AbortSignal): Promise<Dialled> {
+    return dialThrough(this.#options.socketPath, { host, port }, signal);
+  }
+
+  /** The messages of the bus as they were sent, for printing. */
+  async *watchJson(mask: number, signal: AbortSignal): AsyncGenerator<unknown, undefined> {
+    const path = `watch-ipn-bus?mask=${mask}`;
+    for await (const line of lines(this.stream('GET', path, signal), MAX_LINE))
+      if (line.trim() !== '') yield parseReply(line, 'watch-ipn-bus');
+    signal.throwIfAborted();
+    throw new RhumbError('unavailable', 'rhumbd ended the watch; has it just stopped?');
+  }
+
   /** Resolves when the daemon has subscribed us: what happens from now on arrives. */
   async watch(mask: number, signal: AbortSignal): Promise<Watch> {
     const response = await this.#open({
@@ -203,7 +282,7 @@ export class LocalApi implements Disposable {
       this.#versionTold = true;
       this.#options.onDaemonVersion?.(version);
     }
-    if (response.statusCode === call.want) return response;
+    if (call.want === undefined || response.statusCode === call.want) return response;
     const text = errorText(await bodyText(response, MAX_ERROR_BODY, call.signal));
     throw replyError(response, text, endpointOf(call));
   }
@@ -234,7 +313,8 @@ type Exchange =
   | { readonly kind: 'failed'; readonly code: string; readonly stale: boolean; readonly error: Error };
 
 function exchange(agent: Agent, socketPath: string, call: Call): Promise<Exchange> {
-  const payload = call.body === undefined ? undefined : Buffer.from(stringifyJson(call.body), 'utf8');
+  const sent = call.text ?? (call.body === undefined ? undefined : stringifyJson(call.body));
+  const payload = sent === undefined ? undefined : Buffer.from(sent, 'utf8');
   return new Promise((resolve) => {
     let outgoing: ClientRequest;
     try {
@@ -279,6 +359,8 @@ function codeOf(error: unknown): string {
 const endpointOf = (call: Call): string => call.path.split('?', 1)[0] ?? call.path;
 
 const statusPath = (peers: boolean): string => (peers ? 'status' : 'status?peers=false');
+
+const profilePath = (id: string): string => `profiles/${encodeURIComponent(id)}`;
 
 function whoIsPath(addr: string, proto: string): string {
   const query = new URLSearchParams({ addr });
