@@ -68,7 +68,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   'src-daemon/derp': { may: [...LEVEL1, 'src-daemon/outside'] },
   'src-daemon/tun': { may: LEVEL1 },
   // Sockets that stay outside the tunnel, and names for those who need them before there is one.
-  'src-daemon/outside': { may: LEVEL1 },
+  'src-daemon/outside': { may: [...LEVEL1, 'zod', 'dns-packet'] },
   'src-daemon/firewall': { may: LEVEL1 },
   'src-daemon/router': { may: [...LEVEL1, 'zod', 'src-daemon/firewall'] },
   'src-daemon/dns': { may: [...LEVEL1, 'zod', 'dns-packet', 'src-daemon/outside'] },

@@ -35,6 +35,22 @@ export function watchReadable(fd: number, ready: () => void): () => void {
   };
 }
 
+/** Calls `ready` once, when `fd` can be written to or has failed, unless the returned function is called before. */
+export function onceWritable(fd: number, ready: () => void): () => void {
+  const handle = koffi.node.poll(fd, { writable: true, disconnect: true }, () => {
+    stop();
+    ready();
+  });
+  let isOpen = true;
+  const stop = (): void => {
+    if (!isOpen) return;
+    isOpen = false;
+    handle.stop();
+    handle.close();
+  };
+  return stop;
+}
+
 /**
  * Locks an open file for this process until it is closed or the process ends (flock(2)); false when another open file
  * has the lock.

@@ -1,4 +1,8 @@
 /** Sockets: who is at the other end, and UDP with options that Node cannot set (unix(7), socket(7), ipv6(7)). */
+import { networkInterfaces } from 'node:os';
+import { utf8 } from '#shared/bytes/bytes.ts';
+import { RhumbError } from '#shared/errors.ts';
+import { parseIp } from '#shared/ip/address.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -17,6 +21,8 @@ const SO_RCVBUF = 8;
 const SO_PEERCRED = 17;
 const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
+const SO_REUSEADDR = 2;
+const SO_BINDTODEVICE = 25;
 const SO_MARK = 36;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
@@ -59,6 +65,58 @@ export type UdpOpen =
       readonly fragmented: string | undefined;
     }
   | { readonly ok: false; readonly step: 'socket' | 'bind'; readonly code: string };
+
+/** What keeps a socket out of the tunnel: a mark for the policy rules, the interface it must use, or nothing. */
+export type Escape =
+  | { readonly kind: 'mark'; readonly mark: number }
+  | { readonly kind: 'device'; readonly name: string }
+  | { readonly kind: 'none' };
+
+/** Undefined when the kernel agreed, else the name of the error (socket(7), SO_MARK, SO_BINDTODEVICE). */
+export function applyEscape(fd: number, wayOut: Escape): string | undefined {
+  switch (wayOut.kind) {
+    case 'mark':
+      return setOption(fd, SOL_SOCKET, SO_MARK, wayOut.mark);
+    case 'device': {
+      const name = utf8(`${wayOut.name}\0`);
+      return libc().setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length) < 0
+        ? errnoName()
+        : undefined;
+    }
+    case 'none':
+      return undefined;
+    default:
+      return wayOut satisfies never;
+  }
+}
+
+export type LocalUdpOpen =
+  | { readonly ok: true; readonly fd: number; readonly inside: string | undefined }
+  | { readonly ok: false; readonly step: 'socket' | 'bind'; readonly code: string };
+
+/** A non-blocking UDP socket on one address, or on all of a family; `shared` lets other programs have the port as well. */
+export function openLocalUdp(options: {
+  readonly family: 4 | 6;
+  readonly ip?: string | undefined;
+  readonly port: number;
+  readonly shared: boolean;
+  readonly wayOut: Escape;
+}): LocalUdpOpen {
+  const { family, ip, port, shared, wayOut } = options;
+  const c = libc();
+  const fd = c.socket(family === 4 ? AF_INET : AF_INET6, SOCK_DGRAM | O_NONBLOCK | O_CLOEXEC, 0);
+  if (fd < 0) return { ok: false, step: 'socket', code: errnoName() };
+  if (family === 6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  if (shared) setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  const inside = applyEscape(fd, wayOut);
+  const address = ip === undefined ? anyAddress(family, port) : sockaddr(ip, port);
+  if (c.bind(fd, address, address.length) < 0) {
+    const code = errnoName();
+    c.close(fd);
+    return { ok: false, step: 'bind', code };
+  }
+  return { ok: true, fd, inside };
+}
 
 /** A non-blocking UDP socket of one family on all addresses, with options that Node cannot set (socket(7), ipv6(7)). */
 export function openUdp(options: {
@@ -117,4 +175,27 @@ function anyAddress(family: 4 | 6, port: number): Uint8Array {
   view.setUint16(0, family === 4 ? AF_INET : AF_INET6, isLittleEndian());
   view.setUint16(2, port);
   return address;
+}
+
+const SOCKADDR_IN6_ADDRESS = 8;
+const SOCKADDR_IN6_SCOPE = 24;
+
+/** struct sockaddr_in or sockaddr_in6 of an address as text; a zone is an interface's name or number (RFC 4007 §11). */
+export function sockaddr(text: string, port: number): Uint8Array {
+  const [bare = '', zone] = text.split('%', 2);
+  const ip = parseIp(bare);
+  if (ip === undefined) throw new RhumbError('bad-argument', `${text} is no IP address`);
+  const address = anyAddress(ip.length === 4 ? 4 : 6, port);
+  if (ip.length === 4) address.set(ip, 4);
+  else {
+    address.set(ip, SOCKADDR_IN6_ADDRESS);
+    new DataView(address.buffer).setUint32(SOCKADDR_IN6_SCOPE, zoneIndex(zone), isLittleEndian());
+  }
+  return address;
+}
+
+function zoneIndex(zone: string | undefined): number {
+  if (zone === undefined) return 0;
+  if (/^\d{1,9}$/.test(zone)) return Number(zone);
+  return networkInterfaces()[zone]?.find(({ scopeid }) => scopeid)?.scopeid ?? 0;
 }

@@ -1,0 +1,112 @@
+/** Names of what the daemon itself must reach (control server, relays, resolvers), also while every other way is closed. */
+import type { Clock } from '#shared/async/clock.ts';
+import { RhumbError } from '#shared/errors.ts';
+import { canonicalIp } from '#shared/ip/address.ts';
+import type { Log } from '#shared/log/log.ts';
+import { askServers } from './ask.ts';
+import type { KeptNames } from './kept-names.ts';
+import type { OutsideSockets } from './sockets.ts';
+import { hostsAddresses, type ReadText } from './system-files.ts';
+
+export interface OutsideNamesDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly sockets: OutsideSockets;
+  readonly kept: KeptNames;
+  readonly newId: () => number;
+  /** The system's name servers besides ourselves, with `%zone` where one is needed. */
+  readonly baseServers: () => Promise<readonly string[]>;
+  /** The operating system's resolver; it may hang for long and cannot be cancelled. */
+  readonly system: (host: string, family: 4 | 6) => Promise<readonly string[]>;
+  readonly read: ReadText;
+  /** The system's resolver asks us, or what it asks is kept from leaving: it can't be used to come up. */
+  readonly isSystemCaught: () => boolean;
+}
+
+const DNS_PORT = 53;
+/** So long for the system when there is an earlier answer to go by. */
+const PATIENCE_MS = 2_000;
+/** RFC 1035 §2.3.4; labels are letters, digits, hyphens and, as some do, underscores. */
+const NAME = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$/;
+
+export class OutsideNames {
+  readonly #deps: OutsideNamesDeps;
+  /** A look-up by the system cannot be cancelled: without this every attempt would add one more to those that hang. */
+  readonly #asking = new Map<string, Promise<readonly string[]>>();
+
+  constructor(deps: OutsideNamesDeps) {
+    this.#deps = deps;
+  }
+
+  /** Addresses of a name, at least one; both families by default, IPv4 first. An address is itself. */
+  async resolve(host: string, family?: 4 | 6): Promise<readonly string[]> {
+    const literal = canonicalIp(host.replace(/%.*$/, ''));
+    if (literal !== undefined) return [host];
+    const name = host.toLowerCase().replace(/\.$/, '');
+    if (!NAME.test(name)) throw noSuchHost(host);
+    if (family !== undefined) {
+      const found = await this.#one(name, family);
+      if (found.length === 0) throw noSuchHost(host);
+      return found;
+    }
+    const [four, six] = await Promise.allSettled([this.#one(name, 4), this.#one(name, 6)]);
+    const found = [four, six].flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
+    if (found.length > 0) return found;
+    throw four.status === 'rejected' ? four.reason : noSuchHost(host);
+  }
+
+  async #one(name: string, family: 4 | 6): Promise<readonly string[]> {
+    const { kept } = this.#deps;
+    const known = kept.get(name, family);
+    const asking = this.#ask(name, family);
+    // What comes too late is known the next time.
+    const found = known.length === 0 ? await asking : await this.#orKnown(asking, known);
+    return found;
+  }
+
+  #ask(name: string, family: 4 | 6): Promise<readonly string[]> {
+    const id = `${family} ${name}`;
+    const before = this.#asking.get(id);
+    if (before !== undefined) return before;
+    const asking = this.#look(name, family)
+      .then((found) => {
+        this.#deps.kept.put(name, family, found);
+        return found;
+      })
+      .finally(() => this.#asking.delete(id));
+    this.#asking.set(id, asking);
+    return asking;
+  }
+
+  async #look(name: string, family: 4 | 6): Promise<readonly string[]> {
+    const { log, read, baseServers, isSystemCaught, system } = this.#deps;
+    if (!isSystemCaught()) return system(name, family);
+    const hosts = hostsAddresses((await read('/etc/hosts')) ?? '', name);
+    if (hosts.length > 0) return hosts.filter((ip) => ip.includes(':') === (family === 6));
+    const servers = (await baseServers()).map((ip) => ({ ip, port: DNS_PORT }));
+    if (servers.length === 0) {
+      log('debug', 'names.no-servers', { name });
+      return system(name, family);
+    }
+    const question = { name, family };
+    // Bounded by its own limit.
+    return askServers(servers, question, this.#deps, new AbortController().signal);
+  }
+
+  async #orKnown(asking: Promise<readonly string[]>, known: readonly string[]): Promise<readonly string[]> {
+    const over = new AbortController();
+    const fallback = (): readonly string[] => known;
+    const patience = this.#deps.clock.sleep(PATIENCE_MS, over.signal).then(fallback, fallback);
+    try {
+      const found = await Promise.race([asking.catch(fallback), patience]);
+      return found;
+    } finally {
+      over.abort();
+    }
+  }
+}
+
+const noSuchHost = (host: string): RhumbError =>
+  new RhumbError('not-found', `look up ${host}: no such host`, {
+    cause: Object.assign(new Error(host), { code: 'ENOTFOUND' }),
+  });
