@@ -124,7 +124,7 @@ export class Backend implements AsyncDisposable {
     });
     plane.attach({
       endpoints: (endpoints) => this.#know.session?.client.setEndpoints(endpoints),
-      network: (up) => this.#networkIs(up),
+      network: (up, lan) => this.#networkIs(up, lan),
       netInfo: (info, isCaptive) => this.#netInfoIs(info, isCaptive),
       relays: (relays) => {
         this.#know.relays = relays;
@@ -508,11 +508,14 @@ export class Backend implements AsyncDisposable {
 
   // --- Surroundings ---
 
-  #networkIs(up: boolean): void {
-    if (up === this.#know.networkUp) return;
-    this.#know.networkUp = up;
-    this.#step();
-    if (up) this.#know.session?.client.retryNow();
+  #networkIs(up: boolean, lan: readonly string[]): void {
+    const know = this.#know;
+    const isOther = lan.join() !== know.lan.join();
+    const isTurn = up !== know.networkUp;
+    if (isOther) know.lan = lan;
+    know.networkUp = up;
+    if (isOther || isTurn) this.#step();
+    if (isTurn && up) know.session?.client.retryNow();
   }
 
   #netInfoIs(info: NetInfo, isCaptive: boolean): void {

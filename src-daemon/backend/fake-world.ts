@@ -7,6 +7,7 @@ import { silent } from '#shared/log/log.ts';
 import { FakeClock, settle } from '#shared/testing/fake-clock.ts';
 import type { Hostinfo } from '#shared/wire/hostinfo.ts';
 import { type Node, node } from '#shared/wire/node.ts';
+import type { NodeAnswer, NodeCall } from '../control/node-calls.ts';
 import type {
   ControlClient,
   ControlEndpoint,
@@ -46,6 +47,17 @@ export class FakeControl implements ControlClient {
   async logout(): Promise<void> {
     this.logouts++;
     if (this.logoutError !== undefined) throw new RhumbError('unavailable', this.logoutError);
+  }
+  readonly asked: NodeCall[] = [];
+  answer: NodeAnswer | undefined;
+  expiresAt = 0;
+  async setExpirySooner(expiryMs: number): Promise<void> {
+    this.expiresAt = expiryMs;
+  }
+  async ask(request: NodeCall): Promise<NodeAnswer> {
+    this.asked.push(request);
+    if (this.answer === undefined) throw new RhumbError('unavailable', 'the server is out of reach');
+    return this.answer;
   }
   hostinfo: Hostinfo | undefined;
   setHostinfo(hostinfo: Hostinfo): void {

@@ -19,7 +19,7 @@ function toWarning(item: Unhealthy): Warning {
     Args: item.args,
     DependsOn: item.dependsOn.length > 0 ? item.dependsOn : undefined,
     ImpactsConnectivity: item.impactsConnectivity,
-    PrimaryAction: undefined,
+    PrimaryAction: item.action === undefined ? undefined : { URL: item.action.url, Label: item.action.label },
   };
   // Equal content, equal tag: clients use it to see that a warning they dismissed has changed.
   return { ...plain, ETag: createHash('sha256').update(JSON.stringify(plain)).digest('hex') };

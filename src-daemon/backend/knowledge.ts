@@ -20,6 +20,8 @@ export interface Knowledge {
   blocked: boolean;
   storeHealthy: boolean;
   networkUp: boolean;
+  /** Addresses of this machine's interfaces, as the data plane told them last; replaced only when another. */
+  lan: readonly string[];
   netInfo: NetInfo | undefined;
   relays: RelayStatus;
   /** The network lets nothing out before someone signs in at its own page. */
@@ -35,6 +37,7 @@ export const firstKnowledge = (profile: Profile): Knowledge => ({
   blocked: false,
   storeHealthy: true,
   networkUp: true,
+  lan: [],
   netInfo: undefined,
   relays: NO_RELAY_STATUS,
   isCaptive: false,

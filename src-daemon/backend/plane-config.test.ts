@@ -1,10 +1,12 @@
 /** From the network map to peers, routes and addresses. */
 import { expect, test } from 'vitest';
 import { nodeKeyFrom, privateKeyFrom } from '#shared/key/key.ts';
+import { newPrefs } from '#shared/localapi/prefs.ts';
 import type { FilterRule } from '#shared/wire/map.ts';
 import type { Node } from '#shared/wire/node.ts';
 import { fakeMap, fakeNode } from './fake-world.ts';
-import { homeRegion, hostPrefixes, planeConfig } from './plane-config.ts';
+import { hostPrefixes } from './peer-claims.ts';
+import { homeRegion, planeConfig } from './plane-config.ts';
 
 const privateKey = privateKeyFrom(new Uint8Array(32).fill(7));
 const NOW = 1_700_000_000_000;
@@ -12,14 +14,20 @@ const configOf = (peers: readonly Node[], skew = 0) =>
   planeConfig({
     map: fakeMap(fakeNode({ id: 1 }), peers, { clockSkewMs: skew }),
     privateKey,
-    shieldsUp: false,
+    prefs: newPrefs(),
+    lan: [],
     nowMs: NOW,
   });
 
 test('a peer gets its own addresses as routes, and its endpoints', () => {
   const config = configOf([fakeNode({ id: 2 })]);
   expect(config.addresses).toEqual(['100.64.0.2/32', 'fd7a:115c:a1e0::2/128']);
-  expect(config.routes).toEqual(['100.64.0.3/32', 'fd7a:115c:a1e0::3/128']);
+  expect(config.routes).toEqual([
+    '100.100.100.100/32',
+    '100.64.0.3/32',
+    'fd7a:115c:a1e0::/48',
+    'fd7a:115c:a1e0::53/128',
+  ]);
   expect(config.peers[0]).toMatchObject({
     endpoints: [{ ip: '192.0.2.3', port: 41_641 }],
     allowedIps: ['100.64.0.3/32', 'fd7a:115c:a1e0::3/128'],
@@ -38,18 +46,12 @@ test.each<{ name: string; more: Partial<Node> }>([
 test('a wrong clock locks nobody out, and the server’s clock counts', () => {
   const early = { KeyExpiry: 1_000 };
   const map = fakeMap(fakeNode({ id: 1 }), [fakeNode({ id: 2, more: early })]);
-  expect(planeConfig({ map, privateKey, shieldsUp: false, nowMs: 1_500_000_000_000 }).peers).toHaveLength(1);
+  expect(
+    planeConfig({ map, privateKey, prefs: newPrefs(), lan: [], nowMs: 1_500_000_000_000 }).peers,
+  ).toHaveLength(1);
   const soon = fakeNode({ id: 2, more: { KeyExpiry: NOW + 60_000 } });
   expect(configOf([soon]).peers).toHaveLength(1);
   expect(configOf([soon], 120_000).peers).toHaveLength(0);
-});
-
-test('routes beyond the peer’s own addresses are not used', () => {
-  const peer = fakeNode({
-    id: 2,
-    more: { AllowedIPs: ['100.64.0.3/32', '10.0.0.0/8', '0.0.0.0/0', '100.64.0.9/32'] },
-  });
-  expect(configOf([peer]).routes).toEqual(['100.64.0.3/32']);
 });
 
 test('no peer gets our address, and the first of two gets theirs', () => {
@@ -100,7 +102,7 @@ test('ten thousand peers each get their address', () => {
 
 test('without an address of our own there is no peer either: nothing could tell what is meant for us', () => {
   const map = fakeMap(fakeNode({ id: 1, more: { Addresses: ['192.0.2.1/32'] } }), [fakeNode({ id: 2 })]);
-  expect(planeConfig({ map, privateKey, shieldsUp: false, nowMs: NOW })).toMatchObject({
+  expect(planeConfig({ map, privateKey, prefs: newPrefs(), lan: [], nowMs: NOW })).toMatchObject({
     addresses: [],
     peers: [],
     routes: [],
@@ -119,8 +121,12 @@ test('a jailed peer has a tunnel, and the engine is told what it is', () => {
 
 test('with shields up nobody may begin anything, nor without a filter from the server', () => {
   const map = { ...fakeMap(fakeNode({ id: 1 }), []), filter: [rule] };
-  expect(planeConfig({ map, privateKey, shieldsUp: false, nowMs: NOW }).filter).toHaveLength(1);
+  expect(planeConfig({ map, privateKey, prefs: newPrefs(), lan: [], nowMs: NOW }).filter).toHaveLength(1);
   const without = { ...map, filter: undefined };
-  expect(planeConfig({ map: without, privateKey, shieldsUp: false, nowMs: NOW }).filter).toEqual([]);
-  expect(planeConfig({ map, privateKey, shieldsUp: true, nowMs: NOW }).filter).toEqual([]);
+  expect(planeConfig({ map: without, privateKey, prefs: newPrefs(), lan: [], nowMs: NOW }).filter).toEqual(
+    [],
+  );
+  expect(
+    planeConfig({ map, privateKey, prefs: { ...newPrefs(), ShieldsUp: true }, lan: [], nowMs: NOW }).filter,
+  ).toEqual([]);
 });

@@ -1,18 +1,43 @@
-/** From the network map to what the data plane shall be: peers, routes, own addresses. */
-import { formatPrefix, isTailnetIp, parsePrefix, parseSockAddr, type SockAddr } from '#shared/ip/address.ts';
+/** From the network map, the user's wishes and the networks around to what the data plane shall be: peers, routes, addresses. */
+import { formatPrefix, maskPrefix, parsePrefix, parseSockAddr, type SockAddr } from '#shared/ip/address.ts';
 import type { NodeKey, PrivateKey } from '#shared/key/key.ts';
+import { NetfilterMode, type Prefs } from '#shared/localapi/prefs.ts';
 import type { Node } from '#shared/wire/node.ts';
 import type { NetworkMap } from '../control/types.ts';
-import { NO_FIREWALL } from '../router/types.ts';
+import type { FirewallConfig } from '../router/types.ts';
+import { allocate } from './allowed-ips.ts';
+import { type Attached, attachedNetworks, worldWithout } from './attached.ts';
+import { capabilityChoice, hasCapability } from './capabilities.ts';
+import { chosenExit, wantsExit } from './exit-choice.ts';
 import { isExpired } from './expiry.ts';
 import { filterSpec } from './filter-spec.ts';
+import { hostPrefixes } from './peer-claims.ts';
 import type { PlaneConfig, PlanePeer } from './plane.ts';
+import { tunnelRoutes } from './plane-routes.ts';
+
+/** What of the preferences the data plane depends on. */
+export const PLANE_PREFS = [
+  'RouteAll',
+  'ExitNodeID',
+  'ExitNodeIP',
+  'AutoExitNode',
+  'ExitNodeAllowLANAccess',
+  'CorpDNS',
+  'ShieldsUp',
+  'AdvertiseRoutes',
+  'NoSNAT',
+  'NoStatefulFiltering',
+  'NetfilterMode',
+  'NetfilterKind',
+] as const satisfies readonly (keyof Prefs)[];
+export type PlanePrefs = Pick<Prefs, (typeof PLANE_PREFS)[number]>;
 
 export interface PlaneInput {
   readonly map: NetworkMap;
   readonly privateKey: PrivateKey;
-  /** The user wants nobody to begin anything. */
-  readonly shieldsUp: boolean;
+  readonly prefs: PlanePrefs;
+  /** Addresses of this machine's interfaces, `ip/bits` with the length of their network; without those of the tunnel. */
+  readonly lan: readonly string[];
   /** Wall clock, ms. */
   readonly nowMs: number;
 }
@@ -20,32 +45,37 @@ export interface PlaneInput {
 /** A peer that the data plane can have: it has a key that is good. */
 type UsablePeer = Node & { readonly Key: NodeKey };
 
-export function planeConfig({ map, privateKey, shieldsUp, nowMs }: PlaneInput): PlaneConfig {
+export function planeConfig({ map, privateKey, prefs, lan, nowMs }: PlaneInput): PlaneConfig {
   const own = hostPrefixes(map.self.Addresses);
-  const taken = new Set(own);
-  const seen = new Set<NodeKey>();
-  const peers: PlanePeer[] = [];
-  // Without an address of ours the engine could not tell what of a peer's packets is meant for this machine.
-  for (const node of own.length === 0 ? [] : inOrder(map.peers)) {
-    // Two nodes with one key, or our own key, would make two machines of one tunnel: the first (lowest id) has it.
-    if (!isUsable(node, nowMs, map.clockSkewMs) || node.Key === map.nodeKey || seen.has(node.Key)) continue;
-    seen.add(node.Key);
-    peers.push(planePeer(node, taken));
-  }
-  const routes = peers.flatMap((peer) => peer.allowedIps).sort();
-  const filter = shieldsUp ? [] : filterSpec(map.filter, map.peers.values());
+  const nodes = own.length === 0 ? [] : usablePeers(map, nowMs);
+  const allowed = allocate(nodes, own, { acceptsRoutes: prefs.RouteAll, exitId: chosenExit(prefs) });
+  const peers = nodes.map((node, i) => planePeer(node, allowed[i] ?? []));
+  const attached = attachedNetworks(lan);
+  const accepts = acceptedPrefixes(prefs, lan);
   return {
     privateKey,
     addresses: own,
     peers,
-    routes,
-    localRoutes: [],
-    accepts: [],
-    firewall: NO_FIREWALL,
+    ...tunnelRoutes({ own, allowed, prefs, attached, self: map.self }),
+    accepts,
+    firewall: firewall(map.self, prefs, attached, accepts.length > 0),
     dns: undefined,
     derpMap: map.derpMap,
-    filter,
+    filter: prefs.ShieldsUp ? [] : filterSpec(map.filter, map.peers.values()),
   };
+}
+
+/** By numeric id, so that who wins a disputed address doesn't depend on the order of arrival. */
+function usablePeers(map: NetworkMap, nowMs: number): UsablePeer[] {
+  const seen = new Set<NodeKey>([map.nodeKey]);
+  const found: UsablePeer[] = [];
+  for (const node of [...map.peers.values()].sort((a, b) => (a.ID < b.ID ? -1 : a.ID > b.ID ? 1 : 0))) {
+    // Two nodes with one key, or our own key, would make two machines of one tunnel: the first (lowest id) has it.
+    if (!isUsable(node, nowMs, map.clockSkewMs) || seen.has(node.Key)) continue;
+    seen.add(node.Key);
+    found.push(node);
+  }
+  return found;
 }
 
 /** A peer without a disco key and without a home relay can't be reached by any means of ours (control-protocol.md §8). */
@@ -54,14 +84,13 @@ function isUsable(node: Node, nowMs: number, skewMs: number): node is UsablePeer
   return node.DiscoKey !== undefined || homeRegion(node) !== undefined || node.IsWireGuardOnly === true;
 }
 
-/** Claims the peer's own addresses: the first peer that names an address has it, and nobody has ours. */
-function planePeer(node: UsablePeer, taken: Set<string>): PlanePeer {
-  const wanted = node.AllowedIPs === undefined ? node.Addresses : node.AllowedIPs;
-  const addresses = new Set(hostPrefixes(node.Addresses));
-  // Routes beyond the machine's own addresses are used only when the user accepts them, which comes later.
-  const allowedIps = hostPrefixes(wanted).filter((prefix) => addresses.has(prefix) && !taken.has(prefix));
-  for (const prefix of allowedIps) taken.add(prefix);
-  return {
+/** What was made of a node last: the same object as long as nothing of it changes, so that whoever compares is quick. */
+const made = new WeakMap<Node, PlanePeer>();
+
+function planePeer(node: UsablePeer, allowedIps: readonly string[]): PlanePeer {
+  const last = made.get(node);
+  if (last !== undefined && isSameList(last.allowedIps, allowedIps)) return last;
+  const peer = {
     nodeKey: node.Key,
     discoKey: node.DiscoKey,
     endpoints: (node.Endpoints ?? [])
@@ -73,17 +102,48 @@ function planePeer(node: UsablePeer, taken: Set<string>): PlanePeer {
     homeRegion: homeRegion(node),
     isOnline: node.Online === true,
   };
+  made.set(node, peer);
+  return peer;
 }
 
-/** Canonical single-host prefixes of the network's own ranges; anything else is left out. */
-export function hostPrefixes(texts: readonly string[] | undefined): string[] {
-  const found: string[] = [];
-  for (const text of texts ?? []) {
+const isSameList = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((item, i) => item === b[i]);
+
+/** Our advertised routes; of the world only what is not this machine's surroundings. */
+function acceptedPrefixes({ AdvertiseRoutes }: PlanePrefs, lan: readonly string[]): string[] {
+  const found = new Set<string>();
+  for (const text of AdvertiseRoutes ?? []) {
     const prefix = parsePrefix(text);
-    if (prefix !== undefined && prefix.bits === prefix.ip.length * 8 && isTailnetIp(prefix.ip))
-      found.push(formatPrefix(prefix));
+    if (prefix === undefined) continue;
+    const parts = prefix.bits === 0 ? worldWithout(prefix, lan) : [formatPrefix(maskPrefix(prefix))];
+    for (const part of parts) found.add(part);
   }
-  return found;
+  return [...found];
+}
+
+const MODES = {
+  [NetfilterMode.Off]: 'off',
+  [NetfilterMode.NoDivert]: 'nodivert',
+  [NetfilterMode.On]: 'on',
+} as const;
+const KINDS = ['iptables', 'nftables'] as const;
+
+function firewall(
+  self: Node,
+  prefs: PlanePrefs,
+  attached: Attached,
+  forwards: boolean,
+): Omit<FirewallConfig, 'udpPort'> {
+  const chosen = KINDS.find((kind) => kind === prefs.NetfilterKind);
+  return {
+    mode: MODES[prefs.NetfilterMode],
+    kind: chosen ?? capabilityChoice(self, 'linux-netfilter', KINDS) ?? '',
+    snat: !prefs.NoSNAT,
+    stateful: prefs.NoStatefulFiltering === false,
+    dropsCgnat: !hasCapability(self, 'disable-linux-cgnat-drop-rule'),
+    forwards,
+    killSwitch: wantsExit(prefs) ? { lan: prefs.ExitNodeAllowLANAccess ? attached.external : [] } : undefined,
+  };
 }
 
 /** The home relay, in the present or the legacy form `127.3.3.40:<region>`. */
@@ -91,9 +151,4 @@ export function homeRegion(node: Node): number | undefined {
   if (node.HomeDERP !== undefined && node.HomeDERP > 0) return node.HomeDERP;
   const legacy = /^127\.3\.3\.40:(\d{1,5})$/.exec(node.DERP ?? '')?.[1];
   return legacy === undefined || legacy === '0' ? undefined : Number(legacy);
-}
-
-/** By numeric id, so that who wins a disputed address doesn't depend on the order of arrival. */
-function inOrder(peers: ReadonlyMap<string, Node>): Node[] {
-  return [...peers.values()].sort((a, b) => (a.ID < b.ID ? -1 : a.ID > b.ID ? 1 : 0));
 }

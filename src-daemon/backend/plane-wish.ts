@@ -4,12 +4,15 @@ import type { NetworkMap } from '../control/types.ts';
 import { nextExpiryInMs } from './expiry.ts';
 import type { Knowledge } from './knowledge.ts';
 import type { PlaneConfig } from './plane.ts';
-import { planeConfig } from './plane-config.ts';
+import { PLANE_PREFS, type PlaneInput, type PlanePrefs, planeConfig } from './plane-config.ts';
+
+/** What a configuration was made of, but for the time. */
+type Source = Omit<PlaneInput, 'nowMs'>;
 
 export class PlaneWish {
   readonly #clock: Clock;
   readonly #expired: () => void;
-  #last: { readonly map: NetworkMap; readonly shieldsUp: boolean; readonly config: PlaneConfig } | undefined;
+  #last: { readonly source: Source; readonly config: PlaneConfig } | undefined;
   #armedFor: NetworkMap | undefined;
   #cancelTimer: (() => void) | undefined;
 
@@ -20,16 +23,16 @@ export class PlaneWish {
   }
 
   /** The same object as long as nothing changes; undefined = everything taken away. */
-  for({ state, blocked, map, profile }: Knowledge): PlaneConfig | undefined {
+  for({ state, blocked, map, profile, lan }: Knowledge): PlaneConfig | undefined {
+    const { prefs } = profile;
     const privateKey = profile.persist.nodeKey;
     const isUp = state === 'Starting' || state === 'Running' || state === 'NeedsMachineAuth';
     if (!isUp || blocked || map === undefined || privateKey === undefined) return undefined;
+    const source = { map, privateKey, prefs, lan };
     const last = this.#last;
-    const shieldsUp = profile.prefs.ShieldsUp;
-    const isSame = last?.map === map && last.config.privateKey === privateKey;
-    if (last !== undefined && isSame && last.shieldsUp === shieldsUp) return last.config;
-    const config = planeConfig({ map, privateKey, shieldsUp, nowMs: this.#clock.now() });
-    this.#last = { map, shieldsUp, config };
+    if (last !== undefined && isSame(last.source, source)) return last.config;
+    const config = planeConfig({ ...source, nowMs: this.#clock.now() });
+    this.#last = { source, config };
     return config;
   }
 
@@ -54,3 +57,9 @@ export class PlaneWish {
     this.#cancelTimer = undefined;
   }
 }
+
+const isSame = (a: Source, b: Source): boolean =>
+  a.map === b.map && a.privateKey === b.privateKey && a.lan === b.lan && isSamePrefs(a.prefs, b.prefs);
+
+const isSamePrefs = (a: PlanePrefs, b: PlanePrefs): boolean =>
+  a === b || PLANE_PREFS.every((name) => JSON.stringify(a[name]) === JSON.stringify(b[name]));

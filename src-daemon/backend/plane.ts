@@ -73,8 +73,11 @@ export interface PlanePeerStatus {
 export interface PlaneEvents {
   /** The addresses at which others may reach us have changed. */
   endpoints(endpoints: readonly ControlEndpoint[]): void;
-  /** Whether a network interface besides loopback and the tunnel is up. */
-  network(up: boolean): void;
+  /**
+   * Whether a network interface besides loopback and the tunnel is up, and the addresses of all interfaces but the tunnel as
+   * `ip/bits`, with the length of their network.
+   */
+  network(up: boolean, lan: readonly string[]): void;
   /** What a check found of the network under us, for the server; and whether it holds everything back until someone signs in. */
   netInfo(info: NetInfo, isCaptive: boolean): void;
   /** The home or the state of a relay connection changed. */

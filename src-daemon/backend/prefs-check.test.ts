@@ -32,8 +32,6 @@ test.each<{ want: Partial<Prefs>; says: RegExp }>([
     says: /Cannot advertise an exit node and use an exit node/,
   },
   { want: { RunSSH: true }, says: /SSH/ },
-  { want: { ExitNodeIP: '100.64.0.9' }, says: /exit node/ },
-  { want: { AdvertiseRoutes: ['10.0.0.0/8'] }, says: /advertising routes/ },
 ])('$want is refused', ({ want, says }) => {
   expect(() => checkPrefs({ ...newPrefs(), ...want })).toThrow(says);
 });

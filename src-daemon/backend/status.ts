@@ -13,8 +13,9 @@ import type { UserProfile } from '#shared/localapi/user.ts';
 import type { Node } from '#shared/wire/node.ts';
 import type { NetworkMap } from '../control/types.ts';
 import { isExpired } from './expiry.ts';
+import { hostPrefixes } from './peer-claims.ts';
 import type { PlanePeerStatus } from './plane.ts';
-import { homeRegion, hostPrefixes } from './plane-config.ts';
+import { homeRegion } from './plane-config.ts';
 
 export interface StatusInput {
   readonly version: string;

@@ -244,7 +244,11 @@ export class TunnelPlane implements DataPlane {
     if (isMajor) this.#magicsock.networkChanged();
     // Whatever changed the network may have touched our routes too.
     this.#routed = undefined;
-    this.#events?.network(isUp);
+    const beside = snapshot.addresses.filter(({ interfaceName }) => interfaceName !== tunName);
+    this.#events?.network(
+      isUp,
+      beside.map(({ ip, bits }) => `${ip}/${bits}`),
+    );
     if (isMajor) this.#events?.linkChanged();
   }
 

@@ -1,0 +1,15 @@
+/** Whether and through whom this machine wants to reach the rest of the world. */
+import type { Prefs } from '#shared/localapi/prefs.ts';
+
+/** Stands for an exit node while the automatic choice has none: no node has this id, so nothing leaves (§3.11). */
+export const UNRESOLVED_EXIT = 'auto:any';
+
+export type ExitPrefs = Pick<Prefs, 'ExitNodeID' | 'ExitNodeIP' | 'AutoExitNode'>;
+
+/** Also while nobody knows yet who that is. */
+export const wantsExit = ({ ExitNodeID, ExitNodeIP, AutoExitNode }: ExitPrefs): boolean =>
+  ExitNodeID !== '' || ExitNodeIP !== '' || AutoExitNode !== '';
+
+/** StableNodeID of the exit node that is known. An address that is not resolved yet goes before it: that wish is newer. */
+export const chosenExit = ({ ExitNodeID, ExitNodeIP }: ExitPrefs): string | undefined =>
+  ExitNodeID === '' || ExitNodeID === UNRESOLVED_EXIT || ExitNodeIP !== '' ? undefined : ExitNodeID;
