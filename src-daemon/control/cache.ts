@@ -1,5 +1,6 @@
 /** A network map as JSON text and back, so that the last one survives a restart without the control server. */
 import { z } from 'zod';
+import { clientVersion } from '#shared/localapi/status.ts';
 import { parseJson, stringifyJson } from '#shared/wire/json.ts';
 import { derpMap, dnsConfig, filterRule } from '#shared/wire/map.ts';
 import { node, userProfile } from '#shared/wire/node.ts';
@@ -26,7 +27,19 @@ const cached = z.object({
   sshPolicy: z.unknown().optional(),
   collectServices: maybe(z.boolean()),
   health: z.array(text).max(256),
-  displayMessages: z.array(z.object({ id: text, title: text, text, severity: text })).max(1_024),
+  displayMessages: z
+    .array(
+      z.object({
+        id: text,
+        title: text,
+        text,
+        severity: text,
+        impactsConnectivity: maybe(z.boolean()),
+        action: maybe(z.object({ url: text, label: text })),
+      }),
+    )
+    .max(1_024),
+  clientVersion: maybe(clientVersion),
   clockSkewMs: z.number(),
 });
 

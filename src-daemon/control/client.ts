@@ -7,10 +7,12 @@ import type { Log } from '#shared/log/log.ts';
 import { parseServerUrl } from '#shared/noise/dial-ports.ts';
 import type { Hostinfo } from '#shared/wire/hostinfo.ts';
 import type { PingRequest } from '#shared/wire/map.ts';
+import { formatTime } from '#shared/wire/scalars.ts';
 import { Channel, type ControlNetwork } from './channel.ts';
 import { LiteUpdates } from './lite-updates.ts';
 import { type LoggedIn, runLogin } from './login.ts';
 import { runMapSession } from './map-session.ts';
+import { callForNode, type NodeAnswer, type NodeCall } from './node-calls.ts';
 import { LOGOUT_EXPIRY, nodeKeyOf, type RegisterFacts, registerBody } from './register.ts';
 import { type MapFacts, mapBody, register } from './requests.ts';
 import { Retry } from './retry.ts';
@@ -116,20 +118,21 @@ class Client implements ControlClient {
     await Promise.all([this.#login.stop(), this.#stopMap()]);
     const nodeKey = this.#registered ?? this.#nodeKey;
     if (nodeKey === undefined) return;
-    const attempt = { nodeKey, oldNodeKey: this.#oldNodeKey, regenerated: false, followup: '' };
-    const both = AbortSignal.any([signal, this.#stop.signal]);
-    const body = registerBody(attempt, this.#registerFacts(this.#authKey), LOGOUT_EXPIRY);
-    const answer = await register(this.#channel, body, both);
-    if (answer.Error !== undefined && answer.Error !== '')
-      throw new RhumbError(
-        'not-allowed',
-        `log out: the control server says: ${answer.Error.slice(0, 1_024)}`,
-      );
+    await this.#expire(nodeKey, LOGOUT_EXPIRY, 'log out', signal);
     this.#nodeKey = undefined;
     this.#oldNodeKey = undefined;
     this.#registered = undefined;
     this.#authKey = undefined;
     this.#map = undefined;
+  }
+
+  async setExpirySooner(expiryMs: number, signal: AbortSignal): Promise<void> {
+    await this.#expire(this.#loggedInKey(), formatTime(expiryMs), 'end the key sooner', signal);
+  }
+
+  ask(request: NodeCall, signal: AbortSignal): Promise<NodeAnswer> {
+    const both = AbortSignal.any([signal, this.#stop.signal]);
+    return callForNode(this.#channel, request, nodeKeyOf(this.#loggedInKey()), both);
   }
 
   setHostinfo(hostinfo: Hostinfo): void {
@@ -172,6 +175,25 @@ class Client implements ControlClient {
     this.#stop.abort(new RhumbError('unavailable', 'the control client was closed'));
     await Promise.all([this.#login.stop(), this.#stopMap()]);
     await this.#channel[Symbol.asyncDispose]();
+  }
+
+  #loggedInKey(): PrivateKey {
+    const nodeKey = this.#registered;
+    if (nodeKey === undefined) throw new RhumbError('unavailable', "not logged in: run 'rhumb up' first");
+    return nodeKey;
+  }
+
+  /** A registration with the present key and another end of it. */
+  async #expire(nodeKey: PrivateKey, expiry: string, what: string, signal: AbortSignal): Promise<void> {
+    const attempt = { nodeKey, oldNodeKey: this.#oldNodeKey, regenerated: false, followup: '' };
+    const both = AbortSignal.any([signal, this.#stop.signal]);
+    const body = registerBody(attempt, this.#registerFacts(this.#authKey), expiry);
+    const answer = await register(this.#channel, body, both);
+    if (answer.Error !== undefined && answer.Error !== '')
+      throw new RhumbError(
+        'not-allowed',
+        `${what}: the control server says: ${answer.Error.slice(0, 1_024)}`,
+      );
   }
 
   #startLogin(goal: LoginGoal): void {

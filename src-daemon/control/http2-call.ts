@@ -4,7 +4,7 @@ import { PassThrough, type Readable } from 'node:stream';
 import { RhumbError } from '#shared/errors.ts';
 
 export interface CallOptions {
-  readonly method: 'GET' | 'HEAD' | 'POST';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH';
   /** Path and query. */
   readonly path: string;
   readonly body: Uint8Array | undefined;

@@ -4,8 +4,10 @@ import { RhumbError } from '#shared/errors.ts';
 import type { MachineKey, NodeKey } from '#shared/key/key.ts';
 import type { DerpMap, FilterRule, MapResponse } from '#shared/wire/map.ts';
 import type { Node, UserProfile } from '#shared/wire/node.ts';
+import { clientVersionOf } from './client-version.ts';
 import { mergePeers } from './merge-peers.ts';
 import { OverlayMap } from './overlay-map.ts';
+import { isWebUrl } from './register.ts';
 import { sameValue } from './same-value.ts';
 import type { MapChange, NetworkMap } from './types.ts';
 import { upgradeNode } from './upgrade-node.ts';
@@ -68,6 +70,7 @@ export function mergeMap(state: StreamState, message: MapResponse, context: Merg
     collectServices: message.CollectServices ?? before?.collectServices,
     health: message.Health ?? before?.health ?? [],
     displayMessages: mergeMessages(before?.displayMessages ?? new Map(), message),
+    clientVersion: clientVersionOf(message.ClientVersion, before),
     clockSkewMs: skewOf(message.ControlTime, context.nowMs, before) ?? before?.clockSkewMs ?? 0,
   };
   const selfChanged = received !== undefined && !sameValue(received, before?.self);
@@ -116,6 +119,7 @@ const OTHER = [
   'collectServices',
   'health',
   'displayMessages',
+  'clientVersion',
   'clockSkewMs',
 ] as const;
 
@@ -177,6 +181,11 @@ function mergeMessages(before: Messages, message: MapResponse): Messages {
         title: shown.Title ?? '',
         text: shown.Text ?? '',
         severity: severityOf(shown.Severity),
+        ...(shown.ImpactsConnectivity === true && { impactsConnectivity: true }),
+        ...(shown.PrimaryAction !== undefined &&
+          isWebUrl(shown.PrimaryAction.URL) && {
+            action: { url: shown.PrimaryAction.URL, label: shown.PrimaryAction.Label },
+          }),
       });
   }
   return messages;

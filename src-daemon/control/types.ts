@@ -1,9 +1,11 @@
 /** What the rest of the daemon knows of the coordination server: the network map and the client's events. */
 import type { MachineKey, NodeKey, PrivateKey } from '#shared/key/key.ts';
+import type { ClientVersion } from '#shared/localapi/status.ts';
 import type { Hostinfo } from '#shared/wire/hostinfo.ts';
 import type { DerpMap, DnsConfig, EndpointType, FilterRule, PingRequest } from '#shared/wire/map.ts';
 import type { Node, UserProfile } from '#shared/wire/node.ts';
 import type { RegisterResponse } from '#shared/wire/register.ts';
+import type { NodeAnswer, NodeCall } from './node-calls.ts';
 
 /** The merged state of one map stream; immutable, replaced as a whole on every change. */
 export interface NetworkMap {
@@ -24,8 +26,17 @@ export interface NetworkMap {
   readonly health: readonly string[];
   readonly displayMessages: ReadonlyMap<
     string,
-    { readonly title: string; readonly text: string; readonly severity: string }
+    {
+      readonly title: string;
+      readonly text: string;
+      readonly severity: string;
+      readonly impactsConnectivity?: boolean | undefined;
+      /** Only web addresses. */
+      readonly action?: { readonly url: string; readonly label: string } | undefined;
+    }
   >;
+  /** What the server knows of newer releases; undefined until it said. */
+  readonly clientVersion?: ClientVersion | undefined;
   /** Server clock minus ours, ms, when it exceeds a minute; else 0. */
   readonly clockSkewMs: number;
 }
@@ -106,6 +117,10 @@ export interface ControlClient extends AsyncDisposable {
   login(options: { readonly interactive: boolean; readonly authKey?: string | undefined }): void;
   /** Tells the server that the node key is expired now. Rejects when it can't be reached in time. */
   logout(signal: AbortSignal): Promise<void>;
+  /** Brings our key's end forward; it can't be put off. Rejects with what the server says. */
+  setExpirySooner(expiryMs: number, signal: AbortSignal): Promise<void>;
+  /** Has the server do something for this machine. Rejects before the first login and while it can't be reached. */
+  ask(request: NodeCall, signal: AbortSignal): Promise<NodeAnswer>;
   /** New facts about this machine; a lite update goes out when they differ from what was sent. */
   setHostinfo(hostinfo: Hostinfo): void;
   setEndpoints(endpoints: readonly ControlEndpoint[]): void;

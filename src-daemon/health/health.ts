@@ -13,6 +13,13 @@ export interface Unhealthy {
   readonly args: WarningArgs | undefined;
   readonly dependsOn: readonly string[];
   readonly impactsConnectivity: boolean;
+  /** What the user can do about it at a web address. */
+  readonly action?: WarningAction | undefined;
+}
+
+export interface WarningAction {
+  readonly url: string;
+  readonly label: string;
 }
 
 /** A message of the coordination server; shown as it came. */
@@ -20,6 +27,8 @@ export interface ServerMessage {
   readonly title: string;
   readonly text: string;
   readonly severity: string;
+  readonly impactsConnectivity?: boolean | undefined;
+  readonly action?: WarningAction | undefined;
 }
 
 interface Broken {
@@ -145,6 +154,7 @@ function fromServer(code: string, message: ServerMessage): Unhealthy {
     brokenSince: undefined,
     args: undefined,
     dependsOn: [],
-    impactsConnectivity: false,
+    impactsConnectivity: message.impactsConnectivity === true,
+    action: message.action,
   };
 }
