@@ -16,6 +16,7 @@ import type { Log } from '#shared/log/log.ts';
 import { isMateriallyEqual } from '#shared/netcheck/net-info.ts';
 import type { Hostinfo, NetInfo } from '#shared/wire/hostinfo.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
+import type { NodeAnswer, NodeCall } from '../control/node-calls.ts';
 import type { ControlClient, ControlEvents, MapChange, NetworkMap } from '../control/types.ts';
 import type { Health } from '../health/health.ts';
 import type { MapCache } from '../store/map-cache.ts';
@@ -30,7 +31,7 @@ import { type ControlSetup, Login } from './login.ts';
 import { parseWhoIsAddr, whoIs } from './lookup.ts';
 import { nextState } from './next-state.ts';
 import { Pinger, type PingTarget } from './ping.ts';
-import type { DataPlane } from './plane.ts';
+import type { DataPlane, PlaneConfig } from './plane.ts';
 import { PlaneKeeper } from './plane-keeper.ts';
 import { PlaneWish } from './plane-wish.ts';
 import { adjustEdit, checkPrefs } from './prefs-check.ts';
@@ -198,6 +199,21 @@ export class Backend implements AsyncDisposable {
     return this.#deps.profiles.all();
   }
 
+  /** Immutable; replaced as a whole with every change. Undefined before a server sent one. */
+  get map(): NetworkMap | undefined {
+    return this.#know.map;
+  }
+
+  /** What the data plane is to be now; undefined while it is to be nothing. */
+  get wishedPlane(): PlaneConfig | undefined {
+    return this.#wish.for(this.#know);
+  }
+
+  /** Has the coordination server do something for this machine. */
+  async askServer(request: NodeCall, signal: AbortSignal): Promise<NodeAnswer> {
+    return await this.#client().ask(request, signal);
+  }
+
   derpMap(): DerpMap | undefined {
     return this.#know.map?.derpMap;
   }
@@ -292,6 +308,27 @@ export class Backend implements AsyncDisposable {
       this.#adopt(this.#deps.profiles.fresh());
       this.#step();
       if (failure !== undefined) throw failure;
+    });
+  }
+
+  async setExpirySooner(expiryMs: number, signal: AbortSignal): Promise<void> {
+    await this.#client().setExpirySooner(expiryMs, signal);
+  }
+
+  /** Forgets every login of this machine without telling any server. */
+  async resetAuth(): Promise<void> {
+    await this.newProfile();
+    await this.#serial.run(async () => {
+      for (const { ID } of this.allProfiles()) await this.#deps.profiles.remove(ID);
+      this.#step();
+    });
+  }
+
+  /** Ends the session with the server, so that it sends others elsewhere; tunnels stay as they are until the next start. */
+  disconnectControl(): Promise<void> {
+    return this.#serial.run(async () => {
+      await this.#login.end();
+      this.#step();
     });
   }
 
@@ -421,6 +458,12 @@ export class Backend implements AsyncDisposable {
     this.#know.blocked = false;
     this.#forgetMap();
     this.bus.send({ Prefs: this.prefs() });
+  }
+
+  #client(): ControlClient {
+    const { session } = this.#know;
+    if (session === undefined) throw new RhumbError('unavailable', "not connected: run 'rhumb up' first");
+    return session.client;
   }
 
   #switchTo(pick: () => Profile): Promise<void> {
