@@ -71,7 +71,9 @@ export const rules: Readonly<Record<string, Rule>> = {
   'src-daemon/outside': { may: [...LEVEL1, 'zod', 'dns-packet'] },
   'src-daemon/firewall': { may: LEVEL1 },
   'src-daemon/router': { may: [...LEVEL1, 'zod', 'src-daemon/firewall'] },
-  'src-daemon/dns': { may: [...LEVEL1, 'zod', 'dns-packet', 'src-daemon/outside'] },
+  // Calls to other services of this machine.
+  'src-daemon/dbus': { may: SHARED },
+  'src-daemon/dns': { may: [...LEVEL1, 'zod', 'dns-packet', 'src-daemon/dbus', 'src-daemon/outside'] },
   'src-daemon/peerapi': { may: [...LEVEL1, 'zod', 'src-daemon/dns'] },
 
   'src-daemon/engine': {
