@@ -130,6 +130,10 @@ export class FakePlane implements DataPlane {
   stats(): Readonly<Record<string, bigint>> {
     return {};
   }
+  filterReport(): ReturnType<DataPlane['filterReport']> {
+    return { shieldsUp: false, rules: [], refusals: [], counters: {} };
+  }
+  capture(): void {}
   endpoints(): readonly ControlEndpoint[] {
     return [{ addr: '192.0.2.1:41641', type: 1 }];
   }

@@ -2,7 +2,7 @@
 import { concat } from '#shared/bytes/bytes.ts';
 import { decodeAdvertisement, encodeAdvertisement } from '#shared/disco/advertisement.ts';
 import { RhumbError } from '#shared/errors.ts';
-import { formatIp, type IpBytes, parseIp } from '#shared/ip/address.ts';
+import { formatIp, formatSockAddr, type IpBytes, parseIp, type SockAddr } from '#shared/ip/address.ts';
 import type { DiscoKey } from '#shared/key/key.ts';
 
 const PROTO_ICMP = 1;
@@ -12,10 +12,29 @@ const TTL = 64;
 
 const TSMP_PING = 0x70; // 'p'
 const TSMP_PONG = 0x6f; // 'o'
+const TSMP_REFUSED = 0x21; // '!'
+/** Type, protocol, reason, two ports. */
+const REFUSED_BYTES = 7;
+/** Why a peer refused a connection, in the words of official clients. */
+const REFUSAL_REASONS = {
+  acl: 0x41, // 'A'
+  shields: 0x53, // 'S'
+  'host-ip-forwarding-unavailable': 0x46, // 'F'
+  'host-firewall': 0x57, // 'W'
+  'app-connector-transit-ip-unknown': 0x54, // 'T'
+} as const;
 export const TSMP_DATA_BYTES = 8;
 
 export type InnerReply =
   | { readonly kind: 'disco-key'; readonly key: DiscoKey }
+  /** The peer let in no connection of ours; ends as this machine sees them, `ip:port`. */
+  | {
+      readonly kind: 'refused';
+      readonly protocol: number;
+      readonly from: string;
+      readonly to: string;
+      readonly reason: string;
+    }
   | { readonly kind: 'echo-reply'; readonly from: string; readonly ident: number; readonly sequence: number }
   | { readonly kind: 'tsmp-ping'; readonly from: string; readonly to: string; readonly data: Uint8Array }
   | {
@@ -102,6 +121,24 @@ export function encodeTsmpPong(from: string, to: string, data: Uint8Array, peerA
   return ipPacket(bytesOf(from), bytesOf(to), PROTO_TSMP, concat(Uint8Array.of(TSMP_PONG), data, port));
 }
 
+/** To whom began a connection from `source`: it was not let in. */
+export function encodeRefusal({
+  protocol,
+  source,
+  destination,
+  reason,
+}: {
+  readonly protocol: number;
+  readonly source: SockAddr;
+  readonly destination: SockAddr;
+  readonly reason: keyof typeof REFUSAL_REASONS;
+}): Uint8Array {
+  const body = Uint8Array.of(TSMP_REFUSED, protocol, REFUSAL_REASONS[reason], 0, 0, 0, 0);
+  put16(body, 3, source.port);
+  put16(body, 5, destination.port);
+  return ipPacket(bytesOf(destination.ip), bytesOf(source.ip), PROTO_TSMP, body);
+}
+
 /** Our disco key, told through the tunnel (nat-traversal.md §4.6-2). */
 export function encodeDiscoKey(from: string, to: string, key: DiscoKey): Uint8Array {
   return ipPacket(bytesOf(from), bytesOf(to), PROTO_TSMP, encodeAdvertisement(key));
@@ -122,12 +159,27 @@ export function decodeInner(packet: Uint8Array): InnerReply | undefined {
 function decodeTsmp(from: string, to: string, payload: Uint8Array): InnerReply | undefined {
   const key = decodeAdvertisement(payload);
   if (key !== undefined) return { kind: 'disco-key', key };
+  if (payload[0] === TSMP_REFUSED) return decodeRefusal(from, to, payload);
   if (payload.length < 1 + TSMP_DATA_BYTES) return undefined;
   const data = payload.slice(1, 1 + TSMP_DATA_BYTES);
   if (payload[0] === TSMP_PING) return { kind: 'tsmp-ping', from, to, data };
   if (payload[0] !== TSMP_PONG) return undefined;
   const peerApiPort = payload.length >= 11 ? ((payload[9] as number) << 8) | (payload[10] as number) : 0;
   return { kind: 'tsmp-pong', from, data, peerApiPort };
+}
+
+function decodeRefusal(from: string, to: string, payload: Uint8Array): InnerReply | undefined {
+  if (payload.length < REFUSED_BYTES) return undefined;
+  const port = (at: number): number => ((payload[at] as number) << 8) | (payload[at + 1] as number);
+  const code = payload[2] as number;
+  const known = Object.entries(REFUSAL_REASONS).find(([, value]) => value === code);
+  return {
+    kind: 'refused',
+    protocol: payload[1] as number,
+    from: formatSockAddr({ ip: to, port: port(3) }),
+    to: formatSockAddr({ ip: from, port: port(5) }),
+    reason: known?.[0] ?? `0x${code.toString(16).padStart(2, '0')}`,
+  };
 }
 
 interface IpParts {

@@ -137,6 +137,7 @@ export class Pinger {
         return;
       // The data plane's own matter.
       case 'disco-key':
+      case 'refused':
         return;
       case 'echo-reply':
         this.#answered(`icmp ${message.ident} ${message.sequence}`, message.from, 0);

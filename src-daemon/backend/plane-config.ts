@@ -61,6 +61,7 @@ export function planeConfig({ map, privateKey, prefs, lan, nowMs }: PlaneInput):
     firewall: firewall(map.self, prefs, attached, accepts.length > 0),
     dns: undefined,
     derpMap: map.derpMap,
+    shieldsUp: prefs.ShieldsUp,
     filter: prefs.ShieldsUp ? [] : filterSpec(map.filter, map.peers.values()),
   };
 }

@@ -18,6 +18,7 @@ const config = (name: string): PlaneConfig => ({
   dns: undefined,
   derpMap: undefined,
   filter: [],
+  shieldsUp: false,
 });
 
 function setUp() {

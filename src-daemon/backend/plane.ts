@@ -5,9 +5,10 @@ import type { NetInfo } from '#shared/wire/hostinfo.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
 import type { ControlEndpoint } from '../control/types.ts';
 import type { DnsWish } from '../dns/types.ts';
-import type { FilterRuleSpec } from '../engine/types.ts';
+import type { FilterRuleCount, FilterRuleSpec, Tap } from '../engine/types.ts';
 import type { FirewallConfig } from '../router/types.ts';
 import type { RelayStatus } from '../underlay/relay-status.ts';
+import type { RefusedConnection } from './refusals.ts';
 
 export interface PlanePeer {
   readonly nodeKey: NodeKey;
@@ -40,6 +41,8 @@ export interface PlaneConfig {
   readonly derpMap: DerpMap | undefined;
   /** What peers may begin. */
   readonly filter: readonly FilterRuleSpec[];
+  /** There are no rules because the user wants nobody to begin anything. */
+  readonly shieldsUp: boolean;
 }
 
 /** How packets reach a peer now. */
@@ -95,6 +98,15 @@ export type DiscoPong = { readonly latencyMs: number } & (
   | { readonly endpoint?: undefined; readonly region: number }
 );
 
+export interface FilterReport {
+  readonly shieldsUp: boolean;
+  /** In the order in which they are looked at. */
+  readonly rules: readonly ({ readonly rule: FilterRuleSpec } & FilterRuleCount)[];
+  /** Connections of this machine that peers refused, newest last. */
+  readonly refusals: readonly RefusedConnection[];
+  readonly counters: Readonly<Record<string, number>>;
+}
+
 export interface DataPlane extends AsyncDisposable {
   readonly discoKey: DiscoKey;
   /** False when there is no TUN device. */
@@ -116,6 +128,10 @@ export interface DataPlane extends AsyncDisposable {
   relays(): RelayStatus;
   /** Counters of the engine by name. */
   stats(): Readonly<Record<string, bigint>>;
+  /** What the packet filter's rules did since each came into force, and whom it and peers have refused. */
+  filterReport(): FilterReport;
+  /** Shows every inner packet to `tap`; undefined ends it. */
+  capture(tap: Tap | undefined): void;
   /** What was announced last. */
   endpoints(): readonly ControlEndpoint[];
 }

@@ -18,7 +18,7 @@ import type { Log } from '#shared/log/log.ts';
 import { usableFamilies } from '#shared/node/interfaces.ts';
 import type { ControlEndpoint } from '../control/types.ts';
 import { Tunnel } from '../engine/tunnel.ts';
-import type { EngineRecord, PacketEngine, PeerActivity, PeerId } from '../engine/types.ts';
+import type { EngineRecord, PacketEngine, PeerActivity, PeerId, Tap } from '../engine/types.ts';
 import { Magicsock } from '../magicsock/magicsock.ts';
 import type { MagicsockOptions } from '../magicsock/types.ts';
 import type { PeerTraffic } from '../metrics/traffic.ts';
@@ -31,8 +31,17 @@ import type { RelayStatus } from '../underlay/relay-status.ts';
 import type { Underlay } from '../underlay/underlay.ts';
 import { decodeInner, encodeDiscoKey } from './inner-packets.ts';
 import { PeerIds } from './peer-ids.ts';
-import type { DataPlane, DiscoPong, PlaneConfig, PlaneEvents, PlanePeer, PlanePeerStatus } from './plane.ts';
+import type {
+  DataPlane,
+  DiscoPong,
+  FilterReport,
+  PlaneConfig,
+  PlaneEvents,
+  PlanePeer,
+  PlanePeerStatus,
+} from './plane.ts';
 import { asControlEndpoint, pathLabel, planePath, Ways } from './plane-path.ts';
+import { Refusals } from './refusals.ts';
 import { SocketRepair } from './socket-repair.ts';
 import { StaleSessions } from './stale-sessions.ts';
 
@@ -76,6 +85,7 @@ export class TunnelPlane implements DataPlane {
   readonly #stale = new StaleSessions();
   #filter: PlaneConfig['filter'] | undefined;
   readonly #repair: SocketRepair;
+  readonly #refusals: Refusals;
   #tunnel: Tunnel | undefined;
   /** Between which addresses each peer is told our disco key. */
   #told: ReadonlyMap<PeerId, { readonly own: string; readonly peer: string }> = new Map();
@@ -102,6 +112,11 @@ export class TunnelPlane implements DataPlane {
         // Meanwhile the socket had no port, and what NATs know of the old one may be gone.
         if (error === undefined) this.#underlay.portIs();
       },
+    });
+    this.#refusals = new Refusals({
+      log: log.child({ mod: 'filter' }),
+      nowMs: () => clock.now(),
+      tell: (peer, data) => void engine.inject([{ kind: 'to-peer', peer, data }]),
     });
     if (deps.isResumed) this.#stale.restarted(engine.nowMs());
     const underlay = deps.openUnderlay({
@@ -209,6 +224,25 @@ export class TunnelPlane implements DataPlane {
     return this.#tunnel?.stats() ?? this.#deps.engine.stats();
   }
 
+  filterReport(): FilterReport {
+    const counts = this.#deps.engine.filterRules();
+    const rules = (this.#filter ?? []).map((rule, i) => ({
+      rule,
+      ...(counts[i] ?? { passed: 0, nearMisses: 0 }),
+    }));
+    return {
+      shieldsUp: this.#refusals.shieldsUp,
+      rules,
+      refusals: this.#refusals.recent,
+      counters: this.#refusals.counters(),
+    };
+  }
+
+  /** See every inner packet; undefined ends it. */
+  capture(tap: Tap | undefined): void {
+    this.#deps.engine.setTap(tap);
+  }
+
   relayCounters(): Readonly<Record<string, number>> {
     return this.#underlay.relayCounters();
   }
@@ -288,6 +322,7 @@ export class TunnelPlane implements DataPlane {
     // Before the peers: nothing of theirs may pass unjudged.
     if (this.#filter !== config.filter) engine.apply([{ op: 'filter-set', rules: config.filter }]);
     this.#filter = config.filter;
+    this.#refusals.shieldsUp = config.shieldsUp;
     tunnel.setPeers(peers.map(tunnelPeer));
     this.#magicsock.setPeers(
       peers.map(({ id, nodeKey, discoKey, endpoints, wireguardOnly, homeRegion }) => ({
@@ -394,17 +429,9 @@ export class TunnelPlane implements DataPlane {
         if (record.peer !== undefined) this.#magicsock.pathError(record.peer, record.code);
         return;
       case 'tsmp':
-      case 'icmp-echo-reply': {
-        const told = record.type === 'tsmp' ? decodeInner(record.data) : undefined;
-        if (told?.kind === 'disco-key') {
-          this.#ids.told(record.peer, told.key);
-          this.#adoptDiscoKey(record.peer, told.key);
-          return;
-        }
-        const key = this.#ids.keyOf(record.peer);
-        if (key !== undefined) this.#onInner?.(key, record.data.slice());
+      case 'icmp-echo-reply':
+        this.#forUs(record);
         return;
-      }
       case 'device':
         if (record.what === 'socket-dead') {
           this.#repair.dead(record.detail);
@@ -412,6 +439,9 @@ export class TunnelPlane implements DataPlane {
         }
         this.#events?.trouble('tun-device', record.detail);
         this.#deps.deviceLost(record.detail);
+        return;
+      case 'filtered':
+        this.#refusals.filtered(record);
         return;
       case 'unknown-destination':
         this.#log('debug', 'packet.no-peer', { ip: record.ip });
@@ -426,6 +456,20 @@ export class TunnelPlane implements DataPlane {
       default:
         record satisfies never;
     }
+  }
+
+  /** What a peer sent to the daemon itself, through the tunnel. */
+  #forUs(record: Extract<EngineRecord, { readonly type: 'tsmp' | 'icmp-echo-reply' }>): void {
+    const told = record.type === 'tsmp' ? decodeInner(record.data) : undefined;
+    if (told?.kind === 'disco-key') {
+      this.#ids.told(record.peer, told.key);
+      this.#adoptDiscoKey(record.peer, told.key);
+      return;
+    }
+    const key = this.#ids.keyOf(record.peer);
+    if (key === undefined) return;
+    if (told?.kind === 'refused') this.#refusals.heard(key, told);
+    else this.#onInner?.(key, record.data.slice());
   }
 
   /** The server may be out of reach, and without our present key the peer could not find a path to us. */

@@ -35,9 +35,14 @@ export const COUNTER_NAMES = [
   'drop.send-failed',
   'drop.tun-write',
   'drop.record-queue',
-  'drop.filter-unreadable',
-  'drop.filter-destination',
+  'drop.in-unreadable',
+  'drop.in-multicast',
+  'drop.in-link-local',
+  'drop.out-unreadable',
+  'drop.out-multicast',
+  'drop.out-link-local',
   'drop.filtered',
+  'drop.jailed',
 ] as const;
 
 export type CounterName = (typeof COUNTER_NAMES)[number];

@@ -12,6 +12,7 @@ import {
   echoIdent,
   ipLength,
   ipVersion,
+  isFragmentV4,
   PROTOCOL_TSMP,
   protocolOf,
   sourceAt,
@@ -250,7 +251,13 @@ export class Inbound {
       state.counters['drop.wrong-source']++;
       return;
     }
+    state.tap?.('from-peer', packet.subarray(0, length));
     if (protocolOf(packet, version) === PROTOCOL_TSMP) {
+      // They are short: a piece of one is nobody's (data-plane.md §4.8).
+      if (version === 4 && isFragmentV4(packet)) {
+        state.counters['drop.bad-inner']++;
+        return;
+      }
       state.records.push({ type: 'tsmp', peer: peer.id, data: copyOf(packet, 0, length) });
       return;
     }
@@ -265,7 +272,7 @@ export class Inbound {
       state.records.push({ type: 'icmp-echo-reply', peer: peer.id, data: copyOf(packet, 0, length) });
       return;
     }
-    if (!state.passes(state.filter.inbound(packet, length, version, state.now, peer.jailed))) return;
+    if (!state.passesIn(peer, packet, length, version)) return;
     if (!this.#deliver(packet, length)) state.counters['drop.tun-write']++;
   }
 

@@ -1,6 +1,7 @@
 /** The few header fields of an inner IP packet that routing needs; a view by offsets, nothing is copied. */
 
 export const PROTOCOL_ICMP = 1;
+export const PROTOCOL_TCP = 6;
 export const PROTOCOL_ICMPV6 = 58;
 /** Tailscale's in-tunnel messages. */
 export const PROTOCOL_TSMP = 99;
@@ -32,6 +33,10 @@ export const destinationAt = (version: 4 | 6): number => (version === 4 ? 16 : 2
 export const protocolOf = (packet: Uint8Array, version: 4 | 6): number =>
   packet[version === 4 ? 9 : 6] as number;
 
+/** Whether an IPv4 packet is a piece of a larger one. */
+export const isFragmentV4 = (packet: Uint8Array): boolean =>
+  ((((packet[6] as number) << 8) | (packet[7] as number)) & 0x3fff) !== 0;
+
 const ECHO_REQUEST_V4 = 8;
 const ECHO_REPLY_V4 = 0;
 const ECHO_REQUEST_V6 = 128;
@@ -47,8 +52,7 @@ export function echoIdent(
   let at = V6_HEADER;
   let type = what === 'request' ? ECHO_REQUEST_V6 : ECHO_REPLY_V6;
   if (version === 4) {
-    const fragment = (((packet[6] as number) << 8) | (packet[7] as number)) & 0x3fff;
-    if (fragment !== 0 || packet[9] !== PROTOCOL_ICMP) return -1;
+    if (isFragmentV4(packet) || packet[9] !== PROTOCOL_ICMP) return -1;
     at = ((packet[0] as number) & 15) * 4;
     type = what === 'request' ? ECHO_REQUEST_V4 : ECHO_REPLY_V4;
   } else if (packet[6] !== PROTOCOL_ICMPV6) {

@@ -1,7 +1,7 @@
 /** Checks a whole batch of engine operations before any of it is done: all or none (data-plane.md §4.5). */
 import { toHex } from '#shared/bytes/hex.ts';
 import { RhumbError } from '#shared/errors.ts';
-import { parsePrefix } from '#shared/ip/address.ts';
+import { canonicalIp, parsePrefix } from '#shared/ip/address.ts';
 import type { EngineState } from './state.ts';
 import type { EngineOp, FilterRuleSpec, Keypair, PeerId, PeerPath, SocketId } from './types.ts';
 
@@ -51,6 +51,12 @@ class Plan {
       case 'filter-set':
         for (const rule of op.rules ?? []) checkRule(rule);
         break;
+      case 'tcp-open':
+        for (const { ip, port } of op.at) {
+          if (canonicalIp(ip) === undefined) throw new RhumbError('bad-argument', `not an IP address: ${ip}`);
+          checkPort(port, 'tcp');
+        }
+        break;
       case 'install-keypair':
         this.#install(op.keypair);
         break;
@@ -79,8 +85,7 @@ class Plan {
         for (const prefix of [...op.own, ...op.service, ...op.forwarded]) checkPrefix(prefix);
         break;
       case 'bind':
-        if (!Number.isInteger(op.port) || op.port < 0 || op.port > 65_535)
-          throw new RhumbError('bad-argument', `not a udp port: ${op.port}`);
+        checkPort(op.port, 'udp');
         break;
       case 'socket-open':
         this.#openSocket(op.socket, op.family);
@@ -157,6 +162,11 @@ function checkKey(key: Uint8Array, what: string): void {
 function checkIndex(index: number): void {
   if (!Number.isInteger(index) || index < 0 || index > MAX_U32)
     throw new RhumbError('bad-argument', `not an index: ${index}`);
+}
+
+function checkPort(port: number, what: 'tcp' | 'udp'): void {
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new RhumbError('bad-argument', `not a ${what} port: ${port}`);
 }
 
 function checkPrefix(text: string): void {

@@ -58,6 +58,7 @@ export class Outbound {
       state.counters['drop.bad-inner']++;
       return;
     }
+    state.tap?.('from-host', buffer.subarray(0, size));
     const at = destinationAt(version);
     const use = state.locals.lookupAt(buffer, at, addressSize(version));
     if (use === LocalUse.Service) {
@@ -80,7 +81,7 @@ export class Outbound {
         state.records.push({ type: 'unknown-destination', ip: formatIp(copyOf(buffer, at, end)) });
       return;
     }
-    if (!state.passes(state.filter.outbound(buffer, size, version, state.now))) return;
+    if (!state.passesOut(buffer, size, version)) return;
     this.#toPeer(peer, buffer, size);
   }
 
@@ -97,6 +98,7 @@ export class Outbound {
   injectTo(peer: PeerState, packet: Uint8Array): boolean {
     if (packet.length > MAX_PACKET || packet.length === 0) return false;
     this.#noteEcho(packet);
+    this.#state.tap?.('to-peer', packet);
     this.#scratch.set(packet);
     this.#toPeer(peer, this.#scratch, packet.length);
     return true;

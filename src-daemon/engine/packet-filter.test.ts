@@ -2,9 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ipPacket } from '../testing/packets.ts';
-import { ipLength, ipVersion } from './inner.ts';
+import { ipLength, ipVersion, PROTOCOL_TCP } from './inner.ts';
 import { PacketFilter, type Verdict } from './packet-filter.ts';
-import { PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP } from './transport.ts';
+import { PROTOCOL_SCTP, PROTOCOL_UDP } from './transport.ts';
 import type { FilterRuleSpec } from './types.ts';
 
 const US = '100.64.0.1';
@@ -172,10 +172,10 @@ describe('what is judged before any rule', () => {
   };
 
   test.each<[string, Uint8Array, Verdict]>([
-    ['multicast', udp(53, { to: '224.0.0.251' }), 'bad-destination'],
-    ['IPv6 multicast', udp(53, { from: PEER6, to: 'ff02::fb' }), 'bad-destination'],
-    ['link-local', udp(53, { to: '169.254.1.1' }), 'bad-destination'],
-    ['IPv6 link-local', udp(53, { from: PEER6, to: 'fe80::1' }), 'bad-destination'],
+    ['multicast', udp(53, { to: '224.0.0.251' }), 'multicast'],
+    ['IPv6 multicast', udp(53, { from: PEER6, to: 'ff02::fb' }), 'multicast'],
+    ['link-local', udp(53, { to: '169.254.1.1' }), 'link-local'],
+    ['IPv6 link-local', udp(53, { from: PEER6, to: 'fe80::1' }), 'link-local'],
     ['the metadata service', udp(80, { to: '169.254.169.254' }), 'pass'],
     ['a first fragment with its header', fragment(0, true), 'pass'],
     ['a fragment that could rewrite the header', fragment(9, false), 'unreadable'],
@@ -211,7 +211,7 @@ describe('what is judged before any rule', () => {
         if (version === 0) return;
         const length = ipLength(bytes, bytes.length, version);
         if (length === 0) return;
-        expect(['pass', 'filtered', 'unreadable', 'bad-destination']).toContain(
+        expect(['pass', 'filtered', 'unreadable', 'multicast', 'link-local']).toContain(
           filter.inbound(bytes, length, version, 1, false),
         );
         filter.outbound(bytes, length, version, 1);
@@ -222,9 +222,9 @@ describe('what is judged before any rule', () => {
 
 test('a jailed peer only answers, whatever the rules', () => {
   const filter = filterOf(SSH);
-  expect(inbound(filter, tcp(22, SYN), 1, true)).toBe('filtered');
+  expect(inbound(filter, tcp(22, SYN), 1, true)).toBe('jailed');
   expect(inbound(filter, tcp(22, ACK), 1, true)).toBe('pass');
   filter.set(undefined);
-  expect(inbound(filter, tcp(22, SYN), 1, true)).toBe('filtered');
+  expect(inbound(filter, tcp(22, SYN), 1, true)).toBe('jailed');
   expect(inbound(filter, tcp(22, SYN), 1, false)).toBe('pass');
 });

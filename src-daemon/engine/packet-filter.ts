@@ -1,33 +1,20 @@
 /** What may come in: the rules that the server sent, and answers to what this host began (data-plane.md §4.8). Hot path. */
-import { type Prefix, parsePrefix } from '#shared/ip/address.ts';
-import { PrefixTable } from '#shared/ip/table.ts';
+import { type IpBytes, parseIp, type SockAddr } from '#shared/ip/address.ts';
 import { FlowTable } from './flow-table.ts';
-import { addressSize, destinationAt, PROTOCOL_ICMP, PROTOCOL_ICMPV6, sourceAt } from './inner.ts';
-import { PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP, TCP_ACK, TCP_SYN, Transport } from './transport.ts';
-import type { FilterRuleSpec } from './types.ts';
-
-/** Why a packet does not pass, or that it does. */
-export type Verdict = 'pass' | 'unreadable' | 'bad-destination' | 'filtered';
-
-interface Destination {
-  readonly prefix: Prefix;
-  readonly first: number;
-  readonly last: number;
-}
-
-interface CompiledRule {
-  readonly protocols: ReadonlySet<number>;
-  readonly sources: PrefixTable;
-  readonly destinations: readonly Destination[];
-}
-
-const DEFAULT_PROTOCOLS: ReadonlySet<number> = new Set([
-  PROTOCOL_TCP,
-  PROTOCOL_UDP,
+import {
+  addressSize,
+  destinationAt,
   PROTOCOL_ICMP,
   PROTOCOL_ICMPV6,
-]);
-const LAST_PORT = 65_535;
+  PROTOCOL_TCP,
+  sourceAt,
+} from './inner.ts';
+import { RuleIndex } from './rule-index.ts';
+import { PROTOCOL_SCTP, PROTOCOL_UDP, TCP_ACK, TCP_SYN, Transport } from './transport.ts';
+import type { FilterRuleCount, FilterRuleSpec } from './types.ts';
+
+/** Why a packet does not pass, or that it does. */
+export type Verdict = 'pass' | 'unreadable' | 'multicast' | 'link-local' | 'filtered' | 'jailed';
 
 const V4_UNREACHABLE = 3;
 const V4_TIME_EXCEEDED = 11;
@@ -38,14 +25,32 @@ const V6_ECHO_REPLY = 129;
 const V6_LAST_ERROR = 4;
 
 export class PacketFilter {
-  #rules: readonly CompiledRule[] | undefined;
+  #rules: Rules | undefined;
+  #open: readonly { readonly ip: IpBytes; readonly port: number }[] = [];
   readonly #flows = new FlowTable();
   readonly #transport = new Transport();
 
   /** Undefined = everything passes: an engine without a network's policy. Flows that are known stay. */
   set(rules: readonly FilterRuleSpec[] | undefined): void {
-    const sets = new Map<string, PrefixTable>();
-    this.#rules = rules?.map((rule) => compile(rule, sets));
+    this.#rules = rules === undefined ? undefined : compile(rules, this.#rules);
+  }
+
+  /** Where every peer may begin a TCP connection. */
+  open(at: readonly SockAddr[]): void {
+    this.#open = at.flatMap(({ ip, port }) => {
+      const bytes = parseIp(ip);
+      return bytes === undefined ? [] : [{ ip: bytes, port }];
+    });
+  }
+
+  /** As they were set. */
+  counts(): readonly FilterRuleCount[] {
+    const rules = this.#rules;
+    if (rules === undefined) return [];
+    return rules.specs.map((_, i) => ({
+      passed: rules.passed[i] as number,
+      nearMisses: rules.nearMisses[i] as number,
+    }));
   }
 
   /** A packet for the wire: what answers it may come in. */
@@ -80,14 +85,22 @@ export class PacketFilter {
     const early = this.#judgeHeaders(packet, version);
     if (early !== undefined) return early;
     if (isAnswer(transport) || this.#isKnownFlow(packet, version, now)) return 'pass';
-    if (isJailed) return 'filtered';
-    return this.#matchesRule(packet, version) ? 'pass' : 'filtered';
+    if (!isJailed && this.#matchesRule(packet, version)) return 'pass';
+    if (this.#isOpen(packet, version)) return 'pass';
+    return isJailed ? 'jailed' : 'filtered';
+  }
+
+  #isOpen(packet: Uint8Array, version: 4 | 6): boolean {
+    const { protocol, destinationPort } = this.#transport;
+    if (protocol !== PROTOCOL_TCP) return false;
+    return this.#open.some(({ ip, port }) => port === destinationPort && isTo(packet, version, ip));
   }
 
   /** What is decided before any rule; undefined = go on. */
   #judgeHeaders(packet: Uint8Array, version: 4 | 6): Verdict | undefined {
     if (this.#transport.kind === 'unknown') return 'unreadable';
-    if (isBadDestination(packet, version)) return 'bad-destination';
+    const bad = badDestination(packet, version);
+    if (bad !== undefined) return bad;
     return this.#transport.kind === 'later-fragment' ? 'pass' : undefined;
   }
 
@@ -109,75 +122,46 @@ export class PacketFilter {
   }
 
   #matchesRule(packet: Uint8Array, version: 4 | 6): boolean {
-    const { protocol, destinationPort } = this.#transport;
-    const size = addressSize(version);
-    const destination = destinationAt(version);
-    const isIcmp = protocol === PROTOCOL_ICMP || protocol === PROTOCOL_ICMPV6;
-    for (const rule of this.#rules ?? []) {
-      // Whoever may reach an address at all may ping it.
-      if (!isIcmp && !rule.protocols.has(protocol)) continue;
-      if (!rule.destinations.some((one) => isFor(one, protocol, destinationPort, packet, destination, size)))
-        continue;
-      if (rule.sources.lookupAt(packet, sourceAt(version), size) >= 0) return true;
+    const rules = this.#rules;
+    if (rules === undefined) return false;
+    const index = version === 4 ? rules.v4 : rules.v6;
+    const rule = index.match(packet, this.#transport.protocol, this.#transport.destinationPort);
+    if (rule >= 0) {
+      rules.passed[rule] = (rules.passed[rule] as number) + 1;
+      return true;
     }
+    const near = index.nearMiss(packet);
+    if (near >= 0) rules.nearMisses[near] = (rules.nearMisses[near] as number) + 1;
     return false;
   }
 }
 
-/** Prefix texts that rules share become one table. Throws nothing: what is no prefix matches nothing. */
-function compile(rule: FilterRuleSpec, sets: Map<string, PrefixTable>): CompiledRule {
-  const name = rule.sources.join(' ');
-  const sources = sets.get(name) ?? tableOf(rule.sources);
-  sets.set(name, sources);
-  return {
-    protocols: rule.protocols.length === 0 ? DEFAULT_PROTOCOLS : new Set(rule.protocols),
-    sources,
-    destinations: rule.destinations.flatMap(({ prefix, first, last }) => {
-      const parsed = parsePrefix(prefix);
-      return parsed === undefined ? [] : [{ prefix: parsed, first, last }];
-    }),
-  };
+function isTo(packet: Uint8Array, version: 4 | 6, ip: IpBytes): boolean {
+  if (ip.length !== addressSize(version)) return false;
+  const at = destinationAt(version);
+  return ip.every((byte, i) => byte === packet[at + i]);
 }
 
-function tableOf(texts: readonly string[]): PrefixTable {
-  const table = new PrefixTable();
-  for (const text of texts) {
-    const prefix = parsePrefix(text);
-    if (prefix !== undefined) table.set(prefix, 1);
+interface Rules {
+  readonly specs: readonly FilterRuleSpec[];
+  readonly v4: RuleIndex;
+  readonly v6: RuleIndex;
+  readonly passed: Float64Array;
+  readonly nearMisses: Float64Array;
+}
+
+/** A rule that stays goes on counting: most changes of a policy touch few of its rules. */
+function compile(specs: readonly FilterRuleSpec[], before: Rules | undefined): Rules {
+  const passed = new Float64Array(specs.length);
+  const nearMisses = new Float64Array(specs.length);
+  const earlier = new Map(before?.specs.map((spec, i) => [spec, i]));
+  for (const [i, spec] of specs.entries()) {
+    const old = earlier.get(spec);
+    if (before === undefined || old === undefined) continue;
+    passed[i] = before.passed[old] as number;
+    nearMisses[i] = before.nearMisses[old] as number;
   }
-  return table;
-}
-
-/** Ports count for protocols that have them; ICMP ignores them as it does protocols, and all others need a rule for every port. */
-function isFor(
-  { prefix, first, last }: Destination,
-  protocol: number,
-  port: number,
-  packet: Uint8Array,
-  at: number,
-  size: number,
-): boolean {
-  if (prefix.ip.length !== size || !isIn(prefix, packet, at)) return false;
-  switch (protocol) {
-    case PROTOCOL_TCP:
-    case PROTOCOL_UDP:
-    case PROTOCOL_SCTP:
-      return port >= first && port <= last;
-    case PROTOCOL_ICMP:
-    case PROTOCOL_ICMPV6:
-      return true;
-    default:
-      return first === 0 && last === LAST_PORT;
-  }
-}
-
-function isIn({ ip, bits }: Prefix, packet: Uint8Array, at: number): boolean {
-  const whole = bits >> 3;
-  for (let i = 0; i < whole; i++) if (ip[i] !== packet[at + i]) return false;
-  const rest = bits & 7;
-  return (
-    rest === 0 || (((ip[whole] as number) ^ (packet[at + whole] as number)) & (0xff00 >> rest) & 0xff) === 0
-  );
+  return { specs, v4: new RuleIndex(specs, 4), v6: new RuleIndex(specs, 6), passed, nearMisses };
 }
 
 /** Part of something that began before: all of TCP but its first packet, ICMP's answers and errors. */
@@ -196,11 +180,15 @@ function isAnswer({ protocol, tcpFlags, icmpType }: Transport): boolean {
 }
 
 /** Multicast and link-local addresses have no place in a tunnel, but for the clouds' metadata service. */
-function isBadDestination(packet: Uint8Array, version: 4 | 6): boolean {
+function badDestination(packet: Uint8Array, version: 4 | 6): 'multicast' | 'link-local' | undefined {
   const at = destinationAt(version);
   const a = packet[at] as number;
   const b = packet[at + 1] as number;
-  if (version === 6) return a === 0xff || (a === 0xfe && (b & 0xc0) === 0x80);
-  if (a === 169 && b === 254) return packet[at + 2] !== 169 || packet[at + 3] !== 254;
-  return a >= 224 && a < 240;
+  if (version === 6) {
+    if (a === 0xff) return 'multicast';
+    return a === 0xfe && (b & 0xc0) === 0x80 ? 'link-local' : undefined;
+  }
+  if (a === 169 && b === 254)
+    return packet[at + 2] === 169 && packet[at + 3] === 254 ? undefined : 'link-local';
+  return a >= 224 && a < 240 ? 'multicast' : undefined;
 }

@@ -1,6 +1,7 @@
 /** What the portable engine keeps of one peer: slots, path, staged packets, activity words and counts. */
 import { copyOf } from '#shared/bytes/bytes.ts';
 import type { SockAddr } from '#shared/ip/address.ts';
+import { type Bucket, synBucket } from './drop-samples.ts';
 import { KeypairSlots } from './keypair.ts';
 import { StagedQueue } from './staging.ts';
 import type { HandshakeReason, PeerActivity, PeerId, PeerPath, SocketId } from './types.ts';
@@ -39,6 +40,7 @@ export class PeerState {
   newAddressVia: SocketId;
   newAddressAt: number;
   relayCookieAt: number;
+  readonly dropSamples: Bucket;
 
   constructor(options: {
     readonly id: PeerId;
@@ -72,6 +74,7 @@ export class PeerState {
     this.newAddressVia = 0;
     this.newAddressAt = Number.NEGATIVE_INFINITY;
     this.relayCookieAt = Number.NEGATIVE_INFINITY;
+    this.dropSamples = synBucket();
   }
 
   get hadTraffic(): boolean {

@@ -24,6 +24,7 @@ import type {
   EngineOp,
   EngineRecord,
   EngineStats,
+  FilterRuleCount,
   InjectPacket,
   Keypair,
   PacketEngine,
@@ -31,6 +32,7 @@ import type {
   PeerId,
   PeerPath,
   SocketId,
+  Tap,
 } from './types.ts';
 
 export interface PortableOptions {
@@ -152,6 +154,14 @@ class PortableEngine implements PacketEngine {
 
   stats(): EngineStats {
     return toStats(this.#state.counters);
+  }
+
+  filterRules(): readonly FilterRuleCount[] {
+    return this.#state.filter.counts();
+  }
+
+  setTap(tap: Tap | undefined): void {
+    this.#state.tap = tap;
   }
 
   async stop(): Promise<void> {
@@ -297,6 +307,9 @@ class PortableEngine implements PacketEngine {
         return;
       case 'filter-set':
         state.filter.set(op.rules);
+        return;
+      case 'tcp-open':
+        state.filter.open(op.at);
         return;
       case 'routes-set':
         state.setRoutes(op.routes);
@@ -489,6 +502,7 @@ class PortableEngine implements PacketEngine {
   }
 
   #toHost(packet: Uint8Array): boolean {
+    this.#state.tap?.('to-host', packet);
     if (this.#tun !== undefined && this.#tun.write(packet, packet.length) === undefined) return true;
     this.#state.counters['drop.tun-write']++;
     return false;

@@ -3,13 +3,14 @@ import type { Clock } from '#shared/async/clock.ts';
 import { parsePrefix } from '#shared/ip/address.ts';
 import { PrefixTable } from '#shared/ip/table.ts';
 import { type Counters, newCounters } from './counters.ts';
+import { DropSampler } from './drop-samples.ts';
 import { IndexTable } from './index-table.ts';
 import type { TransportKeypair } from './keypair.ts';
-import { PacketFilter, type Verdict } from './packet-filter.ts';
+import { PacketFilter } from './packet-filter.ts';
 import type { PeerState } from './peer.ts';
 import { RecordQueue } from './records.ts';
 import { Staging } from './staging.ts';
-import type { EngineOp, HandshakeReason, PeerId, Route, SocketId } from './types.ts';
+import type { EngineOp, HandshakeReason, PeerId, Route, SocketId, Tap } from './types.ts';
 
 /** A peer that was silent for this long becomes active again with its next packet (data-plane.md §4.4, type 34). */
 const IDLE_MS = 45_000;
@@ -22,10 +23,20 @@ export const LocalUse = { Own: 1, Service: 2, Forwarded: 3 } as const;
 
 type Locals = Omit<Extract<EngineOp, { readonly op: 'local-ips' }>, 'op'>;
 
-const FILTER_DROPS = {
-  unreadable: 'drop.filter-unreadable',
-  'bad-destination': 'drop.filter-destination',
+const DROPS_IN = {
+  unreadable: 'drop.in-unreadable',
+  multicast: 'drop.in-multicast',
+  'link-local': 'drop.in-link-local',
   filtered: 'drop.filtered',
+  jailed: 'drop.jailed',
+} as const;
+/** Nothing of the host is dropped by a rule. */
+const DROPS_OUT = {
+  unreadable: 'drop.out-unreadable',
+  multicast: 'drop.out-multicast',
+  'link-local': 'drop.out-link-local',
+  filtered: 'drop.filtered',
+  jailed: 'drop.jailed',
 } as const;
 
 export class EngineState {
@@ -44,7 +55,10 @@ export class EngineState {
   mtu = 0;
   /** Engine clock ms; never 0, which means unset in activity words. */
   now = 1;
+  /** Sees packets while someone captures them. */
+  tap: Tap | undefined = undefined;
   readonly #clock: Clock;
+  readonly #sampler = new DropSampler();
   readonly #unknownAt = new Map<number, number>();
 
   constructor(clock: Clock) {
@@ -87,10 +101,21 @@ export class EngineState {
     for (const keypair of freed) this.indices.free(keypair);
   }
 
-  /** Whether a verdict lets a packet pass; counts it when not. */
-  passes(verdict: Verdict): boolean {
+  /** Whether a packet of a peer passes; when not, it is counted, and told of if it is one of few. */
+  passesIn(peer: PeerState, packet: Uint8Array, length: number, version: 4 | 6): boolean {
+    const verdict = this.filter.inbound(packet, length, version, this.now, peer.jailed);
     if (verdict === 'pass') return true;
-    this.counters[FILTER_DROPS[verdict]]++;
+    this.counters[DROPS_IN[verdict]]++;
+    const data = this.#sampler.sample(packet, length, version, peer.dropSamples, this.now);
+    if (data !== undefined) this.records.push({ type: 'filtered', peer: peer.id, why: verdict, data });
+    return false;
+  }
+
+  /** Whether a packet of the host passes; counts it when not. */
+  passesOut(packet: Uint8Array, length: number, version: 4 | 6): boolean {
+    const verdict = this.filter.outbound(packet, length, version, this.now);
+    if (verdict === 'pass') return true;
+    this.counters[DROPS_OUT[verdict]]++;
     return false;
   }
 

@@ -1,7 +1,6 @@
 /** What the packet filter reads of an inner IP packet: protocol, ports, TCP flags, fragments (data-plane.md §4.8). Hot path. */
-import { PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TSMP } from './inner.ts';
+import { PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP, PROTOCOL_TSMP } from './inner.ts';
 
-export const PROTOCOL_TCP = 6;
 export const PROTOCOL_UDP = 17;
 export const PROTOCOL_SCTP = 132;
 const PROTOCOL_FRAGMENT = 44;

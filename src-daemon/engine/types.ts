@@ -126,6 +126,11 @@ export type EngineOp =
    * passes: so a filter is set before the first peer.
    */
   | { readonly op: 'filter-set'; readonly rules: readonly FilterRuleSpec[] | undefined }
+  /**
+   * TCP connections to these may be begun by every peer, whatever the filter says: who asks there is judged there, as at
+   * the PeerAPI (localapi-and-daemon.md §8.1).
+   */
+  | { readonly op: 'tcp-open'; readonly at: readonly SockAddr[] }
   /** The full table: cryptokey routing in both directions. */
   | { readonly op: 'routes-set'; readonly routes: readonly Route[] }
   /**
@@ -230,7 +235,14 @@ export type EngineRecord =
       readonly code: string;
     }
   | { readonly type: 'device'; readonly what: 'tun-gone' | 'socket-dead'; readonly detail: string }
-  | { readonly type: 'unknown-destination'; readonly ip: string };
+  | { readonly type: 'unknown-destination'; readonly ip: string }
+  /** The beginning of one of the packets of peers that the filter dropped; few are told of, whatever comes. */
+  | {
+      readonly type: 'filtered';
+      readonly peer: PeerId;
+      readonly why: 'unreadable' | 'multicast' | 'link-local' | 'filtered' | 'jailed';
+      readonly data: BorrowedBytes;
+    };
 
 export type InjectPacket =
   /** Raw datagram from our own port: disco, STUN, handshake messages. */
@@ -279,6 +291,20 @@ export interface PeerActivity {
 /** Counters by name, append-only. Names of drops begin with `drop.`. */
 export type EngineStats = Readonly<Record<string, bigint>>;
 
+/** What a rule of the filter did since it came into force; see `filter-set`. */
+export interface FilterRuleCount {
+  /** Packets that it let in: the first ones of TCP connections, and what else is not an answer. */
+  readonly passed: number;
+  /** Packets that were dropped although its addresses fit: their protocol or port did not. Only the first such rule counts. */
+  readonly nearMisses: number;
+}
+
+/**
+ * Sees every inner packet before anything judges it: of the host, of peers, and those that were made here for either.
+ * The bytes are borrowed for the call.
+ */
+export type Tap = (way: 'from-host' | 'from-peer' | 'to-host' | 'to-peer', packet: BorrowedBytes) => void;
+
 export interface EngineCaps {
   readonly maxMtu: number;
   readonly aead: string;
@@ -298,6 +324,10 @@ export interface PacketEngine {
   /** The listed peers, or all that ever had traffic. */
   peers(ids?: readonly PeerId[]): PeerActivity[];
   stats(): EngineStats;
+  /** In the order of the rules of the last `filter-set`. */
+  filterRules(): readonly FilterRuleCount[];
+  /** At most one; undefined ends it, and costs nothing. */
+  setTap(tap: Tap | undefined): void;
   /** Engine clock, ms, counts suspend. */
   nowMs(): number;
   /** Bound UDP port; 0 before start. */

@@ -65,6 +65,18 @@ function insert(node: Branch | undefined, ip: Uint8Array, bits: number, value: n
   return node;
 }
 
+/** Without the value of this very prefix; a branch that then parts nothing goes too. */
+function remove(node: Branch | undefined, ip: Uint8Array, bits: number): Branch | undefined {
+  if (node === undefined || bits < node.bits) return node;
+  if (commonBits(node.ip, ip, node.bits) < node.bits) return node;
+  if (bits === node.bits) node.value = NONE;
+  else if (bitAt(ip, node.bits) === 0) node.zero = remove(node.zero, ip, bits);
+  else node.one = remove(node.one, ip, bits);
+  if (node.value !== NONE) return node;
+  if (node.zero === undefined) return node.one;
+  return node.one === undefined ? node.zero : node;
+}
+
 /** Whether the first `bits` bits of two addresses, the second starting at `offset` of a packet, are the same. */
 function matches(prefix: Uint8Array, bits: number, packet: Uint8Array, offset: number): boolean {
   const whole = bits >> 3;
@@ -85,6 +97,11 @@ export class PrefixTable {
     else this.#v6 = insert(this.#v6, prefix.ip, prefix.bits, value);
   }
 
+  delete(prefix: Prefix): void {
+    if (prefix.ip.length === 4) this.#v4 = remove(this.#v4, prefix.ip, prefix.bits);
+    else this.#v6 = remove(this.#v6, prefix.ip, prefix.bits);
+  }
+
   lookup(ip: IpBytes): number {
     return this.lookupAt(ip, 0, ip.length);
   }
@@ -99,6 +116,18 @@ export class PrefixTable {
       const at = node.bits;
       const bit = ((packet[offset + (at >> 3)] as number) >> (7 - (at & 7))) & 1;
       node = bit === 0 ? node.zero : node.one;
+    }
+    return found;
+  }
+
+  /** Values of all prefixes that hold an address, shortest first. */
+  path(ip: IpBytes): number[] {
+    let node = ip.length === 4 ? this.#v4 : this.#v6;
+    const found: number[] = [];
+    while (node !== undefined && matches(node.ip, node.bits, ip, 0)) {
+      if (node.value !== NONE) found.push(node.value);
+      if (node.bits === ip.length * 8) break;
+      node = bitAt(ip, node.bits) === 0 ? node.zero : node.one;
     }
     return found;
   }
