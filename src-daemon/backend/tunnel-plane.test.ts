@@ -157,6 +157,7 @@ async function machine(
       dns: undefined,
       derpMap: undefined,
       filter: OPEN_FILTER,
+      shieldsUp: false,
     }),
   };
 }
