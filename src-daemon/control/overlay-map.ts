@@ -47,6 +47,11 @@ export class OverlayMap<V> implements ReadonlyMap<string, V> {
     return OverlayMap.from(entriesOf(this.#base, merged));
   }
 
+  /** For those who keep something by the base, which many maps share. */
+  get layers(): { readonly base: ReadonlyMap<string, V>; readonly edits: Edits<V> } {
+    return { base: this.#base, edits: this.#edits };
+  }
+
   get(key: string): V | undefined {
     return this.#edits.has(key) ? this.#edits.get(key) : this.#base.get(key);
   }

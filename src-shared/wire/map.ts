@@ -1,5 +1,6 @@
 /** POST /machine/map: request and streamed response (control-protocol.md §4.5, §4.6, §4.9). */
 import { z } from 'zod';
+import { dnsResolver } from './dns-resolver.ts';
 import { hostinfo } from './hostinfo.ts';
 import { node, peerChange, userProfile } from './node.ts';
 import { discoKey, int64, list, maybe, nodeKey, text, time } from './scalars.ts';
@@ -46,19 +47,15 @@ export const filterRule = z.looseObject({
 });
 export type FilterRule = z.infer<typeof filterRule>;
 
-const resolver = z.looseObject({
-  Addr: maybe(text),
-  BootstrapResolution: list(text, 64),
-  UseWithExitNode: maybe(z.boolean()),
-});
-
 export const dnsConfig = z.looseObject({
-  Resolvers: list(resolver, 256),
-  Routes: maybe(z.record(z.string().max(1_024), z.array(resolver).nullable())),
-  FallbackResolvers: list(resolver, 256),
+  Resolvers: list(dnsResolver, 256),
+  Routes: maybe(z.record(z.string().max(1_024), z.array(dnsResolver).nullable())),
+  FallbackResolvers: list(dnsResolver, 256),
   Domains: list(text, 1_024),
   Proxied: maybe(z.boolean()),
   CertDomains: list(text, 1_024),
+  /** Names that this machine, as an exit node, does not look up for others. */
+  ExitNodeFilteredSet: list(text, 4_096),
   ExtraRecords: list(z.looseObject({ Name: text, Type: maybe(text), Value: text })),
 });
 export type DnsConfig = z.infer<typeof dnsConfig>;

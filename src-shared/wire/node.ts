@@ -1,5 +1,6 @@
 /** Node, PeerChange, UserProfile: one machine as others see it (control-protocol.md §4.7 to §4.9.2). */
 import { z } from 'zod';
+import { dnsResolver } from './dns-resolver.ts';
 import { hostinfo } from './hostinfo.ts';
 import { discoKey, int64, list, machineKey, maybe, nodeKey, patchTime, text, time } from './scalars.ts';
 
@@ -41,6 +42,8 @@ export const node = z.looseObject({
   SelfNodeV6MasqAddrForThisPeer: maybe(text),
   IsWireGuardOnly: maybe(z.boolean()),
   IsJailed: maybe(z.boolean()),
+  /** Of a WireGuard-only exit node. */
+  ExitNodeDNSResolvers: list(dnsResolver, 64),
 });
 /** A node as parsed: times in ms, keys branded, null as undefined. */
 export type Node = z.infer<typeof node>;
