@@ -9,6 +9,7 @@ import type { Log } from '#shared/log/log.ts';
 import { longVersion } from '#shared/version.ts';
 import { CAPABILITY_VERSION } from '#shared/wire/scalars.ts';
 import { Backend } from './backend/backend.ts';
+import { wantsExit } from './backend/exit-choice.ts';
 import { hostinfoOf } from './backend/hostinfo.ts';
 import { newLockPrivate } from './backend/lock-key.ts';
 import { type OsFacts, readOsFacts } from './backend/os-facts.ts';
@@ -32,6 +33,7 @@ import { watchNetlink } from './netmon/netlink.ts';
 import { NetworkMonitor } from './netmon/network-monitor.ts';
 import { readSnapshot } from './netmon/snapshot.ts';
 import { watchWake } from './netmon/wake.ts';
+import { type Outside, openOutside } from './outside/outside.ts';
 import { LinuxRouter } from './router/linux.ts';
 import { chooseDiscoKey, type DiscoKeyChoice } from './store/disco-key.ts';
 import { type HandshakeTime, openHandshakeTime } from './store/handshake-time.ts';
@@ -39,7 +41,7 @@ import { lockState } from './store/lock.ts';
 import { FileMapCache, type MapCache } from './store/map-cache.ts';
 import { FileStore, makeStateDir, memoryStore, type StateStore } from './store/state-store.ts';
 import { openUnderlay } from './underlay/open.ts';
-import { systemProbes } from './underlay/system-probes.ts';
+import { outsideProbes } from './underlay/system-probes.ts';
 
 export interface System {
   readonly clock: Clock;
@@ -65,15 +67,25 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
     nowMs: () => clock.now(),
   });
   await claimSocket(options.socket);
-  const engine = await startEngine(options, system, parts);
+  let monitor: NetworkMonitor | undefined;
+  const outside = openOutside({
+    clock,
+    log: log.child({ mod: 'outside' }),
+    store,
+    hasTun: options.tun !== undefined,
+    defaultInterface: () => monitor?.defaultInterface(),
+    isClosed: () => backend === undefined || wantsExit(backend.prefs()),
+    baseServers: async () => [],
+  });
+  const engine = await startEngine(options, outside.mark, system, parts);
   await undoLeftovers(options, log);
   const mapCache = openMapCache(options, system);
   const disco = await chooseDiscoKey(store, (await mapCache.read()) !== undefined, generatePrivate);
   const handshakeTime = openHandshakeTime(store, clock.now());
-  let monitor: NetworkMonitor | undefined;
   const plane = openPlane(
     options,
     engine,
+    outside,
     () => monitor?.gateway(),
     { ...disco, handshakeTime },
     system,
@@ -90,7 +102,13 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
     plane,
     openControl: (setup, events) =>
       openControl(
-        { ...system, log: log.child({ mod: 'control' }), ...setup, discoKey: plane.discoKey },
+        {
+          ...system,
+          log: log.child({ mod: 'control' }),
+          ...setup,
+          discoKey: plane.discoKey,
+          network: { connect: outside.dial },
+        },
         events,
       ),
     hostinfo: hostinfoMaker(facts, options),
@@ -152,6 +170,7 @@ async function openStore(
 
 async function startEngine(
   options: DaemonOptions,
+  mark: number | undefined,
   { clock, random, log }: System,
   parts: AsyncDisposableStack,
 ): Promise<PacketEngine> {
@@ -167,6 +186,7 @@ async function startEngine(
     tun: options.tun === undefined ? { kind: 'none' } : { kind: 'device', name: options.tun },
     mtu: TUNNEL_MTU,
     port: options.port,
+    mark,
     // Probes of a size say nothing when the network may cut them up (nat-traversal.md §4.5).
     dontFragment: options.pathMtuDiscovery,
   });
@@ -183,6 +203,7 @@ function openMapCache({ statePath }: DaemonOptions, { clock, log }: System): Map
 function openPlane(
   options: DaemonOptions,
   engine: PacketEngine,
+  outside: Outside,
   gateway: () => Gateway | undefined,
   kept: DiscoKeyChoice & { readonly handshakeTime: HandshakeTime },
   system: System,
@@ -207,7 +228,12 @@ function openPlane(
     paths: { portPrediction: options.portPrediction, pathMtuDiscovery: options.pathMtuDiscovery },
     openUnderlay: (around) =>
       openUnderlay(
-        { ...system, isPortFixed: options.port !== 0, gateway, probes: systemProbes(system.clock) },
+        {
+          ...system,
+          isPortFixed: options.port !== 0,
+          gateway,
+          ...outsideProbes(system.clock, outside),
+        },
         around,
       ),
     handshakeTime: kept.handshakeTime,

@@ -5,13 +5,16 @@ import { importPrivate, type X25519Private } from '#shared/crypto/x25519.ts';
 import { RhumbError, toRhumbError } from '#shared/errors.ts';
 import type { MachineKey, PrivateKey } from '#shared/key/key.ts';
 import type { Log } from '#shared/log/log.ts';
+import type { Connect } from '#shared/node/carried.ts';
 import { fetchControlKey } from '#shared/node/control-key.ts';
 import { dialTs2021, type Ts2021Session } from '#shared/node/ts2021-client.ts';
 
 /** The network as tests replace it. */
 export interface ControlNetwork {
-  readonly fetchKey: (server: URL, signal: AbortSignal) => Promise<MachineKey>;
+  readonly fetchKey: typeof fetchControlKey;
   readonly dial: typeof dialTs2021;
+  /** Where connections come from; the system's by default. */
+  readonly connect?: Connect | undefined;
 }
 
 export interface ChannelOptions {
@@ -80,11 +83,12 @@ export class Channel implements AsyncDisposable {
 
   async #dial(): Promise<Ts2021Session> {
     const { serverUrl, clock, log } = this.#options;
+    const { connect } = this.#network;
     const signal = this.#stop.signal;
     signal.throwIfAborted();
     try {
       const limit = AbortSignal.any([signal, AbortSignal.timeout(KEY_TIMEOUT_MS)]);
-      const controlKey = this.#key ?? (await this.#network.fetchKey(serverUrl, limit));
+      const controlKey = this.#key ?? (await this.#network.fetchKey(serverUrl, limit, connect));
       this.#key = controlKey;
       const preferTls = clock.monotonic() - this.#dialedAt < SHORT_LIVED_MS;
       const session = await this.#network.dial({
@@ -94,6 +98,7 @@ export class Channel implements AsyncDisposable {
         clock,
         signal,
         preferTls,
+        connect,
       });
       this.#dialedAt = clock.monotonic();
       this.#adopt(session);

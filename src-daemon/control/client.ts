@@ -27,6 +27,7 @@ import type {
   NetworkMap,
   PingAnswer,
 } from './types.ts';
+import { type WebHead, webHeadBy } from './web-head.ts';
 
 export interface ControlOptions {
   readonly serverUrl: string;
@@ -38,8 +39,8 @@ export interface ControlOptions {
   readonly log: Log;
   /** The map kept from before, to tell what the first one changes; it is not announced again. */
   readonly initialMap?: NetworkMap | undefined;
-  /** Tests replace the network here. */
-  readonly network?: (Partial<ControlNetwork> & { readonly fetch?: typeof fetch }) | undefined;
+  /** Where connections come from; tests replace more of the network here. */
+  readonly network?: (Partial<ControlNetwork> & { readonly head?: WebHead }) | undefined;
 }
 
 /** Throws at once when the server's URL is none; does nothing on the network before `login`. */
@@ -95,7 +96,7 @@ class Client implements ControlClient {
       channel,
       log,
       toDataPlane: (request) => events.ping(request),
-      fetch: options.network?.fetch,
+      head: options.network?.head ?? webHeadBy(options.network?.connect),
     });
     this.#updates = new LiteUpdates({
       channel,

@@ -10,6 +10,7 @@ import { startCall } from './http2-call.ts';
 import { isWebUrl } from './register.ts';
 import { post } from './requests.ts';
 import type { PingAnswer } from './types.ts';
+import type { WebHead } from './web-head.ts';
 
 const HEAD_TIMEOUT_MS = 15_000;
 const ANSWER_TIMEOUT_MS = 15_000;
@@ -24,7 +25,7 @@ export interface ServerPingsOptions {
   readonly log: Log;
   /** For kinds that need the data plane. */
   readonly toDataPlane: (request: PingRequest) => void;
-  readonly fetch?: typeof fetch | undefined;
+  readonly head: WebHead;
 }
 
 export class ServerPings {
@@ -66,8 +67,7 @@ export class ServerPings {
   async #head(request: PingRequest, signal: AbortSignal): Promise<void> {
     this.#refuseFlood();
     if (request.URLIsNoise !== true) {
-      const send = this.#options.fetch ?? fetch;
-      await send(request.URL, { method: 'HEAD', redirect: 'manual', signal });
+      await this.#options.head(request.URL, signal);
       return;
     }
     const session = await this.#options.channel.session(signal);

@@ -199,3 +199,14 @@ function zoneIndex(zone: string | undefined): number {
   if (/^\d{1,9}$/.test(zone)) return Number(zone);
   return networkInterfaces()[zone]?.find(({ scopeid }) => scopeid)?.scopeid ?? 0;
 }
+
+/** Whether the kernel lets this process mark its sockets. */
+export function canMark(mark: number): boolean {
+  const fd = libc().socket(AF_INET, SOCK_DGRAM | O_NONBLOCK | O_CLOEXEC, 0);
+  if (fd < 0) return true; // unknown: each socket says so itself
+  try {
+    return applyEscape(fd, { kind: 'mark', mark }) === undefined;
+  } finally {
+    libc().close(fd);
+  }
+}

@@ -50,6 +50,12 @@ function waysOut(snapshot: NetworkSnapshot, tunName: string | undefined): string
   return JSON.stringify(ways);
 }
 
+export const defaultInterface = (
+  snapshot: NetworkSnapshot,
+  tunName: string | undefined,
+): string | undefined =>
+  (defaultRoute(snapshot, 4, tunName) ?? defaultRoute(snapshot, 6, tunName))?.interfaceName;
+
 const defaultRoute = (
   snapshot: NetworkSnapshot,
   family: 4 | 6,

@@ -2,7 +2,7 @@
 import type { Clock } from '#shared/async/clock.ts';
 import { toRhumbError } from '#shared/errors.ts';
 import type { Log } from '#shared/log/log.ts';
-import { type Gateway, gatewayOf, isMajorChange } from './default-route.ts';
+import { defaultInterface, type Gateway, gatewayOf, isMajorChange } from './default-route.ts';
 import type { NetworkSnapshot } from './snapshot.ts';
 
 export interface NetworkChange {
@@ -64,6 +64,11 @@ export class NetworkMonitor implements AsyncDisposable {
   /** The default router over IPv4 and our own address towards it, as of the last change that was told. */
   gateway(): Gateway | undefined {
     return gatewayOf(this.#snapshot, this.#deps.tunName());
+  }
+
+  /** The interface of the way out, of IPv4 if there is one. */
+  defaultInterface(): string | undefined {
+    return defaultInterface(this.#snapshot, this.#deps.tunName());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -46,9 +46,13 @@ export async function askServers(
     );
     return answer.kind === 'addresses' ? answer.addresses : [];
   } catch (error) {
-    if (inner.aborted) throw inner.reason;
-    const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
-    throw new RhumbError('unavailable', `look up ${name}: no name server could say`, { cause: first });
+    if (signal.aborted) throw signal.reason;
+    const cause: unknown = error instanceof AggregateError ? error.errors[0] : error;
+    // As Node's own look-up says it.
+    throw Object.assign(new Error(`look up ${name}: no name server answered`, { cause }), {
+      code: 'EAI_AGAIN',
+      hostname: name,
+    });
   } finally {
     cancelLimit();
     over.abort();

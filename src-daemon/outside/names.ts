@@ -1,12 +1,11 @@
 /** Names of what the daemon itself must reach (control server, relays, resolvers), also while every other way is closed. */
 import type { Clock } from '#shared/async/clock.ts';
-import { RhumbError } from '#shared/errors.ts';
 import { canonicalIp } from '#shared/ip/address.ts';
 import type { Log } from '#shared/log/log.ts';
 import { askServers } from './ask.ts';
 import type { KeptNames } from './kept-names.ts';
 import type { OutsideSockets } from './sockets.ts';
-import { hostsAddresses, type ReadText } from './system-files.ts';
+import { asksOurselves, hostsAddresses, type ReadText } from './system-files.ts';
 
 export interface OutsideNamesDeps {
   readonly clock: Clock;
@@ -19,8 +18,8 @@ export interface OutsideNamesDeps {
   /** The operating system's resolver; it may hang for long and cannot be cancelled. */
   readonly system: (host: string, family: 4 | 6) => Promise<readonly string[]>;
   readonly read: ReadText;
-  /** The system's resolver asks us, or what it asks is kept from leaving: it can't be used to come up. */
-  readonly isSystemCaught: () => boolean;
+  /** What others send may be kept from leaving, also what the system's resolver asks. */
+  readonly isClosed: () => boolean;
 }
 
 const DNS_PORT = 53;
@@ -79,8 +78,8 @@ export class OutsideNames {
   }
 
   async #look(name: string, family: 4 | 6): Promise<readonly string[]> {
-    const { log, read, baseServers, isSystemCaught, system } = this.#deps;
-    if (!isSystemCaught()) return system(name, family);
+    const { log, read, baseServers, isClosed, system } = this.#deps;
+    if (!isClosed() && !(await asksOurselves(read))) return system(name, family);
     const hosts = hostsAddresses((await read('/etc/hosts')) ?? '', name);
     if (hosts.length > 0) return hosts.filter((ip) => ip.includes(':') === (family === 6));
     const servers = (await baseServers()).map((ip) => ({ ip, port: DNS_PORT }));
@@ -106,7 +105,6 @@ export class OutsideNames {
   }
 }
 
-const noSuchHost = (host: string): RhumbError =>
-  new RhumbError('not-found', `look up ${host}: no such host`, {
-    cause: Object.assign(new Error(host), { code: 'ENOTFOUND' }),
-  });
+/** As Node's own look-up says it. */
+const noSuchHost = (host: string): Error =>
+  Object.assign(new Error(`look up ${host}: no such host`), { code: 'ENOTFOUND', hostname: host });

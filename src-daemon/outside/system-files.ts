@@ -8,11 +8,13 @@ const MAX_BYTES = 1024 * 1024;
 /** The C library asks three; local answerers know more. */
 const MAX_SERVERS = 6;
 
+const RESOLV_CONF = '/etc/resolv.conf';
+const RESOLVED = '/run/systemd/resolve/resolv.conf';
 /** The second is the copy of the first from before this daemon wrote there; the others are what local answerers ask themselves. */
 const RESOLVER_FILES = [
-  '/etc/resolv.conf',
+  RESOLV_CONF,
   '/etc/resolv.pre-rhumb-backup.conf',
-  '/run/systemd/resolve/resolv.conf',
+  RESOLVED,
   '/run/NetworkManager/no-stub-resolv.conf',
 ];
 
@@ -35,15 +37,27 @@ export async function baseServersFromFiles(read: ReadText = readSystemText): Pro
   return (remote.length > 0 ? remote : all).slice(0, MAX_SERVERS);
 }
 
-/** resolv.conf(5), without the tunnel's own. */
-export function nameservers(text: string): readonly string[] {
+/** Whether programs that look up names ask us: the file says so, or that of the local answerer that it names. */
+export async function asksOurselves(read: ReadText): Promise<boolean> {
+  const servers = listed((await read(RESOLV_CONF)) ?? '');
+  if (servers.some(isOurs)) return true;
+  if (!servers.some(isLoopback)) return false;
+  return listed((await read(RESOLVED)) ?? '').some(isOurs);
+}
+
+/** Without ourselves. */
+export const nameservers = (text: string): readonly string[] => listed(text).filter((ip) => !isOurs(ip));
+
+const isOurs = (ip: string): boolean => ip === SERVICE_IP || ip === SERVICE_IP6;
+
+/** resolv.conf(5). */
+function listed(text: string): readonly string[] {
   const found: string[] = [];
   for (const line of text.split('\n')) {
     const server = /^\s*nameserver\s+(\S+)/.exec(line)?.[1];
     const [bare = '', zone] = (server ?? '').split('%', 2);
     const ip = canonicalIp(bare);
-    if (ip === undefined || ip === SERVICE_IP || ip === SERVICE_IP6) continue;
-    found.push(zone === undefined ? ip : `${ip}%${zone}`);
+    if (ip !== undefined) found.push(zone === undefined ? ip : `${ip}%${zone}`);
   }
   return found;
 }

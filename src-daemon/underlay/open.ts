@@ -5,9 +5,10 @@ import type { NodeKey } from '#shared/key/key.ts';
 import type { Log } from '#shared/log/log.ts';
 import { Netcheck, type NetcheckOptions } from '#shared/netcheck/check.ts';
 import { type NetInfo, netInfoOf } from '#shared/netcheck/net-info.ts';
-import { PortMapper } from '#shared/portmap/port-mapper.ts';
+import { PortMapper, type PortMapperDeps } from '#shared/portmap/port-mapper.ts';
 import type { Gateway } from '#shared/portmap/types.ts';
 import { DerpClients } from '../derp/clients.ts';
+import type { Dial } from '../derp/types.ts';
 import type { OwnEndpoint } from './own-endpoints.ts';
 import { Underlay } from './underlay.ts';
 
@@ -41,11 +42,16 @@ export interface UnderlaySystem {
   readonly gateway: () => Gateway | undefined;
   /** How to look without UDP, and for portals. */
   readonly probes: Pick<NetcheckOptions, 'resolve' | 'https' | 'icmp' | 'captive' | 'osHasIpv6' | 'hairpin'>;
+  /** How relays are dialled; the system's way by default. */
+  readonly dial?: Dial | undefined;
+  /** Sockets to the router; the system's by default. */
+  readonly lan?: Pick<PortMapperDeps, 'openUdp' | 'openAnnouncements' | 'fetch'> | undefined;
 }
 
 export function openUnderlay(system: UnderlaySystem, around: Around): Underlay {
-  const { clock, random, log, isPortFixed, gateway, probes } = system;
+  const { clock, random, log, isPortFixed, gateway, probes, dial, lan } = system;
   const mapper = new PortMapper({
+    ...lan,
     clock,
     random,
     log: log.child({ mod: 'portmap' }),
@@ -61,6 +67,7 @@ export function openUnderlay(system: UnderlaySystem, around: Around): Underlay {
   });
   const relays = new DerpClients({
     clock,
+    dial,
     random,
     log: log.child({ mod: 'derp' }),
     onPacket: (region, from, data) => around.relayed(region, from, data),

@@ -1,11 +1,13 @@
 /** Fetches a control server's Noise key: the only request whose TLS certificate is the root of trust (control-protocol.md §2). */
 import http from 'node:http';
 import https from 'node:https';
+import { isIP } from 'node:net';
 import { RhumbError } from '../errors.ts';
 import type { MachineKey } from '../key/key.ts';
 import { parseJson } from '../wire/json.ts';
 import { keyResponse } from '../wire/register.ts';
 import { CAPABILITY_VERSION } from '../wire/scalars.ts';
+import { type Connect, carriedBy, hostOf, portOf } from './carried.ts';
 import { codeOf, netErrorText } from './net-error.ts';
 
 const MAX_BODY = 64 * 1_024;
@@ -21,9 +23,10 @@ interface Answer {
 export async function fetchControlKey(
   serverUrl: URL,
   signal: AbortSignal,
-  version: number = CAPABILITY_VERSION,
+  connect?: Connect,
 ): Promise<MachineKey> {
-  const answer = await get(new URL(`/key?v=${version}`, serverUrl), serverUrl, signal);
+  const asked = { server: serverUrl, connect };
+  const answer = await get(new URL(`/key?v=${CAPABILITY_VERSION}`, serverUrl), asked, signal);
   if (answer.status !== 200) throw foreign(serverUrl, `GET /key answered ${answer.status}`);
   const parsed = keyResponse.safeParse(jsonOrUndefined(answer.body));
   if (!parsed.success) throw foreign(serverUrl, 'GET /key did not answer with keys');
@@ -45,10 +48,17 @@ function jsonOrUndefined(text: string): unknown {
   }
 }
 
-async function get(start: URL, server: URL, signal: AbortSignal): Promise<Answer> {
+interface Asked {
+  readonly server: URL;
+  /** Where connections come from; the system's by default. */
+  readonly connect: Connect | undefined;
+}
+
+async function get(start: URL, asked: Asked, signal: AbortSignal): Promise<Answer> {
+  const { server } = asked;
   let url = start;
   for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
-    const answer = await getOnce(url, server, signal);
+    const answer = await getOnce(url, asked, signal);
     if (answer.location === undefined || answer.status < 300 || answer.status > 399) return answer;
     const next = URL.canParse(answer.location, url.href) ? new URL(answer.location, url) : undefined;
     // A secure address must not lead to one that anybody on the way can answer for.
@@ -60,16 +70,22 @@ async function get(start: URL, server: URL, signal: AbortSignal): Promise<Answer
   throw foreign(server, 'GET /key redirects in circles');
 }
 
-function getOnce(url: URL, server: URL, signal: AbortSignal): Promise<Answer> {
+async function getOnce(url: URL, { server, connect }: Asked, signal: AbortSignal): Promise<Answer> {
+  const told = (error: unknown): unknown => {
+    if (error instanceof RhumbError) return error;
+    if (signal.aborted && !isTimeout(signal.reason)) return signal.reason;
+    return dialError(server, signal.aborted ? signal.reason : error);
+  };
+  const host = hostOf(url);
+  const tls = url.protocol === 'https:' ? { servername: isIP(host) === 0 ? host : '' } : undefined;
+  const carried = await carriedBy(connect, { host, port: portOf(url) }, tls, signal).catch((error) => {
+    throw told(error);
+  });
   return new Promise((resolve, reject) => {
-    const fail = (error: unknown): void => {
-      if (error instanceof RhumbError) reject(error);
-      else if (signal.aborted && !isTimeout(signal.reason)) reject(signal.reason);
-      else reject(dialError(server, signal.aborted ? signal.reason : error));
-    };
+    const fail = (error: unknown): void => reject(told(error));
     const module = url.protocol === 'https:' ? https : http;
     const headers = { accept: 'application/json' };
-    const request = module.get(url, { signal, agent: false, headers }, (response) => {
+    const request = module.get(url, { signal, ...carried, headers }, (response) => {
       const parts: Buffer[] = [];
       let length = 0;
       response.on('data', (part: Buffer) => {

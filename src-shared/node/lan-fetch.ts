@@ -1,6 +1,7 @@
 /** HTTP to a device on the local network: from one address of ours, no redirects, bounded in size and time. */
 import { request } from 'node:http';
 import { RhumbError } from '../errors.ts';
+import { type Connect, carriedBy, hostOf, portOf } from './carried.ts';
 
 export interface LanRequest {
   readonly url: string;
@@ -19,21 +20,39 @@ const LIMIT_MS = 1_000;
 const MAX_HEADER_BYTES = 8 * 1_024;
 const MAX_BODY_BYTES = 64 * 1_024;
 
-export const lanFetch = (
-  { url, localIp, headers, body }: LanRequest,
+export type LanFetch = (ask: LanRequest, signal: AbortSignal) => Promise<LanAnswer>;
+
+/** `connect` says where connections come from; the system's by default. */
+export const lanFetchBy =
+  (connect: Connect | undefined): LanFetch =>
+  async (ask, signal) => {
+    const url = new URL(ask.url);
+    const inner = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]);
+    const refuse = (why: string): RhumbError => new RhumbError('unavailable', `ask ${ask.url}: ${why}`);
+    const target = { host: hostOf(url), port: portOf(url), from: ask.localIp };
+    const carried = await carriedBy(connect, target, undefined, inner).catch((error: unknown) => {
+      throw refuse(error instanceof Error ? error.message : String(error));
+    });
+    return exchange(ask, carried, refuse, inner);
+  };
+
+export const lanFetch: LanFetch = lanFetchBy(undefined);
+
+function exchange(
+  { url, headers, body }: LanRequest,
+  carried: Awaited<ReturnType<typeof carriedBy>>,
+  refuse: (why: string) => RhumbError,
   signal: AbortSignal,
-): Promise<LanAnswer> =>
-  new Promise((resolve, reject) => {
-    const refuse = (why: string): RhumbError => new RhumbError('unavailable', `ask ${url}: ${why}`);
+): Promise<LanAnswer> {
+  return new Promise((resolve, reject) => {
     const outgoing = request(
       url,
       {
         method: body === undefined ? 'GET' : 'POST',
-        localAddress: localIp,
-        // Small devices close anyway, and a kept connection would outlive the network it was made on.
-        agent: false,
+        // Small devices close anyway.
+        ...carried,
         maxHeaderSize: MAX_HEADER_BYTES,
-        signal: AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]),
+        signal,
         headers: {
           ...headers,
           Connection: 'close',
@@ -57,3 +76,4 @@ export const lanFetch = (
     outgoing.on('error', (error) => reject(error instanceof RhumbError ? error : refuse(error.message)));
     outgoing.end(body);
   });
+}

@@ -14,14 +14,18 @@ export interface LanSocketOptions {
   readonly receive: (from: SockAddr, datagram: Uint8Array) => void;
 }
 
+/** Gives a bound socket; `shared` = other programs may have the port as well. */
+export type OpenBound = (at: SockAddr, shared: boolean) => Promise<Socket>;
+
 /** UPnP Device Architecture §1.1.2. */
 const MULTICAST_TTL = 2;
 
 /** On a port of the system's choice. */
-export async function openLanSocket({ localIp, receive }: LanSocketOptions): Promise<LanSocket> {
-  // Destinations are addresses already.
-  const socket = createSocket({ type: 'udp4', lookup: (host, _options, done) => done(null, host, 4) });
-  await bind(socket, { port: 0, ip: localIp });
+export async function openLanSocket(
+  { localIp, receive }: LanSocketOptions,
+  open: OpenBound = openBound,
+): Promise<LanSocket> {
+  const socket = await opened({ port: 0, ip: localIp }, false, open);
   return configured(socket, localIp, receive, () => {
     socket.setMulticastInterface(localIp);
     socket.setMulticastTTL(MULTICAST_TTL);
@@ -32,22 +36,37 @@ export async function openLanSocket({ localIp, receive }: LanSocketOptions): Pro
 export async function openLanGroup(
   group: SockAddr,
   { localIp, receive }: LanSocketOptions,
+  open: OpenBound = openBound,
 ): Promise<LanSocket> {
-  const socket = createSocket({ type: 'udp4', reuseAddr: true });
-  await bind(socket, group);
+  const socket = await opened(group, true, open);
   return configured(socket, group.ip, receive, () => socket.addMembership(group.ip, localIp));
 }
 
-async function bind(socket: Socket, { ip, port }: SockAddr): Promise<void> {
+async function opened(at: SockAddr, shared: boolean, open: OpenBound): Promise<Socket> {
+  try {
+    return await open(at, shared);
+  } catch (error) {
+    throw failed(at.ip, error);
+  }
+}
+
+const openBound: OpenBound = async ({ ip, port }, shared) => {
+  const socket = createSocket({
+    type: 'udp4',
+    reuseAddr: shared,
+    // Destinations are addresses already.
+    lookup: (host, _options, done) => done(null, host, 4),
+  });
   try {
     const listening = once(socket, 'listening');
     socket.bind({ port, address: ip, exclusive: true });
     await listening;
   } catch (error) {
     socket.close();
-    throw failed(ip, error);
+    throw error;
   }
-}
+  return socket;
+};
 
 async function configured(
   socket: Socket,

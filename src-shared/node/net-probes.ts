@@ -1,10 +1,11 @@
 /** What a network check needs of the operating system besides its socket: names, HTTP, a second socket. */
-import { createSocket } from 'node:dgram';
+import { createSocket, type Socket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { RhumbError } from '../errors.ts';
 import type { SockAddr } from '../ip/address.ts';
+import { type Connect, carriedBy, hostOf, portOf } from './carried.ts';
 import { netErrorText } from './net-error.ts';
 
 const MAX_HEADER_BYTES = 16 * 1_024;
@@ -30,8 +31,12 @@ export async function osHasIpv6(): Promise<boolean> {
 }
 
 /** From a new socket on a port of the system's choice. */
-export async function sendFromElsewhere(to: SockAddr, datagram: Uint8Array): Promise<void> {
-  const socket = createSocket(to.ip.includes(':') ? 'udp6' : 'udp4');
+export async function sendFromElsewhere(
+  to: SockAddr,
+  datagram: Uint8Array,
+  open: (family: 4 | 6) => Promise<Socket> = openAnywhere,
+): Promise<void> {
+  const socket = await open(to.ip.includes(':') ? 6 : 4);
   try {
     await new Promise<void>((resolve, reject) => {
       socket.once('error', reject);
@@ -41,6 +46,8 @@ export async function sendFromElsewhere(to: SockAddr, datagram: Uint8Array): Pro
     socket.close();
   }
 }
+
+const openAnywhere = async (family: 4 | 6): Promise<Socket> => createSocket(family === 4 ? 'udp4' : 'udp6');
 
 export interface HttpHead {
   readonly status: number;
@@ -55,25 +62,37 @@ export interface HttpGetOptions {
   readonly signal: AbortSignal;
 }
 
+export type HttpGet = (url: string, options: HttpGetOptions) => Promise<HttpHead>;
+
 /** Gives the head of the answer alone: what a portal has in its body is of no interest. No redirects. */
-export const httpGet = (url: string, { headers, from, signal }: HttpGetOptions): Promise<HttpHead> =>
-  new Promise((resolve, reject) => {
-    const outgoing = request(
-      url,
-      { method: 'GET', localAddress: from, agent: false, maxHeaderSize: MAX_HEADER_BYTES, headers, signal },
-      (incoming) => {
-        resolve({
-          status: incoming.statusCode ?? 0,
-          header: (name) => {
-            const value = incoming.headers[name];
-            return typeof value === 'string' ? value : undefined;
-          },
-        });
-        incoming.destroy();
-      },
-    );
-    outgoing.on('error', (error) =>
-      reject(new RhumbError('unavailable', `ask ${url}: ${netErrorText(error)}`, { cause: error })),
-    );
-    outgoing.end();
-  });
+export const httpGetBy =
+  (connect: Connect | undefined): HttpGet =>
+  async (text, { headers, from, signal }) => {
+    const url = new URL(text);
+    const failed = (error: unknown): RhumbError =>
+      new RhumbError('unavailable', `ask ${text}: ${netErrorText(error)}`, { cause: error });
+    const target = { host: hostOf(url), port: portOf(url), from };
+    const carried = await carriedBy(connect, target, undefined, signal).catch((error: unknown) => {
+      throw failed(error);
+    });
+    return new Promise((resolve, reject) => {
+      const outgoing = request(
+        text,
+        { method: 'GET', ...carried, maxHeaderSize: MAX_HEADER_BYTES, headers, signal },
+        (incoming) => {
+          resolve({
+            status: incoming.statusCode ?? 0,
+            header: (name) => {
+              const value = incoming.headers[name];
+              return typeof value === 'string' ? value : undefined;
+            },
+          });
+          incoming.destroy();
+        },
+      );
+      outgoing.on('error', (error) => reject(failed(error)));
+      outgoing.end();
+    });
+  };
+
+export const httpGet: HttpGet = httpGetBy(undefined);

@@ -14,6 +14,7 @@ import { keyBytes, type MachineKey } from '../key/key.ts';
 import { dialPorts } from '../noise/dial-ports.ts';
 import { HANDSHAKE_HEADER, splitFirstMessage, UPGRADE_PATH, UPGRADE_PROTOCOL } from '../noise/messages.ts';
 import { CAPABILITY_VERSION } from '../wire/scalars.ts';
+import { type Connect, carriedBy, hostOf } from './carried.ts';
 import { dialError } from './control-key.ts';
 import { type Raced, raceDial, type Via } from './dial-race.ts';
 import { noiseDuplex } from './noise-duplex.ts';
@@ -28,6 +29,8 @@ export interface Ts2021DialOptions {
   /** Skip plain HTTP where there is a TLS port: the last channel lived less than two minutes (§3.2 step 3). */
   readonly preferTls?: boolean;
   readonly timeoutMs?: number;
+  /** Where connections come from; the system's by default. */
+  readonly connect?: Connect | undefined;
 }
 
 /** An open channel. Disposing ends it and everything on it. */
@@ -91,7 +94,7 @@ async function attempt(
     controlPublic: keyBytes(options.controlKey),
     version: options.version ?? CAPABILITY_VERSION,
   });
-  const { socket, head } = await upgrade(via, port, initiator, options.serverUrl, signal);
+  const { socket, head } = await upgrade(via, port, initiator, options, signal);
   try {
     const first = await readFirst(socket, head, options.serverUrl, signal);
     const keys = initiator.finish(first.message);
@@ -107,21 +110,28 @@ async function attempt(
 const refused = (server: URL, why: string): RhumbError =>
   new RhumbError('protocol', `control server ${server.origin}: ${why}`);
 
-function upgrade(
+async function upgrade(
   via: Via,
   port: number,
   initiator: Initiator,
-  server: URL,
+  { serverUrl: server, connect }: Pick<Ts2021DialOptions, 'serverUrl' | 'connect'>,
   signal: AbortSignal,
 ): Promise<{ socket: Duplex; head: Uint8Array }> {
-  const host = server.hostname.replace(/^\[(.*)\]$/, '$1');
+  const host = hostOf(server);
+  // The handshake authenticates the server, so a certificate decides nothing here (§3.2 step 5).
+  const tls = {
+    rejectUnauthorized: false,
+    ALPNProtocols: ['http/1.1'],
+    servername: isIP(host) ? '' : host,
+  };
+  const carried = await carriedBy(connect, { host, port }, via === 'https' ? tls : undefined, signal);
   const common = {
     host,
     port,
     path: UPGRADE_PATH,
     method: 'POST',
     signal,
-    agent: false,
+    ...carried,
     maxHeaderSize: MAX_HEAD,
     headers: {
       host: server.host,
@@ -132,12 +142,6 @@ function upgrade(
     },
   };
   return new Promise((resolve, reject) => {
-    // The handshake authenticates the server, so a certificate decides nothing here (§3.2 step 5).
-    const tls = {
-      rejectUnauthorized: false,
-      ALPNProtocols: ['http/1.1'],
-      servername: isIP(host) ? '' : host,
-    };
     const request = via === 'https' ? https.request({ ...common, ...tls }) : http.request(common);
     request.on('upgrade', (response, socket, head) => {
       if (response.headers.upgrade === UPGRADE_PROTOCOL) {

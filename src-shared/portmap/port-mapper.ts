@@ -54,7 +54,7 @@ const RESTARTS_MS = 10_000;
 /** So long is waited at the end for the router to take mappings back. */
 const CLOSE_MS = 2_000;
 /** All hosts (RFC 6886 §3.2.1). */
-const ANNOUNCE_GROUP: SockAddr = { ip: '224.0.0.1', port: ANNOUNCE_PORT };
+export const ANNOUNCE_GROUP: SockAddr = { ip: '224.0.0.1', port: ANNOUNCE_PORT };
 const NO_SERVICES: Services = { pmp: false, pcp: false, upnp: false };
 
 /** Work for the present state; what it makes after it was forsaken is released, or left. */
