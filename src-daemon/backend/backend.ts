@@ -3,13 +3,7 @@ import type { Clock, Random } from '#shared/async/clock.ts';
 import { RhumbError, toRhumbError } from '#shared/errors.ts';
 import type { PrivateKey } from '#shared/key/key.ts';
 import type { PingResult, WhoIsResponse } from '#shared/localapi/misc.ts';
-import {
-  applyPrefsEdit,
-  type Prefs,
-  type PrefsEdit,
-  type StartOptions,
-  samePrefs,
-} from '#shared/localapi/prefs.ts';
+import { applyPrefsEdit, type Prefs, type PrefsEdit, type StartOptions } from '#shared/localapi/prefs.ts';
 import { State, type StateName, type Status } from '#shared/localapi/status.ts';
 import { type LoginProfile, NO_PROFILE } from '#shared/localapi/user.ts';
 import type { Log } from '#shared/log/log.ts';
@@ -20,22 +14,19 @@ import type { NodeAnswer, NodeCall } from '../control/node-calls.ts';
 import type { ControlClient, ControlEvents, MapChange, NetworkMap } from '../control/types.ts';
 import type { Health } from '../health/health.ts';
 import type { MapCache } from '../store/map-cache.ts';
+import { Account } from './account.ts';
 import type { Bus, WatchActor, Watcher } from './bus.ts';
+import { Course } from './course.ts';
 import { isExpired } from './expiry.ts';
-import { factsOf, isPaused } from './facts.ts';
 import { healthState } from './health-json.ts';
-import { reportHealth } from './health-rules.ts';
 import { afterMap } from './identity.ts';
 import { firstKnowledge, type Knowledge, nodeKeyOf, serverUrlOf } from './knowledge.ts';
 import { type ControlSetup, Login } from './login.ts';
 import { parseWhoIsAddr, whoIs } from './lookup.ts';
-import { nextState } from './next-state.ts';
 import { Pinger, type PingTarget } from './ping.ts';
 import type { DataPlane, PlaneConfig } from './plane.ts';
-import { PlaneKeeper } from './plane-keeper.ts';
-import { PlaneWish } from './plane-wish.ts';
 import { adjustEdit, checkPrefs } from './prefs-check.ts';
-import { type Profile, type Profiles, visiblePrefs } from './profiles.ts';
+import type { Profile, Profiles } from './profiles.ts';
 import { Serial } from './serial.ts';
 import { assembleStatus, nodeIps } from './status.ts';
 import { WatchHub } from './watch-hub.ts';
@@ -61,66 +52,49 @@ export interface BackendDeps {
   readonly newSessionId: () => string;
 }
 
-const WARMING_UP_MS = 5_000;
 const LOGOUT_TIMEOUT_MS = 10_000;
-/** A full disk may have room again. */
-const STORE_RETRY_MS = 30_000;
-/** From any state the last one is reached in fewer changes; more would be a loop. */
-const MAX_CHANGES = 4;
 
 export class Backend implements AsyncDisposable {
   readonly health: Health;
   readonly #deps: BackendDeps;
-  readonly #log: Log;
   readonly #know: Knowledge;
   readonly #serial = new Serial();
   readonly #hub: WatchHub;
-  readonly #keeper: PlaneKeeper;
-  readonly #wish: PlaneWish;
+  readonly #course: Course;
+  readonly #account: Account;
   readonly #pinger: Pinger;
   readonly #login: Login;
-  #cancelWarmUp: (() => void) | undefined;
-  #cancelStore: (() => void) | undefined;
-  #closed = false;
 
   static async open(deps: BackendDeps): Promise<Backend> {
     return new Backend(deps, await deps.profiles.machineKey(), deps.profiles.current());
   }
 
   private constructor(deps: BackendDeps, machineKey: PrivateKey, profile: Profile) {
-    const { clock, plane, log } = deps;
+    const { clock, plane } = deps;
+    const know = firstKnowledge(profile);
     this.#deps = deps;
-    this.#log = log;
-    this.#know = firstKnowledge(profile);
+    this.#know = know;
     this.#hub = new WatchHub({
       clock,
       plane,
-      know: this.#know,
+      know,
       health: () => this.health,
       status: () => this.status(true),
       newSessionId: deps.newSessionId,
     });
     this.health = deps.health(() => this.bus.send({ Health: healthState(this.health.visible()) }));
-    this.#wish = new PlaneWish(clock, () => this.#step());
-    this.#keeper = new PlaneKeeper({
-      ...deps,
-      settled: (error) => {
-        this.#reportTrouble('router-failed', error);
-        this.#step();
-      },
-    });
+    const parts = { ...deps, know, serial: this.#serial, bus: this.bus, health: this.health };
+    this.#course = new Course(parts);
+    this.#account = new Account({ ...parts, changed: () => this.#course.step() });
     this.#pinger = new Pinger(plane, clock, () =>
       this.#know.map === undefined ? [] : nodeIps(this.#know.map.self),
     );
     this.#login = new Login({
-      ...deps,
-      know: this.#know,
+      ...parts,
       machineKey,
-      serial: this.#serial,
-      bus: this.bus,
       pinger: this.#pinger,
-      changed: () => this.#step(),
-      accept: (next) => this.#accept(next),
+      changed: () => this.#course.step(),
+      accept: (next) => this.#account.accept(next),
       netmap: (map, change) => this.#netmap(map, change),
     });
     plane.attach({
@@ -129,12 +103,12 @@ export class Backend implements AsyncDisposable {
       netInfo: (info, isCaptive) => this.#netInfoIs(info, isCaptive),
       relays: (relays) => {
         this.#know.relays = relays;
-        this.#step();
+        this.#course.step();
       },
       linkChanged: () => this.#know.session?.client.retryNow(),
       // Handshakes are renewed every two minutes with each peer; only a start waits for one.
       peerUp: () => {
-        if (this.#know.state === 'Starting') this.#step();
+        if (this.#know.state === 'Starting') this.#course.step();
       },
       trouble: (what, error) => this.#reportTrouble(what, error),
     });
@@ -149,7 +123,7 @@ export class Backend implements AsyncDisposable {
     await this.#serial.run(async () => {
       await this.#loadCachedMap();
       this.#login.resume('');
-      this.#step();
+      this.#course.step();
     });
   }
 
@@ -187,7 +161,7 @@ export class Backend implements AsyncDisposable {
   }
 
   prefs(): Prefs {
-    return visiblePrefs(this.#know.profile);
+    return this.#account.prefs();
   }
 
   currentProfile(): LoginProfile {
@@ -206,7 +180,7 @@ export class Backend implements AsyncDisposable {
 
   /** What the data plane is to be now; undefined while it is to be nothing. */
   get wishedPlane(): PlaneConfig | undefined {
-    return this.#wish.for(this.#know);
+    return this.#course.wished;
   }
 
   /** Has the coordination server do something for this machine. */
@@ -255,7 +229,7 @@ export class Backend implements AsyncDisposable {
       if (wanted === current) return this.prefs();
       this.checkPrefs(wanted);
       await this.#setPrefs(wanted);
-      this.#step();
+      this.#course.step();
       return this.prefs();
     });
   }
@@ -273,7 +247,7 @@ export class Backend implements AsyncDisposable {
       if (isElsewhere) await this.#deps.mapCache.clear();
       know.state = 'NoState';
       this.#login.resume(options.AuthKey);
-      this.#step();
+      this.#course.step();
     });
   }
 
@@ -281,7 +255,7 @@ export class Backend implements AsyncDisposable {
   loginInteractive(actor: WatchActor): Promise<void> {
     return this.#serial.run(() => {
       this.#login.interactive(actor);
-      this.#step();
+      this.#course.step();
     });
   }
 
@@ -299,14 +273,14 @@ export class Backend implements AsyncDisposable {
       );
       know.blocked = true;
       this.#forgetMap();
-      this.#step();
+      this.#course.step();
       const limit = AbortSignal.any([signal, AbortSignal.timeout(LOGOUT_TIMEOUT_MS)]);
       const failure = await this.#login.tellLogout(limit);
       await this.#login.end();
       await this.#deps.mapCache.clear();
       await this.#deps.profiles.remove(know.profile.login.ID);
       this.#adopt(this.#deps.profiles.fresh());
-      this.#step();
+      this.#course.step();
       if (failure !== undefined) throw failure;
     });
   }
@@ -320,7 +294,7 @@ export class Backend implements AsyncDisposable {
     await this.newProfile();
     await this.#serial.run(async () => {
       for (const { ID } of this.allProfiles()) await this.#deps.profiles.remove(ID);
-      this.#step();
+      this.#course.step();
     });
   }
 
@@ -328,7 +302,7 @@ export class Backend implements AsyncDisposable {
   disconnectControl(): Promise<void> {
     return this.#serial.run(async () => {
       await this.#login.end();
-      this.#step();
+      this.#course.step();
     });
   }
 
@@ -355,13 +329,10 @@ export class Backend implements AsyncDisposable {
 
   /** Ends the session and takes the data plane away. What the user wants stays stored, so that a restart resumes. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
-    this.#cancelWarmUp?.();
-    this.#cancelStore?.();
-    this.#wish.close();
+    this.#course.halt();
+    this.#account.close();
     this.#hub.close();
-    this.#keeper.want(undefined);
-    await this.#keeper.close();
+    await this.#course.close();
     await this.#serial.idle();
     await this.#login.end();
     this.health.close();
@@ -370,27 +341,13 @@ export class Backend implements AsyncDisposable {
 
   /** What the state store reports of each write. */
   storeReported(error: unknown): void {
-    this.#know.storeHealthy = error === undefined;
-    this.#reportTrouble('state-store-health', error === undefined ? undefined : toRhumbError(error).message);
-    this.#cancelStore?.();
-    this.#cancelStore =
-      error === undefined || this.#closed
-        ? undefined
-        : this.#deps.clock.after(STORE_RETRY_MS, () => void this.#storeAgain());
-    this.#step();
-  }
-
-  /** The store reports how it went, and so a next attempt follows. */
-  async #storeAgain(): Promise<void> {
-    const { profile } = this.#know;
-    if (profile.persist.nodeKey !== undefined)
-      await this.#serial.run(() => this.#deps.profiles.save(this.#know.profile)).catch(() => undefined);
+    this.#account.storeReported(error);
   }
 
   /** Resolves when everything that was asked for has been done; for tests. */
   async idle(): Promise<void> {
     await this.#serial.idle();
-    await this.#keeper.idle();
+    await this.#course.idle();
     await this.#serial.idle();
   }
 
@@ -403,61 +360,28 @@ export class Backend implements AsyncDisposable {
     know.mapIsCached = false;
     if (!isExpired(map.self, this.#deps.clock.now(), map.clockSkewMs)) know.blocked = false;
     this.#deps.mapCache.put(() => this.#deps.mapCodec.encode(map));
-    await this.#accept(afterMap(know.profile, map));
+    await this.#account.accept(afterMap(know.profile, map));
     this.health.setServerMessages(map.displayMessages, map.health);
     if (isNewSelf) this.bus.resetProfiles();
     this.#hub.announceMap(map, change);
-    this.#step();
+    this.#course.step();
   }
 
   // --- Profiles and preferences ---
 
   async #setPrefs(wanted: Prefs): Promise<void> {
-    const old = this.#know.profile;
-    const before = old.prefs;
-    try {
-      await this.#saveProfile({ ...old, prefs: wanted });
-    } catch (error) {
-      // The store keeps what it could not write for its next write, and that must not bring a refused wish into force.
-      await this.#deps.profiles.save(old).catch(() => undefined); // it reports that itself
-      throw error;
-    }
+    const before = this.#know.profile.prefs;
+    await this.#account.setPrefs(wanted);
     const { session, profile } = this.#know;
     session?.client.setHostinfo(this.#deps.hostinfo(wanted, this.#know.netInfo));
     if (before.WantRunning || !wanted.WantRunning) return;
-    this.#warmUp();
+    this.#course.warmUp();
     if (profile.persist.nodeKey !== undefined && !wanted.LoggedOut) this.#login.ensure();
   }
 
-  /** Stored first, then in force, then told: nobody hears of what a crash could take back. */
-  async #saveProfile(profile: Profile): Promise<void> {
-    const before = this.#know.profile;
-    if (profile === before) return;
-    await this.#deps.profiles.save(profile);
-    this.#know.profile = profile;
-    if (!samePrefs(visiblePrefs(before), visiblePrefs(profile))) this.bus.send({ Prefs: this.prefs() });
-  }
-
-  /**
-   * What the server said of us holds whether or not the disk takes it: losing a key that it knows would need another login.
-   * False while it is not stored; the next write carries it.
-   */
-  async #accept(profile: Profile): Promise<boolean> {
-    try {
-      await this.#saveProfile(profile);
-      return true;
-    } catch (error) {
-      this.#know.profile = profile;
-      this.#log('warn', 'profile.not-stored', { error: toRhumbError(error).message });
-      return false;
-    }
-  }
-
   #adopt(profile: Profile): void {
-    this.#know.profile = profile;
-    this.#know.blocked = false;
     this.#forgetMap();
-    this.bus.send({ Prefs: this.prefs() });
+    this.#account.adopt(profile);
   }
 
   #client(): ControlClient {
@@ -476,7 +400,7 @@ export class Backend implements AsyncDisposable {
       this.bus.send({ State: State.NoState });
       this.#adopt(profile);
       this.#login.resume('');
-      this.#step();
+      this.#course.step();
     });
   }
 
@@ -495,58 +419,7 @@ export class Backend implements AsyncDisposable {
     if (map === undefined || map.nodeKey !== nodeKeyOf(know)) return;
     know.map = map;
     know.mapIsCached = true;
-    this.#log('info', 'map.from-cache', { peers: map.peers.size });
-  }
-
-  // --- State ---
-
-  /** Computes the state from the facts until it holds still, and brings everything in line with it. */
-  #step(): void {
-    if (this.#closed) return;
-    const know = this.#know;
-    for (let changes = 0; changes < MAX_CHANGES; changes++) {
-      const before = know.state;
-      know.state = nextState(before, this.#facts());
-      if (know.state === 'NeedsLogin' && before !== 'NeedsLogin') know.blocked = true;
-      reportHealth(this.health, know);
-      this.#keeper.want(this.#wish.for(know));
-      if (know.state === before) break;
-      this.#entered(before);
-    }
-    know.session?.client.setPaused(isPaused(know));
-    this.#deps.plane.setControlUp(know.session?.up === true);
-    this.#wish.watchExpiry(know.map);
-  }
-
-  #facts(): ReturnType<typeof factsOf> {
-    return factsOf(this.#know, {
-      nowMs: this.#deps.clock.now(),
-      planeApplied: this.#keeper.isApplied,
-      hasLivePeer: () => this.#hasLivePeer(),
-    });
-  }
-
-  #hasLivePeer(): boolean {
-    for (const { Key } of this.#know.map?.peers.values() ?? [])
-      if (Key !== undefined && this.#deps.plane.peer(Key)?.wireguard === 'established') return true;
-    return false;
-  }
-
-  #entered(before: StateName): void {
-    const { state, session } = this.#know;
-    this.#log('info', 'state.entered', { before, after: state });
-    if (state === 'Running') {
-      if (session !== undefined) session.authUrl = '';
-      this.#cancelWarmUp?.();
-      this.health.clear('warming-up');
-    }
-    this.bus.send({ State: State[state] });
-  }
-
-  #warmUp(): void {
-    this.#cancelWarmUp?.();
-    this.health.set('warming-up');
-    this.#cancelWarmUp = this.#deps.clock.after(WARMING_UP_MS, () => this.health.clear('warming-up'));
+    this.#deps.log('info', 'map.from-cache', { peers: map.peers.size });
   }
 
   // --- Surroundings ---
@@ -557,7 +430,7 @@ export class Backend implements AsyncDisposable {
     const isTurn = up !== know.networkUp;
     if (isOther) know.lan = lan;
     know.networkUp = up;
-    if (isOther || isTurn) this.#step();
+    if (isOther || isTurn) this.#course.step();
     if (isTurn && up) know.session?.client.retryNow();
   }
 
@@ -565,7 +438,7 @@ export class Backend implements AsyncDisposable {
     const know = this.#know;
     if (isCaptive !== know.isCaptive) {
       know.isCaptive = isCaptive;
-      this.#step();
+      this.#course.step();
     }
     // Latencies are others at each check: told each time, every machine with traffic would write to the server for ever.
     if (isMateriallyEqual(know.netInfo, info)) return;
