@@ -5,8 +5,8 @@ import { type PeerClaims, peerClaims } from './peer-claims.ts';
 export interface Acceptance {
   /** Subnets behind peers, too. */
   readonly acceptsRoutes: boolean;
-  /** StableNodeID of the one peer that gets the default routes. */
-  readonly exitId: string | undefined;
+  /** The one peer that gets the default routes. */
+  readonly exitNode: Node | undefined;
 }
 
 /** Its prefixes are nobody's. */
@@ -30,7 +30,7 @@ export function allocate(nodes: readonly Node[], own: readonly string[], accept:
     giveAll(({ subnets, primary }) => subnets.filter((prefix) => primary.has(prefix)));
     giveAll(({ subnets }) => subnets);
   }
-  const exit = nodes.findIndex(({ StableID }) => StableID === accept.exitId);
+  const exit = accept.exitNode === undefined ? -1 : nodes.indexOf(accept.exitNode);
   for (const prefix of claims[exit]?.defaults ?? []) owner.set(prefix, exit);
   const allowed: string[][] = nodes.map(() => []);
   for (const [prefix, peer] of owner) allowed[peer]?.push(prefix);

@@ -4,6 +4,7 @@ import type { NodeKey, PrivateKey } from '#shared/key/key.ts';
 import { NetfilterMode, type Prefs } from '#shared/localapi/prefs.ts';
 import type { Node } from '#shared/wire/node.ts';
 import type { NetworkMap } from '../control/types.ts';
+import { dnsWish } from '../dns/wish.ts';
 import type { FirewallConfig } from '../router/types.ts';
 import { allocate } from './allowed-ips.ts';
 import { type Attached, attachedNetworks, worldWithout } from './attached.ts';
@@ -48,7 +49,9 @@ type UsablePeer = Node & { readonly Key: NodeKey };
 export function planeConfig({ map, privateKey, prefs, lan, nowMs }: PlaneInput): PlaneConfig {
   const own = hostPrefixes(map.self.Addresses);
   const nodes = own.length === 0 ? [] : usablePeers(map, nowMs);
-  const allowed = allocate(nodes, own, { acceptsRoutes: prefs.RouteAll, exitId: chosenExit(prefs) });
+  const exitId = chosenExit(prefs);
+  const exitNode = exitId === undefined ? undefined : nodes.find(({ StableID }) => StableID === exitId);
+  const allowed = allocate(nodes, own, { acceptsRoutes: prefs.RouteAll, exitNode });
   const peers = nodes.map((node, i) => planePeer(node, allowed[i] ?? []));
   const attached = attachedNetworks(lan);
   const accepts = acceptedPrefixes(prefs, lan);
@@ -59,7 +62,13 @@ export function planeConfig({ map, privateKey, prefs, lan, nowMs }: PlaneInput):
     ...tunnelRoutes({ own, allowed, prefs, attached, self: map.self }),
     accepts,
     firewall: firewall(map.self, prefs, attached, accepts.length > 0),
-    dns: undefined,
+    dns: dnsWish({
+      map,
+      prefs,
+      exitNode,
+      wantsExit: wantsExit(prefs),
+      isExpired: isExpired(map.self, nowMs, map.clockSkewMs),
+    }),
     derpMap: map.derpMap,
     shieldsUp: prefs.ShieldsUp,
     filter: prefs.ShieldsUp ? [] : filterSpec(map.filter, map.peers.values()),
