@@ -6,7 +6,7 @@ import type { DerpMap } from '#shared/wire/map.ts';
 import type { ControlEndpoint } from '../control/types.ts';
 import type { DnsWish } from '../dns/types.ts';
 import type { FilterRuleCount, FilterRuleSpec, Tap } from '../engine/types.ts';
-import type { FirewallConfig } from '../router/types.ts';
+import type { FirewallConfig, KillSwitch } from '../router/types.ts';
 import type { RelayStatus } from '../underlay/relay-status.ts';
 import type { RefusedConnection } from './refusals.ts';
 
@@ -113,8 +113,12 @@ export interface DataPlane extends AsyncDisposable {
   readonly hasTun: boolean;
   /** Called once, before anything else. */
   attach(events: PlaneEvents): void;
-  /** Whole and idempotent; undefined takes everything away and keeps the device. Rejects with what to tell the user. */
-  configure(config: PlaneConfig | undefined): Promise<void>;
+  /**
+   * Whole and idempotent; undefined takes everything away and keeps the device. `closed` is for then: what keeps packets
+   * from leaving outside the tunnel that is not there (no map yet, a key that has expired), while the user wants an exit
+   * node. Rejects with what to tell the user.
+   */
+  configure(config: PlaneConfig | undefined, closed?: KillSwitch | undefined): Promise<void>;
   /** Undefined for a peer that isn't configured. */
   peer(key: NodeKey): PlanePeerStatus | undefined;
   /** Inner packet into the tunnel. */

@@ -24,7 +24,7 @@ import type { MagicsockOptions } from '../magicsock/types.ts';
 import type { PeerTraffic } from '../metrics/traffic.ts';
 import { hasNetwork, localAddresses } from '../netmon/local-addresses.ts';
 import type { NetworkSnapshot } from '../netmon/snapshot.ts';
-import type { Router } from '../router/types.ts';
+import type { KillSwitch, Router } from '../router/types.ts';
 import type { HandshakeTime } from '../store/handshake-time.ts';
 import type { OpenUnderlay } from '../underlay/open.ts';
 import type { RelayStatus } from '../underlay/relay-status.ts';
@@ -96,6 +96,8 @@ export class TunnelPlane implements DataPlane {
   #families: ReadonlySet<4 | 6> = new Set();
   /** Addresses and routes in force, as text; undefined when that is not known. */
   #routed: string | undefined;
+  /** What keeps packets from leaving outside the tunnel, as it was asked for last. */
+  #closed: KillSwitch | undefined;
   #events: PlaneEvents | undefined;
   #onInner: ((from: NodeKey, packet: Uint8Array) => void) | undefined;
 
@@ -178,7 +180,9 @@ export class TunnelPlane implements DataPlane {
     this.#onInner = handle;
   }
 
-  async configure(config: PlaneConfig | undefined): Promise<void> {
+  async configure(config: PlaneConfig | undefined, closed?: KillSwitch | undefined): Promise<void> {
+    // Before the attempt: what fails half-way must not open what was to be closed when the daemon ends.
+    this.#closed = config === undefined ? closed : config.firewall.killSwitch;
     if (config === undefined) await this.#takeDown();
     else await this.#bringUp(config);
   }
@@ -364,7 +368,7 @@ export class TunnelPlane implements DataPlane {
   async #takeDown(): Promise<void> {
     const { engine, router } = this.#deps;
     this.#routed = undefined;
-    await router?.clear({ keepKillSwitch: true });
+    await router?.clear({ keepKillSwitch: this.#closed !== undefined });
     this.#stale.stopped(
       this.#ids
         .all()
