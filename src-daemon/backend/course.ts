@@ -61,7 +61,7 @@ export class Course {
       know.state = nextState(before, this.#facts());
       if (know.state === 'NeedsLogin' && before !== 'NeedsLogin') know.blocked = true;
       reportHealth(this.#deps.health, know);
-      this.#keeper.want(this.#wish.for(know));
+      this.#want(this.#wish.for(know));
       if (know.state === before) break;
       this.#entered(before);
     }
@@ -92,8 +92,12 @@ export class Course {
 
   /** Takes the data plane away. */
   async close(): Promise<void> {
-    this.#keeper.want(undefined);
+    this.#want(undefined);
     await this.#keeper.close();
+  }
+
+  #want(config: PlaneConfig | undefined): void {
+    this.#keeper.want(config, config === undefined ? this.#wish.closed(this.#know) : undefined);
   }
 
   #facts(): ReturnType<typeof factsOf> {

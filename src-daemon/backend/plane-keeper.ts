@@ -3,6 +3,7 @@ import { backoffMs } from '#shared/async/backoff.ts';
 import type { Clock, Random } from '#shared/async/clock.ts';
 import { toRhumbError } from '#shared/errors.ts';
 import type { Log } from '#shared/log/log.ts';
+import type { KillSwitch } from '../router/types.ts';
 import type { DataPlane, PlaneConfig } from './plane.ts';
 
 export interface KeeperDeps {
@@ -20,12 +21,13 @@ const FIRST_ATTEMPT = 10;
 export class PlaneKeeper {
   readonly #deps: KeeperDeps;
   #wanted: PlaneConfig | undefined;
+  #closed: KillSwitch | undefined;
   #wantedVersion = 0;
   #appliedVersion = 0;
   #attempt = 0;
   #running: Promise<void> | undefined;
   #cancelRetry: (() => void) | undefined;
-  #closed = false;
+  #hasEnded = false;
 
   constructor(deps: KeeperDeps) {
     this.#deps = deps;
@@ -36,10 +38,11 @@ export class PlaneKeeper {
     return this.#appliedVersion === this.#wantedVersion;
   }
 
-  /** The same object again is no news. */
-  want(config: PlaneConfig | undefined): void {
-    if (config === this.#wanted) return;
+  /** The same objects again are no news. `closed` is for while there is no configuration. */
+  want(config: PlaneConfig | undefined, closed?: KillSwitch | undefined): void {
+    if (config === this.#wanted && closed === this.#closed) return;
     this.#wanted = config;
+    this.#closed = closed;
     this.#wantedVersion++;
     this.#attempt = 0;
     this.#kick();
@@ -51,7 +54,7 @@ export class PlaneKeeper {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#hasEnded = true;
     this.#cancelRetry?.();
     await this.idle();
   }
@@ -59,7 +62,7 @@ export class PlaneKeeper {
   #kick(): void {
     this.#cancelRetry?.();
     this.#cancelRetry = undefined;
-    if (this.#closed || this.#running !== undefined) return;
+    if (this.#hasEnded || this.#running !== undefined) return;
     this.#running = this.#run().finally(() => {
       this.#running = undefined;
       if (!this.isApplied && this.#cancelRetry === undefined) this.#kick();
@@ -69,7 +72,7 @@ export class PlaneKeeper {
   async #run(): Promise<void> {
     const version = this.#wantedVersion;
     try {
-      await this.#deps.plane.configure(this.#wanted);
+      await this.#deps.plane.configure(this.#wanted, this.#closed);
       this.#appliedVersion = version;
       this.#attempt = 0;
       this.#deps.settled(undefined);
@@ -82,7 +85,7 @@ export class PlaneKeeper {
   }
 
   #retryLater(): void {
-    if (this.#closed) return;
+    if (this.#hasEnded) return;
     const wait = backoffMs(FIRST_ATTEMPT + this.#attempt, this.#deps.random);
     this.#attempt++;
     this.#cancelRetry = this.#deps.clock.after(wait, () => {

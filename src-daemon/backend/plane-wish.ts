@@ -1,6 +1,9 @@
 /** What the data plane shall be for what the daemon knows, worked out once per map, and again when a key expires. */
 import type { Clock } from '#shared/async/clock.ts';
 import type { NetworkMap } from '../control/types.ts';
+import type { KillSwitch } from '../router/types.ts';
+import { attachedNetworks } from './attached.ts';
+import { wantsExit } from './exit-choice.ts';
 import { nextExpiryInMs } from './expiry.ts';
 import type { Knowledge } from './knowledge.ts';
 import type { PlaneConfig } from './plane.ts';
@@ -13,6 +16,7 @@ export class PlaneWish {
   readonly #clock: Clock;
   readonly #expired: () => void;
   #last: { readonly source: Source; readonly config: PlaneConfig } | undefined;
+  #closed: KillSwitch | undefined;
   #armedFor: NetworkMap | undefined;
   #cancelTimer: (() => void) | undefined;
 
@@ -34,6 +38,17 @@ export class PlaneWish {
     const config = planeConfig({ ...source, nowMs: this.#clock.now() });
     this.#last = { source, config };
     return config;
+  }
+
+  /**
+   * What keeps packets in while there is no configuration: whoever wants an exit node must lose it by no other act than his
+   * own, so neither a key that has expired nor a server that is silent opens the way.
+   */
+  closed({ profile: { prefs }, lan }: Knowledge): KillSwitch | undefined {
+    if (!prefs.WantRunning || prefs.LoggedOut || !wantsExit(prefs)) return undefined;
+    const wanted = prefs.ExitNodeAllowLANAccess ? attachedNetworks(lan).external : [];
+    if (this.#closed?.lan.join() !== wanted.join()) this.#closed = { lan: wanted };
+    return this.#closed;
   }
 
   /** One timer for the next expiry that this map knows of. */
