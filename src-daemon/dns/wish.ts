@@ -1,6 +1,6 @@
 /** From the network map to what the network wants of name resolution: pure, and no dearer than what its answers need (§7.2). */
 import { canonicalIp, formatSockAddr } from '#shared/ip/address.ts';
-import type { DnsConfig } from '#shared/wire/map.ts';
+import { type DnsConfig, dnsConfig } from '#shared/wire/map.ts';
 import type { Node } from '#shared/wire/node.ts';
 import { addressesOf, nameOfNode, type Peers, peerAt, peerNamed } from './host-index.ts';
 import { canonical, encodeName, upwards } from './resolver/names.ts';
@@ -25,6 +25,7 @@ const ANSWERS_BELOW = 'dns-subdomain-resolve';
 /** Official clients from this capability version on answer questions of exit-node users (control-protocol.md §7.4). */
 const CAP_PROXIES_DNS = 26;
 const REVERSE_V6 = '0.e.1.a.c.5.1.1.a.7.d.f.ip6.arpa';
+const NO_DNS: DnsConfig = dnsConfig.parse({});
 const NO_HOSTS: Hosts = { addresses: () => undefined, name: () => undefined, answersBelow: () => false };
 const NOTHING: DnsWish = {
   hosts: NO_HOSTS,
@@ -40,7 +41,7 @@ export function dnsWish({ map, prefs, exitNode, wantsExit, isExpired }: DnsWishI
   if (isExpired) return NOTHING;
   const own = addressesOf(map.self);
   const onlyIpv6 = own.length > 0 && own.every((ip) => ip.includes(':'));
-  const dns = map.dns ?? {};
+  const dns = map.dns ?? NO_DNS;
   const records = recordsOf(dns);
   const hosts = hostsOf(map, records, onlyIpv6);
   if (!prefs.CorpDNS) return { ...NOTHING, hosts, onlyIpv6 };

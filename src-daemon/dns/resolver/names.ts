@@ -38,7 +38,7 @@ export function textOfPlainName(message: Uint8Array, from: number, end: number):
       scratch[size++] = byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
     }
   }
-  return scratch.latin1Slice(0, size);
+  return scratch.toString('latin1', 0, size);
 }
 
 /** The byte after a name that may be compressed; -1 when it runs out of the message. Does not follow pointers. */
@@ -61,7 +61,7 @@ export function readName(message: Uint8Array, from: number): ReadName | undefine
   let size = 0;
   for (let at = from; ; ) {
     const length = message[at] ?? BROKEN;
-    if (length === 0) return { name: scratch.latin1Slice(0, size), end: end < 0 ? at + 1 : end };
+    if (length === 0) return { name: scratch.toString('latin1', 0, size), end: end < 0 ? at + 1 : end };
     if (length >= 0xc0) {
       if (end < 0) end = at + 2;
       at = ((length & 0x3f) << 8) | (message[at + 1] ?? 0xff);
