@@ -97,7 +97,7 @@ export class TunnelPlane implements DataPlane {
   /** Addresses and routes in force, as text; undefined when that is not known. */
   #routed: string | undefined;
   /** What keeps packets from leaving outside the tunnel, as it was asked for last. */
-  #closed: KillSwitch | undefined;
+  #closed: KillSwitch | undefined | 'as found' = 'as found';
   #events: PlaneEvents | undefined;
   #onInner: ((from: NodeKey, packet: Uint8Array) => void) | undefined;
 
