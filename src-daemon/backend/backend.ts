@@ -22,7 +22,7 @@ import { healthState } from './health-json.ts';
 import { afterMap } from './identity.ts';
 import { firstKnowledge, type Knowledge, nodeKeyOf, serverUrlOf } from './knowledge.ts';
 import { type ControlSetup, Login } from './login.ts';
-import { parseWhoIsAddr, whoIs } from './lookup.ts';
+import { OUR_ADDRESS, parseWhoIsAddr, type WhoIsTarget, whoIs } from './lookup.ts';
 import { Pinger, type PingTarget } from './ping.ts';
 import type { DataPlane, PlaneConfig } from './plane.ts';
 import { adjustEdit, checkPrefs } from './prefs-check.ts';
@@ -64,6 +64,8 @@ export class Backend implements AsyncDisposable {
   readonly #account: Account;
   readonly #pinger: Pinger;
   readonly #login: Login;
+  /** Before that nothing is known of what the user wants, so nothing follows from anything. */
+  #hasStarted = false;
 
   static async open(deps: BackendDeps): Promise<Backend> {
     return new Backend(deps, await deps.profiles.machineKey(), deps.profiles.current());
@@ -122,6 +124,7 @@ export class Backend implements AsyncDisposable {
   async start(): Promise<void> {
     await this.#serial.run(async () => {
       await this.#loadCachedMap();
+      this.#hasStarted = true;
       this.#login.resume('');
       this.#course.step();
     });
@@ -193,10 +196,10 @@ export class Backend implements AsyncDisposable {
   }
 
   /** Undefined for an address that is nobody's; throws `bad-argument` for what is no address. */
-  whoIs(addr: string): WhoIsResponse | undefined {
+  whoIs(addr: string, target: WhoIsTarget = OUR_ADDRESS): WhoIsResponse | undefined {
     const query = parseWhoIsAddr(addr);
     if (query === undefined) throw new RhumbError('bad-argument', "invalid 'addr' parameter");
-    return this.#know.map === undefined ? undefined : whoIs(this.#know.map, query);
+    return this.#know.map === undefined ? undefined : whoIs(this.#know.map, query, target);
   }
 
   ping(target: PingTarget, signal: AbortSignal): Promise<PingResult> {
@@ -246,6 +249,7 @@ export class Backend implements AsyncDisposable {
       await this.#login.end();
       if (isElsewhere) await this.#deps.mapCache.clear();
       know.state = 'NoState';
+      this.#hasStarted = true;
       this.#login.resume(options.AuthKey);
       this.#course.step();
     });
@@ -430,7 +434,7 @@ export class Backend implements AsyncDisposable {
     const isTurn = up !== know.networkUp;
     if (isOther) know.lan = lan;
     know.networkUp = up;
-    if (isOther || isTurn) this.#course.step();
+    if (this.#hasStarted && (isOther || isTurn)) this.#course.step();
     if (isTurn && up) know.session?.client.retryNow();
   }
 

@@ -1,4 +1,5 @@
 /** Finding nodes of the network map by address or key, and what `whois` tells of them (localapi-and-daemon.md §2.8). */
+import { z } from 'zod';
 import { canonicalIp, parseIp, parsePrefix, parseSockAddr, prefixContains } from '#shared/ip/address.ts';
 import type { WhoIsResponse } from '#shared/localapi/misc.ts';
 import { NO_USER } from '#shared/localapi/user.ts';
@@ -33,7 +34,20 @@ export function parseWhoIsAddr(addr: string): WhoIsQuery | undefined {
   return ip === undefined ? undefined : { ip };
 }
 
-export function whoIs(map: NetworkMap, query: WhoIsQuery): WhoIsResponse | undefined {
+/** Towards which of our addresses the node's capabilities are asked for; '' = towards our own of its family. */
+export interface WhoIsTarget {
+  readonly ip: string;
+  /** Name of a service of ours, `svc:…`. */
+  readonly service: string;
+}
+
+export const OUR_ADDRESS: WhoIsTarget = { ip: '', service: '' };
+
+export function whoIs(
+  map: NetworkMap,
+  query: WhoIsQuery,
+  target: WhoIsTarget = OUR_ADDRESS,
+): WhoIsResponse | undefined {
   const found = 'ip' in query ? findByIp(map, query.ip) : findByKey(map, query.key);
   if (found === undefined) return undefined;
   const user = map.users.get(String(found.node.User));
@@ -43,20 +57,32 @@ export function whoIs(map: NetworkMap, query: WhoIsQuery): WhoIsResponse | undef
       user === undefined
         ? { ...NO_USER, ID: found.node.User }
         : { ...user, ProfilePicURL: user.ProfilePicURL ?? '' },
-    CapMap: peerCapabilities(map, found.node),
+    CapMap: peerCapabilities(map, found.node, target),
   };
 }
 
 type CapMap = Record<string, unknown[] | null>;
 
-/** Capabilities that the packet filter grants a node's first address towards ours of the same family. */
-function peerCapabilities(map: NetworkMap, node: Node): CapMap | undefined {
+/** Capabilities that the packet filter grants a node's first address towards the target. */
+function peerCapabilities(map: NetworkMap, node: Node, to: WhoIsTarget): CapMap | undefined {
   const source = nodeIps(node)[0];
-  const target = nodeIps(map.self).find((ip) => ip.includes(':') === source?.includes(':'));
+  const isAlike = (ip: string): boolean => ip.includes(':') === source?.includes(':');
+  const target =
+    to.ip !== '' && to.service === '' ? canonicalIp(to.ip) : targetsOf(map, to.service).find(isAlike);
   if (source === undefined || target === undefined) return undefined;
   const granted: CapMap = {};
   for (const rule of map.filter ?? []) collect(rule, source, target, granted);
   return Object.keys(granted).length > 0 ? granted : undefined;
+}
+
+/** Which addresses each service of this machine has; the network says so in an attribute of ours. */
+const SERVICE_HOST = 'service-host';
+const serviceAddresses = z.record(z.string().max(256), z.array(z.string().max(64)).max(64));
+
+function targetsOf(map: NetworkMap, service: string): readonly string[] {
+  if (service === '') return nodeIps(map.self);
+  const parsed = serviceAddresses.safeParse(map.self.CapMap?.[SERVICE_HOST]?.[0]);
+  return parsed.success && Object.hasOwn(parsed.data, service) ? (parsed.data[service] ?? []) : [];
 }
 
 function collect(rule: FilterRule, source: string, target: string, granted: CapMap): void {
