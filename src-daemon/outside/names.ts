@@ -25,6 +25,8 @@ export interface OutsideNamesDeps {
 const DNS_PORT = 53;
 /** So long for the system when there is an earlier answer to go by. */
 const PATIENCE_MS = 2_000;
+/** RFC 8305 §3, "Resolution Delay". */
+const RESOLUTION_DELAY_MS = 50;
 /** RFC 1035 §2.3.4; labels are letters, digits, hyphens and, as some do, underscores. */
 const NAME = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$/;
 
@@ -48,10 +50,26 @@ export class OutsideNames {
       if (found.length === 0) throw noSuchHost(host);
       return found;
     }
-    const [four, six] = await Promise.allSettled([this.#one(name, 4), this.#one(name, 6)]);
-    const found = [four, six].flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
-    if (found.length > 0) return found;
-    throw four.status === 'rejected' ? four.reason : noSuchHost(host);
+    return this.#both(name);
+  }
+
+  /** The slower family is waited for a moment only. */
+  async #both(name: string): Promise<readonly string[]> {
+    const found: Record<4 | 6, readonly string[]> = { 4: [], 6: [] };
+    const asked = ([4, 6] as const).map(async (family) => {
+      found[family] = await this.#one(name, family);
+      if (found[family].length === 0) throw noSuchHost(name);
+    });
+    try {
+      await Promise.any(asked);
+    } catch (error) {
+      throw error instanceof AggregateError ? error.errors[0] : error;
+    }
+    const over = new AbortController();
+    const moment = this.#deps.clock.sleep(RESOLUTION_DELAY_MS, over.signal).catch(() => undefined); // over
+    await Promise.race([Promise.allSettled(asked), moment]);
+    over.abort();
+    return [...found[4], ...found[6]];
   }
 
   async #one(name: string, family: 4 | 6): Promise<readonly string[]> {
@@ -59,8 +77,7 @@ export class OutsideNames {
     const known = kept.get(name, family);
     const asking = this.#ask(name, family);
     // What comes too late is known the next time.
-    const found = known.length === 0 ? await asking : await this.#orKnown(asking, known);
-    return found;
+    return known.length === 0 ? asking : this.#orKnown(asking, known);
   }
 
   #ask(name: string, family: 4 | 6): Promise<readonly string[]> {
@@ -97,8 +114,7 @@ export class OutsideNames {
     const fallback = (): readonly string[] => known;
     const patience = this.#deps.clock.sleep(PATIENCE_MS, over.signal).then(fallback, fallback);
     try {
-      const found = await Promise.race([asking.catch(fallback), patience]);
-      return found;
+      return await Promise.race([asking.catch(fallback), patience]);
     } finally {
       over.abort();
     }
