@@ -18,6 +18,7 @@ import { TUNNEL_MTU, TunnelPlane } from './backend/tunnel-plane.ts';
 import { decodeNetworkMap, encodeNetworkMap } from './control/cache.ts';
 import { openControl } from './control/client.ts';
 import { clientMetrics, userMetrics } from './daemon-metrics.ts';
+import { peerApiWorld } from './daemon-peerapi.ts';
 import { pickEngine } from './engine/pick.ts';
 import type { PacketEngine } from './engine/types.ts';
 import { lockFile } from './ffi/fd.ts';
@@ -34,7 +35,10 @@ import { NetworkMonitor } from './netmon/network-monitor.ts';
 import { readSnapshot } from './netmon/snapshot.ts';
 import { watchWake } from './netmon/wake.ts';
 import { type Outside, openOutside } from './outside/outside.ts';
+import type { PeerApiWorld } from './peerapi/caller.ts';
+import { PeerApi } from './peerapi/server.ts';
 import { LinuxRouter } from './router/linux.ts';
+import { watchDeletions } from './router/watch.ts';
 import { chooseDiscoKey, type DiscoKeyChoice } from './store/disco-key.ts';
 import { type HandshakeTime, openHandshakeTime } from './store/handshake-time.ts';
 import { lockState } from './store/lock.ts';
@@ -88,6 +92,12 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
     outside,
     () => monitor?.gateway(),
     { ...disco, handshakeTime },
+    peerApiWorld({
+      backend: () => backend,
+      plane: () => plane,
+      dns: () => undefined,
+      metrics: () => clientMetrics(sources).text(),
+    }),
     system,
     (error) => broken.reject(error),
   );
@@ -206,6 +216,7 @@ function openPlane(
   outside: Outside,
   gateway: () => Gateway | undefined,
   kept: DiscoKeyChoice & { readonly handshakeTime: HandshakeTime },
+  peerApi: PeerApiWorld,
   system: System,
   lost: (error: RhumbError) => void,
 ): TunnelPlane {
@@ -217,7 +228,9 @@ function openPlane(
       : new LinuxRouter({
           tunName,
           recordPath: routerRecordPath(options.stateDir, options.tun ?? tunName),
+          clock: system.clock,
           log: log.child({ mod: 'router' }),
+          watch: watchDeletions,
         });
   return new TunnelPlane({
     ...system,
@@ -237,6 +250,8 @@ function openPlane(
         around,
       ),
     handshakeTime: kept.handshakeTime,
+    openPeerApi: (changed) =>
+      new PeerApi({ ...system, log: log.child({ mod: 'peerapi' }), world: peerApi, changed }),
     // Nothing can be saved then: the service manager starts everything anew.
     deviceLost: (detail) => lost(new RhumbError('unavailable', `the tunnel device is gone: ${detail}`)),
   });
@@ -269,7 +284,8 @@ function hostinfoMaker(
   // Servers want one; nothing of ours is logged anywhere under it.
   const logId = randomBytes(32).toString('hex');
   const userspace = options.tun === undefined;
-  return (prefs, netInfo) => hostinfoOf({ version: longVersion(), logId, facts, prefs, userspace, netInfo });
+  return (prefs, { netInfo, peerApi }) =>
+    hostinfoOf({ version: longVersion(), logId, facts, prefs, userspace, netInfo, peerApi });
 }
 
 /** Node keeps the descriptor of a socket in a field without a type. */

@@ -69,12 +69,12 @@ export const rules: Readonly<Record<string, Rule>> = {
   'src-daemon/tun': { may: LEVEL1 },
   // Sockets that stay outside the tunnel, and names for those who need them before there is one.
   'src-daemon/outside': { may: [...LEVEL1, 'zod', 'dns-packet'] },
-  'src-daemon/firewall': { may: LEVEL1 },
-  'src-daemon/router': { may: [...LEVEL1, 'zod', 'src-daemon/firewall'] },
+  'src-daemon/firewall': { may: [...LEVEL1, 'zod', 'src-daemon/outside'] },
+  'src-daemon/router': { may: [...LEVEL1, 'zod', 'src-daemon/firewall', 'src-daemon/outside'] },
   // Calls to other services of this machine.
   'src-daemon/dbus': { may: SHARED },
   'src-daemon/dns': { may: [...LEVEL1, 'zod', 'dns-packet', 'src-daemon/dbus', 'src-daemon/outside'] },
-  'src-daemon/peerapi': { may: [...LEVEL1, 'zod', 'src-daemon/dns'] },
+  'src-daemon/peerapi': { may: [...LEVEL1, 'dns-packet'] },
 
   'src-daemon/engine': {
     may: [...LEVEL1, '@stablelib/chacha20poly1305', 'src-daemon/wireguard', 'src-daemon/tun'],

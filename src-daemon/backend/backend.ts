@@ -23,12 +23,14 @@ import { afterMap } from './identity.ts';
 import { firstKnowledge, type Knowledge, nodeKeyOf, serverUrlOf } from './knowledge.ts';
 import { type ControlSetup, Login } from './login.ts';
 import { OUR_ADDRESS, parseWhoIsAddr, type WhoIsTarget, whoIs } from './lookup.ts';
+import { nodeIps } from './node-ips.ts';
+import { type KnownCaller, peerCaller } from './peer-caller.ts';
 import { Pinger, type PingTarget } from './ping.ts';
 import type { DataPlane, PlaneConfig } from './plane.ts';
 import { adjustEdit, checkPrefs } from './prefs-check.ts';
 import type { Profile, Profiles } from './profiles.ts';
 import { Serial } from './serial.ts';
-import { assembleStatus, nodeIps } from './status.ts';
+import { assembleStatus } from './status.ts';
 import { WatchHub } from './watch-hub.ts';
 
 export interface BackendDeps {
@@ -44,7 +46,7 @@ export interface BackendDeps {
   };
   readonly plane: DataPlane;
   readonly openControl: (setup: ControlSetup, events: ControlEvents) => ControlClient;
-  readonly hostinfo: (prefs: Prefs, netInfo: NetInfo | undefined) => Hostinfo;
+  readonly hostinfo: (prefs: Prefs, about: Pick<Knowledge, 'netInfo' | 'peerApi'>) => Hostinfo;
   readonly os: { readonly name: string; readonly hostname: string };
   /** `changed` is to be called with every change of what is visible. */
   readonly health: (changed: () => void) => Health;
@@ -88,8 +90,11 @@ export class Backend implements AsyncDisposable {
     const parts = { ...deps, know, serial: this.#serial, bus: this.bus, health: this.health };
     this.#course = new Course(parts);
     this.#account = new Account({ ...parts, changed: () => this.#course.step() });
-    this.#pinger = new Pinger(plane, clock, () =>
-      this.#know.map === undefined ? [] : nodeIps(this.#know.map.self),
+    this.#pinger = new Pinger(
+      plane,
+      clock,
+      () => (this.#know.map === undefined ? [] : nodeIps(this.#know.map.self)),
+      (ip) => know.peerApi.find((at) => at.ip === ip)?.port ?? 0,
     );
     this.#login = new Login({
       ...parts,
@@ -106,6 +111,10 @@ export class Backend implements AsyncDisposable {
       relays: (relays) => {
         this.#know.relays = relays;
         this.#course.step();
+      },
+      peerApi: (at) => {
+        know.peerApi = at;
+        know.session?.client.setHostinfo(deps.hostinfo(know.profile.prefs, know));
       },
       linkChanged: () => this.#know.session?.client.retryNow(),
       // Handshakes are renewed every two minutes with each peer; only a start waits for one.
@@ -157,6 +166,7 @@ export class Backend implements AsyncDisposable {
           .map(({ text }) => text),
         nowMs: clock.now(),
         home: this.#know.relays.home,
+        peerApi: this.#know.peerApi,
         peerOf: (key) => plane.peer(key),
       },
       withPeers,
@@ -200,6 +210,19 @@ export class Backend implements AsyncDisposable {
     const query = parseWhoIsAddr(addr);
     if (query === undefined) throw new RhumbError('bad-argument', "invalid 'addr' parameter");
     return this.#know.map === undefined ? undefined : whoIs(this.#know.map, query, target);
+  }
+
+  /** Who speaks to our PeerAPI from this address. Undefined unless the tunnel, too, knows it as that peer's. */
+  peerCaller(ip: string): KnownCaller | undefined {
+    const { map, profile } = this.#know;
+    const caller = map === undefined ? undefined : peerCaller(map, profile.prefs, ip);
+    if (map === undefined || caller === undefined || caller.id === map.self.StableID) return caller;
+    return caller.key !== undefined && this.#deps.plane.owns(caller.key, ip) ? caller : undefined;
+  }
+
+  /** Names that are not resolved for clients of this exit node. */
+  get refusedNames(): readonly string[] {
+    return this.#know.map?.dns?.ExitNodeFilteredSet ?? [];
   }
 
   ping(target: PingTarget, signal: AbortSignal): Promise<PingResult> {
@@ -377,7 +400,7 @@ export class Backend implements AsyncDisposable {
     const before = this.#know.profile.prefs;
     await this.#account.setPrefs(wanted);
     const { session, profile } = this.#know;
-    session?.client.setHostinfo(this.#deps.hostinfo(wanted, this.#know.netInfo));
+    session?.client.setHostinfo(this.#deps.hostinfo(wanted, this.#know));
     if (before.WantRunning || !wanted.WantRunning) return;
     this.#course.warmUp();
     if (profile.persist.nodeKey !== undefined && !wanted.LoggedOut) this.#login.ensure();
@@ -447,7 +470,7 @@ export class Backend implements AsyncDisposable {
     // Latencies are others at each check: told each time, every machine with traffic would write to the server for ever.
     if (isMateriallyEqual(know.netInfo, info)) return;
     know.netInfo = info;
-    know.session?.client.setHostinfo(this.#deps.hostinfo(know.profile.prefs, info));
+    know.session?.client.setHostinfo(this.#deps.hostinfo(know.profile.prefs, know));
   }
 
   #reportTrouble(what: Parameters<Health['report']>[0], error: string | undefined): void {

@@ -134,6 +134,9 @@ export class FakePlane implements DataPlane {
     return { shieldsUp: false, rules: [], refusals: [], counters: {} };
   }
   capture(): void {}
+  owns(): boolean {
+    return true;
+  }
   endpoints(): readonly ControlEndpoint[] {
     return [{ addr: '192.0.2.1:41641', type: 1 }];
   }
@@ -282,9 +285,10 @@ export async function fakeWorld(options: WorldOptions = {}): Promise<World> {
       controls.push(control);
       return control;
     },
-    hostinfo: (prefs, netInfo) =>
+    hostinfo: (prefs, { netInfo, peerApi }) =>
       hostinfoOf({
         netInfo,
+        peerApi,
         version: '1.2.3',
         logId: '0'.repeat(64),
         prefs,

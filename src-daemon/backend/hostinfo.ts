@@ -1,7 +1,9 @@
 /** What this machine tells about itself (control-protocol.md §4.3): facts of the system and the user's preferences. */
+import type { SockAddr } from '#shared/ip/address.ts';
 import type { Prefs } from '#shared/localapi/prefs.ts';
 import type { Hostinfo, NetInfo } from '#shared/wire/hostinfo.ts';
 import type { OsFacts } from './os-facts.ts';
+import { peerApiServices } from './peer-api-base.ts';
 
 export interface HostinfoInput {
   readonly version: string;
@@ -12,6 +14,8 @@ export interface HostinfoInput {
   readonly userspace: boolean;
   /** Of the last network check; undefined before the first. */
   readonly netInfo: NetInfo | undefined;
+  /** Where our PeerAPI listens. */
+  readonly peerApi: readonly SockAddr[];
 }
 
 const NOTHING_KNOWN = {
@@ -30,7 +34,15 @@ const NOTHING_KNOWN = {
   FirewallMode: undefined,
 };
 
-export function hostinfoOf({ version, logId, facts, prefs, userspace, netInfo }: HostinfoInput): Hostinfo {
+export function hostinfoOf({
+  version,
+  logId,
+  facts,
+  prefs,
+  userspace,
+  netInfo,
+  peerApi,
+}: HostinfoInput): Hostinfo {
   const tags = prefs.AdvertiseTags ?? [];
   return {
     IPNVersion: version,
@@ -50,7 +62,7 @@ export function hostinfoOf({ version, logId, facts, prefs, userspace, netInfo }:
     ShieldsUp: prefs.ShieldsUp ? true : undefined,
     RoutableIPs: undefined,
     RequestTags: tags.length > 0 ? [...tags] : undefined,
-    Services: undefined,
+    Services: peerApi.length === 0 ? undefined : peerApiServices(peerApi),
     NetInfo: { ...NOTHING_KNOWN, OSHasIPv6: facts.hasIpv6, ...netInfo },
     sshHostKeys: undefined,
     ExitNodeID: undefined,

@@ -1,5 +1,6 @@
 /** What the daemon knows: facts only; everything that follows from them is computed. Owned and changed by the backend alone. */
 import { publicOf } from '#shared/crypto/x25519.ts';
+import type { SockAddr } from '#shared/ip/address.ts';
 import { type NodeKey, nodeKeyFrom } from '#shared/key/key.ts';
 import { DEFAULT_CONTROL_URL } from '#shared/localapi/prefs.ts';
 import type { StateName } from '#shared/localapi/status.ts';
@@ -24,6 +25,8 @@ export interface Knowledge {
   lan: readonly string[];
   netInfo: NetInfo | undefined;
   relays: RelayStatus;
+  /** Where peers find our PeerAPI. */
+  peerApi: readonly SockAddr[];
   /** The network lets nothing out before someone signs in at its own page. */
   isCaptive: boolean;
 }
@@ -40,6 +43,7 @@ export const firstKnowledge = (profile: Profile): Knowledge => ({
   lan: [],
   netInfo: undefined,
   relays: NO_RELAY_STATUS,
+  peerApi: [],
   isCaptive: false,
 });
 

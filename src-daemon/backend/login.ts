@@ -4,7 +4,7 @@ import { RhumbError, toRhumbError } from '#shared/errors.ts';
 import type { PrivateKey } from '#shared/key/key.ts';
 import type { Prefs } from '#shared/localapi/prefs.ts';
 import type { Log } from '#shared/log/log.ts';
-import type { Hostinfo, NetInfo } from '#shared/wire/hostinfo.ts';
+import type { Hostinfo } from '#shared/wire/hostinfo.ts';
 import type {
   ControlClient,
   ControlEvents,
@@ -42,7 +42,7 @@ export interface LoginDeps {
   readonly plane: Pick<DataPlane, 'endpoints'>;
   readonly pinger: Pinger;
   readonly openControl: (setup: ControlSetup, events: ControlEvents) => ControlClient;
-  readonly hostinfo: (prefs: Prefs, netInfo: NetInfo | undefined) => Hostinfo;
+  readonly hostinfo: (prefs: Prefs, about: Pick<Knowledge, 'netInfo' | 'peerApi'>) => Hostinfo;
   /** Something that the state follows from may have changed. */
   readonly changed: () => void;
   /** Puts a profile in force; false when it could not be stored yet. */
@@ -136,7 +136,7 @@ export class Login {
       oldNodeKey,
       lockKey: lockPublic(persist.lockKey),
     };
-    const setup = { serverUrl, identity, hostinfo: deps.hostinfo(prefs, know.netInfo), initialMap: know.map };
+    const setup = { serverUrl, identity, hostinfo: deps.hostinfo(prefs, know), initialMap: know.map };
     session = newSession(deps.openControl(setup, events), serverUrl);
     know.session = session;
     session.client.setEndpoints(deps.plane.endpoints());

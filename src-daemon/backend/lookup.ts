@@ -6,7 +6,8 @@ import { NO_USER } from '#shared/localapi/user.ts';
 import type { FilterRule } from '#shared/wire/map.ts';
 import type { Node } from '#shared/wire/node.ts';
 import type { NetworkMap } from '../control/types.ts';
-import { nodeIps } from './status.ts';
+import { nodeByIp } from './node-index.ts';
+import { nodeIps } from './node-ips.ts';
 
 export type Found = { readonly kind: 'self' | 'peer'; readonly node: Node };
 
@@ -15,8 +16,8 @@ export function findByIp(map: NetworkMap, ip: string): Found | undefined {
   const wanted = canonicalIp(ip);
   if (wanted === undefined) return undefined;
   if (nodeIps(map.self).includes(wanted)) return { kind: 'self', node: map.self };
-  for (const node of map.peers.values()) if (nodeIps(node).includes(wanted)) return { kind: 'peer', node };
-  return undefined;
+  const node = nodeByIp(map.peers, wanted);
+  return node === undefined ? undefined : { kind: 'peer', node };
 }
 
 export function findByKey(map: NetworkMap, key: string): Found | undefined {
@@ -64,7 +65,7 @@ export function whoIs(
 type CapMap = Record<string, unknown[] | null>;
 
 /** Capabilities that the packet filter grants a node's first address towards the target. */
-function peerCapabilities(map: NetworkMap, node: Node, to: WhoIsTarget): CapMap | undefined {
+export function peerCapabilities(map: NetworkMap, node: Node, to: WhoIsTarget): CapMap | undefined {
   const source = nodeIps(node)[0];
   const isAlike = (ip: string): boolean => ip.includes(':') === source?.includes(':');
   const target =

@@ -16,8 +16,10 @@ import {
   TSMP_DATA_BYTES,
 } from './inner-packets.ts';
 import { findByIp } from './lookup.ts';
+import { nodeIps } from './node-ips.ts';
+import { peerApiBase } from './peer-api-base.ts';
+import { pingPeerApi } from './peer-api-ping.ts';
 import type { DataPlane } from './plane.ts';
-import { nodeIps } from './status.ts';
 
 interface Pending {
   readonly sentMs: number;
@@ -37,16 +39,19 @@ export class Pinger {
   readonly #clock: Clock;
   /** Own addresses, for answers. */
   readonly #ownIps: () => readonly string[];
+  readonly #peerApiPort: (ip: string) => number;
   readonly #pending = new Map<string, Pending>();
 
   constructor(
     plane: Pick<DataPlane, 'send' | 'discoPing' | 'onInner'>,
     clock: Clock,
     ownIps: () => readonly string[],
+    peerApiPort: (ip: string) => number,
   ) {
     this.#plane = plane;
     this.#clock = clock;
     this.#ownIps = ownIps;
+    this.#peerApiPort = peerApiPort;
     plane.onInner((peer, packet) => this.#inner(peer, packet));
   }
 
@@ -65,7 +70,17 @@ export class Pinger {
     if (node.Key === undefined || own === undefined) return { ...base, Err: 'unknown peer' };
     const regionCode = (region: number): string =>
       map.derpMap?.Regions?.[String(region)]?.RegionCode ?? String(region);
-    const resolved = { own, ip, node, key: node.Key, kind: target.kind, size: target.size ?? 0, regionCode };
+    const peerApi = peerApiBase(map.self, node);
+    const resolved = {
+      own,
+      ip,
+      node,
+      peerApi,
+      key: node.Key,
+      kind: target.kind,
+      size: target.size ?? 0,
+      regionCode,
+    };
     return { ...base, ...(await this.#run(resolved, signal)) };
   }
 
@@ -91,7 +106,7 @@ export class Pinger {
         return { ...named, LatencySeconds: latencyMs / 1_000, PeerAPIPort: peerApiPort };
       }
       case 'peerapi':
-        return { Err: 'pinging the peer API is not available yet' };
+        return { ...named, ...(await pingPeerApi(to, this.#clock, signal)) };
       default:
         return to.kind satisfies never;
     }
@@ -130,7 +145,10 @@ export class Pinger {
       case 'tsmp-ping':
         // Only to an address of ours: a peer must not make us speak for another machine.
         if (this.#ownIps().includes(message.to))
-          this.#plane.send(peer, encodeTsmpPong(message.to, message.from, message.data, 0));
+          this.#plane.send(
+            peer,
+            encodeTsmpPong(message.to, message.from, message.data, this.#peerApiPort(message.to)),
+          );
         return;
       case 'tsmp-pong':
         this.#answered(`tsmp ${toHex(message.data)}`, message.from, message.peerApiPort);
@@ -158,6 +176,7 @@ interface Resolved {
   readonly ip: string;
   readonly node: Node;
   readonly key: NodeKey;
+  readonly peerApi: string | undefined;
   readonly kind: PingKind;
   readonly size: number;
   regionCode(region: number): string;

@@ -85,6 +85,8 @@ export interface PlaneEvents {
   netInfo(info: NetInfo, isCaptive: boolean): void;
   /** The home or the state of a relay connection changed. */
   relays(status: RelayStatus): void;
+  /** Where our PeerAPI listens now. */
+  peerApi(at: readonly SockAddr[]): void;
   /** The network under us has changed (address, route, wake from sleep). */
   linkChanged(): void;
   /** A handshake with some peer has just been completed. */
@@ -121,6 +123,8 @@ export interface DataPlane extends AsyncDisposable {
   configure(config: PlaneConfig | undefined, closed?: KillSwitch | undefined): Promise<void>;
   /** Undefined for a peer that isn't configured. */
   peer(key: NodeKey): PlanePeerStatus | undefined;
+  /** Whether packets from this address, which is canonical, can only be this peer's. */
+  owns(key: NodeKey, ip: string): boolean;
   /** Inner packet into the tunnel. */
   send(key: NodeKey, packet: Uint8Array): void;
   /** Replies to our own pings: TSMP, and ICMP echo replies with our ident. */

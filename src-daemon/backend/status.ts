@@ -1,5 +1,5 @@
 /** What `GET status` tells, assembled from everything the daemon knows (localapi-and-daemon.md §2.3). */
-import { canonicalIp } from '#shared/ip/address.ts';
+import type { SockAddr } from '#shared/ip/address.ts';
 import { type NodeKey, ZERO_NODE_KEY } from '#shared/key/key.ts';
 import {
   NO_PEER,
@@ -13,6 +13,7 @@ import type { UserProfile } from '#shared/localapi/user.ts';
 import type { Node } from '#shared/wire/node.ts';
 import type { NetworkMap } from '../control/types.ts';
 import { isExpired } from './expiry.ts';
+import { peerApiBase, peerApiUrl } from './peer-api-base.ts';
 import { hostPrefixes } from './peer-claims.ts';
 import type { PlanePeerStatus } from './plane.ts';
 import { homeRegion } from './plane-config.ts';
@@ -34,6 +35,8 @@ export interface StatusInput {
   readonly nowMs: number;
   /** Region of our home relay; 0 = none. */
   readonly home: number;
+  /** Where our own PeerAPI listens. */
+  readonly peerApi: readonly SockAddr[];
   readonly peerOf: (key: NodeKey) => PlanePeerStatus | undefined;
 }
 
@@ -91,6 +94,7 @@ function selfStatus(input: StatusInput, map: NetworkMap): PeerStatus {
     Online: input.online,
     LastSeen: undefined,
     InNetworkMap: true,
+    PeerAPIURL: nonEmpty(input.peerApi.map(peerApiUrl)),
     ...(fromNode.CapMap !== undefined && { Capabilities: Object.keys(fromNode.CapMap).sort() }),
   };
 }
@@ -105,10 +109,12 @@ function peersStatus(input: StatusInput): Record<string, PeerStatus> | undefined
 
 function peerStatus(node: Node, map: NetworkMap, input: StatusInput): PeerStatus {
   const base = nodeStatus(node, map, input.nowMs);
+  const peerApi = peerApiBase(map.self, node);
   const live = node.Key === undefined ? undefined : input.peerOf(node.Key);
   if (live === undefined) return { ...base, TaildropTarget: TaildropTarget.NoPeerAPI };
   return {
     ...base,
+    PeerAPIURL: peerApi === undefined ? undefined : [peerApi],
     CurAddr: live.active ? (live.path.addr ?? '') : '',
     RhumbPath: pathStatus(live, map),
     RxBytes: live.rxBytes,
@@ -182,7 +188,3 @@ function users(map: NetworkMap, all: boolean): Record<string, UserProfile> {
 const withoutBits = (prefix: string): string => prefix.slice(0, prefix.indexOf('/'));
 const nonEmpty = <T>(list: readonly T[]): readonly T[] | undefined => (list.length > 0 ? list : undefined);
 const sometime = (ms: number): number | undefined => (ms > 0 ? ms : undefined);
-
-/** The addresses of a node, canonical, without their length. */
-export const nodeIps = (node: Node): string[] =>
-  hostPrefixes(node.Addresses).map((prefix) => canonicalIp(withoutBits(prefix)) ?? withoutBits(prefix));

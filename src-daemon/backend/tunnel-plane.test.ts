@@ -253,6 +253,7 @@ test('both sides hear when a tunnel comes up', async () => {
       network: () => undefined,
       netInfo: () => undefined,
       relays: () => undefined,
+      peerApi: () => undefined,
       linkChanged: () => undefined,
       peerUp: () => told.push(`${n} ${plane.peer(n === 1 ? b.key : a.key)?.wireguard}`),
       trouble: () => undefined,

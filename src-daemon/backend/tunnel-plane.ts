@@ -4,7 +4,7 @@ import { equal } from '#shared/bytes/bytes.ts';
 import { publicOf } from '#shared/crypto/x25519.ts';
 import { looksLikeDisco } from '#shared/disco/envelope.ts';
 import { RhumbError } from '#shared/errors.ts';
-import { SERVICE_IP, SERVICE_IP6 } from '#shared/ip/address.ts';
+import { SERVICE_IP, SERVICE_IP6, type SockAddr } from '#shared/ip/address.ts';
 import {
   type DiscoKey,
   keyBytes,
@@ -24,6 +24,7 @@ import type { MagicsockOptions } from '../magicsock/types.ts';
 import type { PeerTraffic } from '../metrics/traffic.ts';
 import { hasNetwork, localAddresses } from '../netmon/local-addresses.ts';
 import type { NetworkSnapshot } from '../netmon/snapshot.ts';
+import type { PeerApi } from '../peerapi/server.ts';
 import type { KillSwitch, Router } from '../router/types.ts';
 import type { HandshakeTime } from '../store/handshake-time.ts';
 import type { OpenUnderlay } from '../underlay/open.ts';
@@ -72,6 +73,8 @@ export interface TunnelPlaneDeps {
   readonly handshakeTime: HandshakeTime;
   readonly openUnderlay: OpenUnderlay;
   readonly paths?: MagicsockOptions | undefined;
+  /** Listens for peers on our own addresses; `changed` hears where. */
+  readonly openPeerApi?: ((changed: (at: readonly SockAddr[]) => void) => PeerApi) | undefined;
   /** The TUN device can't be used any more. */
   readonly deviceLost: (detail: string) => void;
 }
@@ -86,6 +89,8 @@ export class TunnelPlane implements DataPlane {
   #filter: PlaneConfig['filter'] | undefined;
   readonly #repair: SocketRepair;
   readonly #refusals: Refusals;
+  readonly #peerApi: PeerApi | undefined;
+  #peers: readonly PlanePeer[] = [];
   #tunnel: Tunnel | undefined;
   /** Between which addresses each peer is told our disco key. */
   #told: ReadonlyMap<PeerId, { readonly own: string; readonly peer: string }> = new Map();
@@ -119,6 +124,10 @@ export class TunnelPlane implements DataPlane {
       log: log.child({ mod: 'filter' }),
       nowMs: () => clock.now(),
       tell: (peer, data) => void engine.inject([{ kind: 'to-peer', peer, data }]),
+    });
+    this.#peerApi = deps.openPeerApi?.((at) => {
+      engine.apply([{ op: 'tcp-open', at }]);
+      this.#events?.peerApi(at);
     });
     if (deps.isResumed) this.#stale.restarted(engine.nowMs());
     const underlay = deps.openUnderlay({
@@ -203,6 +212,11 @@ export class TunnelPlane implements DataPlane {
       wireguard: status?.state ?? 'none',
       active: activity !== undefined && this.#isActive(activity),
     };
+  }
+
+  owns(key: NodeKey, ip: string): boolean {
+    const prefix = `${ip}/${ip.includes(':') ? 128 : 32}`;
+    return this.#peers.find(({ nodeKey }) => nodeKey === key)?.allowedIps.includes(prefix) === true;
   }
 
   send(key: NodeKey, packet: Uint8Array): void {
@@ -295,6 +309,7 @@ export class TunnelPlane implements DataPlane {
     try {
       await this.#takeDown();
     } finally {
+      await this.#peerApi?.[Symbol.asyncDispose]();
       await this.#underlay[Symbol.asyncDispose]();
       await this.#magicsock[Symbol.asyncDispose]();
       this.#tunnel?.close();
@@ -326,6 +341,7 @@ export class TunnelPlane implements DataPlane {
     // Before the peers: nothing of theirs may pass unjudged.
     if (this.#filter !== config.filter) engine.apply([{ op: 'filter-set', rules: config.filter }]);
     this.#filter = config.filter;
+    this.#peers = config.peers;
     this.#refusals.shieldsUp = config.shieldsUp;
     tunnel.setPeers(peers.map(tunnelPeer));
     this.#magicsock.setPeers(
@@ -348,7 +364,9 @@ export class TunnelPlane implements DataPlane {
     for (const key of this.#stale.toGreet(peers, engine.nowMs())) this.#greet(ids.get(key) as PeerId);
     // The session that ended with the old number may have been made after the peer's start: it must not wait for its end.
     for (const [key] of cut) this.#greet(ids.get(key) as PeerId);
-    if (router !== undefined) await this.#route(router, config);
+    if (router === undefined) return;
+    await this.#route(router, config);
+    await this.#peerApi?.configure(config.addresses.map(withoutBits));
   }
 
   /** Most maps tell only who is online: those must not start three programs each to look at the interface. */
@@ -367,6 +385,8 @@ export class TunnelPlane implements DataPlane {
   /** Routes first, so that nothing is sent into a tunnel that has gone. */
   async #takeDown(): Promise<void> {
     const { engine, router } = this.#deps;
+    await this.#peerApi?.configure([]);
+    this.#peers = [];
     this.#routed = undefined;
     await router?.clear({ keepKillSwitch: this.#closed !== undefined });
     this.#stale.stopped(
