@@ -18,6 +18,7 @@ import { TUNNEL_MTU, TunnelPlane } from './backend/tunnel-plane.ts';
 import { decodeNetworkMap, encodeNetworkMap } from './control/cache.ts';
 import { openControl } from './control/client.ts';
 import { clientMetrics, userMetrics } from './daemon-metrics.ts';
+import { joinNames, type Names } from './daemon-dns.ts';
 import { peerApiWorld } from './daemon-peerapi.ts';
 import { pickEngine } from './engine/pick.ts';
 import type { PacketEngine } from './engine/types.ts';
@@ -72,6 +73,7 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
   });
   await claimSocket(options.socket);
   let monitor: NetworkMonitor | undefined;
+  let names: Names | undefined;
   const outside = openOutside({
     clock,
     log: log.child({ mod: 'outside' }),
@@ -79,23 +81,26 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
     hasTun: options.tun !== undefined,
     defaultInterface: () => monitor?.defaultInterface(),
     isClosed: () => backend === undefined || wantsExit(backend.prefs()),
-    baseServers: async () => [],
+    baseServers: async () => (await names?.manager()?.baseNameservers()) ?? [],
   });
   const engine = await startEngine(options, outside.mark, system, parts);
   await undoLeftovers(options, log);
   const mapCache = openMapCache(options, system);
   const disco = await chooseDiscoKey(store, (await mapCache.read()) !== undefined, generatePrivate);
   const handshakeTime = openHandshakeTime(store, clock.now());
+  if (engine.tunName !== undefined) names = joinNames({ ...system, outside, tunName: engine.tunName });
+  if (names !== undefined) parts.use(names.resolver);
   const plane = openPlane(
     options,
     engine,
     outside,
+    names,
     () => monitor?.gateway(),
     { ...disco, handshakeTime },
     peerApiWorld({
       backend: () => backend,
       plane: () => plane,
-      dns: () => undefined,
+      dns: () => names?.resolver,
       metrics: () => clientMetrics(sources).text(),
     }),
     system,
@@ -136,6 +141,9 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
     stun: () => plane.stunCounters(),
     home: () => plane.relays().home,
     traffic: () => plane.traffic(),
+    routes: () => backend?.routeCounts() ?? { advertised: 0, approved: 0 },
+    peerApi: () => plane.peerApiCounters(),
+    filter: () => plane.refusalCounters(),
     health: () => backend?.health,
   };
   const api = await LocalApiServer.listen({
@@ -214,6 +222,7 @@ function openPlane(
   options: DaemonOptions,
   engine: PacketEngine,
   outside: Outside,
+  names: Names | undefined,
   gateway: () => Gateway | undefined,
   kept: DiscoKeyChoice & { readonly handshakeTime: HandshakeTime },
   peerApi: PeerApiWorld,
@@ -250,6 +259,7 @@ function openPlane(
         around,
       ),
     handshakeTime: kept.handshakeTime,
+    openDns: names?.open,
     openPeerApi: (changed) =>
       new PeerApi({ ...system, log: log.child({ mod: 'peerapi' }), world: peerApi, changed }),
     // Nothing can be saved then: the service manager starts everything anew.

@@ -3,9 +3,11 @@ import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Log } from '#shared/log/log.ts';
+import { systemClock } from '#shared/node/clock.ts';
 import { lockFile } from './ffi/fd.ts';
+import { undoSystemDns } from './dns/system/open.ts';
 import type { DaemonOptions } from './flags.ts';
-import { cleanup } from './router/linux.ts';
+import { type CleanupOptions, cleanup } from './router/cleanup.ts';
 import { lockState } from './store/lock.ts';
 import { holdLinuxTun } from './tun/linux.ts';
 
@@ -18,23 +20,29 @@ export const mapCachePath = (statePath: string): string => statePath.replace(/(\
 /** For `--cleanup`: refuses while a daemon runs, with this state or with any other. Returns what was undone, for people. */
 export async function cleanUp(options: DaemonOptions, log: Log): Promise<readonly string[]> {
   if (options.statePath === undefined || !existsSync(dirname(options.statePath)))
-    return await undo(options, log, holdLinuxTun);
+    return await undo(options, log, { hold: holdLinuxTun, keepKillSwitch: false });
   await using _lock = await lockState(options.statePath, process.pid, lockFile);
-  return await undo(options, log, holdLinuxTun);
+  return await undo(options, log, { hold: holdLinuxTun, keepKillSwitch: false });
 }
 
-/** At start, when the interface is ours already: while another daemon had it, this would have been its routes. */
+/**
+ * At start, when the interface is ours already: while another daemon had it, this would have been its routes. A kill
+ * switch holds until this run knows whether it wants one.
+ */
 export async function undoLeftovers(options: DaemonOptions, log: Log): Promise<void> {
-  await undo(options, log, () => ({ [Symbol.dispose]: () => undefined }));
+  await undo(options, log, { hold: () => ({ [Symbol.dispose]: () => undefined }), keepKillSwitch: true });
 }
 
 async function undo(
   { tun, stateDir }: DaemonOptions,
   log: Log,
-  hold: (tunName: string) => Disposable,
+  how: Pick<CleanupOptions, 'hold' | 'keepKillSwitch'>,
 ): Promise<readonly string[]> {
   if (tun === undefined) return [];
-  return await cleanup({ tunName: tun, recordPath: routerRecordPath(stateDir, tun), log, hold });
+  const router = await cleanup({ tunName: tun, recordPath: routerRecordPath(stateDir, tun), log, ...how });
+  // After it, since it refuses while another daemon has the interface.
+  const names = await undoSystemDns({ tunName: tun, clock: systemClock(), log: log.child({ mod: 'dns' }) });
+  return [...router, ...names];
 }
 
 /** Removes what a crash left between writing these files and renaming them; another daemon's are left alone. */

@@ -4,6 +4,7 @@ import type { DiscoKey, NodeKey, PrivateKey } from '#shared/key/key.ts';
 import type { NetInfo } from '#shared/wire/hostinfo.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
 import type { ControlEndpoint } from '../control/types.ts';
+import type { DnsTrouble } from '../dns/manager.ts';
 import type { DnsWish } from '../dns/types.ts';
 import type { FilterRuleCount, FilterRuleSpec, Tap } from '../engine/types.ts';
 import type { FirewallConfig, KillSwitch } from '../router/types.ts';
@@ -92,7 +93,10 @@ export interface PlaneEvents {
   /** A handshake with some peer has just been completed. */
   peerUp(): void;
   /** The device or a socket is gone for good; undefined when it works again. */
-  trouble(what: 'tun-device' | 'no-udp4-bind' | 'router-failed', error: string | undefined): void;
+  trouble(
+    what: 'tun-device' | 'no-udp4-bind' | 'router-failed' | 'dns-forward-failing' | DnsTrouble,
+    error: string | undefined,
+  ): void;
 }
 
 export type DiscoPong = { readonly latencyMs: number } & (

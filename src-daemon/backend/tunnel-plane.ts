@@ -17,6 +17,7 @@ import {
 import type { Log } from '#shared/log/log.ts';
 import { usableFamilies } from '#shared/node/interfaces.ts';
 import type { ControlEndpoint } from '../control/types.ts';
+import type { DnsManager } from '../dns/manager.ts';
 import { Tunnel } from '../engine/tunnel.ts';
 import type { EngineRecord, PacketEngine, PeerActivity, PeerId, Tap } from '../engine/types.ts';
 import { Magicsock } from '../magicsock/magicsock.ts';
@@ -52,6 +53,8 @@ export const TUNNEL_MTU = 1_280;
 /** The resolver's and other services' of this host (localapi-and-daemon.md §7.1): nothing to them may ever reach a peer. */
 const SERVICE_ADDRESSES: readonly string[] = [SERVICE_IP, SERVICE_IP6];
 
+const NOTHING_INSIDE = { routes: [], except: [] } as const;
+
 /** Traffic in this time makes a peer count as active (localapi-and-daemon.md §2.3). */
 const ACTIVE_MS = 120_000;
 
@@ -73,6 +76,8 @@ export interface TunnelPlaneDeps {
   readonly handshakeTime: HandshakeTime;
   readonly openUnderlay: OpenUnderlay;
   readonly paths?: MagicsockOptions | undefined;
+  /** Keeps the machine's names as the network wants them; undefined where there is no device to reach it by. */
+  readonly openDns?: ((trouble: PlaneEvents['trouble']) => DnsManager) | undefined;
   /** Listens for peers on our own addresses; `changed` hears where. */
   readonly openPeerApi?: ((changed: (at: readonly SockAddr[]) => void) => PeerApi) | undefined;
   /** The TUN device can't be used any more. */
@@ -89,6 +94,7 @@ export class TunnelPlane implements DataPlane {
   #filter: PlaneConfig['filter'] | undefined;
   readonly #repair: SocketRepair;
   readonly #refusals: Refusals;
+  readonly #dns: DnsManager | undefined;
   readonly #peerApi: PeerApi | undefined;
   #peers: readonly PlanePeer[] = [];
   #tunnel: Tunnel | undefined;
@@ -125,6 +131,7 @@ export class TunnelPlane implements DataPlane {
       nowMs: () => clock.now(),
       tell: (peer, data) => void engine.inject([{ kind: 'to-peer', peer, data }]),
     });
+    this.#dns = deps.openDns?.((what, error) => this.#events?.trouble(what, error));
     this.#peerApi = deps.openPeerApi?.((at) => {
       engine.apply([{ op: 'tcp-open', at }]);
       this.#events?.peerApi(at);
@@ -256,6 +263,14 @@ export class TunnelPlane implements DataPlane {
     };
   }
 
+  refusalCounters(): Readonly<Record<string, number>> {
+    return this.#refusals.counters();
+  }
+
+  peerApiCounters(): Readonly<Record<string, number>> {
+    return this.#peerApi?.counters() ?? {};
+  }
+
   /** See every inner packet; undefined ends it. */
   capture(tap: Tap | undefined): void {
     this.#deps.engine.setTap(tap);
@@ -301,6 +316,7 @@ export class TunnelPlane implements DataPlane {
       isUp,
       beside.map(({ ip, bits }) => `${ip}/${bits}`),
     );
+    if (isMajor) this.#dns?.networkChanged();
     if (isMajor) this.#events?.linkChanged();
   }
 
@@ -310,6 +326,7 @@ export class TunnelPlane implements DataPlane {
       await this.#takeDown();
     } finally {
       await this.#peerApi?.[Symbol.asyncDispose]();
+      await this.#dns?.[Symbol.asyncDispose]();
       await this.#underlay[Symbol.asyncDispose]();
       await this.#magicsock[Symbol.asyncDispose]();
       this.#tunnel?.close();
@@ -366,6 +383,7 @@ export class TunnelPlane implements DataPlane {
     for (const [key] of cut) this.#greet(ids.get(key) as PeerId);
     if (router === undefined) return;
     await this.#route(router, config);
+    await this.#dns?.configure(config.dns, { routes: config.routes, except: config.localRoutes });
     await this.#peerApi?.configure(config.addresses.map(withoutBits));
   }
 
@@ -382,10 +400,11 @@ export class TunnelPlane implements DataPlane {
     for (const { kind, text } of warnings) this.#log('warn', 'router.warning', { kind, text });
   }
 
-  /** Routes first, so that nothing is sent into a tunnel that has gone. */
+  /** Names and routes first, so that nothing is sent into a tunnel that has gone. */
   async #takeDown(): Promise<void> {
     const { engine, router } = this.#deps;
     await this.#peerApi?.configure([]);
+    await this.#dns?.configure(undefined, NOTHING_INSIDE);
     this.#peers = [];
     this.#routed = undefined;
     await router?.clear({ keepKillSwitch: this.#closed !== undefined });

@@ -27,7 +27,13 @@ export type WarningCode =
   | 'warming-up'
   | 'state-store-health'
   | 'router-failed'
-  | 'tun-device';
+  | 'invalid-packet-filter'
+  | 'tun-device'
+  | 'dns-read-os-config-failed'
+  | 'dns-set-os-config-failed'
+  | 'dns-forward-failing'
+  | 'resolv-conf-overwritten'
+  | 'dns-manager';
 
 const warning = (
   severity: Severity,
@@ -129,6 +135,41 @@ export const warnings: Readonly<Record<WarningCode, Warning>> = {
     'Routes not set',
     (args) => `The addresses and routes of the network can't be set on this machine${because(args)}.`,
     { impactsConnectivity: true },
+  ),
+  'invalid-packet-filter': warning(
+    'high',
+    'Packet filter refused',
+    "The coordination server sent a packet filter that lets in machines whose keys nobody of this network has signed. Nobody is let in until it sends another: ask the network's administrator.",
+  ),
+  'dns-read-os-config-failed': warning(
+    'low',
+    'Name servers not known',
+    (args) => `The name servers of this machine can't be read${because(args)}. They were left as they are.`,
+    { dependsOn: ['network-status'] },
+  ),
+  'dns-set-os-config-failed': warning(
+    'medium',
+    'Name servers not set',
+    (args) =>
+      `This machine can't be told to resolve the names of the network${because(args)}. It is tried again.`,
+    { dependsOn: ['network-status'] },
+  ),
+  'resolv-conf-overwritten': warning(
+    'medium',
+    'resolv.conf overwritten',
+    'Another program keeps overwriting /etc/resolv.conf, so names of the network may not resolve. Stop that program, or keep rhumbd away from the file: rhumb set --accept-dns=false.',
+  ),
+  'dns-manager': warning(
+    'medium',
+    'Name services not connected',
+    (args) => args['error'] ?? 'The name services of this machine do not know of each other.',
+  ),
+  // As long as it takes for a server to be restarted.
+  'dns-forward-failing': warning(
+    'medium',
+    'Name servers do not answer',
+    (args) => `None of the name servers answers${because(args)}. Names outside the network do not resolve.`,
+    { dependsOn: ['network-status'], visibleAfterMs: 15_000 },
   ),
   'tun-device': warning('high', 'No tunnel device', (args) => `The tunnel device is gone${because(args)}.`, {
     impactsConnectivity: true,
