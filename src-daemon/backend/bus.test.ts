@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { type Notify, Watch } from '#shared/localapi/notify.ts';
 import { NO_USER } from '#shared/localapi/user.ts';
 import { FakeClock } from '#shared/testing/fake-clock.ts';
+import { peerChange } from '#shared/wire/node.ts';
 import { Bus, FELL_BEHIND, select, type Watcher } from './bus.ts';
 import { fakeNode } from './fake-world.ts';
 import { healthState } from './health-json.ts';
@@ -15,6 +16,7 @@ const drain = async (watcher: Watcher): Promise<Notify[]> => {
   return found;
 };
 const node = fakeNode({ id: 2 });
+const noChange = peerChange.parse({ NodeID: 0 });
 const EVERYTHING: Notify = {
   State: 6,
   SelfChange: node,
@@ -36,6 +38,34 @@ test.each([
   { mask: 287, want: ['State', 'SelfChange', 'NetMap', 'Engine'] },
 ])('mask $mask selects $want', ({ mask, want }) => {
   expect(Object.keys(select(mask, EVERYTHING) ?? {}).sort()).toEqual([...want].sort());
+});
+
+test.each([
+  { mask: Watch.PeerChanges, want: { PeersChanged: [node, node] } },
+  {
+    mask: Watch.PeerChanges | Watch.PeerPatches,
+    want: { PeersChanged: [node], PeerChangedPatch: [{ NodeID: 2, Online: false }] },
+  },
+  { mask: 0, want: undefined },
+])('changes that fit into patches reach mask $mask in its form', ({ mask, want }) => {
+  const PeerChangedPatch = [{ ...noChange, NodeID: 2, Online: false }];
+  const got = select(mask, { PeersChanged: [node], PeerChangedPatch, PatchedPeers: [node] });
+  expect(got).toEqual(want);
+});
+
+test('watchers of one mask get the very same message, so that its text is made once', async () => {
+  const bus = new Bus(new FakeClock(), () => undefined);
+  const masks = [Watch.PeerChanges, Watch.PeerChanges, Watch.PeerChanges | Watch.PeerPatches];
+  const watchers = masks.map((mask) => bus.add(mask, { uid: 0 }));
+  const profiles = { '1': { ...NO_USER, ID: 1, LoginName: 'a' } };
+  for (let i = 0; i < 2; i++) bus.send({ PeersChanged: [node], UserProfiles: profiles });
+  const got = await Promise.all(watchers.map(drain));
+  expect(got[0]?.[0]).toBe(got[1]?.[0]);
+  expect(got[0]?.[1]).toBe(got[1]?.[1]);
+  expect(got[0]?.map((message) => Object.keys(message).sort())).toEqual([
+    ['PeersChanged', 'UserProfiles'],
+    ['PeersChanged'],
+  ]);
 });
 
 test('a message of which nothing is left is not sent', () => {

@@ -17,14 +17,21 @@ export interface WatchActor {
   readonly uid: number | undefined;
 }
 
+/** A message before it is cut to what each watcher asked for. */
+export interface Announcement extends Notify {
+  /** Whole nodes, for watchers that want changes of peers but no patches, in place of `PeerChangedPatch`. */
+  readonly PatchedPeers?: Notify['PeersChanged'];
+}
+
 /** What a watcher with this mask gets of a message; undefined when nothing is left of it. */
-export function select(mask: number, message: Notify): Notify | undefined {
+export function select(mask: number, message: Announcement): Notify | undefined {
   const has = (bit: number): boolean => (mask & bit) !== 0;
   const peers = has(Watch.PeerChanges);
   const {
     PeersChanged,
     PeersRemoved,
     PeerChangedPatch,
+    PatchedPeers,
     UserProfiles,
     NetMap,
     Engine,
@@ -32,18 +39,44 @@ export function select(mask: number, message: Notify): Notify | undefined {
     Health,
     ...rest
   } = message;
+  const patches = has(Watch.PeerPatches);
+  const whole = patches ? PeersChanged : both(PeersChanged, PatchedPeers);
   const kept: Notify = {
     ...rest,
     ...(has(Watch.EngineUpdates) && Engine !== undefined && { Engine }),
     ...(has(Watch.InitialNetMap) && !has(Watch.NoNetMap) && NetMap !== undefined && { NetMap }),
-    ...(peers && PeersChanged !== undefined && { PeersChanged }),
+    ...(peers && whole !== undefined && { PeersChanged: whole }),
     ...(peers && PeersRemoved !== undefined && { PeersRemoved }),
-    ...(has(Watch.PeerPatches) && PeerChangedPatch !== undefined && { PeerChangedPatch }),
+    ...(patches && PeerChangedPatch !== undefined && { PeerChangedPatch }),
     ...(peers && UserProfiles !== undefined && { UserProfiles }),
     ...(has(Watch.PeerWireGuardState) && PeerState !== undefined && { PeerState }),
     ...(Health !== undefined && { Health: has(Watch.HealthActions) ? Health : foldActions(Health) }),
   };
   return Object.values(kept).some((value) => value !== undefined) ? kept : undefined;
+}
+
+type Peers = Notify['PeersChanged'];
+const both = (a: Peers, b: Peers): Peers => (a === undefined ? b : b === undefined ? a : [...a, ...b]);
+
+/** The same object for every watcher of a mask, so that its text is made once. */
+type Selected = (mask: number) => Notify | undefined;
+
+function selector(message: Announcement): Selected {
+  const made = new Map<number, Notify | undefined>();
+  return (mask) => {
+    if (!made.has(mask)) made.set(mask, select(mask, message));
+    return made.get(mask);
+  };
+}
+
+/** A message without its profiles, once for each message. */
+const bare = new WeakMap<Notify, Notify>();
+function withoutProfiles(message: Notify): Notify {
+  const known = bare.get(message);
+  if (known !== undefined) return known;
+  const { UserProfiles: _, ...rest } = message;
+  bare.set(message, rest);
+  return rest;
 }
 
 export class Watcher {
@@ -76,11 +109,11 @@ export class Watcher {
     this.#enqueue(message);
   }
 
-  push(message: Notify): void {
-    const selected = select(this.mask, message);
+  push(announcement: Announcement, selected: Notify | undefined = select(this.mask, announcement)): void {
     if (selected === undefined) return;
-    if ((this.mask & Watch.RateLimit) === 0) this.#enqueue(this.#withNewProfiles(selected));
-    else this.#pushLimited(selected);
+    const message = this.#withNewProfiles(selected);
+    if ((this.mask & Watch.RateLimit) === 0) this.#enqueue(message);
+    else this.#pushLimited(message);
   }
 
   /** The next message, or undefined when the watch has ended. */
@@ -129,15 +162,19 @@ export class Watcher {
 
   #withNewProfiles(message: Notify): Notify {
     if (message.UserProfiles === undefined) return message;
-    const { UserProfiles, ...rest } = message;
-    const fresh: Record<string, (typeof UserProfiles)[string]> = {};
-    for (const [id, profile] of Object.entries(UserProfiles)) {
+    const fresh: Record<string, (typeof message.UserProfiles)[string]> = {};
+    const all = Object.entries(message.UserProfiles);
+    let count = 0;
+    for (const [id, profile] of all) {
       const text = `${profile.LoginName}\n${profile.DisplayName}\n${profile.ProfilePicURL}`;
       if (this.#profiles.get(id) === text) continue;
       this.#profiles.set(id, text);
       fresh[id] = profile;
+      count++;
     }
-    return Object.keys(fresh).length > 0 ? { ...rest, UserProfiles: fresh } : rest;
+    if (count === all.length) return message;
+    const rest = withoutProfiles(message);
+    return count > 0 ? { ...rest, UserProfiles: fresh } : rest;
   }
 
   #enqueue(message: Notify): void {
@@ -183,8 +220,11 @@ export class Bus {
   }
 
   /** `only` limits a message to some watchers. Never waits. */
-  send(message: Notify, only: (actor: WatchActor) => boolean = () => true): void {
-    for (const watcher of this.#watchers) if (only(watcher.actor)) watcher.push(message);
+  send(message: Announcement, only: (actor: WatchActor) => boolean = () => true): void {
+    if (this.#watchers.size === 0) return;
+    const selected = selector(message);
+    for (const watcher of this.#watchers)
+      if (only(watcher.actor)) watcher.push(message, selected(watcher.mask));
   }
 
   resetProfiles(): void {

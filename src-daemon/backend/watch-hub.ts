@@ -1,14 +1,15 @@
 /** What watchers of the bus are told: first messages, changes of the network, counters while someone asks. */
 import type { Clock } from '#shared/async/clock.ts';
-import { INITIAL_MESSAGE_BITS, type Notify, Watch } from '#shared/localapi/notify.ts';
+import { type HealthState, INITIAL_MESSAGE_BITS, type Notify, Watch } from '#shared/localapi/notify.ts';
 import { State, type Status } from '#shared/localapi/status.ts';
 import type { MapChange, NetworkMap } from '../control/types.ts';
 import type { Health } from '../health/health.ts';
 import { Bus, type WatchActor, type Watcher } from './bus.ts';
 import { engineStatus, peerStates } from './engine-status.ts';
-import { healthState } from './health-json.ts';
+import { foldActions, healthState } from './health-json.ts';
 import type { Knowledge } from './knowledge.ts';
-import { netMapJson } from './netmap-json.ts';
+import { type PeerNews, peerNews } from './map-news.ts';
+import { LazyNetMap } from './netmap-json.ts';
 import type { DataPlane } from './plane.ts';
 import { visiblePrefs } from './profiles.ts';
 
@@ -19,7 +20,11 @@ export interface WatchHubDeps {
   readonly health: () => Health;
   readonly status: () => Status;
   readonly newSessionId: () => string;
+  /** StableNodeID; '' = none fits; undefined = it can't be said now. */
+  readonly suggestedExitNode?: (() => string | undefined) | undefined;
 }
+
+const NO_NEWS: PeerNews = { nodes: [], patches: [], patched: [], removed: [] };
 
 const LOOK_MS = 2_000;
 
@@ -28,6 +33,8 @@ export class WatchHub {
   readonly #deps: WatchHubDeps;
   /** State of each peer's tunnel as told last, by StableNodeID. */
   #told = new Map<string, string>();
+  /** The map that watchers were told last. */
+  #toldMap: NetworkMap | undefined;
   #cancelLook: (() => void) | undefined;
   #closed = false;
 
@@ -44,15 +51,19 @@ export class WatchHub {
 
   announceMap(map: NetworkMap, change: MapChange): void {
     const full = change.kind === 'full';
-    const ids = full ? [...map.peers.keys()] : change.changed;
-    const changed = ids.map((id) => map.peers.get(id)).filter((node) => node !== undefined);
-    const removed = change.removed.map((id) => (Number.isSafeInteger(Number(id)) ? Number(id) : BigInt(id)));
+    const told = this.#toldMap;
+    this.#toldMap = map;
+    const news = this.bus.wants(Watch.PeerChanges) ? peerNews(told, map, change) : NO_NEWS;
+    const { nodes, patches, patched, removed } = news;
+    const releases = map.clientVersion;
     this.bus.send({
       ...((full || change.self) && { SelfChange: map.self }),
-      ...(changed.length > 0 && { PeersChanged: changed }),
+      ...(nodes.length > 0 && { PeersChanged: nodes }),
+      ...(patches.length > 0 && { PeerChangedPatch: patches, PatchedPeers: patched }),
       ...(removed.length > 0 && { PeersRemoved: removed }),
-      ...((full || change.other) && { UserProfiles: userProfiles(map) }),
-      ...(this.bus.wants(Watch.InitialNetMap) && { NetMap: netMapJson(map, false) }),
+      ...(map.users !== told?.users && { UserProfiles: userProfiles(map) }),
+      ...(releases !== undefined && releases !== told?.clientVersion && { ClientVersion: releases }),
+      ...(this.bus.wants(Watch.InitialNetMap) && { NetMap: new LazyNetMap(map, false) }),
     });
   }
 
@@ -84,6 +95,17 @@ export class WatchHub {
       this.#announcePeerStates(know.map);
   }
 
+  #health(mask: number): HealthState {
+    const state = healthState(this.#deps.health().visible());
+    return (mask & Watch.HealthActions) === 0 ? foldActions(state) : state;
+  }
+
+  /** Nothing when nobody can say which one. */
+  #suggestion(): Notify {
+    const id = this.#deps.suggestedExitNode?.();
+    return id === undefined ? {} : { SuggestedExitNode: id };
+  }
+
   /** Only those that changed since the last look. */
   #announcePeerStates(map: NetworkMap): void {
     const all = Object.entries(peerStates(map, this.#deps.plane, this.#deps.clock.now()));
@@ -98,15 +120,20 @@ export class WatchHub {
     const { map, state } = know;
     const url = state === 'NeedsLogin' ? (know.session?.authUrl ?? '') : '';
     return {
-      SessionID: this.#deps.newSessionId(),
-      ...(has(Watch.InitialState) && { State: State[state] }),
+      ...(has(Watch.InitialState) && { SessionID: this.#deps.newSessionId(), State: State[state] }),
       ...(has(Watch.InitialState) && url !== '' && { BrowseToURL: url }),
       ...(has(Watch.InitialPrefs) && { Prefs: visiblePrefs(know.profile) }),
       ...(has(Watch.InitialNetMap) &&
-        map !== undefined && { SelfChange: map.self, NetMap: netMapJson(map, know.mapIsCached) }),
+        map !== undefined && { SelfChange: map.self, NetMap: new LazyNetMap(map, know.mapIsCached) }),
       ...(has(Watch.InitialDriveShares) && { DriveShares: [] }),
       ...(has(Watch.InitialOutgoingFiles) && { OutgoingFiles: [] }),
-      ...(has(Watch.InitialHealthState) && { Health: healthState(this.#deps.health().visible()) }),
+      ...(has(Watch.InitialHealthState) && { Health: this.#health(mask) }),
+      ...(has(Watch.InitialSuggestedExitNode) && this.#suggestion()),
+      ...(has(Watch.InitialClientVersion) &&
+        know.profile.prefs.AutoUpdate.Check &&
+        map?.clientVersion !== undefined && { ClientVersion: map.clientVersion }),
+      // No administrator's policy reaches this system.
+      ...(has(Watch.SysPolicyChanges) && { Policy: {} }),
       ...(has(Watch.InitialStatus) && { InitialStatus: this.#deps.status() }),
       ...(has(Watch.PeerWireGuardState) &&
         map !== undefined && { PeerState: peerStates(map, plane, clock.now()) }),
