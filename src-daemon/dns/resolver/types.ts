@@ -58,6 +58,8 @@ export interface ResolverDeps {
   readonly resolveHost: (host: string, signal: AbortSignal) => Promise<readonly string[]>;
   /** The name servers of this machine from before us: whom exit-node clients' questions go to. */
   readonly baseNameservers: () => Promise<readonly string[]>;
+  /** Certificate authorities in place of the system's, for tests. */
+  readonly ca?: string | undefined;
   /** Health: whether the default servers fail to answer (text: which), or do again (undefined). */
   readonly forwardFailing: (servers: string | undefined) => void;
 }
@@ -74,8 +76,11 @@ export interface DnsResolver extends AsyncDisposable {
   configure(config: ResolverConfig | undefined): void;
   /** At once, when nobody else must be asked: what we know of ourselves, or have cached. */
   answerNow(query: Uint8Array, transport: Transport): Uint8Array | undefined;
-  /** Always an answer of DNS (perhaps SERVFAIL or FORMERR), or undefined for what deserves none; rejects only when aborted. */
-  answer(query: Uint8Array, options: AnswerOptions): Promise<Uint8Array | undefined>;
+  /**
+   * Always an answer of DNS (perhaps SERVFAIL or FORMERR), or undefined for what deserves none; a promise only where others
+   * are asked, and it rejects only when aborted.
+   */
+  answer(query: Uint8Array, options: AnswerOptions): Uint8Array | undefined | Promise<Uint8Array | undefined>;
   /**
    * For a client of this exit node: asks the machine's own name servers. Names in `refused` (as ExitNodeFilteredSet: with a
    * leading dot everything below, without it that very name) are refused. Undefined = not a question.
