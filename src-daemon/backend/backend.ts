@@ -3,7 +3,13 @@ import type { Clock, Random } from '#shared/async/clock.ts';
 import { RhumbError, toRhumbError } from '#shared/errors.ts';
 import type { PrivateKey } from '#shared/key/key.ts';
 import type { PingResult, WhoIsResponse } from '#shared/localapi/misc.ts';
-import { applyPrefsEdit, type Prefs, type PrefsEdit, type StartOptions } from '#shared/localapi/prefs.ts';
+import {
+  applyPrefsEdit,
+  type Prefs,
+  type PrefsEdit,
+  type StartOptions,
+  samePrefs,
+} from '#shared/localapi/prefs.ts';
 import { State, type StateName, type Status } from '#shared/localapi/status.ts';
 import { type LoginProfile, NO_PROFILE } from '#shared/localapi/user.ts';
 import type { Log } from '#shared/log/log.ts';
@@ -17,10 +23,12 @@ import type { MapCache } from '../store/map-cache.ts';
 import { Account } from './account.ts';
 import type { Bus, WatchActor, Watcher } from './bus.ts';
 import { Course } from './course.ts';
+import { type ExitEdit, ExitNodes, toggleExit } from './exit-nodes.ts';
+import type { ExitSuggestion } from './exit-suggestion.ts';
 import { isExpired } from './expiry.ts';
 import { healthState } from './health-json.ts';
 import { afterMap } from './identity.ts';
-import { firstKnowledge, type Knowledge, nodeKeyOf, serverUrlOf } from './knowledge.ts';
+import { firstKnowledge, type Knowledge, nodeKeyOf, serverUrl } from './knowledge.ts';
 import { type ControlSetup, Login } from './login.ts';
 import { OUR_ADDRESS, parseWhoIsAddr, type WhoIsTarget, whoIs } from './lookup.ts';
 import { nodeIps } from './node-ips.ts';
@@ -29,6 +37,7 @@ import { Pinger, type PingTarget } from './ping.ts';
 import type { DataPlane, PlaneConfig } from './plane.ts';
 import { adjustEdit, checkPrefs } from './prefs-check.ts';
 import type { Profile, Profiles } from './profiles.ts';
+import { routeCounts } from './route-counts.ts';
 import { Serial } from './serial.ts';
 import { assembleStatus } from './status.ts';
 import { WatchHub } from './watch-hub.ts';
@@ -64,6 +73,7 @@ export class Backend implements AsyncDisposable {
   readonly #hub: WatchHub;
   readonly #course: Course;
   readonly #account: Account;
+  readonly #exits: ExitNodes;
   readonly #pinger: Pinger;
   readonly #login: Login;
   /** Before that nothing is known of what the user wants, so nothing follows from anything. */
@@ -85,10 +95,12 @@ export class Backend implements AsyncDisposable {
       health: () => this.health,
       status: () => this.status(true),
       newSessionId: deps.newSessionId,
+      suggestedExitNode: () => this.#exits.current(),
     });
     this.health = deps.health(() => this.bus.send({ Health: healthState(this.health.visible()) }));
     const parts = { ...deps, know, serial: this.#serial, bus: this.bus, health: this.health };
     this.#course = new Course(parts);
+    this.#exits = new ExitNodes(parts);
     this.#account = new Account({ ...parts, changed: () => this.#course.step() });
     this.#pinger = new Pinger(
       plane,
@@ -114,9 +126,12 @@ export class Backend implements AsyncDisposable {
       },
       peerApi: (at) => {
         know.peerApi = at;
-        know.session?.client.setHostinfo(deps.hostinfo(know.profile.prefs, know));
+        this.#tellServer();
       },
-      linkChanged: () => this.#know.session?.client.retryNow(),
+      linkChanged: () => {
+        this.#exits.networkChanged();
+        this.#know.session?.client.retryNow();
+      },
       // Handshakes are renewed every two minutes with each peer; only a start waits for one.
       peerUp: () => {
         if (this.#know.state === 'Starting') this.#course.step();
@@ -220,6 +235,10 @@ export class Backend implements AsyncDisposable {
     return caller.key !== undefined && this.#deps.plane.owns(caller.key, ip) ? caller : undefined;
   }
 
+  routeCounts(): ReturnType<typeof routeCounts> {
+    return routeCounts(this.#know.profile.prefs, this.#know.map);
+  }
+
   /** Names that are not resolved for clients of this exit node. */
   get refusedNames(): readonly string[] {
     return this.#know.map?.dns?.ExitNodeFilteredSet ?? [];
@@ -249,14 +268,19 @@ export class Backend implements AsyncDisposable {
 
   /** Resolves when the edit is on disk and in force. An edit that changes nothing says nothing. */
   editPrefs(edit: PrefsEdit): Promise<Prefs> {
-    return this.#serial.run(async () => {
-      const current = this.#know.profile.prefs;
-      const wanted = applyPrefsEdit(current, adjustEdit(edit));
-      if (wanted === current) return this.prefs();
-      this.checkPrefs(wanted);
-      await this.#setPrefs(wanted);
-      this.#course.step();
-      return this.prefs();
+    return this.#serial.run(() => this.#edit(edit));
+  }
+
+  /** Throws `unavailable` as long as it can't be told. */
+  suggestExitNode(): ExitSuggestion {
+    return this.#exits.suggest();
+  }
+
+  /** Puts the exit node aside, or takes up again the one put aside. Rejects with `conflict` when there is none. */
+  setUseExitNodeEnabled(enabled: boolean): Promise<Prefs> {
+    return this.#serial.run(() => {
+      const edit = toggleExit(this.#know.profile.prefs, enabled);
+      return edit === undefined ? this.prefs() : this.#edit(edit);
     });
   }
 
@@ -266,8 +290,9 @@ export class Backend implements AsyncDisposable {
       const know = this.#know;
       const wanted = options.UpdatePrefs ?? know.profile.prefs;
       this.checkPrefs(wanted);
-      await this.#setPrefs({ ...wanted, Config: undefined });
-      const isElsewhere = know.session !== undefined && serverUrlOf(know) !== know.session.serverUrl;
+      const isElsewhere = know.session !== undefined && serverUrl(wanted) !== know.session.serverUrl;
+      // What the map of another network says of an exit node holds for nothing.
+      await this.#setPrefs(isElsewhere ? withoutConfig(wanted) : this.#exits.resolve(withoutConfig(wanted)));
       if (isElsewhere) this.#forgetMap();
       await this.#login.end();
       if (isElsewhere) await this.#deps.mapCache.clear();
@@ -388,6 +413,7 @@ export class Backend implements AsyncDisposable {
     if (!isExpired(map.self, this.#deps.clock.now(), map.clockSkewMs)) know.blocked = false;
     this.#deps.mapCache.put(() => this.#deps.mapCodec.encode(map));
     await this.#account.accept(afterMap(know.profile, map));
+    if (this.#exits.isConcernedBy(change, map)) await this.#chooseExit();
     this.health.setServerMessages(map.displayMessages, map.health);
     if (isNewSelf) this.bus.resetProfiles();
     this.#hub.announceMap(map, change);
@@ -396,11 +422,49 @@ export class Backend implements AsyncDisposable {
 
   // --- Profiles and preferences ---
 
+  async #edit(edit: ExitEdit): Promise<Prefs> {
+    const current = this.#know.profile.prefs;
+    const edited = applyPrefsEdit(current, adjustEdit(current, edit));
+    if (edited === current) return this.prefs();
+    this.checkPrefs(edited);
+    const wanted = this.#exits.resolve(edited);
+    if (samePrefs(wanted, current)) return this.prefs();
+    await this.#setPrefs(wanted);
+    this.#course.step();
+    return this.prefs();
+  }
+
+  /** With what is known by now; the change is told like one of the user's. */
+  async #chooseExit(): Promise<void> {
+    const { profile } = this.#know;
+    this.#exits.current();
+    const prefs = this.#exits.resolve(profile.prefs);
+    if (prefs === profile.prefs) return;
+    this.#deps.log('info', 'exit-node.chosen', { id: prefs.ExitNodeID });
+    await this.#account.accept({ ...profile, prefs });
+    this.#tellServer();
+  }
+
+  #chooseExitSoon(): void {
+    this.#serial
+      .run(async () => {
+        await this.#chooseExit();
+        this.#course.step();
+      })
+      .catch((error: unknown) => this.#deps.log('error', 'exit-node.choice-failed', { error }));
+  }
+
+  /** Facts about this machine that follow from the preferences and the network. */
+  #tellServer(): void {
+    const { session, profile } = this.#know;
+    session?.client.setHostinfo(this.#deps.hostinfo(profile.prefs, this.#know));
+  }
+
   async #setPrefs(wanted: Prefs): Promise<void> {
     const before = this.#know.profile.prefs;
     await this.#account.setPrefs(wanted);
-    const { session, profile } = this.#know;
-    session?.client.setHostinfo(this.#deps.hostinfo(wanted, this.#know));
+    const { profile } = this.#know;
+    this.#tellServer();
     if (before.WantRunning || !wanted.WantRunning) return;
     this.#course.warmUp();
     if (profile.persist.nodeKey !== undefined && !wanted.LoggedOut) this.#login.ensure();
@@ -408,6 +472,7 @@ export class Backend implements AsyncDisposable {
 
   #adopt(profile: Profile): void {
     this.#forgetMap();
+    this.#exits.forget();
     this.#account.adopt(profile);
   }
 
@@ -467,16 +532,19 @@ export class Backend implements AsyncDisposable {
       know.isCaptive = isCaptive;
       this.#course.step();
     }
+    if (this.#exits.measured(info)) this.#chooseExitSoon();
     // Latencies are others at each check: told each time, every machine with traffic would write to the server for ever.
     if (isMateriallyEqual(know.netInfo, info)) return;
     know.netInfo = info;
-    know.session?.client.setHostinfo(this.#deps.hostinfo(know.profile.prefs, know));
+    this.#tellServer();
   }
 
   #reportTrouble(what: Parameters<Health['report']>[0], error: string | undefined): void {
     this.health.report(what, error !== undefined, error === undefined ? {} : { error });
   }
 }
+
+const withoutConfig = (prefs: Prefs): Prefs => ({ ...prefs, Config: undefined });
 
 function stillLoggedIn(error: unknown): RhumbError {
   const { code, message } = toRhumbError(error);

@@ -1,6 +1,9 @@
 /** Whether and through whom this machine wants to reach the rest of the world. */
 import type { Prefs } from '#shared/localapi/prefs.ts';
 
+/** Before the expression of an automatic choice, where an id stands for both. */
+export const AUTO_EXIT = 'auto:';
+
 /** Stands for an exit node while the automatic choice has none: no node has this id, so nothing leaves (§3.11). */
 export const UNRESOLVED_EXIT = 'auto:any';
 

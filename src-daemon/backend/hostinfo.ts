@@ -1,7 +1,9 @@
 /** What this machine tells about itself (control-protocol.md §4.3): facts of the system and the user's preferences. */
-import type { SockAddr } from '#shared/ip/address.ts';
+import { compare } from '#shared/bytes/bytes.ts';
+import { formatPrefix, parsePrefix, type SockAddr } from '#shared/ip/address.ts';
 import type { Prefs } from '#shared/localapi/prefs.ts';
 import type { Hostinfo, NetInfo } from '#shared/wire/hostinfo.ts';
+import { chosenExit } from './exit-choice.ts';
 import type { OsFacts } from './os-facts.ts';
 import { peerApiServices } from './peer-api-base.ts';
 
@@ -43,7 +45,8 @@ export function hostinfoOf({
   netInfo,
   peerApi,
 }: HostinfoInput): Hostinfo {
-  const tags = prefs.AdvertiseTags ?? [];
+  const tags = sortedOnce(prefs.AdvertiseTags ?? []);
+  const routes = inOrder(prefs.AdvertiseRoutes ?? []);
   return {
     IPNVersion: version,
     BackendLogID: logId,
@@ -60,11 +63,21 @@ export function hostinfoOf({
     GoArch: facts.goArch,
     Hostname: prefs.Hostname === '' ? facts.hostname : prefs.Hostname,
     ShieldsUp: prefs.ShieldsUp ? true : undefined,
-    RoutableIPs: undefined,
-    RequestTags: tags.length > 0 ? [...tags] : undefined,
+    RoutableIPs: routes.length > 0 ? routes : undefined,
+    RequestTags: tags.length > 0 ? tags : undefined,
     Services: peerApi.length === 0 ? undefined : peerApiServices(peerApi),
     NetInfo: { ...NOTHING_KNOWN, OSHasIPv6: facts.hasIpv6, ...netInfo },
     sshHostKeys: undefined,
-    ExitNodeID: undefined,
+    AppConnector: prefs.AppConnector.Advertise,
+    ExitNodeID: chosenExit(prefs),
   };
+}
+
+const sortedOnce = (list: readonly string[]): string[] => [...new Set(list)].sort();
+
+/** Canonical, each once, by family and address, the wider first. */
+function inOrder(routes: readonly string[]): string[] {
+  const parsed = routes.map(parsePrefix).filter((prefix) => prefix !== undefined);
+  parsed.sort((a, b) => a.ip.length - b.ip.length || compare(a.ip, b.ip) || a.bits - b.bits);
+  return [...new Set(parsed.map(formatPrefix))];
 }

@@ -2,7 +2,7 @@
 import { publicOf } from '#shared/crypto/x25519.ts';
 import type { SockAddr } from '#shared/ip/address.ts';
 import { type NodeKey, nodeKeyFrom } from '#shared/key/key.ts';
-import { DEFAULT_CONTROL_URL } from '#shared/localapi/prefs.ts';
+import { DEFAULT_CONTROL_URL, type Prefs } from '#shared/localapi/prefs.ts';
 import type { StateName } from '#shared/localapi/status.ts';
 import type { NetInfo } from '#shared/wire/hostinfo.ts';
 import type { NetworkMap } from '../control/types.ts';
@@ -47,8 +47,8 @@ export const firstKnowledge = (profile: Profile): Knowledge => ({
   isCaptive: false,
 });
 
-export const serverUrlOf = ({ profile }: Knowledge): string =>
-  profile.prefs.ControlURL === '' ? DEFAULT_CONTROL_URL : profile.prefs.ControlURL;
+export const serverUrl = ({ ControlURL }: Pick<Prefs, 'ControlURL'>): string =>
+  ControlURL === '' ? DEFAULT_CONTROL_URL : ControlURL;
 
 export function nodeKeyOf({ profile }: Knowledge): NodeKey | undefined {
   const { nodeKey } = profile.persist;

@@ -17,7 +17,7 @@ import { AUTH_URL_LIFE_MS, isShowableUrl } from './auth-url.ts';
 import type { Bus, WatchActor } from './bus.ts';
 import { controlEvents } from './control-events.ts';
 import { afterLogin } from './identity.ts';
-import { type Knowledge, serverUrlOf } from './knowledge.ts';
+import { type Knowledge, serverUrl } from './knowledge.ts';
 import { lockPublic } from './lock-key.ts';
 import type { Pinger } from './ping.ts';
 import type { DataPlane } from './plane.ts';
@@ -114,7 +114,7 @@ export class Login {
     const deps = this.#deps;
     const know = this.#know;
     const { persist, prefs } = know.profile;
-    const serverUrl = serverUrlOf(know);
+    const url = serverUrl(prefs);
     let session: Session | undefined;
     const events = controlEvents(deps.serial, deps.log, {
       current: () => (session === know.session ? session : undefined),
@@ -136,8 +136,8 @@ export class Login {
       oldNodeKey,
       lockKey: lockPublic(persist.lockKey),
     };
-    const setup = { serverUrl, identity, hostinfo: deps.hostinfo(prefs, know), initialMap: know.map };
-    session = newSession(deps.openControl(setup, events), serverUrl);
+    const setup = { serverUrl: url, identity, hostinfo: deps.hostinfo(prefs, know), initialMap: know.map };
+    session = newSession(deps.openControl(setup, events), url);
     know.session = session;
     session.client.setEndpoints(deps.plane.endpoints());
     return session;

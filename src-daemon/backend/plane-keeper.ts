@@ -38,9 +38,9 @@ export class PlaneKeeper {
     return this.#appliedVersion === this.#wantedVersion;
   }
 
-  /** The same objects again are no news. `closed` is for while there is no configuration. */
+  /** The same objects again are no news, but nothing at all is at first. `closed` is for while there is no configuration. */
   want(config: PlaneConfig | undefined, closed?: KillSwitch | undefined): void {
-    if (config === this.#wanted && closed === this.#closed) return;
+    if (this.#wantedVersion > 0 && config === this.#wanted && closed === this.#closed) return;
     this.#wanted = config;
     this.#closed = closed;
     this.#wantedVersion++;

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { newPrefs, type Prefs } from '#shared/localapi/prefs.ts';
 import { isShowableUrl } from './auth-url.ts';
+import type { ExitEdit } from './exit-nodes.ts';
 import { parseOsRelease } from './os-facts.ts';
 import { adjustEdit, checkPrefs } from './prefs-check.ts';
 
@@ -36,14 +37,46 @@ test.each<{ want: Partial<Prefs>; says: RegExp }>([
   expect(() => checkPrefs({ ...newPrefs(), ...want })).toThrow(says);
 });
 
-test('choosing an exit node ends the automatic choice, and the other way round', () => {
-  expect(adjustEdit({ ExitNodeID: 'n1' })).toEqual({ ExitNodeID: 'n1', AutoExitNode: '' });
-  expect(adjustEdit({ AutoExitNode: 'any' })).toEqual({
-    AutoExitNode: 'any',
-    ExitNodeID: '',
-    ExitNodeIP: '',
-  });
-  expect(adjustEdit({ Hostname: 'x' })).toEqual({ Hostname: 'x' });
+test.each<{ name: string; now?: Partial<Prefs>; edit: ExitEdit; means: ExitEdit }>([
+  {
+    name: 'choosing an exit node ends the automatic choice',
+    edit: { ExitNodeID: 'n1' },
+    means: { ExitNodeID: 'n1', AutoExitNode: '' },
+  },
+  {
+    name: 'so does naming one by its address',
+    edit: { ExitNodeIP: '100.64.0.9' },
+    means: { ExitNodeIP: '100.64.0.9', AutoExitNode: '' },
+  },
+  {
+    name: 'the automatic choice ends that of an address, and begins with the node in use',
+    edit: { AutoExitNode: 'any' },
+    means: { AutoExitNode: 'any', ExitNodeIP: '' },
+  },
+  {
+    name: 'an automatic choice may be written as an id',
+    edit: { ExitNodeID: 'auto:any' },
+    means: { AutoExitNode: 'any', ExitNodeID: '', ExitNodeIP: '' },
+  },
+  {
+    name: 'clearing the exit node forgets the one put aside',
+    edit: { ExitNodeID: '' },
+    means: { ExitNodeID: '', AutoExitNode: '', InternalExitNodePrior: '' },
+  },
+  {
+    name: 'putting it aside does not',
+    edit: { ExitNodeID: '', AutoExitNode: '', InternalExitNodePrior: 'n1' },
+    means: { ExitNodeID: '', AutoExitNode: '', InternalExitNodePrior: 'n1' },
+  },
+  {
+    name: 'an automatic choice that ends before it found a node opens the way',
+    now: { ExitNodeID: 'auto:any', AutoExitNode: 'any' },
+    edit: { AutoExitNode: '' },
+    means: { AutoExitNode: '', ExitNodeID: '' },
+  },
+  { name: 'other edits mean what they say', edit: { Hostname: 'x' }, means: { Hostname: 'x' } },
+])('$name', ({ now, edit, means }) => {
+  expect(adjustEdit({ ...newPrefs(), ...now }, edit)).toEqual(means);
 });
 
 test.each([

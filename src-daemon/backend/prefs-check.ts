@@ -1,14 +1,27 @@
 /** What an edit of the preferences means and whether it can be (localapi-and-daemon.md §3.6). */
 import { RhumbError } from '#shared/errors.ts';
 import { formatPrefix, maskPrefix, parsePrefix } from '#shared/ip/address.ts';
-import type { Prefs, PrefsEdit } from '#shared/localapi/prefs.ts';
+import type { Prefs } from '#shared/localapi/prefs.ts';
+import { AUTO_EXIT, UNRESOLVED_EXIT } from './exit-choice.ts';
+import type { ExitEdit } from './exit-nodes.ts';
 
 /** What goes together with what the user asked for. */
-export function adjustEdit(edit: PrefsEdit): PrefsEdit {
-  if (edit.AutoExitNode !== undefined && edit.AutoExitNode !== '')
-    return { ...edit, ExitNodeID: '', ExitNodeIP: '' };
-  if (edit.ExitNodeID !== undefined || edit.ExitNodeIP !== undefined) return { ...edit, AutoExitNode: '' };
-  return edit;
+export function adjustEdit(current: Prefs, edit: ExitEdit): ExitEdit {
+  const { AutoExitNode, ExitNodeID, ExitNodeIP } = edit;
+  // Written as an id, an automatic choice is one all the same.
+  if (ExitNodeID?.startsWith(AUTO_EXIT) === true)
+    return { ...edit, AutoExitNode: ExitNodeID.slice(AUTO_EXIT.length), ExitNodeID: '', ExitNodeIP: '' };
+  // The node in use stays until a better one is found.
+  if (AutoExitNode !== undefined && AutoExitNode !== '') return { ...edit, ExitNodeIP: '' };
+  // Whoever clears the exit node by himself doesn't put it aside.
+  const forgets = ExitNodeID === '' && edit.InternalExitNodePrior === undefined;
+  const endsUnresolved = AutoExitNode === '' && current.ExitNodeID === UNRESOLVED_EXIT;
+  return {
+    ...edit,
+    ...(forgets && { InternalExitNodePrior: '' }),
+    ...(endsUnresolved && ExitNodeID === undefined && { ExitNodeID: '' }),
+    ...((ExitNodeID !== undefined || ExitNodeIP !== undefined) && { AutoExitNode: '' }),
+  };
 }
 
 const DEFAULT_ROUTES = ['0.0.0.0/0', '::/0'];
