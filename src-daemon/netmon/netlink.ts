@@ -1,7 +1,5 @@
 /** Follows the kernel's network events on Linux and says which of them are worth a look. */
-import { RhumbError } from '#shared/errors.ts';
-import { closeFd, readFd, watchReadable } from '../ffi/fd.ts';
-import { openRouteEvents } from '../ffi/netlink.ts';
+import { followNetlink } from '../ffi/netlink.ts';
 
 /** linux/rtnetlink.h */
 const RTM_NEWLINK = 16;
@@ -18,58 +16,18 @@ const HEADER_BYTES = 16;
 const ROUTE_DESTINATION_BITS = 1;
 const ROUTE_TYPE = 7;
 const ROUTE_BYTES = 12;
-/** The kernel sends no larger datagrams to a listener. */
-const BUFFER_BYTES = 32_768;
-/** Datagrams taken per turn of the event loop: ten thousand routes being set must not hold up packets. */
-const DRAIN = 64;
-
 const IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 /** Calls `onEvent` until aborted (resolves); rejects when the socket breaks. */
-export function watchNetlink(onEvent: () => void, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      resolve();
-      return;
-    }
-    const fd = openRouteEvents();
-    const buffer = new Uint8Array(BUFFER_BYTES);
-    const end = (): void => {
-      unwatch();
-      closeFd(fd);
-      signal.removeEventListener('abort', stop);
-    };
-    const stop = (): void => {
-      end();
-      resolve();
-    };
-    const unwatch = watchReadable(fd, () => {
-      const outcome = drain(fd, buffer);
-      if (outcome === 'quiet') return;
-      if (outcome !== 'news') {
-        end();
-        reject(new RhumbError('unavailable', `read the kernel's network events: ${outcome}`));
-        return;
-      }
-      onEvent();
-    });
-    signal.addEventListener('abort', stop, { once: true });
-  });
-}
-
-/** Reads what waits: whether any of it is news, or the name of the error. */
-function drain(fd: number, buffer: Uint8Array): string {
-  let outcome: 'quiet' | 'news' = 'quiet';
-  for (let i = 0; i < DRAIN; i++) {
-    const count = readFd(fd, buffer);
-    if (count === 0) break;
-    // More happened than the socket holds: something changed, whatever it was.
-    if (count === 'ENOBUFS') outcome = 'news';
-    else if (typeof count === 'string') return count;
-    else if (isNews(buffer.subarray(0, count))) outcome = 'news';
-  }
-  return outcome;
-}
+export const watchNetlink = (onEvent: () => void, signal: AbortSignal): Promise<void> =>
+  followNetlink(
+    'network',
+    (datagram) => {
+      // More happened than the socket holds: something changed, whatever it was.
+      if (datagram === undefined || isNews(datagram)) onEvent();
+    },
+    signal,
+  );
 
 /**
  * Links, addresses and default routes. Other routes are not: our own, one per peer, are most of them, and none of them

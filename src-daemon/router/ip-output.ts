@@ -1,15 +1,16 @@
-/** Reads what `ip` prints: JSON about an interface, and which line of a batch failed and why. */
+/** Reads what `ip` prints: JSON about an interface, routes and rules, and which line of a batch failed and why. */
 import { z } from 'zod';
 import { RhumbError } from '#shared/errors.ts';
-import { canonicalPrefix, type InterfaceState, isIpv6 } from './plan.ts';
+import { canonicalPrefix, isIpv6, type KernelState, type RouteTo, type RuleHere } from './plan.ts';
 
-/** Marks our routes in the kernel, so that ours can be told from others' after a crash too (`ip route`: proto 82). */
+/** Marks our routes and rules in the kernel, so that ours can be told from others' after a crash too (proto 82). */
 export const ROUTE_PROTOCOL = 82;
 
 const MAX_LIST = 1_000_000;
 const links = z
   .array(
     z.looseObject({
+      ifindex: z.int().optional(),
       mtu: z.int(),
       flags: z.array(z.string()),
       addr_info: z
@@ -25,27 +26,97 @@ const links = z
     }),
   )
   .max(1);
+const protocol = z.union([z.string(), z.int()]).optional();
 const routes = z
-  .array(z.looseObject({ dst: z.string().optional(), protocol: z.union([z.string(), z.int()]).optional() }))
+  .array(
+    z.looseObject({
+      dst: z.string().optional(),
+      type: z.string().optional(),
+      dev: z.string().optional(),
+      protocol,
+    }),
+  )
+  .max(MAX_LIST);
+const rules = z
+  .array(
+    z.looseObject({
+      priority: z.int(),
+      fwmark: z.string().optional(),
+      fwmask: z.string().optional(),
+      table: z.string().optional(),
+      action: z.string().optional(),
+      src: z.string().optional(),
+      srclen: z.int().optional(),
+      protocol,
+    }),
+  )
   .max(MAX_LIST);
 
 /** From `ip -j addr show dev …`; undefined when there is no such interface. Link-local addresses are the kernel's. */
-export function readLink(text: string): Omit<InterfaceState, 'routes'> | undefined {
+export function readLink(
+  text: string,
+): (Omit<KernelState, 'routes' | 'rules'> & { readonly index: number | undefined }) | undefined {
   const [link] = parse(links, text, 'ip addr show');
   if (link === undefined) return undefined;
   const addresses = link.addr_info
     .filter(({ local, scope }) => local !== undefined && scope !== 'link')
     .map(({ local, prefixlen }) => `${local}/${prefixlen ?? (local?.includes(':') ? 128 : 32)}`);
-  return { isUp: link.flags.includes('UP'), mtu: link.mtu, addresses };
+  return {
+    isUp: link.flags.includes('UP'),
+    mtu: link.mtu,
+    addresses: new Set(addresses),
+    index: link.ifindex,
+  };
 }
 
-/** Our own routes, from `ip -j route show dev …` of one family. */
-export function readRoutes(text: string, family: 4 | 6): string[] {
+export interface TableRoutes {
+  readonly ours: ReadonlyMap<string, RouteTo>;
+  /** Somebody else uses the table as well. */
+  readonly hasOthers: boolean;
+}
+
+/** Our own routes, from `ip -j route show table 52` of one family: into this tunnel, or out of the table. */
+export function readRoutes(text: string, family: 4 | 6, tunName: string): TableRoutes {
   const all = family === 4 ? '0.0.0.0/0' : '::/0';
-  return parse(routes, text, 'ip route show')
-    .filter(({ protocol }) => String(protocol) === String(ROUTE_PROTOCOL))
-    .map(({ dst }) => canonicalPrefix(dst === undefined || dst === 'default' ? all : dst))
-    .filter((prefix) => isIpv6(prefix) === (family === 6));
+  const ours = new Map<string, RouteTo>();
+  let hasOthers = false;
+  for (const route of parse(routes, text, 'ip route show')) {
+    const to = route.type === 'throw' ? 'throw' : route.dev === tunName ? 'tunnel' : undefined;
+    const { dst = 'default' } = route;
+    const prefix = canonicalPrefix(dst === 'default' ? all : dst);
+    if (
+      to !== undefined &&
+      String(route.protocol) === String(ROUTE_PROTOCOL) &&
+      isIpv6(prefix) === (family === 6)
+    )
+      ours.set(prefix, to);
+    else hasOthers = true;
+  }
+  return { ours, hasOthers };
+}
+
+const KNOWN_KEYS = new Set([
+  ...['priority', 'src', 'srclen', 'not', 'fwmark', 'fwmask', 'table', 'action', 'protocol'],
+]);
+
+/** From `ip -j rule show` of one family. */
+export function readRules(text: string, family: 4 | 6): RuleHere[] {
+  return parse(rules, text, 'ip rule show').map((rule) => {
+    const mark = rule.fwmark === undefined ? '' : `fwmark ${rule.fwmark}`;
+    const mask = rule.fwmask === undefined ? '' : `/${rule.fwmask}`;
+    // Printed as a key without a value.
+    const not = 'not' in rule ? 'not ' : '';
+    const from = rule.src === undefined || rule.src === 'all' ? '' : `from ${rule.src}/${rule.srclen ?? ''} `;
+    // Whatever else narrows it makes it another rule than ours.
+    const more = Object.keys(rule).filter((key) => !KNOWN_KEYS.has(key));
+    return {
+      family,
+      priority: rule.priority,
+      selector: [`${not}${from}${mark}${mask}`.trim(), ...more].filter((part) => part !== '').join(' '),
+      action: rule.action ?? `lookup ${rule.table ?? ''}`,
+      isOurs: String(rule.protocol) === String(ROUTE_PROTOCOL),
+    };
+  });
 }
 
 /** Reason per failed line (from 0) of `ip -force -batch -`: messages, then `Command failed -:<line>`. */

@@ -5,83 +5,14 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { RhumbError } from '#shared/errors.ts';
 import { silent } from '#shared/log/log.ts';
-import type { IpResult, IpTool } from './ip-tool.ts';
-import { cleanup, LinuxRouter } from './linux.ts';
+import { FakeClock, settle } from '#shared/testing/fake-clock.ts';
+import { bareSystem } from '../firewall/fake-system.ts';
+import { Firewall } from '../firewall/firewall.ts';
+import { cleanup } from './cleanup.ts';
+import { FakeIp } from './fake-ip.ts';
+import { LinuxRouter } from './linux.ts';
+import type { Deletion } from './restorer.ts';
 import { NO_FIREWALL } from './types.ts';
-
-/** One interface `rhumb0`; every answer is worded as iproute2 6.1 does. */
-class FakeIp {
-  exists = true;
-  isUp = false;
-  mtu = 1_500;
-  readonly addresses = new Set<string>();
-  /** Routes of this interface, by protocol. */
-  readonly routes = new Map<string, string>();
-  /** Prefixes routed elsewhere by others. */
-  readonly elsewhere = new Set<string>();
-  readonly refuse: { pattern: RegExp; answer: string }[] = [];
-  batches: string[][] = [];
-
-  readonly run: IpTool = async (args, input = '') => {
-    if (args.includes('-batch')) return this.#batch(input.trim().split('\n'));
-    if (!this.exists) return { code: 1, stdout: '', stderr: 'Device "rhumb0" does not exist.\n' };
-    if (args.includes('addr')) return ok(JSON.stringify([this.#shown()]));
-    const family = args.includes('-6');
-    const listed = [...this.routes].filter(([prefix]) => prefix.includes(':') === family);
-    return ok(JSON.stringify(listed.map(([prefix, protocol]) => ({ dst: bare(prefix), protocol }))));
-  };
-
-  #shown(): unknown {
-    const addr_info = [...this.addresses, 'fe80::1/64'].map((prefix) => {
-      const [local, bits] = prefix.split('/');
-      return { local, prefixlen: Number(bits), scope: local?.startsWith('fe80') ? 'link' : 'global' };
-    });
-    return {
-      ifname: 'rhumb0',
-      flags: this.isUp ? ['POINTOPOINT', 'UP'] : ['POINTOPOINT'],
-      mtu: this.mtu,
-      addr_info,
-    };
-  }
-
-  #batch(lines: string[]): IpResult {
-    this.batches.push(lines);
-    let stderr = '';
-    for (const [i, line] of lines.entries()) {
-      const answer = this.refuse.find(({ pattern }) => pattern.test(line))?.answer ?? this.#line(line);
-      if (answer !== '') stderr += `${answer}\nCommand failed -:${i + 1}\n`;
-    }
-    return { code: stderr === '' ? 0 : 1, stdout: '', stderr };
-  }
-
-  #line(line: string): string {
-    if (!this.exists) return 'Cannot find device "rhumb0"';
-    const [object, verb, prefix = ''] = line.split(' ');
-    if (object === 'link') {
-      if (line.includes(' mtu ')) this.mtu = Number(line.split(' ').at(-1));
-      else this.isUp = line.endsWith(' up');
-      return '';
-    }
-    if (object === 'address') {
-      if (verb === 'add' && this.addresses.has(prefix)) return 'Error: ipv4: Address already assigned.';
-      if (verb === 'del' && !this.addresses.delete(prefix)) return 'Error: ipv4: Address not found.';
-      if (verb === 'add') this.addresses.add(prefix);
-      return '';
-    }
-    return this.#route(verb, prefix, line.split(' ').at(-1) ?? '');
-  }
-
-  #route(verb: string | undefined, prefix: string, protocol: string): string {
-    if (verb === 'del') return this.routes.delete(prefix) ? '' : 'RTNETLINK answers: No such process';
-    if (!this.isUp) return 'RTNETLINK answers: Network is down';
-    if (this.elsewhere.has(prefix) || this.routes.has(prefix)) return 'RTNETLINK answers: File exists';
-    this.routes.set(prefix, protocol);
-    return '';
-  }
-}
-
-const ok = (stdout: string): IpResult => ({ code: 0, stdout, stderr: '' });
-const bare = (prefix: string): string => prefix.replace(/\/(32|128)$/, '');
 
 const config = {
   addresses: ['100.64.0.1/32', 'fd7a:115c:a1e0::1/128'],
@@ -97,50 +28,64 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const setUp = (hasIpv6 = true) => {
+const setUp = (hasIpv6 = true, files = new Map<string, string>()) => {
   const ip = new FakeIp();
+  const clock = new FakeClock();
   const recordPath = join(folder, 'router.json');
-  const common = { tunName: 'rhumb0', recordPath, log: silent, ip: ip.run } as const;
-  const router = new LinuxRouter({ ...common, hasIpv6: async () => hasIpv6 });
+  const firewall = new Firewall(silent, bareSystem(files));
+  const common = { tunName: 'rhumb0', recordPath, log: silent, ip: ip.run, firewall } as const;
+  let tell: ((deletion: Deletion) => void) | undefined;
+  const router = new LinuxRouter({
+    ...common,
+    clock,
+    hasIpv6: async () => hasIpv6,
+    hasFile: () => false,
+    watch: (onDeletion, signal) => {
+      tell = onDeletion;
+      return new Promise((resolve) => signal.addEventListener('abort', () => resolve()));
+    },
+  });
   const free = { [Symbol.dispose]: () => undefined };
-  const clean = (hold = (): Disposable => free) => cleanup({ ...common, hold });
-  return { ip, router, recordPath, clean };
+  const clean = (hold = (): Disposable => free) => cleanup({ ...common, keepKillSwitch: false, hold });
+  const gone = async (deletion: Deletion): Promise<void> => {
+    tell?.(deletion);
+    clock.advance(60_000);
+    for (let i = 0; i < 20; i++) await settle();
+  };
+  return { ip, clock, router, recordPath, clean, gone, files };
 };
 
 describe('applying', () => {
-  test('one batch makes the interface, the next time there is nothing to do', async () => {
+  test('one batch makes everything but the IPv6 rules, the next time there is nothing to do', async () => {
     const { ip, router } = setUp();
     expect(await router.apply(config)).toEqual([]);
-    expect(ip.batches).toEqual([
-      [
-        'link set dev rhumb0 mtu 1280',
-        'address add 100.64.0.1/32 dev rhumb0',
-        'address add fd7a:115c:a1e0::1/128 dev rhumb0 nodad',
-        'link set dev rhumb0 up',
-        'route add 100.64.0.2/32 dev rhumb0 proto 82',
-        'route add fd7a:115c:a1e0::2/128 dev rhumb0 proto 82',
-      ],
-    ]);
+    expect(ip.batches.map((lines) => lines.length)).toEqual([4, 10]);
+    expect([...ip.routes.keys()]).toEqual(config.routes);
+    expect(ip.rules.size).toBe(8);
+    const { calls } = ip;
     await router.apply(config);
-    expect(ip.batches).toHaveLength(1);
+    await router.apply(config);
+    expect(ip.calls).toBe(calls);
   });
 
-  test('routes and addresses that others put on the interface stay', async () => {
+  test('a change costs what it changes', async () => {
+    const { ip, router } = setUp();
+    await router.apply(config);
+    const { calls } = ip;
+    await router.apply({ ...config, routes: [...config.routes, '10.0.0.0/8'] });
+    expect(ip.calls).toBe(calls + 1);
+    expect(ip.batches.at(-1)).toEqual(['route add 10.0.0.0/8 dev rhumb0 table 52 proto 82']);
+  });
+
+  test('routes and addresses of others stay, and rules while their routes need them', async () => {
     const { ip, router } = setUp();
     ip.addresses.add('192.0.2.1/24');
-    ip.routes.set('198.51.100.0/24', 'static');
+    ip.others('198.51.100.0/24');
     await router.apply(config);
     await router.clear({ keepKillSwitch: false });
     expect([...ip.addresses]).toEqual(['192.0.2.1/24']);
     expect([...ip.routes.keys()]).toEqual(['198.51.100.0/24']);
-  });
-
-  test('what somebody took away comes back', async () => {
-    const { ip, router } = setUp();
-    await router.apply(config);
-    ip.routes.delete('100.64.0.2/32');
-    await router.apply(config);
-    expect(ip.batches.at(-1)).toEqual(['route add 100.64.0.2/32 dev rhumb0 proto 82']);
+    expect(ip.rules.size).toBe(8);
   });
 
   test('changes asked for at once are made one after the other', async () => {
@@ -151,6 +96,56 @@ describe('applying', () => {
       router.apply({ ...config, routes: ['100.64.0.3/32'] }),
     ]);
     expect([...ip.routes.keys()]).toEqual(['100.64.0.3/32']);
+  });
+});
+
+describe('what others take away', () => {
+  test.each<Deletion>([
+    { what: 'rule', priority: 5_270, pid: 1 },
+    { what: 'route', table: 52, pid: 1 },
+    { what: 'address', index: 7, pid: 0 },
+    { what: 'all', pid: 0 },
+  ])('comes back after a moment: $what', async (deletion) => {
+    const { ip, router, gone } = setUp();
+    await router.apply(config);
+    ip.rules.clear();
+    ip.routes.delete('100.64.0.2/32');
+    ip.addresses.delete('100.64.0.1/32');
+    await gone(deletion);
+    expect([ip.rules.size, ip.routes.size, ip.addresses.size]).toEqual([8, 2, 2]);
+  });
+
+  test.each<Deletion>([
+    { what: 'rule', priority: 1_000, pid: 1 },
+    { what: 'route', table: 254, pid: 1 },
+    { what: 'address', index: 2, pid: 0 },
+    { what: 'firewall', pid: 1 },
+    { what: 'route', table: 52, pid: 1_001 },
+  ])('is none of our business when it was not ours, or we did it: %j', async (deletion) => {
+    const { ip, router, gone } = setUp();
+    await router.apply(config);
+    const { calls } = ip;
+    await gone(deletion);
+    expect(ip.calls).toBe(calls);
+  });
+
+  test('stays away once everything was taken back', async () => {
+    const { ip, router, gone } = setUp();
+    await router.apply(config);
+    await router.clear({ keepKillSwitch: true });
+    await gone({ what: 'all', pid: 0 });
+    expect([ip.rules.size, ip.routes.size]).toEqual([0, 0]);
+  });
+
+  test('never costs more than one look in five seconds after a burst', async () => {
+    const { ip, router, clock, gone } = setUp();
+    await router.apply(config);
+    clock.advance(60_000);
+    const { calls } = ip;
+    for (let i = 0; i < 10; i++) await gone({ what: 'all', pid: 0 });
+    expect(ip.calls - calls).toBe(50);
+    await router[Symbol.asyncDispose]();
+    expect(clock.pending).toBe(0);
   });
 });
 
@@ -170,9 +165,10 @@ describe('what can not be had', () => {
 
   test('a route that another has is kept and named, the others are made', async () => {
     const { ip, router } = setUp();
-    ip.elsewhere.add('100.64.0.2/32');
+    ip.others('100.64.0.2/32');
     expect(await router.apply(config)).toMatchObject([{ kind: 'route-taken', prefix: '100.64.0.2/32' }]);
-    expect([...ip.routes.keys()]).toEqual(['fd7a:115c:a1e0::2/128']);
+    expect(ip.routes.get('fd7a:115c:a1e0::2/128')?.to).toBe('tunnel');
+    expect(ip.routes.get('100.64.0.2/32')?.to).toBe('elsewhere');
   });
 
   test('no permission says so, with the command', async () => {
@@ -180,7 +176,9 @@ describe('what can not be had', () => {
     ip.refuse.push({ pattern: /./, answer: 'RTNETLINK answers: Operation not permitted' });
     await expect(router.apply(config)).rejects.toMatchObject({
       code: 'not-allowed',
-      message: 'ip link set dev rhumb0 mtu 1280: not permitted; run rhumbd as root or with CAP_NET_ADMIN',
+      message: expect.stringMatching(
+        /^ip rule add .*: not permitted; run rhumbd as root or with CAP_NET_ADMIN$/,
+      ),
     });
   });
 
@@ -188,17 +186,18 @@ describe('what can not be had', () => {
     const { ip, router } = setUp();
     ip.refuse.push({ pattern: /route add 100/, answer: 'RTNETLINK answers: No buffer space available' });
     await expect(router.apply(config)).rejects.toThrow(
-      'ip route add 100.64.0.2/32 dev rhumb0 proto 82: No buffer space available',
+      'ip route add 100.64.0.2/32 dev rhumb0 table 52 proto 82: No buffer space available',
     );
     ip.refuse.length = 0;
     await router.apply(config);
-    expect(ip.batches.at(-1)).toEqual(['route add 100.64.0.2/32 dev rhumb0 proto 82']);
+    expect(ip.batches.at(-1)).toEqual(['route add 100.64.0.2/32 dev rhumb0 table 52 proto 82']);
   });
 
   test('an interface that is gone is an error when applying and none when clearing', async () => {
-    const { ip, router, recordPath } = setUp();
+    const { ip, router, recordPath, gone } = setUp();
     await router.apply(config);
     ip.exists = false;
+    await gone({ what: 'address', index: 7, pid: 0 });
     await expect(router.apply(config)).rejects.toThrow('the interface rhumb0 does not exist');
     await router[Symbol.asyncDispose]();
     expect(existsSync(recordPath)).toBe(false);
@@ -207,9 +206,9 @@ describe('what can not be had', () => {
   test.each(['', 'a name', 'rhumb0\nlink set lo down', 'x'.repeat(16)])(
     'the name %j is refused',
     (tunName) => {
-      expect(() => new LinuxRouter({ tunName, recordPath: folder, log: silent })).toThrow(
-        'not an interface name',
-      );
+      expect(
+        () => new LinuxRouter({ tunName, recordPath: folder, log: silent, clock: new FakeClock() }),
+      ).toThrow('not an interface name');
     },
   );
 });
@@ -220,15 +219,16 @@ describe('taking back', () => {
     await router.apply(config);
     expect(JSON.parse(readFileSync(recordPath, 'utf8'))).toMatchObject({ tunName: 'rhumb0' });
     await router.clear({ keepKillSwitch: false });
-    expect({ up: ip.isUp, mtu: ip.mtu, addresses: [...ip.addresses], routes: [...ip.routes] }).toEqual({
-      up: false,
-      mtu: 1_500,
-      addresses: [],
-      routes: [],
-    });
+    expect([ip.isUp, ip.mtu, ip.addresses.size, ip.routes.size, ip.rules.size]).toEqual([
+      false,
+      1_500,
+      0,
+      0,
+      0,
+    ]);
     expect(existsSync(recordPath)).toBe(false);
     await router.clear({ keepKillSwitch: false });
-    expect(ip.batches).toHaveLength(2);
+    expect(ip.batches).toHaveLength(4);
   });
 
   test('after a crash the record tells what to undo', async () => {
@@ -237,7 +237,7 @@ describe('taking back', () => {
     await router.apply({ ...config, addresses: ['100.64.0.9/32'] });
     const done = await clean();
     expect(done).toContain('ip address del 100.64.0.9/32 dev rhumb0');
-    expect([...ip.addresses, ...ip.routes.keys(), ip.mtu, ip.isUp]).toEqual([1_500, false]);
+    expect([...ip.addresses, ...ip.routes.keys(), ...ip.rules, ip.mtu, ip.isUp]).toEqual([1_500, false]);
     expect(existsSync(recordPath)).toBe(false);
     expect(await clean()).toEqual([]);
   });
@@ -259,25 +259,70 @@ describe('taking back', () => {
     await router.apply(config);
     const record = readFileSync(recordPath, 'utf8');
     writeFileSync(recordPath, record.replace('rhumb0', 'rhumb1'));
-    expect(await clean()).toEqual([
-      'ip route del 100.64.0.2/32 dev rhumb0 proto 82',
-      'ip route del fd7a:115c:a1e0::2/128 dev rhumb0 proto 82',
-    ]);
+    expect(await clean()).toHaveLength(2 + 8);
     expect([...ip.addresses]).toEqual(config.addresses);
   });
 
   test('a record cut in half still lets our routes be found by their mark', async () => {
     const { ip, router, recordPath, clean } = setUp();
     await router.apply(config);
-    ip.routes.set('198.51.100.0/24', 'static');
+    ip.others('198.51.100.0/24');
     writeFileSync(recordPath, readFileSync(recordPath, 'utf8').slice(0, 30));
     await clean();
     expect([...ip.routes.keys()]).toEqual(['198.51.100.0/24']);
   });
 
-  test('with no interface there is nothing to do', async () => {
-    const { ip, clean } = setUp();
+  test('with no interface the rules still go', async () => {
+    const { ip, router, clean } = setUp();
+    await router.apply(config);
     ip.exists = false;
+    ip.routes.clear();
+    expect(await clean()).toHaveLength(8);
+    expect(ip.rules.size).toBe(0);
     expect(await clean()).toEqual([]);
+  });
+});
+
+describe('marks', () => {
+  const marks = '/proc/sys/net/ipv4/conf/all/src_valid_mark';
+  const withFirewall = { ...config, firewall: { ...NO_FIREWALL, mode: 'on' } as const };
+
+  test('are looked at by reverse-path filtering, and no longer at the end', async () => {
+    const { router, files, recordPath } = setUp(true, new Map([[marks, '0\n']]));
+    await router.apply(withFirewall);
+    expect(files.get(marks)).toBe('1\n');
+    expect(JSON.parse(readFileSync(recordPath, 'utf8')).firewall).toEqual({ srcValidMark: '0' });
+    await router.clear({ keepKillSwitch: true });
+    expect(files.get(marks)).toBe('0\n');
+  });
+
+  test('stay as they are where somebody set that before', async () => {
+    const { router, files } = setUp(true, new Map([[marks, '1\n']]));
+    await router.apply(withFirewall);
+    await router.clear({ keepKillSwitch: true });
+    expect(files.get(marks)).toBe('1\n');
+  });
+
+  test('are put back after a crash', async () => {
+    const { router, files, clean } = setUp(true, new Map([[marks, '0\n']]));
+    await router.apply(withFirewall);
+    await clean();
+    expect(files.get(marks)).toBe('0\n');
+  });
+});
+
+describe('without a firewall program', () => {
+  test('routes are made and it is said what is missing', async () => {
+    const { ip, router } = setUp();
+    const warnings = await router.apply({ ...config, firewall: { ...NO_FIREWALL, mode: 'on' } });
+    expect(warnings).toMatchObject([{ kind: 'firewall-failed', text: /install nftables/ }]);
+    expect(ip.routes.size).toBe(2);
+  });
+
+  test('an exit node is refused before anything is changed', async () => {
+    const { ip, router, recordPath } = setUp();
+    const firewall = { ...NO_FIREWALL, mode: 'on', killSwitch: { lan: [] } } as const;
+    await expect(router.apply({ ...config, firewall })).rejects.toThrow('install nftables');
+    expect([ip.calls, existsSync(recordPath)]).toEqual([0, false]);
   });
 });

@@ -1,0 +1,272 @@
+/** The firewall of this machine: which program changes it, what is in force, and how it is taken back. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { RhumbError, toRhumbError } from '#shared/errors.ts';
+import { formatPrefix, maskPrefix, parsePrefix } from '#shared/ip/address.ts';
+import type { Log } from '#shared/log/log.ts';
+import {
+  applyIptables,
+  clearIptables,
+  clearIptablesKillSwitch,
+  type Iptables,
+  setIptablesKillSwitch,
+  usableIptables,
+} from './iptables.ts';
+import { KILL_SWITCH_TABLE, killSwitchGone, killSwitchText } from './kill-switch-text.ts';
+import { applyNft, clearNft, isInForce, readNft, runNft } from './nft.ts';
+import { acceptsForOthers, firewallPlan } from './rules.ts';
+import { isMissing, systemTool, type Tool } from './tool.ts';
+import type { FirewallConfig, FirewallFacts, KillSwitch } from './types.ts';
+
+export interface FirewallSystem {
+  readonly nft: Tool;
+  readonly iptables: readonly Iptables[];
+  /** Its rules are in no table that `nft` sees, and decide beside them. */
+  readonly legacy: readonly Iptables[];
+  /** Undefined when there is no such file or it may not be read. */
+  readonly read: (path: string) => string | undefined;
+  /** False when it can't be written. */
+  readonly write: (path: string, text: string) => boolean;
+  readonly exists: (path: string) => boolean;
+}
+
+type Kind = 'nftables' | 'iptables';
+
+export interface FirewallWarning {
+  readonly kind: 'firewall-failed' | 'docker-stateful-filtering';
+  readonly text: string;
+}
+
+const SRC_VALID_MARK = '/proc/sys/net/ipv4/conf/all/src_valid_mark';
+
+export class Firewall {
+  readonly #system: FirewallSystem;
+  readonly #log: Log;
+  /** What is in force, as text; undefined = nothing, as far as we know. */
+  #inForce: { readonly kind: Kind; readonly text: string } | undefined;
+  /** Something of ours may be there. */
+  #touched = false;
+  #killSwitch: string | undefined;
+  readonly #pids: number[] = [];
+
+  constructor(log: Log, system: FirewallSystem = linuxFirewall()) {
+    this.#log = log;
+    this.#system = { ...system, nft: this.#counted(system.nft) };
+  }
+
+  /** Processes that changed rules for us since the last call. */
+  takePids(): readonly number[] {
+    return this.#pids.splice(0);
+  }
+
+  /** Refuses a kill switch that can't be had, before anything is changed. */
+  async checkKillSwitch(config: Pick<FirewallConfig, 'kind'>): Promise<void> {
+    const kind = await this.#choose(config.kind);
+    if (kind === undefined)
+      throw new RhumbError(
+        'unavailable',
+        'an exit node needs a firewall that keeps everything else inside, and neither nft nor iptables works here: install nftables',
+      );
+    if (kind === 'nftables' || !this.#system.exists('/proc/net/if_inet6')) return;
+    const usable = await usableIptables(this.#system.iptables);
+    if (!usable.some(({ family }) => family === 6))
+      throw new RhumbError(
+        'unavailable',
+        'an exit node needs a firewall for IPv6 too, and ip6tables does not work here: install nftables',
+      );
+  }
+
+  /** What is missing or refused is a warning: the tunnel works without, if not in every direction. */
+  async apply(config: FirewallConfig, facts: FirewallFacts): Promise<readonly FirewallWarning[]> {
+    if (config.mode === 'off') {
+      if (this.#touched) await this.clear();
+      return [];
+    }
+    const kind = await this.#choose(config.kind);
+    if (kind === undefined) {
+      if (this.#touched) await this.clear();
+      return [{ kind: 'firewall-failed', text: noTool(config.kind) }];
+    }
+    if (this.#inForce !== undefined && this.#inForce.kind !== kind) await this.clear();
+    this.#touched = true;
+    try {
+      const owned = await this.#apply(kind, config, facts);
+      return [...owned.map(ownedTable), ...this.#docker(config)];
+    } catch (error) {
+      this.#inForce = undefined;
+      return [{ kind: 'firewall-failed', text: toRhumbError(error).message }];
+    }
+  }
+
+  /** Strict reverse-path filtering goes by the mark of a packet only with this. What it was before, when we changed it. */
+  lookAtMarks(): string | undefined {
+    const before = this.#system.read(SRC_VALID_MARK)?.trim();
+    if (before === undefined || before === '1') return undefined;
+    if (this.#system.write(SRC_VALID_MARK, '1\n')) return before;
+    this.#log('warn', 'firewall.src-valid-mark', {
+      effect: 'strict reverse-path filtering may drop answers',
+    });
+    return undefined;
+  }
+
+  restoreMarks(before: string): void {
+    if (this.#system.read(SRC_VALID_MARK)?.trim() === '1') this.#system.write(SRC_VALID_MARK, `${before}\n`);
+  }
+
+  /** Whole and idempotent. Rejects when it is not in force. */
+  async setKillSwitch(
+    { lan }: KillSwitch,
+    { kind, forwards }: FirewallConfig,
+    tunName: string,
+  ): Promise<void> {
+    const wish = { tunName, forwards, lan: lan.map(prefixText) };
+    const chosen = await this.#choose(kind);
+    const text = JSON.stringify([chosen, wish]);
+    if (text === this.#killSwitch && (await this.#hasKillSwitch(chosen))) return;
+    if (chosen === 'nftables') await runNft(this.#system.nft, killSwitchText(wish));
+    else await setIptablesKillSwitch(await usableIptables(this.#system.iptables), wish);
+    if (this.#killSwitch !== text) this.#log('info', 'kill-switch.on', { by: chosen, lan: wish.lan.length });
+    this.#killSwitch = text;
+  }
+
+  /** True when there was one, of this run or of one before. */
+  async clearKillSwitch(): Promise<boolean> {
+    let found = false;
+    if (await this.#nftWorks()) {
+      found = await this.#hasKillSwitch('nftables');
+      if (found) await runNft(this.#system.nft, killSwitchGone());
+    }
+    const usable = await usableIptables(this.#system.iptables);
+    if (await clearIptablesKillSwitch(usable)) found = true;
+    this.#killSwitch = undefined;
+    if (found) this.#log('info', 'kill-switch.off');
+    return found;
+  }
+
+  /** Everything but the kill switch, of this run or of one before. */
+  async clear(): Promise<void> {
+    this.#inForce = undefined;
+    if (await this.#nftWorks()) await clearNft(this.#system.nft);
+    await clearIptables(await usableIptables(this.#system.iptables));
+    await clearIptables(await this.#legacyInUse());
+    this.#touched = false;
+  }
+
+  async #apply(kind: Kind, config: FirewallConfig, facts: FirewallFacts): Promise<readonly string[]> {
+    const plan = firewallPlan(config, facts);
+    const accepts = acceptsForOthers(config, facts);
+    const diverts = config.mode === 'on';
+    const text = JSON.stringify([plan, diverts]);
+    const isSame = this.#inForce?.text === text;
+    if (kind === 'iptables') {
+      await applyIptables(await usableIptables(this.#system.iptables), plan, diverts);
+      this.#inForce = { kind, text };
+      return [];
+    }
+    const wish = { plan, accepts, diverts };
+    let state = await readNft(this.#system.nft);
+    if (!isSame || !isInForce(wish, state)) {
+      state = await applyNft(this.#system.nft, wish);
+      this.#log('info', 'firewall.applied', { by: kind, others: state.foreign.length });
+    }
+    await applyIptables(await this.#legacyInUse(), accepts, diverts);
+    this.#inForce = { kind, text };
+    return diverts ? state.owned : [];
+  }
+
+  #counted(tool: Tool): Tool {
+    return async (args, input) => {
+      const result = await tool(args, input);
+      if (input !== undefined && result.pid !== undefined) this.#pids.push(result.pid);
+      return result;
+    };
+  }
+
+  async #choose(wanted: FirewallConfig['kind']): Promise<Kind | undefined> {
+    if (wanted !== 'iptables' && (await this.#nftWorks())) return 'nftables';
+    if (wanted !== 'nftables' && (await usableIptables(this.#system.iptables)).length > 0) return 'iptables';
+    return undefined;
+  }
+
+  async #nftWorks(): Promise<boolean> {
+    try {
+      return (await this.#system.nft(['-j', 'list', 'tables'])).code === 0;
+    } catch (error) {
+      if (isMissing(error)) return false;
+      throw error;
+    }
+  }
+
+  async #hasKillSwitch(kind: Kind | undefined): Promise<boolean> {
+    if (kind !== 'nftables') return false;
+    return (await this.#system.nft(['list', 'chain', 'inet', KILL_SWITCH_TABLE, 'output'])).code === 0;
+  }
+
+  /** Asking `iptables-legacy` would make the tables it is asked about: only those who are in use are looked at. */
+  async #legacyInUse(): Promise<Iptables[]> {
+    const inUse = this.#system.legacy.filter(({ family }) =>
+      (this.#system.read(family === 4 ? '/proc/net/ip_tables_names' : '/proc/net/ip6_tables_names') ?? '')
+        .split('\n')
+        .includes('filter'),
+    );
+    return await usableIptables(inUse);
+  }
+
+  #docker({ stateful, forwards }: FirewallConfig): FirewallWarning[] {
+    if (!stateful || !forwards || !this.#system.exists('/sys/class/net/docker0')) return [];
+    return [
+      {
+        kind: 'docker-stateful-filtering',
+        text: 'stateful filtering is on and Docker runs here: its containers may not be able to begin connections into the network; to allow it: rhumb set --stateful-filtering=false',
+      },
+    ];
+  }
+}
+
+function prefixText(text: string): string {
+  const prefix = parsePrefix(text);
+  if (prefix === undefined) throw new RhumbError('bad-argument', `not an address or prefix: ${text}`);
+  return formatPrefix(maskPrefix(prefix));
+}
+
+const noTool = (kind: FirewallConfig['kind']): string =>
+  kind === ''
+    ? 'neither nft nor iptables works here, so subnet routes and exit nodes may not work and nothing keeps neighbours from posing as peers: install nftables'
+    : `${kind === 'nftables' ? 'nft' : 'iptables'} does not work here: install ${kind}, or let rhumbd choose`;
+
+const ownedTable = (table: string): FirewallWarning => ({
+  kind: 'firewall-failed',
+  text: `the firewall table ${table} belongs to another program and may drop what peers send; allow the interface there (firewalld: firewall-cmd --zone=trusted --add-interface=rhumb0)`,
+});
+
+function linuxFirewall(): FirewallSystem {
+  const family = (family: 4 | 6, variant: '' | '-legacy'): Iptables => {
+    const name = `${family === 4 ? 'iptables' : 'ip6tables'}${variant}`;
+    return {
+      family,
+      name,
+      save: systemTool(`${name}-save`, 'iptables'),
+      restore: systemTool(`${name}-restore`, 'iptables'),
+    };
+  };
+  return {
+    nft: systemTool('nft', 'nftables'),
+    iptables: [family(4, ''), family(6, '')],
+    legacy: [family(4, '-legacy'), family(6, '-legacy')],
+    read: (path) => {
+      try {
+        return readFileSync(path, 'latin1');
+      } catch {
+        return undefined;
+      }
+    },
+    write: (path, text) => {
+      try {
+        writeFileSync(path, text);
+        return true;
+      } catch {
+        return false;
+      }
+    },
+    exists: existsSync,
+  };
+}
