@@ -2,6 +2,7 @@
 import type { Health } from '../health/health.ts';
 import { homeRegions } from '../underlay/home-region.ts';
 import type { Knowledge } from './knowledge.ts';
+import { networkFilter } from './network-filter.ts';
 
 export function reportHealth(
   health: Health,
@@ -16,6 +17,7 @@ export function reportHealth(
   const outOfSync = prefs.WantRunning && session !== undefined && !session.up;
   health.report('not-in-map-poll', outOfSync, unreachable === '' ? {} : { error: unreachable });
   health.report('network-status', !networkUp);
+  health.report('invalid-packet-filter', map !== undefined && networkFilter(map).isRefused);
   reportRelays(health, { map, state, relays });
   health.report('captive-portal-detected', isCaptive);
 }

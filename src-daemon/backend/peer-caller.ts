@@ -8,8 +8,8 @@ import { RuleIndex } from '../engine/rule-index.ts';
 import type { FilterRuleSpec } from '../engine/types.ts';
 import type { Caller } from '../peerapi/caller.ts';
 import { hasCapability } from './capabilities.ts';
-import { filterSpec } from './filter-spec.ts';
 import { findByIp, OUR_ADDRESS, peerCapabilities } from './lookup.ts';
+import { networkFilter } from './network-filter.ts';
 
 const CAP_DEBUG = 'https://tailscale.com/cap/debug';
 const CAP_DEBUG_PEER = 'https://tailscale.com/cap/debug-peer';
@@ -60,9 +60,7 @@ function reachesInternet(map: NetworkMap, ip: string): boolean {
   packet.set(source, version === 4 ? 12 : 8);
   // 0.0.0.0 and the first address of 2000::/3.
   if (version === 6) packet[24] = 0x20;
-  return (
-    indexOf(filterSpec(map.filter, map.peers.values()), version).match(packet, PROTOCOL_TCP, DNS_PORT) >= 0
-  );
+  return indexOf(networkFilter(map).rules, version).match(packet, PROTOCOL_TCP, DNS_PORT) >= 0;
 }
 
 const indexes = new WeakMap<readonly FilterRuleSpec[], Map<4 | 6, RuleIndex>>();

@@ -11,7 +11,7 @@ import { type Attached, attachedNetworks, worldWithout } from './attached.ts';
 import { capabilityChoice, hasCapability } from './capabilities.ts';
 import { chosenExit, wantsExit } from './exit-choice.ts';
 import { isExpired } from './expiry.ts';
-import { filterSpec } from './filter-spec.ts';
+import { networkFilter } from './network-filter.ts';
 import { hostPrefixes } from './peer-claims.ts';
 import type { PlaneConfig, PlanePeer } from './plane.ts';
 import { tunnelRoutes } from './plane-routes.ts';
@@ -71,7 +71,7 @@ export function planeConfig({ map, privateKey, prefs, lan, nowMs }: PlaneInput):
     }),
     derpMap: map.derpMap,
     shieldsUp: prefs.ShieldsUp,
-    filter: prefs.ShieldsUp ? [] : filterSpec(map.filter, map.peers.values()),
+    filter: prefs.ShieldsUp ? [] : networkFilter(map).rules,
   };
 }
 
