@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { nearest, parseArgs, parseValue } from './args.ts';
 import type { Command, Flag } from './commands/spec.ts';
 
-const run = async (): Promise<number> => 0;
+const load = async () => async (): Promise<number> => 0;
 const root: readonly Flag[] = [{ name: 'socket', kind: 'text', about: '' }];
 const commands: readonly Command[] = [
   {
@@ -14,7 +14,7 @@ const commands: readonly Command[] = [
       { name: 'json', kind: 'bool', about: '' },
       { name: 'peers', kind: 'bool', initial: true, about: '' },
     ],
-    run,
+    load,
   },
   {
     name: 'ping',
@@ -26,36 +26,126 @@ const commands: readonly Command[] = [
       { name: 'auth-key', kind: 'text', about: '' },
       { name: 'kind', kind: 'text', choices: ['a', 'b'], about: '' },
     ],
-    run,
+    load,
   },
-  { name: 'version', about: '', flags: [], run },
+  { name: 'version', about: '', flags: [], load },
+  {
+    name: 'dns',
+    about: '',
+    flags: [],
+    subcommands: [
+      { name: 'status', about: '', flags: [{ name: 'all', kind: 'bool', about: '' }], load },
+      { name: 'query', about: '', flags: [], maxArgs: 2, load },
+      { name: 'secret', about: '', isHidden: true, flags: [], load },
+    ],
+  },
+  {
+    name: 'switch',
+    about: '',
+    maxArgs: 1,
+    flags: [{ name: 'list', kind: 'bool', about: '' }],
+    load,
+    subcommands: [{ name: 'remove', about: '', maxArgs: 1, flags: [], load }],
+  },
 ];
 const parse = (...argv: string[]) => parseArgs('rhumb', argv, root, commands);
 
+/** Flags of the root and the command that were given, and the arguments. */
+function understood(...argv: string[]) {
+  const parsed = parse(...argv);
+  if (parsed.kind === 'refused') return parsed.message;
+  const { rootFlags, input } = parsed;
+  return [
+    parsed.path.map(({ name }) => name).join(' '),
+    Object.fromEntries([...rootFlags.given].map((name) => [name, rootFlags.text(name)])),
+    Object.fromEntries([...input.flags.given].map((name) => [name, input.flags.text(name)])),
+    ...input.args,
+  ];
+}
+
 describe('what is understood', () => {
   test.each([
-    [['status', '-json'], [], ['--json=true']],
-    [['status', '--json=false'], [], ['--json=false']],
-    [['status', '-peers=F', '--json'], [], ['--peers=F', '--json=true']],
-    [['--socket', '/s', 'status'], ['--socket=/s'], []],
-    [['status', '-socket=/s'], ['--socket=/s'], []],
-    [['ping', 'host', '-c', '3'], [], ['--c=3', '--', 'host']],
-    [['ping', '-c=3', 'host'], [], ['--c=3', '--', 'host']],
-    [['ping', '--', '-c'], [], ['--', '-c']],
-    [['ping', '-'], [], ['--', '-']],
-    [['ping', '--authkey', 'k', 'h'], [], ['--auth-key=k', '--', 'h']],
-    [['ping', '-auth-key=a=b', 'h'], [], ['--auth-key=a=b', '--', 'h']],
-    [['ping', '--auth-key=', 'h'], [], ['--auth-key=', '--', 'h']],
-    [['ping', '--auth-key', '--json', 'h'], [], ['--auth-key=--json', '--', 'h']],
-    [['ping', ''], [], ['--', '']],
-    [['-V'], [], []],
-    [['--version'], [], []],
-  ])('%j', (argv, rootArgs, commandArgs) => {
-    expect(parse(...argv)).toMatchObject({ kind: 'parsed', rootArgs, commandArgs, wantsHelp: false });
-  });
-
-  test('given names are the declared ones', () => {
-    expect(parse('ping', '-authkey=k', '-c', '1')).toMatchObject({ given: new Set(['auth-key', 'c']) });
+    [
+      ['status', '-json'],
+      ['status', {}, { json: 'true' }],
+    ],
+    [
+      ['status', '--json=false'],
+      ['status', {}, { json: 'false' }],
+    ],
+    [
+      ['status', '-peers=F', '--json'],
+      ['status', {}, { peers: 'false', json: 'true' }],
+    ],
+    [
+      ['--socket', '/s', 'status'],
+      ['status', { socket: '/s' }, {}],
+    ],
+    [
+      ['status', '-socket=/s'],
+      ['status', { socket: '/s' }, {}],
+    ],
+    [
+      ['ping', 'host', '-c', '3'],
+      ['ping', {}, { c: '3' }, 'host'],
+    ],
+    [
+      ['ping', '-c=3', 'host'],
+      ['ping', {}, { c: '3' }, 'host'],
+    ],
+    [
+      ['ping', '--', '-c'],
+      ['ping', {}, {}, '-c'],
+    ],
+    [
+      ['ping', '-'],
+      ['ping', {}, {}, '-'],
+    ],
+    [
+      ['ping', '--authkey', 'k', 'h'],
+      ['ping', {}, { 'auth-key': 'k' }, 'h'],
+    ],
+    [
+      ['ping', '-auth-key=a=b', 'h'],
+      ['ping', {}, { 'auth-key': 'a=b' }, 'h'],
+    ],
+    [
+      ['ping', '--auth-key=', 'h'],
+      ['ping', {}, { 'auth-key': '' }, 'h'],
+    ],
+    [
+      ['ping', '--auth-key', '--json', 'h'],
+      ['ping', {}, { 'auth-key': '--json' }, 'h'],
+    ],
+    [
+      ['ping', ''],
+      ['ping', {}, {}, ''],
+    ],
+    [['-V'], ['version', {}, {}]],
+    [['--version'], ['version', {}, {}]],
+    [
+      ['dns', 'status', '--all'],
+      ['dns status', {}, { all: 'true' }],
+    ],
+    [
+      ['dns', 'query', 'status', 'A'],
+      ['dns query', {}, {}, 'status', 'A'],
+    ],
+    [['--socket=/s', 'dns', 'query', '-socket=/t'], 'rhumb dns query: flag --socket given twice'],
+    [
+      ['switch', 'work'],
+      ['switch', {}, {}, 'work'],
+    ],
+    [
+      ['switch', '--list'],
+      ['switch', {}, { list: 'true' }],
+    ],
+    [
+      ['switch', 'remove', 'work'],
+      ['switch remove', {}, {}, 'work'],
+    ],
+  ])('%j', (argv, want) => {
+    expect(understood(...argv)).toEqual(want);
   });
 
   test('help may stand anywhere', () => {
@@ -65,8 +155,14 @@ describe('what is understood', () => {
       ['--help', 'ping'],
       ['ping', 'a', 'b', '-help'],
     ])
-      expect(parse(...argv)).toMatchObject({ command: { name: 'ping' }, wantsHelp: true });
-    expect(parse()).toMatchObject({ command: undefined, wantsHelp: false });
+      expect(parse(...argv)).toMatchObject({ path: [{ name: 'ping' }], wantsHelp: true });
+    expect(parse()).toMatchObject({ path: [], wantsHelp: false });
+    for (const argv of [
+      ['help', 'dns', 'query'],
+      ['dns', 'help', 'query'],
+      ['dns', 'query', '--help'],
+    ])
+      expect(parse(...argv)).toMatchObject({ path: [{ name: 'dns' }, { name: 'query' }], wantsHelp: true });
   });
 });
 
@@ -90,6 +186,10 @@ describe('what is refused', () => {
     ],
     [['ping', '--kind=c'], 2, 'rhumb ping: invalid value "c" for --kind: want one of a, b'],
     [['status', 'extra'], 1, 'rhumb status: too many arguments: "extra"'],
+    [['dns'], 1, 'rhumb dns: missing subcommand: status, query'],
+    [['dns', 'staus'], 1, 'rhumb dns: unknown subcommand: staus; did you mean "status"?'],
+    [['dns', 'secert'], 1, 'rhumb dns: unknown subcommand: secert; see rhumb dns --help'],
+    [['switch', '--list', 'remove'], 2, 'rhumb switch: flags come after "remove"'],
     [['ping', 'a', 'b', 'c'], 1, 'rhumb ping: too many arguments: "b" "c"'],
   ])('%j', (argv, exit, message) => {
     expect(parse(...argv)).toEqual({ kind: 'refused', exit, message });
@@ -106,7 +206,20 @@ describe('what is refused', () => {
   test('no command line makes it throw', () => {
     const word = fc.oneof(
       fc.string(),
-      fc.constantFrom('status', 'ping', '--', '-', '---', '--=', '-c', '--json', 'help'),
+      fc.constantFrom(
+        'status',
+        'ping',
+        'dns',
+        'switch',
+        'remove',
+        '--',
+        '-',
+        '---',
+        '--=',
+        '-c',
+        '--json',
+        'help',
+      ),
     );
     fc.assert(
       fc.property(fc.array(word, { maxLength: 8 }), (argv) => {

@@ -1,15 +1,23 @@
-/** Command lines in the manner of Go's flag package, turned into the strict form that commander reads. */
-import type { Command, Flag, FlagKind, FlagValue } from './commands/spec.ts';
+/** Command lines in the manner of Go's flag package: commands in commands, flags that are given once, values by kind. */
+import {
+  type Command,
+  dashed,
+  type Flag,
+  type FlagKind,
+  type FlagValue,
+  FlagValues,
+  type Input,
+  initialOf,
+} from './commands/spec.ts';
 import { parseDuration } from './print/duration.ts';
 
-/** A command line whose flags are all `--name=value`, each at most once, in front of the positional arguments. */
+/** A command line, understood: which command, with what. */
 export interface Parsed {
   readonly kind: 'parsed';
-  /** Root flags, then the command with its flags, then its arguments; undefined command for none. */
-  readonly rootArgs: readonly string[];
-  readonly command: Command | undefined;
-  readonly commandArgs: readonly string[];
-  readonly given: ReadonlySet<string>;
+  readonly rootFlags: FlagValues;
+  /** The command and those it is in, outermost first; empty for none. */
+  readonly path: readonly Command[];
+  readonly input: Input;
   readonly wantsHelp: boolean;
 }
 
@@ -48,13 +56,32 @@ class Refusal extends Error {
   }
 }
 
-interface Collected {
-  readonly flags: string[];
-  readonly given: Set<string>;
-}
-interface Both {
-  readonly root: Collected;
-  readonly own: Collected;
+class Collected {
+  readonly declared: readonly Flag[];
+  readonly #values = new Map<string, FlagValue>();
+
+  constructor(declared: readonly Flag[]) {
+    this.declared = declared;
+  }
+
+  take(path: string, flag: Flag, text: string | undefined): void {
+    if (text === undefined) throw new Refusal(`${path}: flag ${dashed(flag.name)} needs a value`, 2);
+    if (this.#values.has(flag.name)) throw new Refusal(`${path}: flag ${dashed(flag.name)} given twice`, 2);
+    const value = parseValue(flag, text);
+    if (value === undefined)
+      throw new Refusal(
+        `${path}: invalid value ${JSON.stringify(text)} for ${dashed(flag.name)}: want ${wanted(flag)}`,
+        2,
+      );
+    this.#values.set(flag.name, value);
+  }
+
+  values(): FlagValues {
+    const all = this.declared.map(
+      (flag) => [flag.name, this.#values.get(flag.name) ?? initialOf(flag)] as const,
+    );
+    return new FlagValues(new Map(all), new Set(this.#values.keys()));
+  }
 }
 
 /** Splits a command line by what the root and the commands declare. Flags and arguments may come in any order. */
@@ -68,107 +95,121 @@ export function parseArgs(
   if (argv.length === 1 && (first === '-V' || first === '--version'))
     return parseArgs(program, ['version'], rootFlags, commands);
   try {
-    return split(program, argv, rootFlags, commands);
+    return new Parse(program, rootFlags, commands).run(argv);
   } catch (error) {
     if (error instanceof Refusal) return { kind: 'refused', message: error.message, exit: error.exit };
     throw error;
   }
 }
 
-function split(
-  program: string,
-  argv: readonly string[],
-  rootFlags: readonly Flag[],
-  commands: readonly Command[],
-): Parsed {
-  const into: Both = { root: { flags: [], given: new Set() }, own: { flags: [], given: new Set() } };
-  const positional: string[] = [];
-  let command: Command | undefined;
-  let wantsHelp = false;
-  const path = (): string => (command === undefined ? program : `${program} ${command.name}`);
-  const argument = (word: string): void => {
-    if (command !== undefined) positional.push(word);
-    else if (word === 'help') wantsHelp = true;
-    else command = commandOf(program, word, commands);
-  };
+class Parse {
+  readonly #program: string;
+  readonly #commands: readonly Command[];
+  readonly #root: Collected;
+  #own = new Collected([]);
+  readonly #path: Command[] = [];
+  readonly #args: string[] = [];
+  #wantsHelp = false;
 
-  for (let at = 0; at < argv.length; at++) {
-    const word = argv[at] ?? '';
-    if (word === '--') {
-      for (const rest of argv.slice(at + 1)) argument(rest);
-      break;
-    }
-    const token = asFlag(word);
-    if (token === undefined) {
-      argument(word);
-    } else if (isHelp(token)) {
-      wantsHelp = true;
-    } else {
-      const [flag, target] = flagOf(path(), token.name, rootFlags, command, into);
-      take(path(), flag, token.value ?? (flag.kind === 'bool' ? 'true' : argv[++at]), target);
-    }
+  constructor(program: string, rootFlags: readonly Flag[], commands: readonly Command[]) {
+    this.#program = program;
+    this.#commands = commands;
+    this.#root = new Collected(rootFlags);
   }
-  const extra = positional.slice(command?.maxArgs ?? 0);
-  if (extra.length > 0 && !wantsHelp) throw new Refusal(tooMany(path(), extra), 1);
-  return {
-    kind: 'parsed',
-    rootArgs: into.root.flags,
-    command,
-    commandArgs: [...into.own.flags, ...(positional.length > 0 ? ['--', ...positional] : [])],
-    given: into.own.given,
-    wantsHelp,
-  };
+
+  run(argv: readonly string[]): Parsed {
+    for (let at = 0; at < argv.length; at++) {
+      const word = argv[at] ?? '';
+      if (word === '--') {
+        for (const rest of argv.slice(at + 1)) this.#argument(rest);
+        break;
+      }
+      const token = asFlag(word);
+      if (token === undefined) this.#argument(word);
+      else if (isHelp(token)) this.#wantsHelp = true;
+      else {
+        const [flag, into] = this.#flagOf(token.name);
+        into.take(this.#words, flag, token.value ?? (flag.kind === 'bool' ? 'true' : argv[++at]));
+      }
+    }
+    if (!this.#wantsHelp) this.#check();
+    return {
+      kind: 'parsed',
+      rootFlags: this.#root.values(),
+      path: this.#path,
+      input: { flags: this.#own.values(), args: this.#args },
+      wantsHelp: this.#wantsHelp,
+    };
+  }
+
+  /** The program and the commands so far, as the user wrote them. */
+  get #words(): string {
+    return [this.#program, ...this.#path.map(({ name }) => name)].join(' ');
+  }
+
+  get #command(): Command | undefined {
+    return this.#path.at(-1);
+  }
+
+  #argument(word: string): void {
+    const command = this.#command;
+    const below = command === undefined ? this.#commands : (command.subcommands ?? []);
+    if (below.length > 0 && this.#args.length === 0) {
+      const found = below.find(({ name }) => name === word);
+      if (found !== undefined) {
+        if (this.#own.values().given.size > 0)
+          throw new Refusal(`${this.#words}: flags come after ${JSON.stringify(word)}`, 2);
+        this.#path.push(found);
+        this.#own = new Collected(found.flags);
+        return;
+      }
+      if (word === 'help') {
+        this.#wantsHelp = true;
+        return;
+      }
+      // A command that takes arguments itself takes this one.
+      if ((command?.maxArgs ?? 0) === 0) throw unknownCommand(this.#words, word, below);
+    }
+    this.#args.push(word);
+  }
+
+  #flagOf(name: string): readonly [Flag, Collected] {
+    for (const into of [this.#own, this.#root]) {
+      const flag = into.declared.find((one) => one.name === name);
+      if (flag !== undefined) return [flag, into];
+    }
+    const known = [...this.#own.declared, ...this.#root.declared].filter(({ isHidden }) => isHidden !== true);
+    const near = nearest(
+      name,
+      known.map((flag) => flag.name),
+    );
+    const hint = near === undefined ? `see ${this.#words} --help` : `did you mean ${dashed(near)}?`;
+    throw new Refusal(`${this.#words}: unknown flag ${dashed(name)}; ${hint}`, 2);
+  }
+
+  #check(): void {
+    const command = this.#command;
+    if (command === undefined) return;
+    if (command.load === undefined) {
+      const names = (command.subcommands ?? []).filter(({ isHidden }) => isHidden !== true);
+      throw new Refusal(`${this.#words}: missing subcommand: ${names.map(({ name }) => name).join(', ')}`, 1);
+    }
+    const extra = this.#args.slice(command.maxArgs ?? 0);
+    if (extra.length > 0) throw new Refusal(tooMany(this.#words, extra), 1);
+  }
 }
 
 const tooMany = (path: string, extra: readonly string[]): string =>
   `${path}: too many arguments: ${extra.map((word) => JSON.stringify(word)).join(' ')}`;
 
-function commandOf(program: string, word: string, commands: readonly Command[]): Command {
-  const found = commands.find((command) => command.name === word);
-  if (found !== undefined) return found;
+function unknownCommand(path: string, word: string, commands: readonly Command[]): Refusal {
   const near = nearest(
     word,
-    commands.map((command) => command.name),
+    commands.filter(({ isHidden }) => isHidden !== true).map(({ name }) => name),
   );
-  const hint = near === undefined ? `see ${program} --help` : `did you mean ${JSON.stringify(near)}?`;
-  throw new Refusal(`${program}: unknown subcommand: ${word}; ${hint}`, 1);
+  const hint = near === undefined ? `see ${path} --help` : `did you mean ${JSON.stringify(near)}?`;
+  return new Refusal(`${path}: unknown subcommand: ${word}; ${hint}`, 1);
 }
-
-function flagOf(
-  path: string,
-  name: string,
-  rootFlags: readonly Flag[],
-  command: Command | undefined,
-  into: Both,
-): readonly [Flag, Collected] {
-  const own = command?.flags.find((flag) => flag.name === name);
-  if (own !== undefined) return [own, into.own];
-  const root = rootFlags.find((flag) => flag.name === name);
-  if (root !== undefined) return [root, into.root];
-  const known = [...(command?.flags ?? []), ...rootFlags].filter((flag) => flag.isHidden !== true);
-  const near = nearest(
-    name,
-    known.map((flag) => flag.name),
-  );
-  const hint = near === undefined ? `see ${path} --help` : `did you mean ${dashed(near)}?`;
-  throw new Refusal(`${path}: unknown flag ${dashed(name)}; ${hint}`, 2);
-}
-
-function take(path: string, flag: Flag, value: string | undefined, into: Collected): void {
-  if (value === undefined) throw new Refusal(`${path}: flag ${dashed(flag.name)} needs a value`, 2);
-  if (into.given.has(flag.name)) throw new Refusal(`${path}: flag ${dashed(flag.name)} given twice`, 2);
-  const parsed = parseValue(flag, value);
-  if (parsed === undefined)
-    throw new Refusal(
-      `${path}: invalid value ${JSON.stringify(value)} for ${dashed(flag.name)}: want ${wanted(flag)}`,
-      2,
-    );
-  into.given.add(flag.name);
-  into.flags.push(`--${flag.name}=${value}`);
-}
-
-/** `-c` for one letter, `--json` for more. */
-export const dashed = (name: string): string => (name.length === 1 ? `-${name}` : `--${name}`);
 
 const TRUE = ['1', 't', 'T', 'true', 'TRUE', 'True'];
 const FALSE = ['0', 'f', 'F', 'false', 'FALSE', 'False'];

@@ -1,9 +1,8 @@
 /** Entry point of `rhumb`: gives the command line its terminal, clock, environment and files. */
 import { lookup } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
-import { createInterface } from 'node:readline/promises';
+import { networkInterfaces } from 'node:os';
 import { systemClock } from '#shared/node/clock.ts';
-import { openSystemProbes } from './commands/probes.ts';
 import { sanitize } from './print/sanitize.ts';
 import { run } from './program.ts';
 
@@ -22,6 +21,7 @@ async function readSmallFile(path: string): Promise<string> {
 
 async function confirm(question: string): Promise<boolean> {
   if (!process.stdin.isTTY) return false;
+  const { createInterface } = await import('node:readline/promises');
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
     return /^\s*y(?:es)?\s*$/i.test(await terminal.question(`${question} [y/n] `));
@@ -44,7 +44,14 @@ process.exitCode = await run(process.argv.slice(2), {
   lookup: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
   readFile: readSmallFile,
   confirm,
-  openProbes: openSystemProbes(Math.random),
+  openProbes: async (options) =>
+    (await import('./commands/probes.ts')).openSystemProbes(Math.random)(options),
+  writeFile: async (path, content, mode) =>
+    (await import('#shared/node/atomic-file.ts')).writeFileAtomic(path, content, mode),
+  stdin: process.stdin,
+  stdout: process.stdout,
+  openUrl: async (url) => (await import('./open-url.ts')).openUrl(url),
+  localIps: () => Object.values(networkInterfaces()).flatMap((all = []) => all.map(({ address }) => address)),
   signal: new AbortController().signal,
   isRoot: process.getuid?.() === 0,
 });

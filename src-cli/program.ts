@@ -1,31 +1,19 @@
-/** The command line as a whole: declares the commands to commander, runs one, turns errors into one line and a status. */
-import { Command as Commander, Option } from 'commander';
+/** The command line as a whole: finds the command, loads and runs it, turns errors into one line and a status. */
 import type { Clock } from '#shared/async/clock.ts';
 import { RhumbError } from '#shared/errors.ts';
-import { DEFAULT_SOCKET } from '#shared/localapi/http.ts';
-import { LocalApi } from '#shared/node/localapi-client.ts';
+import { DEFAULT_SOCKET } from '#shared/localapi/socket.ts';
+import type { LocalApi } from '#shared/node/localapi-client.ts';
 import { VERSION } from '#shared/version.ts';
-import { dashed, parseArgs, parseValue } from './args.ts';
+import { parseArgs } from './args.ts';
 import type { Context } from './commands/context.ts';
-import { debugCommand } from './commands/debug.ts';
-import { downCommand, logoutCommand } from './commands/down.ts';
-import { ipCommand } from './commands/ip.ts';
-import { netcheckCommand } from './commands/netcheck.ts';
-import { pingCommand } from './commands/ping.ts';
-import { setCommand } from './commands/set.ts';
-import { type Command, type Flag, type FlagValue, FlagValues, initialOf } from './commands/spec.ts';
-import { statusCommand } from './commands/status.ts';
-import { loginCommand, upCommand } from './commands/up.ts';
-import { shellQuote } from './commands/up-rule.ts';
-import { versionCommand } from './commands/version.ts';
-import { whoisCommand } from './commands/whois.ts';
-import { formatDuration } from './print/duration.ts';
+import type { Command, Flag, Input } from './commands/spec.ts';
+import { shellQuote } from './print/shell.ts';
+import { allCommands } from './table/table.ts';
 
 const PROGRAM = 'rhumb';
-const HELP_WIDTH = 100;
 const SOCKET_ENV = 'RHUMB_SOCKET';
 
-const rootFlagsFor = (env: World['env']): readonly Flag[] => [
+const rootFlags = (env: World['env']): readonly Flag[] => [
   {
     name: 'socket',
     kind: 'text',
@@ -33,25 +21,11 @@ const rootFlagsFor = (env: World['env']): readonly Flag[] => [
     initial: env[SOCKET_ENV] || DEFAULT_SOCKET,
     about: `socket of rhumbd; ${SOCKET_ENV} in the environment does the same`,
   },
-];
-
-const commandsFor = (platform: string): readonly Command[] => [
-  upCommand(platform),
-  downCommand,
-  setCommand(platform),
-  loginCommand(platform),
-  logoutCommand,
-  statusCommand,
-  ipCommand,
-  pingCommand,
-  whoisCommand,
-  netcheckCommand,
-  debugCommand,
-  versionCommand,
+  { name: 'json-docs', kind: 'bool', about: 'print all commands and flags as JSON', isHidden: true },
 ];
 
 /** The world, without what the command line itself decides. */
-export interface World extends Omit<Context, 'api'> {
+export interface World extends Omit<Context, 'api' | 'socketPath' | 'commands' | 'rootFlags'> {
   readonly clock: Clock;
   readonly isRoot: boolean;
   readonly dialRetryMs?: number | undefined;
@@ -59,48 +33,57 @@ export interface World extends Omit<Context, 'api'> {
 
 /** Runs one command line; resolves to the exit status. Never rejects. */
 export async function run(argv: readonly string[], world: World): Promise<number> {
-  const commands = commandsFor(world.platform);
-  const rootFlags = rootFlagsFor(world.env);
-  const parsed = parseArgs(PROGRAM, argv, rootFlags, commands);
+  const commands = allCommands(world.platform);
+  const root = rootFlags(world.env);
+  const parsed = parseArgs(PROGRAM, argv, root, commands);
   if (parsed.kind === 'refused') {
     world.err(`${parsed.message}\n`);
     return parsed.exit;
   }
-  const root = declareRoot(rootFlags, commands, world);
-  const { command } = parsed;
-  if (parsed.wantsHelp || command === undefined) {
-    const shown = command === undefined ? root : root.commands.find((one) => one.name() === command.name);
-    const hint = command === undefined ? `\nFor one command: ${PROGRAM} status --help\n` : '';
-    const text = `${(shown ?? root).helpInformation()}${hint}`;
-    // Asked for, help is the output; without a command it is a hint.
-    if (parsed.wantsHelp) world.out(text);
-    else world.err(text);
-    return 0;
-  }
-  let exit = 0;
-  for (const one of root.commands)
-    one.action(async () => {
-      const values = valuesOf(command.flags, one);
-      const socketPath = String(root.opts<{ socket: unknown }>().socket);
-      const input = { flags: new FlagValues(values, parsed.given), args: one.args };
-      exit = await withApi(world, socketPath, (context) => command.run(context, input));
-    });
+  const { path, input, wantsHelp } = parsed;
+  const command = path.at(-1);
   try {
-    await root.parseAsync([...parsed.rootArgs, command.name, ...parsed.commandArgs], { from: 'user' });
-    return exit;
+    if (parsed.rootFlags.bool('json-docs')) {
+      const { jsonDocs } = await import('./docs/json.ts');
+      world.out(jsonDocs(PROGRAM, root, commands));
+      return 0;
+    }
+    if (wantsHelp || command?.load === undefined) {
+      const help = await import('./help.ts');
+      const words = [PROGRAM, ...path.map(({ name }) => name)].join(' ');
+      const text =
+        command === undefined ? help.rootHelp(PROGRAM, root, commands) : help.commandHelp(words, command);
+      // Asked for, help is the output; without a command it is a hint.
+      if (wantsHelp) world.out(text);
+      else world.err(text);
+      return 0;
+    }
+    const seen: Seen = { commands, rootFlags: root, socketPath: parsed.rootFlags.text('socket') };
+    return await perform(world, command, input, seen);
   } catch (error) {
     world.err(`${explain(error, argv, world)}\n`);
     return 1;
   }
 }
 
-async function withApi(
-  world: World,
-  socketPath: string,
-  action: (context: Context) => Promise<number>,
-): Promise<number> {
-  using api = new LocalApi({
-    socketPath,
+type Seen = Pick<Context, 'commands' | 'rootFlags' | 'socketPath'>;
+
+async function perform(world: World, command: Command, input: Input, seen: Seen): Promise<number> {
+  const loading = command.load?.();
+  if (command.isOffline?.(input) === true) {
+    const action = await loading;
+    const context: Context = {
+      ...world,
+      ...seen,
+      get api(): LocalApi {
+        throw new RhumbError('internal', `${command.name} said that it needs no daemon`);
+      },
+    };
+    return (await action?.(context, input)) ?? 0;
+  }
+  const [{ LocalApi }, action] = await Promise.all([import('#shared/node/localapi-client.ts'), loading]);
+  using api: LocalApi = new LocalApi({
+    socketPath: seen.socketPath,
     clock: world.clock,
     dialRetryMs: world.dialRetryMs,
     onDaemonVersion: (version) => {
@@ -110,7 +93,7 @@ async function withApi(
         );
     },
   });
-  return await action({ ...world, api });
+  return (await action?.({ ...world, ...seen, api }, input)) ?? 0;
 }
 
 /** The text of an error for the user; what only developers understand is not in it. */
@@ -129,75 +112,3 @@ function explain(error: unknown, argv: readonly string[], world: World): string 
 const isKey = (argv: readonly string[], at: number): boolean =>
   /^--?auth-?key=(?!file:)/.test(argv[at] ?? '') ||
   (/^--?auth-?key$/.test(argv[at - 1] ?? '') && argv[at]?.startsWith('file:') !== true);
-
-function valuesOf(flags: readonly Flag[], parsed: Commander): ReadonlyMap<string, FlagValue> {
-  const options = new Map(parsed.options.map((option) => [option.name(), option.attributeName()]));
-  return new Map(
-    flags.map((flag) => {
-      const value: unknown = parsed.getOptionValue(options.get(flag.name) ?? flag.name);
-      const isValue = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
-      return [flag.name, isValue ? value : initialOf(flag)];
-    }),
-  );
-}
-
-function declareRoot(rootFlags: readonly Flag[], commands: readonly Command[], world: World): Commander {
-  const root = new Commander(PROGRAM)
-    .description('Join a private network of your machines, and look after it.')
-    .usage('[--socket path] <command> [flags]')
-    .helpOption(false)
-    .helpCommand(false)
-    .exitOverride()
-    .configureOutput({ writeOut: world.out, writeErr: world.err })
-    .configureHelp({
-      optionTerm: termOf,
-      optionDescription: aboutOf,
-      subcommandTerm: (command) => command.name(),
-      helpWidth: HELP_WIDTH,
-    });
-  for (const flag of rootFlags) root.addOption(declare(flag));
-  for (const command of commands) {
-    const one = root
-      .command(command.name)
-      .summary(command.about)
-      .description(
-        command.details === undefined ? `${command.about}.` : `${command.about}.\n\n${command.details}`,
-      )
-      .usage([...(command.flags.length > 0 ? ['[flags]'] : []), command.usage ?? ''].join(' ').trim())
-      .allowExcessArguments()
-      .helpOption(false);
-    for (const flag of command.flags) one.addOption(declare(flag));
-  }
-  return root;
-}
-
-const PLACEHOLDERS = { bool: '[bool]', text: '<text>', int: '<number>', duration: '<duration>' } as const;
-
-/** Booleans take an optional value, so that `--peers=false` needs no second flag. */
-function declare(flag: Flag): Option {
-  const placeholder =
-    flag.value === undefined || flag.kind === 'bool' ? PLACEHOLDERS[flag.kind] : `<${flag.value}>`;
-  const initial = initialOf(flag);
-  return new Option(`--${flag.name} ${placeholder}`, flag.about)
-    .default(initial, flag.kind === 'duration' ? formatDuration(Number(initial)) : String(initial))
-    .hideHelp(flag.isHidden === true)
-    .argParser((text: string): FlagValue => {
-      const value = parseValue(flag, text);
-      if (value === undefined) throw new RhumbError('bad-argument', `invalid value for ${dashed(flag.name)}`);
-      return value;
-    });
-}
-
-function termOf(option: Option): string {
-  const name = dashed(option.name());
-  if (option.optional) return option.defaultValue === true ? `${name}=false` : name;
-  return `${name} ${option.flags.slice(option.flags.indexOf(' ') + 1)}`;
-}
-
-/** Defaults that say nothing are left out. */
-function aboutOf(option: Option): string {
-  const initial = option.defaultValueDescription ?? '';
-  return ['', 'false', '0', '0s'].includes(initial)
-    ? option.description
-    : `${option.description} (default ${initial})`;
-}

@@ -1,6 +1,6 @@
 /** rhumbd's command line: flags as the official daemon names them (localapi-and-daemon.md §4.11, design.md §1). */
 import { Command, InvalidArgumentError } from 'commander';
-import { DEFAULT_SOCKET } from '#shared/localapi/http.ts';
+import { DEFAULT_SOCKET } from '#shared/localapi/socket.ts';
 import { readFlags } from '#shared/node/read-flags.ts';
 
 export const DEFAULT_STATE_DIR = '/var/lib/rhumb';

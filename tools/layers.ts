@@ -352,8 +352,17 @@ export const rules: Readonly<Record<string, Rule>> = {
   'src-renderer/testing': { may: ['react', 'react-dom', 'src-renderer/ui', 'src-renderer/console'] },
 
   'src-cli/print': { may: [...SHARED, 'qrcode'] },
-  'src-cli/commands': { may: [...SHARED, ...NET, 'commander', 'zod', 'qrcode', 'src-cli/print'] },
-  'src-cli': { may: [...SHARED, 'commander', 'src-cli/commands', 'src-cli/print'] },
+  'src-cli/commands': { may: [...SHARED, ...NET, 'zod', 'dns-packet', 'src-cli/print'] },
+  'src-cli/debug': { may: [...SHARED, ...NET, 'zod', 'src-cli/commands', 'src-cli/print'] },
+  'src-cli/complete': { may: [...SHARED, 'src-cli/commands', 'src-cli/print'] },
+  // Declares all commands; the code of each is loaded when it is run.
+  'src-cli/table': {
+    may: [...SHARED, 'src-cli/commands', 'src-cli/complete', 'src-cli/debug', 'src-cli/print'],
+  },
+  'src-cli/docs': { may: [...SHARED, 'src-cli/commands', 'src-cli/print', 'src-cli/table'] },
+  'src-cli': {
+    may: [...SHARED, 'src-cli/commands', 'src-cli/docs', 'src-cli/print', 'src-cli/table'],
+  },
 };
 
 /** May be imported by tests anywhere, and by what only tests import. */

@@ -5,38 +5,27 @@ import { canonicalIp } from '#shared/ip/address.ts';
 import type { Status } from '#shared/localapi/status.ts';
 import type { Context } from './context.ts';
 import { findPeer, peerWithIp } from './find-peer.ts';
-import type { Command, FlagValues } from './spec.ts';
+import type { Action, FlagValues } from './spec.ts';
 
-export const ipCommand: Command = {
-  name: 'ip',
-  about: 'Show addresses of this machine or another',
-  usage: '[machine]',
-  maxArgs: 1,
-  flags: [
-    { name: '1', kind: 'bool', about: 'only one address' },
-    { name: '4', kind: 'bool', about: 'only the IPv4 address' },
-    { name: '6', kind: 'bool', about: 'only the IPv6 address' },
-    { name: 'assert', kind: 'text', value: 'ip', about: 'succeed silently if this machine has that address' },
-  ],
-  run: async (context, { flags, args }) => {
-    if (['1', '4', '6'].filter((name) => flags.bool(name)).length > 1)
-      throw new RhumbError('bad-argument', 'rhumb ip -1, -4, and -6 are mutually exclusive');
-    const status = await context.api.status({ peers: true }, context.signal);
-    const own = status.TailscaleIPs ?? [];
-    const asserted = flags.text('assert');
-    if (asserted !== '') {
-      if (own.includes(canonicalIp(asserted) ?? asserted)) return 0;
-      const listed = `[${own.join(' ')}]`;
-      throw new RhumbError(
-        'not-found',
-        `assertion failed: IP ${JSON.stringify(asserted)} not found among ${listed}`,
-      );
-    }
-    const [of] = args;
-    const ips = of === undefined ? own : await addressesOf(context, status, of);
-    for (const ip of choose(ips, status, flags)) context.out(`${ip}\n`);
-    return 0;
-  },
+/** `rhumb ip`. */
+export const ip: Action = async (context, { flags, args }) => {
+  if (['1', '4', '6'].filter((name) => flags.bool(name)).length > 1)
+    throw new RhumbError('bad-argument', 'rhumb ip -1, -4, and -6 are mutually exclusive');
+  const status = await context.api.status({ peers: true }, context.signal);
+  const own = status.TailscaleIPs ?? [];
+  const asserted = flags.text('assert');
+  if (asserted !== '') {
+    if (own.includes(canonicalIp(asserted) ?? asserted)) return 0;
+    const listed = `[${own.join(' ')}]`;
+    throw new RhumbError(
+      'not-found',
+      `assertion failed: IP ${JSON.stringify(asserted)} not found among ${listed}`,
+    );
+  }
+  const [of] = args;
+  const ips = of === undefined ? own : await addressesOf(context, status, of);
+  for (const ip of choose(ips, status, flags)) context.out(`${ip}\n`);
+  return 0;
 };
 
 const services = z.record(z.string(), z.looseObject({ Addrs: z.array(z.string()).nullish() }));

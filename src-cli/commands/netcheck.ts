@@ -12,55 +12,38 @@ import type { DerpMap } from '#shared/wire/map.ts';
 import type { Context } from './context.ts';
 import { relayMap } from './derp-map.ts';
 import type { ProbeOptions, Probes } from './probes.ts';
-import type { Command, FlagValues } from './spec.ts';
+import type { Action, FlagValues } from './spec.ts';
 
 const MAX_PORT = 65_535;
 const FORMATS: readonly string[] = ['', 'json', 'json-line'];
 
-export const netcheckCommand: Command = {
-  name: 'netcheck',
-  about: 'Show what this network lets through, and how far the relays are',
-  details:
-    'Asks the relays of the daemon’s map from sockets of its own, so that nothing of the running network is disturbed. ' +
-    'The lines below the report say in words what it means for direct connections.',
-  flags: [
-    {
-      name: 'format',
-      kind: 'text',
-      about: 'json, or json-line for one line; text unless given',
-    },
-    { name: 'every', kind: 'duration', about: 'check again after so long, the nearest relays only' },
-    { name: 'verbose', kind: 'bool', about: 'wait for all relays and show what happens' },
-    { name: 'bind-address', kind: 'text', value: 'ip', about: 'address of this machine to probe from' },
-    { name: 'bind-port', kind: 'int', value: 'port', about: 'UDP port to probe from' },
-  ],
-  run: async (context, { flags }) => {
-    const bind = bindOf(flags);
-    const format = flags.text('format');
-    if (!FORMATS.includes(format))
-      throw new RhumbError(
-        'bad-argument',
-        `unknown output format ${JSON.stringify(format)}: want json or json-line`,
-      );
-    if (format !== '') context.err('# Warning: this JSON format is not yet considered a stable interface\n');
-    const map = await relayMap(context);
-    const isVerbose = flags.bool('verbose');
-    const log = isVerbose ? verboseLog(context) : silent;
-    // A stray datagram may come before there is somebody to take it.
-    let check: Netcheck | undefined;
-    const receive: ProbeOptions['receive'] = (...answer) => check?.handleStun(...answer);
-    await using probes = await context.openProbes({ ...bind, clock: context.clock, log, receive });
-    check = new Netcheck({ ...probes.netcheck, clock: context.clock, log, isVerbose });
-    await rehearse(map, context.clock, context.signal);
-    if (probes.hasUdp) for (const why of probes.failures) log('info', 'netcheck.no-socket', { why });
-    else context.err(`netcheck: UDP test failure: ${probes.failures.join('; ')}\n`);
-    while (true) {
-      const report = await check.run({ map, home: 0 }, context.signal);
-      context.out(render(map, report, probes, flags));
-      if (flags.number('every') === 0) return 0;
-      await context.clock.sleep(flags.number('every'), context.signal);
-    }
-  },
+/** `rhumb netcheck`. */
+export const netcheck: Action = async (context, { flags }) => {
+  const bind = bindOf(flags);
+  const format = flags.text('format');
+  if (!FORMATS.includes(format))
+    throw new RhumbError(
+      'bad-argument',
+      `unknown output format ${JSON.stringify(format)}: want json or json-line`,
+    );
+  if (format !== '') context.err('# Warning: this JSON format is not yet considered a stable interface\n');
+  const map = await relayMap(context);
+  const isVerbose = flags.bool('verbose');
+  const log = isVerbose ? verboseLog(context) : silent;
+  // A stray datagram may come before there is somebody to take it.
+  let check: Netcheck | undefined;
+  const receive: ProbeOptions['receive'] = (...answer) => check?.handleStun(...answer);
+  await using probes = await context.openProbes({ ...bind, clock: context.clock, log, receive });
+  check = new Netcheck({ ...probes.netcheck, clock: context.clock, log, isVerbose });
+  await rehearse(map, context.clock, context.signal);
+  if (probes.hasUdp) for (const why of probes.failures) log('info', 'netcheck.no-socket', { why });
+  else context.err(`netcheck: UDP test failure: ${probes.failures.join('; ')}\n`);
+  while (true) {
+    const report = await check.run({ map, home: 0 }, context.signal);
+    context.out(render(map, report, probes, flags));
+    if (flags.number('every') === 0) return 0;
+    await context.clock.sleep(flags.number('every'), context.signal);
+  }
 };
 
 interface Bind {

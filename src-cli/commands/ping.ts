@@ -5,49 +5,30 @@ import { renderLocal, renderPong, renderTimeout } from '../print/ping.ts';
 import { notRunning } from '../print/status.ts';
 import { type Context, withTimeout } from './context.ts';
 import { findPeer } from './find-peer.ts';
-import type { Command, FlagValues } from './spec.ts';
+import type { Action, FlagValues } from './spec.ts';
 
 const PAUSE_MS = 1_000;
 
-export const pingCommand: Command = {
-  name: 'ping',
-  about: 'Ping a machine through the network and show the way its reply took',
-  usage: '<name or address>',
-  maxArgs: 1,
-  details:
-    'Stops once a reply came directly, not through a relay, or after 10 pings. Exits with status 1 when no reply came, ' +
-    'or none directly. It does not go through the firewalls of either machine: where it works and an ordinary ping ' +
-    'does not, one of them is in the way.',
-  flags: [
-    { name: 'c', kind: 'int', initial: 10, value: 'count', about: 'how many pings at most; 0 for no end' },
-    { name: 'timeout', kind: 'duration', initial: 5_000, about: 'how long to wait for each reply' },
-    { name: 'until-direct', kind: 'bool', initial: true, about: 'stop once a direct path is there' },
-    { name: 'tsmp', kind: 'bool', about: 'ping through WireGuard, but not either host’s IP stack' },
-    { name: 'icmp', kind: 'bool', about: 'ping through WireGuard with ICMP' },
-    { name: 'peerapi', kind: 'bool', about: 'ask the machine’s PeerAPI server instead' },
-    { name: 'size', kind: 'int', value: 'bytes', about: 'size of the ping; 0 for the least' },
-    { name: 'verbose', kind: 'bool', about: 'also show which address a name has' },
-  ],
-  run: async (context, { flags, args }) => {
-    const [name] = args;
-    if (name === undefined || name === '')
-      throw new RhumbError('bad-argument', 'usage: rhumb ping <name or address>');
-    const status = await context.api.status({ peers: true }, context.signal);
-    const why = notRunning(status);
-    if (why !== undefined) {
-      context.out(`${why}\n`);
-      return 1;
-    }
-    const { ip, isSelf } = await findPeer(context, status, name);
-    if (isSelf) {
-      context.out(renderLocal(ip));
-      return 0;
-    }
-    if (flags.bool('verbose') && ip !== name)
-      context.err(`lookup ${JSON.stringify(name)} => ${JSON.stringify(ip)}\n`);
-    await pingUntilDone(context, ip, flags);
+/** `rhumb ping`. */
+export const ping: Action = async (context, { flags, args }) => {
+  const [name] = args;
+  if (name === undefined || name === '')
+    throw new RhumbError('bad-argument', 'usage: rhumb ping <name or address>');
+  const status = await context.api.status({ peers: true }, context.signal);
+  const why = notRunning(status);
+  if (why !== undefined) {
+    context.out(`${why}\n`);
+    return 1;
+  }
+  const { ip, isSelf } = await findPeer(context, status, name);
+  if (isSelf) {
+    context.out(renderLocal(ip));
     return 0;
-  },
+  }
+  if (flags.bool('verbose') && ip !== name)
+    context.err(`lookup ${JSON.stringify(name)} => ${JSON.stringify(ip)}\n`);
+  await pingUntilDone(context, ip, flags);
+  return 0;
 };
 
 export function pingKind(flags: FlagValues): PingKind {

@@ -8,6 +8,7 @@ import type { Log } from '#shared/log/log.ts';
 import { type DefaultGateway, defaultGateway } from '#shared/node/gateway.ts';
 import { PortMapper, type PortMapperDeps, type PortMapperStatus } from '#shared/portmap/port-mapper.ts';
 import type { Context } from './context.ts';
+import type { Action } from './spec.ts';
 
 /** A probe, then each service that answered; the mapper itself takes no longer. */
 const PATIENCE_MS = 10_000;
@@ -97,3 +98,6 @@ const system: PortmapWorld = {
     };
   },
 };
+
+/** `rhumb debug portmap`. */
+export const portmap: Action = (context) => debugPortmap(context);

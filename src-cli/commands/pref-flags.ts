@@ -1,10 +1,6 @@
 /** Flags that stand for preferences: how each is declared, read from preferences and turned into an edit. */
-import { DEFAULT_CONTROL_URL, NetfilterMode, type Prefs, type PrefsEdit } from '#shared/localapi/prefs.ts';
+import type { Prefs, PrefsEdit } from '#shared/localapi/prefs.ts';
 import type { Flag } from './spec.ts';
-
-/** Names that mean the official coordination server. */
-const OFFICIAL = ['https://login.tailscale.com', DEFAULT_CONTROL_URL];
-export const isOfficialServer = (url: string): boolean => OFFICIAL.includes(url);
 
 export const EXIT_ROUTES: readonly string[] = ['0.0.0.0/0', '::/0'];
 export const isExitRoute = (route: string): boolean => EXIT_ROUTES.includes(route);
@@ -96,6 +92,7 @@ const ALL: readonly PrefFlag[] = [
     kind: 'text',
     value: 'machine',
     about: 'reach the internet through this machine (address, name or auto:any); empty for none',
+    offers: async () => (await import('./offers.ts')).exitNodes,
     read: (prefs, view) => (prefs.ExitNodeIP !== '' ? prefs.ExitNodeIP : view.exitNodeIp),
     pick: ({ ExitNodeIP, ExitNodeID, AutoExitNode }) => ({
       ExitNodeIP,
@@ -188,5 +185,76 @@ export const prefFlags = (platform: string): readonly PrefFlag[] =>
     flag.name === 'accept-routes' ? { ...flag, initial: ACCEPT_ROUTES.includes(platform) } : flag,
   );
 
-export const netfilterModeOf = (text: string): NetfilterMode =>
-  text === 'off' ? NetfilterMode.Off : text === 'nodivert' ? NetfilterMode.NoDivert : NetfilterMode.On;
+/** Settings that came after the flags of `up` were closed: only `set` and `get` know them. */
+const SET_ONLY: readonly PrefFlag[] = [
+  {
+    name: 'nickname',
+    kind: 'text',
+    value: 'name',
+    about: 'short name for this account',
+    read: (prefs) => prefs.ProfileName,
+    pick: ({ ProfileName }) => ({ ProfileName }),
+  },
+  {
+    name: 'update-check',
+    kind: 'bool',
+    initial: true,
+    about: 'tell about updates',
+    read: (prefs) => prefs.AutoUpdate.Check,
+    pick: ({ AutoUpdate }) => ({ AutoUpdate: { Check: AutoUpdate.Check } }),
+  },
+  {
+    name: 'auto-update',
+    kind: 'bool',
+    about: 'install updates without asking',
+    read: (prefs) => prefs.AutoUpdate.Apply === true,
+    pick: ({ AutoUpdate }) => ({ AutoUpdate: { Apply: AutoUpdate.Apply } }),
+  },
+  {
+    name: 'webclient',
+    kind: 'bool',
+    about: 'let this machine be managed in a browser, at port 5252 within the network',
+    read: (prefs) => prefs.RunWebClient,
+    pick: ({ RunWebClient }) => ({ RunWebClient }),
+  },
+  {
+    name: 'relay-server-port',
+    kind: 'text',
+    value: 'port',
+    about: 'UDP port at which to relay for other machines, 0 for any; empty for no relaying',
+    read: (prefs) => (prefs.RelayServerPort === undefined ? '' : String(prefs.RelayServerPort)),
+    pick: ({ RelayServerPort }) => ({ RelayServerPort }),
+  },
+  {
+    name: 'relay-server-static-endpoints',
+    kind: 'text',
+    value: 'addresses',
+    about: 'addresses with port at which that relay can be reached, separated by commas',
+    read: (prefs) => (prefs.RelayServerStaticEndpoints ?? []).join(','),
+    pick: ({ RelayServerStaticEndpoints }) => ({ RelayServerStaticEndpoints }),
+  },
+  {
+    name: 'remote-config',
+    kind: 'bool',
+    about: 'let the coordination server change every setting of this machine',
+    isHidden: true,
+    read: (prefs) => prefs.RemoteConfig,
+    pick: ({ RemoteConfig }) => ({ RemoteConfig }),
+  },
+  {
+    name: 'sync',
+    kind: 'bool',
+    about: 'follow the coordination server; false only for testing failures',
+    isHidden: true,
+    read: (prefs) => prefs.Sync === true,
+    pick: ({ Sync }) => ({ Sync }),
+  },
+];
+
+const NOT_SETTABLE: readonly string[] = ['login-server', 'advertise-tags'];
+
+/** What `set` takes and `get` shows. */
+export const settableFlags = (platform: string): readonly PrefFlag[] => [
+  ...prefFlags(platform).filter(({ name }) => !NOT_SETTABLE.includes(name)),
+  ...SET_ONLY,
+];

@@ -2,16 +2,6 @@
 import { RhumbError } from '#shared/errors.ts';
 import { isTailnetIp, parseIp } from '#shared/ip/address.ts';
 import type { Context } from './context.ts';
-import type { Flag } from './spec.ts';
-
-const RISKS = ['lose-ssh', 'all'] as const;
-
-export const acceptRiskFlag: Flag = {
-  name: 'accept-risk',
-  kind: 'text',
-  value: 'risk',
-  about: `don't ask before these risks: ${RISKS.join(', ')}`,
-};
 
 /** Whether this shell was opened by SSH from a machine of the network. */
 export function isSshOverTunnel(env: Readonly<Record<string, string | undefined>>): boolean {

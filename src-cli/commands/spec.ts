@@ -16,6 +16,8 @@ export interface Flag {
   readonly value?: string;
   readonly choices?: readonly string[];
   readonly isHidden?: boolean;
+  /** What a shell offers as its value. */
+  readonly offers?: () => Promise<Offers>;
 }
 
 export interface Input {
@@ -23,18 +25,38 @@ export interface Input {
   readonly args: readonly string[];
 }
 
+/** What a command does; resolves to the exit status. */
+export type Action = (context: Context, input: Input) => Promise<number>;
+
+/** Words that may follow, for a shell; `about` is shown beside the word. */
+export interface Offer {
+  readonly word: string;
+  readonly about?: string;
+}
+/** Offers for an argument or a value, asked while the user types: it must be quick and may fail. */
+export type Offers = (context: Context) => Promise<readonly Offer[]>;
+
 export interface Command {
   readonly name: string;
   readonly about: string;
-  /** Positional arguments, for the help: `<host>`. */
-  readonly usage?: string;
+  /** Positional arguments, for the help: `<host>`; more lines for other ways to use it. */
+  readonly usage?: string | readonly string[];
   /** How many positional arguments may be given; none unless said. */
   readonly maxArgs?: number;
   readonly details?: string;
+  readonly isHidden?: boolean;
   readonly flags: readonly Flag[];
-  /** Resolves to the exit status. */
-  readonly run: (context: Context, input: Input) => Promise<number>;
+  readonly subcommands?: readonly Command[];
+  /** Loads the code only when it is wanted: most of the time that a command takes is loading. Absent where a subcommand must follow. */
+  readonly load?: () => Promise<Action>;
+  /** Whether this call needs no daemon; then no client of its API is loaded. */
+  readonly isOffline?: (input: Input) => boolean;
+  /** What may stand as the next argument, by its position. */
+  readonly offers?: (position: number) => Promise<Offers> | undefined;
 }
+
+/** `-c` for one letter, `--json` for more. */
+export const dashed = (name: string): string => (name.length === 1 ? `-${name}` : `--${name}`);
 
 export const initialOf = (flag: Flag): FlagValue =>
   flag.initial ?? { bool: false, text: '', int: 0, duration: 0 }[flag.kind];

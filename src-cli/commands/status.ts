@@ -6,27 +6,18 @@ import { type FunnelConfig, renderFunnelError, renderFunnels } from '../print/fu
 import { goJson } from '../print/go-json.ts';
 import { notRunning, renderNotRunning, renderStatus } from '../print/status.ts';
 import type { Context } from './context.ts';
-import type { Command, Flag, FlagValues } from './spec.ts';
+import type { Action, FlagValues } from './spec.ts';
 
-const flags: readonly Flag[] = [
-  { name: 'json', kind: 'bool', about: 'print the whole status as JSON' },
-  { name: 'active', kind: 'bool', about: 'only peers with traffic' },
-  { name: 'self', kind: 'bool', initial: true, about: 'show this machine' },
-  { name: 'peers', kind: 'bool', initial: true, about: 'show the other machines' },
-  { name: 'header', kind: 'bool', about: 'print column names above the table' },
-];
-
-export const statusCommand: Command = {
-  name: 'status',
-  about: 'Show the machines of the network and how they are reached',
-  details: 'Exits with status 1, saying why, unless the machine is up or coming up.',
-  flags,
-  run: async (context, input) => {
-    const json = await context.api.statusJson({ peers: input.flags.bool('peers') }, context.signal);
-    return input.flags.bool('json')
-      ? printJson(context, json, input.flags)
-      : await printText(context, json, input.flags);
-  },
+/** `rhumb status`. */
+export const status: Action = async (context, input) => {
+  if (input.flags.bool('web')) {
+    const { serveStatus } = await import('./status-web.ts');
+    return await serveStatus(context, input.flags);
+  }
+  const json = await context.api.statusJson({ peers: input.flags.bool('peers') }, context.signal);
+  return input.flags.bool('json')
+    ? printJson(context, json, input.flags)
+    : await printText(context, json, input.flags);
 };
 
 const activity = z.object({ Peer: z.record(z.string(), z.object({ Active: z.boolean().optional() })) });

@@ -2,10 +2,10 @@
 import { describe, expect, test } from 'vitest';
 import { NO_PEER, NO_STATUS, type Status } from '#shared/localapi/status.ts';
 import { type FlagValue, flagValues } from './spec.ts';
-import { upCommand } from './up.ts';
+import { upFlags } from './up-flags.ts';
 import { controlUrl, exitNode, hostname, prefsFromFlags, routes, tags } from './up-prefs.ts';
 
-const given = (values: Readonly<Record<string, FlagValue>>) => flagValues(upCommand('linux').flags, values);
+const given = (values: Readonly<Record<string, FlagValue>>) => flagValues(upFlags('linux'), values);
 
 describe('routes', () => {
   test.each([

@@ -1,11 +1,11 @@
 /** From the flags of `up`, `login` and `set` to preferences, with every value checked. */
 import { RhumbError } from '#shared/errors.ts';
 import { canonicalIp, formatPrefix, maskPrefix, parsePrefix } from '#shared/ip/address.ts';
-import { newPrefs, type Prefs } from '#shared/localapi/prefs.ts';
+import { NetfilterMode, newPrefs, type Prefs } from '#shared/localapi/prefs.ts';
 import type { PeerStatus, Status } from '#shared/localapi/status.ts';
 import { withoutSuffix } from '../print/names.ts';
 import { peerWithIp } from './find-peer.ts';
-import { advertisesExitNode, EXIT_ROUTES, netfilterModeOf } from './pref-flags.ts';
+import { advertisesExitNode, EXIT_ROUTES } from './pref-flags.ts';
 import type { FlagValues } from './spec.ts';
 
 export interface NewPrefs {
@@ -47,6 +47,9 @@ export function prefsFromFlags(flags: FlagValues, status: Status): NewPrefs {
   };
   return { prefs, warnings: warningsOf(prefs, mode) };
 }
+
+const netfilterModeOf = (text: string): NetfilterMode =>
+  text === 'off' ? NetfilterMode.Off : text === 'nodivert' ? NetfilterMode.NoDivert : NetfilterMode.On;
 
 function warningsOf(prefs: Prefs, mode: string): readonly string[] {
   const warnings: string[] = [];

@@ -3,10 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { newPrefs, type Prefs } from '#shared/localapi/prefs.ts';
 import { NO_PEER, NO_STATUS, type StateName, type Status } from '#shared/localapi/status.ts';
 import { NO_USER } from '#shared/localapi/user.ts';
+import { shellQuote } from '../print/shell.ts';
 import { type FlagValue, flagValues } from './spec.ts';
-import { upCommand } from './up.ts';
+import { upFlags } from './up-flags.ts';
 import { prefsFromFlags } from './up-prefs.ts';
-import { planUp, shellQuote, type UpPlan } from './up-rule.ts';
+import { planUp, type UpPlan } from './up-rule.ts';
 
 const SERVER = 'https://control.example.com';
 const LOGGED_IN: Partial<Prefs> = {
@@ -35,7 +36,7 @@ function plan({
     BackendState: state,
     Peer: { a: { ...NO_PEER, ID: 'exit', TailscaleIPs: ['100.64.0.9'], ExitNodeOption: true } },
   };
-  const flags = flagValues(upCommand(platform).flags, given);
+  const flags = flagValues(upFlags(platform), given);
   return planUp({
     flags,
     wanted: prefsFromFlags(flags, status).prefs,

@@ -2,7 +2,9 @@
 import type { Prefs, PrefsEdit } from '#shared/localapi/prefs.ts';
 import type { Status } from '#shared/localapi/status.ts';
 import { formatDuration } from '../print/duration.ts';
-import { type FlagView, isOfficialServer, type PrefFlag, prefFlags } from './pref-flags.ts';
+import { shellQuote } from '../print/shell.ts';
+import { isOfficialServer } from './official-server.ts';
+import { type FlagView, type PrefFlag, prefFlags } from './pref-flags.ts';
 import type { FlagValues } from './spec.ts';
 
 export interface UpQuestion {
@@ -89,7 +91,7 @@ function editOf({ flags, platform }: UpQuestion, wanted: Prefs, isReset: boolean
 }
 
 /** The address of the exit node that the current preferences name by id. */
-function exitNodeIp(prefs: Prefs, status: Status): string {
+export function exitNodeIp(prefs: Prefs, status: Status): string {
   if (prefs.ExitNodeID === '') return '';
   const peer = Object.values(status.Peer ?? {}).find((one) => one.ID === prefs.ExitNodeID);
   return peer?.TailscaleIPs?.[0] ?? '';
@@ -112,11 +114,8 @@ function missingFlags({ flags, current, status, platform }: UpQuestion, wanted: 
     .sort();
 }
 
-/** A word that a shell takes as it is, else the word in single quotes. */
-export const shellQuote = (word: string): string =>
-  /^[A-Za-z0-9_\-.,:@%+=/]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-
-function flagText(name: string, value: string | number | boolean): string {
+/** A flag that brings about a value. */
+export function flagText(name: string, value: string | number | boolean): string {
   if (value === true) return `--${name}`;
   return value === '' ? `--${name}=` : `--${name}=${shellQuote(String(value))}`;
 }

@@ -3,9 +3,9 @@ import { RhumbError } from '#shared/errors.ts';
 import type { Notify } from '#shared/localapi/notify.ts';
 import { State, type Status } from '#shared/localapi/status.ts';
 import { goJson } from '../print/go-json.ts';
-import { pickQrFormat, QR_FORMATS, type QrFormat, qrDataUrl, renderQr } from '../print/qr.ts';
+import { pickQrFormat, QR_FORMATS, type QrFormat } from '../print/qr-format.ts';
 import type { Context } from './context.ts';
-import { isOfficialServer } from './pref-flags.ts';
+import { isOfficialServer } from './official-server.ts';
 import type { FlagValues } from './spec.ts';
 
 export interface Waiting {
@@ -97,12 +97,15 @@ async function showUrl(
   progress.hasPrinted = true;
   progress.lastUrl = url;
   if (isOn(flags, 'json')) {
+    const { qrDataUrl } = await import('../print/qr.ts');
     const json = { AuthURL: url, QR: await qrDataUrl(url), BackendState: status.BackendState };
     context.out(`${goJson(json, '\t')}\n`);
     return;
   }
   context.err(`\nTo authenticate, visit:\n\n\t${url}\n\n`);
-  if (isOn(flags, 'qr')) context.err(`${renderQr(url, pickQrFormat(qrFormat(flags), context.env))}\n`);
+  if (!isOn(flags, 'qr')) return;
+  const { renderQr } = await import('../print/qr.ts');
+  context.err(`${renderQr(url, pickQrFormat(qrFormat(flags), context.env))}\n`);
 }
 
 const qrFormat = (flags: FlagValues): QrFormat =>

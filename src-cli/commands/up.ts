@@ -2,77 +2,23 @@
 import { RhumbError } from '#shared/errors.ts';
 import type { Prefs } from '#shared/localapi/prefs.ts';
 import type { Status } from '#shared/localapi/status.ts';
-import { QR_FORMATS } from '../print/qr.ts';
 import { type Context, withTimeout } from './context.ts';
-import { prefFlags } from './pref-flags.ts';
-import { acceptRiskFlag, confirmLosingSsh } from './risk.ts';
-import type { Command, Flag, FlagValues, Input } from './spec.ts';
+import { confirmLosingSsh } from './risk.ts';
+import type { Action, FlagValues, Input } from './spec.ts';
 import { prefsFromFlags } from './up-prefs.ts';
 import { planUp, type UpPlan } from './up-rule.ts';
 import { type Waiting, waitUntilUp } from './up-wait.ts';
 import { upWarnings, warnAboutRoutes } from './warnings.ts';
 
-/** Flags of both commands that are no preferences. */
-const LOGIN_FLAGS: readonly Flag[] = [
-  {
-    name: 'auth-key',
-    kind: 'text',
-    value: 'key|file:path',
-    about: 'key that admits this machine without a browser',
-  },
-  { name: 'qr', kind: 'bool', about: 'also show the login URL as a QR code' },
-  {
-    name: 'qr-format',
-    kind: 'text',
-    initial: 'auto',
-    value: QR_FORMATS.join('|'),
-    choices: QR_FORMATS,
-    about: 'how to draw it',
-  },
-  { name: 'timeout', kind: 'duration', about: 'how long to wait until connected; 0s for no end' },
-];
+/** `rhumb up`. */
+export const up: Action = (context, input) => runUp(context, input, 'up');
 
-const UP_FLAGS: readonly Flag[] = [
-  { name: 'json', kind: 'bool', about: 'print JSON' },
-  { name: 'reset', kind: 'bool', about: 'settings that are not mentioned go back to their defaults' },
-  {
-    name: 'force-reauth',
-    kind: 'bool',
-    about: 'log in anew; the connection may go down, so not over SSH through it',
-  },
-  acceptRiskFlag,
-];
-
-const LOGIN_ONLY: readonly Flag[] = [
-  { name: 'nickname', kind: 'text', value: 'name', about: 'short name for this account' },
-];
-
-export function upCommand(platform: string): Command {
-  return {
-    name: 'up',
-    about: 'Connect to the network, logging in if needed',
-    details:
-      'Without flags it connects as before. With flags, they must be the whole of the settings: when one that is not ' +
-      'mentioned would change, nothing is done and the full command is shown. --login-server is needed once and kept ' +
-      'from then on; --reset leaves it alone, too.',
-    flags: [...LOGIN_FLAGS, ...prefFlags(platform), ...UP_FLAGS],
-    run: (context, input) => runUp(context, input, 'up'),
-  };
-}
-
-export function loginCommand(platform: string): Command {
-  return {
-    name: 'login',
-    about: 'Log in with another account, keeping those there are',
-    details: 'The coordination server is the one in use unless --login-server names another.',
-    flags: [...LOGIN_FLAGS, ...prefFlags(platform), ...LOGIN_ONLY],
-    run: async (context, input) => {
-      const before = await context.api.prefs(context.signal);
-      await context.api.newProfile(context.signal);
-      return await runUp(context, input, 'login', before.ControlURL);
-    },
-  };
-}
+/** `rhumb login`: the server of the new profile is that of the one before, unless another is named. */
+export const login: Action = async (context, input) => {
+  const before = await context.api.prefs(context.signal);
+  await context.api.newProfile(context.signal);
+  return await runUp(context, input, 'login', before.ControlURL);
+};
 
 async function runUp(
   context: Context,

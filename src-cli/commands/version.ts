@@ -1,35 +1,36 @@
 /** `rhumb version`: which version this is, and which the daemon is. */
 import { longVersion, VERSION } from '#shared/version.ts';
-import { CAPABILITY_VERSION } from '#shared/wire/scalars.ts';
 import { goJson } from '../print/go-json.ts';
-import type { Command } from './spec.ts';
+import type { Action } from './spec.ts';
 
-export const versionCommand: Command = {
-  name: 'version',
-  about: 'Show the version',
-  flags: [
-    { name: 'daemon', kind: 'bool', about: 'also show the version of the daemon' },
-    { name: 'json', kind: 'bool', about: 'print JSON' },
-  ],
-  run: async (context, { flags }) => {
-    const daemon = flags.bool('daemon')
-      ? (await context.api.status({ peers: false }, context.signal)).Version
-      : undefined;
-    if (flags.bool('json')) context.out(`${goJson(versionJson(daemon), '\t')}\n`);
-    else context.out(renderVersion(daemon));
-    return 0;
-  },
+/** `rhumb version`. */
+export const version: Action = async (context, { flags }) => {
+  const daemon = flags.bool('daemon')
+    ? (await context.api.status({ peers: false }, context.signal)).Version
+    : undefined;
+  const upstream = flags.bool('upstream')
+    ? await (await import('./newest.ts')).newest(context, flags.text('track'))
+    : undefined;
+  if (flags.bool('json')) context.out(`${goJson(await versionJson(daemon, upstream), '\t')}\n`);
+  else context.out(renderVersion(daemon, upstream));
+  return 0;
 };
 
-const versionJson = (daemon: string | undefined): unknown => ({
-  majorMinorPatch: VERSION,
-  short: VERSION,
-  long: longVersion(),
-  ...(daemon !== undefined && { daemonLong: daemon }),
-  cap: CAPABILITY_VERSION,
-});
+async function versionJson(daemon: string | undefined, upstream: string | undefined): Promise<unknown> {
+  const { CAPABILITY_VERSION } = await import('#shared/wire/scalars.ts');
+  return {
+    majorMinorPatch: VERSION,
+    short: VERSION,
+    long: longVersion(),
+    ...(daemon !== undefined && { daemonLong: daemon }),
+    cap: CAPABILITY_VERSION,
+    ...(upstream !== undefined && { upstream }),
+  };
+}
 
-function renderVersion(daemon: string | undefined): string {
+function renderVersion(daemon: string | undefined, upstream: string | undefined): string {
   const own = `${VERSION}\n  long version: ${longVersion()}\n  node version: ${process.version}\n`;
-  return daemon === undefined ? own : `Client: ${own}Daemon: ${daemon}\n`;
+  if (daemon === undefined) return upstream === undefined ? own : `${own}  upstream: ${upstream}\n`;
+  const last = upstream === undefined ? '' : `Upstream: ${upstream}\n`;
+  return `Client: ${own}Daemon: ${daemon}\n${last}`;
 }

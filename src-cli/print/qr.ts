@@ -1,24 +1,12 @@
 /** QR codes for login URLs, as text for a terminal and as a PNG for JSON output. */
 import { create, toDataURL } from 'qrcode';
-
-export const QR_FORMATS = ['auto', 'ascii', 'large', 'small'] as const;
-export type QrFormat = (typeof QR_FORMATS)[number];
+import type { QrFormat } from './qr-format.ts';
 
 /** Modules of empty space that scanners need on each side. */
 const QUIET = 4;
 
 /** Whether a module is dark; outside the code everything is light. */
 type IsDark = (row: number, column: number) => boolean;
-
-/** Half blocks need a terminal that shows UTF-8, which the locale tells. */
-export function pickQrFormat(
-  format: QrFormat,
-  env: Readonly<Record<string, string | undefined>>,
-): Exclude<QrFormat, 'auto'> {
-  if (format !== 'auto') return format;
-  const locale = env['LC_ALL'] || env['LC_CTYPE'] || env['LANG'] || '';
-  return /\.utf-?8$/i.test(locale) ? 'small' : 'ascii';
-}
 
 /** Light modules are drawn, dark ones left out: terminals are mostly dark, and scanners read either. */
 export function renderQr(text: string, format: Exclude<QrFormat, 'auto'>): string {

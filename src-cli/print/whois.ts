@@ -1,5 +1,6 @@
 /** Text of `rhumb whois` (localapi-and-daemon.md §4.6). */
 import type { WhoIsResponse } from '#shared/localapi/misc.ts';
+import type { Status } from '#shared/localapi/status.ts';
 import { goJson } from './go-json.ts';
 import { elastic } from './table.ts';
 
@@ -8,7 +9,13 @@ const listed = (items: readonly string[]): string => `[${items.join(' ')}]`;
 /** A machine's own addresses come first in its AllowedIPs: one of each family. */
 const OWN_ADDRESSES = 2;
 
-export function renderWhoIs({ Node, UserProfile, CapMap }: WhoIsResponse): string {
+/** The name that administrators gave the network, where they did. */
+const DISPLAY_NAME = 'tailnet-display-name';
+
+export function renderWhoIs(
+  { Node, UserProfile, CapMap }: WhoIsResponse,
+  tailnet?: Status['CurrentTailnet'],
+): string {
   const allowed = Node.AllowedIPs ?? [];
   const tags = Node.Tags ?? [];
   const rows = [
@@ -20,9 +27,21 @@ export function renderWhoIs({ Node, UserProfile, CapMap }: WhoIsResponse): strin
     ...(tags.length > 0
       ? [`  Tags:\t${tags.join(', ')}`]
       : ['User:', `  Name:\t${UserProfile.LoginName}`, `  ID:\t${UserProfile.ID}`]),
+    ...(tailnet === undefined
+      ? []
+      : [
+          'Tailnet:',
+          `  Name:\t${displayName(Node) ?? tailnet.Name}`,
+          `  MagicDNS Suffix:\t${tailnet.MagicDNSSuffix}`,
+        ]),
     '',
   ];
   return elastic(rows.join('\n'), { minWidth: 10, padding: 5 }) + renderCapabilities(CapMap ?? {});
+}
+
+function displayName({ CapMap }: WhoIsResponse['Node']): string | undefined {
+  const [name] = CapMap?.[DISPLAY_NAME] ?? [];
+  return typeof name === 'string' && name !== '' ? name : undefined;
 }
 
 function renderCapabilities(capMap: Readonly<Record<string, readonly unknown[] | null>>): string {

@@ -1,4 +1,5 @@
 /** Runs one command line in a test: no terminal, no real time, everything it prints kept. */
+import { Readable, Writable } from 'node:stream';
 import type { Clock } from '#shared/async/clock.ts';
 import { RhumbError } from '#shared/errors.ts';
 import { sanitize } from '../print/sanitize.ts';
@@ -53,6 +54,16 @@ export async function runCli(argv: readonly string[], world: Partial<World> = {}
     readFile: async (path) => {
       throw Object.assign(new Error(path), { code: 'ENOENT' });
     },
+    writeFile: async () => undefined,
+    stdin: Readable.from([]),
+    stdout: new Writable({
+      write: (chunk: Buffer, _encoding, done) => {
+        out += chunk.toString('utf8');
+        done();
+      },
+    }),
+    openUrl: async () => false,
+    localIps: () => [],
     confirm: async () => false,
     openProbes: () => Promise.reject(new RhumbError('unavailable', 'no network in this test')),
     signal: new AbortController().signal,

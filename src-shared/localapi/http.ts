@@ -1,9 +1,6 @@
 /** The HTTP conventions of the local API: paths, hosts, headers, error bodies (localapi-and-daemon.md §1). */
 import { z } from 'zod';
 
-/** Default path of rhumbd's socket (design.md §1). */
-export const DEFAULT_SOCKET = '/var/run/rhumb/rhumbd.sock';
-
 /** Clients name this host; the dialer ignores it, the server refuses others (a browser cannot send it). */
 export const LOCAL_HOST = 'local-tailscaled.sock';
 export const API_PREFIX = '/localapi/v0/';

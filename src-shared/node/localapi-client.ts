@@ -4,7 +4,6 @@ import type { Clock } from '../async/clock.ts';
 import { RhumbError } from '../errors.ts';
 import {
   API_PREFIX,
-  DEFAULT_SOCKET,
   encodeReason,
   errorText,
   HEADER_CAP,
@@ -30,6 +29,7 @@ import {
   prefs,
   type StartOptions,
 } from '../localapi/prefs.ts';
+import { DEFAULT_SOCKET } from '../localapi/socket.ts';
 import { type Status, status } from '../localapi/status.ts';
 import { type LoginProfile, loginProfile } from '../localapi/user.ts';
 import { parseJson, stringifyJson } from '../wire/json.ts';
