@@ -17,6 +17,7 @@ import type {
   PingAnswer,
 } from '../control/types.ts';
 import { Health } from '../health/health.ts';
+import type { KillSwitch } from '../router/types.ts';
 import type { MapCache } from '../store/map-cache.ts';
 import { memoryStore, type StateStore } from '../store/state-store.ts';
 import { NO_RELAY_STATUS, type RelayStatus } from '../underlay/relay-status.ts';
@@ -84,6 +85,8 @@ export class FakePlane implements DataPlane {
   readonly hasTun = true;
   events: PlaneEvents | undefined;
   config: PlaneConfig | undefined;
+  /** What keeps packets in while there is no configuration. */
+  closed: KillSwitch | undefined;
   configures = 0;
   failure: string | undefined;
   readonly live = new Map<NodeKey, PlanePeerStatus>();
@@ -93,11 +96,12 @@ export class FakePlane implements DataPlane {
   attach(events: PlaneEvents): void {
     this.events = events;
   }
-  async configure(config: PlaneConfig | undefined): Promise<void> {
+  async configure(config: PlaneConfig | undefined, closed?: KillSwitch | undefined): Promise<void> {
     await settle();
     this.configures++;
     if (this.failure !== undefined) throw new RhumbError('unavailable', this.failure);
     this.config = config;
+    this.closed = closed;
   }
   peer(key: NodeKey): PlanePeerStatus | undefined {
     return this.live.get(key);
@@ -247,6 +251,8 @@ export interface WorldOptions {
   readonly store?: StateStore;
   readonly mapCache?: MemoryMapCache;
   readonly clock?: FakeClock;
+  /** In place of the fake one, which then hears of nothing. */
+  readonly dataPlane?: DataPlane;
   /** Nobody watches, so nothing is `seen`. */
   readonly isUnwatched?: boolean;
 }
@@ -279,7 +285,7 @@ export async function fakeWorld(options: WorldOptions = {}): Promise<World> {
       },
       decode: (text) => kept.get(text),
     },
-    plane,
+    plane: options.dataPlane ?? plane,
     openControl: (setup, events) => {
       const control = new FakeControl(setup, events);
       controls.push(control);
