@@ -17,8 +17,8 @@ import { Profiles } from './backend/profiles.ts';
 import { TUNNEL_MTU, TunnelPlane } from './backend/tunnel-plane.ts';
 import { decodeNetworkMap, encodeNetworkMap } from './control/cache.ts';
 import { openControl } from './control/client.ts';
-import { clientMetrics, userMetrics } from './daemon-metrics.ts';
 import { joinNames, type Names } from './daemon-dns.ts';
+import { clientMetrics, userMetrics } from './daemon-metrics.ts';
 import { peerApiWorld } from './daemon-peerapi.ts';
 import { pickEngine } from './engine/pick.ts';
 import type { PacketEngine } from './engine/types.ts';
@@ -148,6 +148,7 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
   };
   const api = await LocalApiServer.listen({
     backend,
+    clock,
     version: longVersion(),
     capability: CAPABILITY_VERSION,
     clientMetrics: clientMetrics(sources),

@@ -100,7 +100,7 @@ export const rules: Readonly<Record<string, Rule>> = {
       'src-daemon/testing',
     ],
   },
-  'src-daemon/localapi': { may: [...LEVEL1, 'zod', 'src-daemon/backend'] },
+  'src-daemon/localapi': { may: [...LEVEL1, 'zod', 'src-daemon/backend', 'src-daemon/control'] },
   'src-daemon/testing': {
     may: [
       ...LEVEL1,

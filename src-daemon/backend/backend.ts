@@ -31,11 +31,13 @@ import { afterMap } from './identity.ts';
 import { firstKnowledge, type Knowledge, nodeKeyOf, serverUrl } from './knowledge.ts';
 import { type ControlSetup, Login } from './login.ts';
 import { OUR_ADDRESS, parseWhoIsAddr, type WhoIsTarget, whoIs } from './lookup.ts';
+import { netMapJson } from './netmap-json.ts';
 import { nodeIps } from './node-ips.ts';
 import { type KnownCaller, peerCaller } from './peer-caller.ts';
 import { Pinger, type PingTarget } from './ping.ts';
 import type { DataPlane, PlaneConfig } from './plane.ts';
 import { adjustEdit, checkPrefs } from './prefs-check.ts';
+import type { NoteKind } from './profile-notes.ts';
 import type { Profile, Profiles } from './profiles.ts';
 import { routeCounts } from './route-counts.ts';
 import { Serial } from './serial.ts';
@@ -216,6 +218,21 @@ export class Backend implements AsyncDisposable {
     return await this.#client().ask(request, signal);
   }
 
+  /** The map as watchers get it; undefined before there is one. */
+  mapJson(): Record<string, unknown> | undefined {
+    const { map, mapIsCached } = this.#know;
+    return map === undefined ? undefined : netMapJson(map, mapIsCached);
+  }
+
+  /** What a window keeps with the current profile. */
+  note(kind: NoteKind): string | undefined {
+    return this.#deps.profiles.note(this.#know.profile.login, kind);
+  }
+
+  setNote(kind: NoteKind, text: string): Promise<void> {
+    return this.#deps.profiles.setNote(this.#know.profile.login, kind, text);
+  }
+
   derpMap(): DerpMap | undefined {
     return this.#know.map?.derpMap;
   }
@@ -348,6 +365,22 @@ export class Backend implements AsyncDisposable {
       for (const { ID } of this.allProfiles()) await this.#deps.profiles.remove(ID);
       this.#course.step();
     });
+  }
+
+  /** Looks at once whether the server is still there. */
+  dropServerConnection(): void {
+    this.#know.session?.client.retryNow();
+  }
+
+  clearMapCache(): Promise<void> {
+    return this.#deps.mapCache.clear();
+  }
+
+  /** As if the present map had just come. */
+  announceMapAgain(): void {
+    const { map } = this.#know;
+    if (map !== undefined)
+      this.#hub.announceMap(map, { kind: 'full', self: true, changed: [], removed: [], other: true });
   }
 
   /** Ends the session with the server, so that it sends others elsewhere; tunnels stay as they are until the next start. */

@@ -16,6 +16,7 @@ import { parseJson, stringifyJson } from '#shared/wire/json.ts';
 import { maybe, text } from '#shared/wire/scalars.ts';
 import type { StateStore } from '../store/state-store.ts';
 import { formatLockPrivate, type LockPrivate, parseLockPrivate } from './lock-key.ts';
+import { type NoteKind, noteKeys, readNote, writeNote } from './profile-notes.ts';
 
 /** The identity within a profile; secret, and never part of a reply. */
 export interface Persist {
@@ -165,6 +166,15 @@ export class Profiles {
     await this.#from.store.update(changes);
   }
 
+  /** A small document kept with a profile; undefined when there is none. */
+  note({ Key }: LoginProfile, kind: NoteKind): string | undefined {
+    return readNote(this.#from.store, Key, kind);
+  }
+
+  setNote({ Key }: LoginProfile, kind: NoteKind, text: string): Promise<void> {
+    return writeNote(this.#from.store, Key, kind, text);
+  }
+
   async remove(id: string): Promise<void> {
     const login = this.#list[id];
     if (login === undefined) return;
@@ -175,6 +185,7 @@ export class Profiles {
       new Map([
         [PROFILES, bytes(stringifyJson(encodeList(list)))],
         [login.Key, undefined],
+        ...noteKeys(login.Key).map((key) => [key, undefined] as const),
         ...(isCurrent ? [[CURRENT, undefined] as const] : []),
       ]),
     );

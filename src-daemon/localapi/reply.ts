@@ -5,11 +5,13 @@ import { encodeError } from '#shared/localapi/http.ts';
 import { stringifyJson } from '#shared/wire/json.ts';
 
 export function sendJson(response: ServerResponse, value: unknown, status = 200): void {
-  const body = `${stringifyJson(value)}\n`;
-  response.writeHead(status, {
-    'Content-Type': 'application/json',
-    'Content-Length': Buffer.byteLength(body),
-  });
+  sendRaw(response, stringifyJson(value), status);
+}
+
+/** JSON that is text already. */
+export function sendRaw(response: ServerResponse, text: string, status = 200): void {
+  const body = Buffer.from(`${text}\n`, 'utf8');
+  response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': body.length });
   response.end(body);
 }
 

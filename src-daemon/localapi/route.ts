@@ -6,6 +6,8 @@ export interface Route {
   /** What a refusal names: `<thing> access denied`. */
   readonly thing: string;
   readonly methods: readonly string[];
+  /** Methods that change something, where the others only look. */
+  readonly writes?: readonly string[];
   /** Of a wrong method; the official daemon answers some with 400 and a text that tests look at. */
   readonly wrongMethod?: { readonly status: number; readonly text: string };
   readonly handle: (call: Call) => Promise<void> | void;

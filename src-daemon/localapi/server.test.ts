@@ -70,6 +70,7 @@ async function setUp(): Promise<Setup> {
   const server = await LocalApiServer.listen({
     socketPath: path,
     backend: world.backend,
+    clock: world.clock,
     version: '1.2.3-t0123456789',
     capability: 130,
     clientMetrics: new MetricsRegistry(),
@@ -304,7 +305,7 @@ test.each([
   ['GET', 'whois?addr=nonsense', 400, "invalid 'addr' parameter"],
   ['GET', 'whois?addr=100.64.0.99', 404, 'no match for IP:port'],
   ['GET', 'profiles/ffff', 404, 'Profile not found'],
-  ['GET', 'files/', 404, '404'],
+  ['GET', 'files/x', 404, 'no such file'],
   ['GET', 'constructor', 404, '404'],
   ['GET', '/localapi/v1/status', 404, '404'],
   ['GET', 'watch-ipn-bus?mask=x', 400, 'bad mask'],
@@ -431,7 +432,7 @@ test.each([
   const setup = await setUp();
   await wantRunning(setup.world);
   const map = await setup.world.join();
-  const stream = watch(setup, String(mask));
+  const stream = watch(setup, String(mask | 2));
   await stream.headers;
   const next = fakeMap(map.self, [fakeNode({ id: 5 })]);
   setup.world.control().events.netmap({ ...next, nodeKey: map.nodeKey }, FULL);
@@ -565,6 +566,7 @@ test('a live socket is left alone, a stale one is replaced, another file is not 
 
 const optionsLike = (setup: Setup): Omit<Parameters<typeof LocalApiServer.listen>[0], 'socketPath'> => ({
   backend: setup.world.backend,
+  clock: setup.world.clock,
   version: '1.2.3',
   capability: 130,
   clientMetrics: new MetricsRegistry(),

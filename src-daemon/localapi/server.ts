@@ -1,19 +1,25 @@
 /** The local API's HTTP server: admission, credentials, dispatch, errors (localapi-and-daemon.md §1). */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { toRhumbError } from '#shared/errors.ts';
+import { RhumbError, toRhumbError } from '#shared/errors.ts';
 import {
   API_PREFIX,
+  decodeReason,
   HEADER_CAP,
+  HEADER_REASON,
   HEADER_VERSION,
   isAdmitted,
   SECURITY_HEADERS,
 } from '#shared/localapi/http.ts';
-import { actorOf, type PeerCredentials } from './access.ts';
-import type { ApiParts } from './call.ts';
+import { type Actor, actorOf, type PeerCredentials } from './access.ts';
+import type { ApiParts, Call } from './call.ts';
+import { DIAL_PROTOCOL, DialError } from './dial.ts';
 import { listenUnix } from './listen.ts';
+import { NoMap } from './map.ts';
+import { NotifyLines } from './notify-line.ts';
 import type { UidOf } from './operator.ts';
-import { sendText, statusOf } from './reply.ts';
+import { withForm } from './params.ts';
+import { sendJson, sendText, statusOf } from './reply.ts';
 import type { Route } from './route.ts';
 import { routes } from './routes.ts';
 
@@ -44,6 +50,7 @@ export class LocalApiServer implements AsyncDisposable {
   /** Connections of each user. */
   readonly #open = new Map<number | undefined, number>();
   readonly #ending = new AbortController();
+  readonly #lines: NotifyLines;
 
   static async listen(options: ServerOptions): Promise<LocalApiServer> {
     const api = new LocalApiServer(options);
@@ -54,14 +61,15 @@ export class LocalApiServer implements AsyncDisposable {
 
   private constructor(options: ServerOptions) {
     this.#options = options;
+    this.#lines = new NotifyLines(options.version);
     this.#server = createServer(
-      { keepAliveTimeout: KEEP_ALIVE_MS, maxHeaderSize: MAX_HEADER_BYTES },
-      (request, response) => {
-        this.#serve(request, response).catch((error: unknown) => {
-          options.log('error', 'localapi.unanswered', { error });
-          request.socket.destroy();
-        });
+      {
+        keepAliveTimeout: KEEP_ALIVE_MS,
+        maxHeaderSize: MAX_HEADER_BYTES,
+        // Clients that offer another HTTP version beside their request get their answer all the same.
+        shouldUpgradeCallback: ({ headers }) => headers.upgrade === DIAL_PROTOCOL,
       },
+      (request, response) => this.#answer(request, response),
     );
     // Streams last as long as their client; only the headers have a deadline.
     this.#server.requestTimeout = 0;
@@ -73,7 +81,15 @@ export class LocalApiServer implements AsyncDisposable {
       if (credentials?.uid !== 0) this.#count(socket, credentials?.uid);
     });
     this.#server.on('connect', (_request, socket) => socket.end('HTTP/1.1 405 Method Not Allowed\r\n\r\n'));
-    this.#server.on('upgrade', (_request, socket) => socket.end('HTTP/1.1 404 Not Found\r\n\r\n'));
+    this.#server.on('upgrade', (request, socket, head) => {
+      socket.on('error', () => undefined); // its end is all that matters, and `close` tells that
+      const response = new ServerResponse(request);
+      response.shouldKeepAlive = false;
+      // Node's own field for the socket of a connection is a net.Socket; on ours it is one.
+      response.assignSocket(socket as Socket);
+      response.once('finish', () => socket.end());
+      this.#answer(request, response, { socket, head });
+    });
   }
 
   /** Ends every stream, then the listener; the socket file goes with it. */
@@ -102,7 +118,14 @@ export class LocalApiServer implements AsyncDisposable {
     });
   }
 
-  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  #answer(request: IncomingMessage, response: ServerResponse, upgrade?: Call['upgrade']): void {
+    this.#serve(request, response, upgrade).catch((error: unknown) => {
+      this.#options.log('error', 'localapi.unanswered', { error });
+      request.socket.destroy();
+    });
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse, upgrade: Call['upgrade']): Promise<void> {
     const { host, origin, referer } = request.headers;
     if (!isAdmitted({ host, origin: text(origin), referer: text(referer) })) {
       sendText(response, 'invalid localapi request', 403);
@@ -114,10 +137,17 @@ export class LocalApiServer implements AsyncDisposable {
     const url = URL.parse(request.url ?? '', 'http://local/');
     if (url === null) sendText(response, 'bad request', 400);
     else if (url.pathname === '/') sendText(response, 'rhumbd');
-    else await this.#dispatch(url, request, response);
+    // Answered by official daemons before they are ready; ours listens only when it is.
+    else if (url.pathname === '/server-status') sendJson(response, {});
+    else await this.#dispatch(url, request, response, upgrade);
   }
 
-  async #dispatch(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #dispatch(
+    url: URL,
+    request: IncomingMessage,
+    response: ServerResponse,
+    upgrade: Call['upgrade'],
+  ): Promise<void> {
     const found = findRoute(url.pathname);
     if (found === undefined) {
       sendText(response, '404 page not found', 404);
@@ -130,8 +160,9 @@ export class LocalApiServer implements AsyncDisposable {
     try {
       const operatorUid = await uidOf(backend.prefs().OperatorUser);
       const actor = actorOf(this.#credentials.get(request.socket), { daemonUid, operatorUid });
-      if (!(found.route.needs === 'write' ? actor.canWrite : actor.canRead)) {
-        sendText(response, `${found.route.thing} access denied`, 403);
+      const refusal = refuse(found.route, actor, method);
+      if (refusal !== undefined) {
+        sendText(response, refusal, 403);
         return;
       }
       if (!found.route.methods.includes(method)) {
@@ -139,16 +170,20 @@ export class LocalApiServer implements AsyncDisposable {
         sendText(response, body, status);
         return;
       }
+      const reason = request.headers[HEADER_REASON.toLowerCase()];
+      if (decodeReason(text(reason)) === false) throw new RhumbError('bad-argument', 'invalid reason header');
       const signal = AbortSignal.any([gone.signal, this.#ending.signal]);
-      const query = url.searchParams;
+      const query = await withForm(request, url.searchParams);
       await found.route.handle({
         ...this.#options,
+        lines: this.#lines,
         actor,
         method,
         query,
         rest: found.rest,
         request,
         response,
+        upgrade,
         signal,
       });
     } catch (error) {
@@ -156,13 +191,26 @@ export class LocalApiServer implements AsyncDisposable {
       const { code, message } = toRhumbError(error);
       log(code === 'internal' ? 'error' : 'debug', 'localapi.failed', { path: url.pathname, method, error });
       if (response.headersSent) request.socket.destroy();
-      else sendText(response, message, statusOf(code));
+      else sendText(response, message, statusFor(error) ?? statusOf(code));
     }
   }
 }
 
 const text = (header: string | string[] | undefined): string | undefined =>
   Array.isArray(header) ? header.join(',') : header;
+
+/** Some errors have a status of their own, whatever their code is elsewhere. */
+function statusFor(error: unknown): number | undefined {
+  if (error instanceof NoMap) return 503;
+  return error instanceof DialError ? 502 : undefined;
+}
+
+/** Why this caller may not; undefined when it may. */
+function refuse({ needs, thing, writes }: Route, actor: Actor, method: string): string | undefined {
+  if (!(needs === 'write' ? actor.canWrite : actor.canRead)) return `${thing} access denied`;
+  if (writes?.includes(method) === true && !actor.canWrite) return `${thing} write access denied`;
+  return undefined;
+}
 
 /** By the exact name first, then by its first part with the slash. */
 export function findRoute(path: string): { readonly route: Route; readonly rest: string } | undefined {

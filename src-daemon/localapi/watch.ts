@@ -1,7 +1,6 @@
 /** `watch-ipn-bus`: an endless stream of Notify objects, one per line (localapi-and-daemon.md §2.7). */
 import type { ServerResponse } from 'node:http';
-import { encodeNotify, type Notify, parseWatchMask } from '#shared/localapi/notify.ts';
-import { stringifyJson } from '#shared/wire/json.ts';
+import { parseWatchMask } from '#shared/localapi/notify.ts';
 import type { Call } from './call.ts';
 import { sendText } from './reply.ts';
 
@@ -26,7 +25,7 @@ export async function watchBus({
   request,
   response,
   signal,
-  version,
+  lines,
 }: Call): Promise<void> {
   const mask = parseWatchMask(query.get('mask') ?? undefined);
   if (typeof mask === 'string') {
@@ -35,9 +34,6 @@ export async function watchBus({
   }
   const watcher = backend.watch(mask, { uid: actor.uid });
   const over = AbortSignal.any([signal, watcher.overdue]);
-  const write = (message: Notify): void => {
-    response.write(`${stringifyJson(encodeNotify({ Version: version, ...message }))}\n`);
-  };
   try {
     response.writeHead(200, { 'Content-Type': 'application/json' });
     // With mask 0 nothing may come for hours, and the client waits for the header.
@@ -45,7 +41,7 @@ export async function watchBus({
     for (;;) {
       const message = await watcher.next(over);
       if (message === undefined) break;
-      write(message);
+      response.write(lines.line(message));
       if (response.writableNeedDrain) await until('drain', response, over);
     }
     response.end();

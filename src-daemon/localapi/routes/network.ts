@@ -1,47 +1,48 @@
-/** Routes on the network and its machines: whois, ping, relays, checks of this machine (localapi-and-daemon.md §2.1). */
-import { readFile } from 'node:fs/promises';
+/** Routes on ways through the network: pings, relays, dialling, exit nodes, what this machine can carry (localapi-and-daemon.md §2.1). */
 import { RhumbError, toRhumbError } from '#shared/errors.ts';
-import { encodePingResult, encodeWhoIs, parsePingKind } from '#shared/localapi/misc.ts';
+import { canonicalIp } from '#shared/ip/address.ts';
+import { encodePingResult, parsePingKind } from '#shared/localapi/misc.ts';
+import { encodePrefs } from '#shared/localapi/prefs.ts';
 import type { Call } from '../call.ts';
-import { sendError, sendJson } from '../reply.ts';
-import { type RouteTable, read, WANT_GET, WANT_POST } from '../route.ts';
+import { dial } from '../dial.ts';
+import { goBool, goDuration, strictBool } from '../params.ts';
+import type { ForwardingPart } from '../parts.ts';
+import { sendError, sendJson, sendNothing } from '../reply.ts';
+import { type RouteTable, read, WANT_GET, WANT_POST, write } from '../route.ts';
+import { probeRoutes } from '../route-check.ts';
 
 export const networkRoutes: RouteTable = {
-  whois: read('whois', ['GET'], whois),
   ping: { ...read('ping', ['POST'], ping), wrongMethod: WANT_POST },
   derpmap: {
     ...read('derpmap', ['GET'], ({ backend, response }) => sendJson(response, backend.derpMap() ?? null)),
     wrongMethod: WANT_GET,
   },
-  'check-ip-forwarding': read('IP forwarding check', ['GET'], checkForwarding),
-  'check-udp-gro-forwarding': read('UDP GRO check', ['GET'], ({ response }) =>
-    sendJson(response, { Warning: '' }),
+  dial: { ...read('dial', ['POST'], dial), wrongMethod: { status: 405, text: 'POST required' } },
+  'suggest-exit-node': read('suggest-exit-node', ['GET', 'POST'], suggestExitNode),
+  'set-use-exit-node-enabled': write('exit node', ['POST'], useExitNode),
+  routecheck: read('routecheck', ['POST'], routeCheck),
+  'check-ip-forwarding': read('IP forwarding check', ['GET'], (call) => warn(call, 'ipForwarding')),
+  'check-udp-gro-forwarding': read('UDP GRO forwarding check', ['GET'], (call) => warn(call, 'udpGro')),
+  // GET although it changes something: that is how clients send it (§2.1).
+  'set-udp-gro-forwarding': write('UDP GRO forwarding set', ['GET', 'POST'], (call) =>
+    warn(call, 'setUdpGro'),
+  ),
+  'check-so-mark-in-use': read('SO_MARK check', ['GET'], ({ usesMark, response }) =>
+    sendJson(response, { UseSOMark: usesMark === true }),
   ),
 };
-
-function whois({ backend, query, response }: Call): void {
-  const addr = query.get('addr');
-  if (addr === null || addr === '') throw new RhumbError('bad-argument', "missing 'addr' parameter");
-  const found = backend.whoIs(addr);
-  if (found === undefined) throw new RhumbError('not-found', 'no match for IP:port');
-  sendJson(response, encodeWhoIs(found));
-}
 
 /** What fits into one datagram over IPv4, as official daemons have it: 65 503 bytes of content less its headers. */
 const MAX_PING_BYTES = 65_475;
 
 async function ping({ backend, query, response, signal }: Call): Promise<void> {
   const ip = query.get('ip') ?? '';
-  const kind = parsePingKind(query.get('type') ?? '');
+  const type = query.get('type') ?? '';
+  const kind = parsePingKind(type);
   if (ip === '') throw new RhumbError('bad-argument', "missing 'ip' parameter");
+  if (canonicalIp(ip) === undefined) throw new RhumbError('bad-argument', 'invalid IP');
   if (kind === undefined) throw new RhumbError('bad-argument', "missing or unknown 'type' parameter");
-  const text = query.get('size') ?? '0';
-  const size = Number(text === '' ? '0' : text);
-  if (!Number.isInteger(size) || size < 0) throw new RhumbError('bad-argument', "invalid 'size' parameter");
-  if (size !== 0 && kind !== 'disco')
-    throw new RhumbError('bad-argument', "'size' parameter is only supported with disco pings");
-  if (size > MAX_PING_BYTES)
-    throw new RhumbError('bad-argument', `maximum value for 'size' is ${MAX_PING_BYTES}`);
+  const size = pingSize(query.get('size') ?? '', kind);
   try {
     sendJson(response, encodePingResult(await backend.ping({ ip, kind, size }, signal)));
   } catch (error) {
@@ -50,15 +51,50 @@ async function ping({ backend, query, response, signal }: Call): Promise<void> {
   }
 }
 
-const FORWARDING = ['/proc/sys/net/ipv4/ip_forward', '/proc/sys/net/ipv6/conf/all/forwarding'] as const;
+function pingSize(text: string, kind: string): number {
+  const size = Number(text);
+  if (!Number.isInteger(size) || size < 0) throw new RhumbError('bad-argument', "invalid 'size' parameter");
+  if (size !== 0 && kind !== 'disco')
+    throw new RhumbError('bad-argument', "'size' parameter is only supported with disco pings");
+  if (size > MAX_PING_BYTES)
+    throw new RhumbError('bad-argument', `maximum value for 'size' is ${MAX_PING_BYTES}`);
+  return size;
+}
 
-async function checkForwarding({ response }: Call): Promise<void> {
-  const off: string[] = [];
-  for (const path of FORWARDING) {
-    const value = await readFile(path, 'utf8').catch(() => undefined); // a kernel without that family
-    if (value !== undefined && value.trim() === '0') off.push(path);
+const DEFAULT_PROBE_MS = 5_000;
+const MAX_PROBE_MS = 60_000;
+
+/** How long routers may take to answer; undefined = they are not asked. */
+function probeMs(query: URLSearchParams): number | undefined {
+  if (!goBool(query.get('probe'), false)) return undefined;
+  const wanted = goDuration(query.get('timeout')) ?? DEFAULT_PROBE_MS;
+  return wanted < 0 ? DEFAULT_PROBE_MS : Math.min(wanted, MAX_PROBE_MS);
+}
+
+async function suggestExitNode({ backend, clock, query, method, response, signal }: Call): Promise<void> {
+  const timeoutMs = method === 'POST' ? probeMs(query) : undefined;
+  try {
+    // Who answers now is what the choice between equals goes by.
+    if (timeoutMs !== undefined) await probeRoutes(backend, clock, timeoutMs, signal);
+    sendJson(response, backend.suggestExitNode());
+  } catch (error) {
+    sendError(response, 500, toRhumbError(error).message);
   }
-  const warning =
-    off.length === 0 ? '' : `IP forwarding is off (${off.join(', ')} is 0), so subnet routes won't work.`;
-  sendJson(response, { Warning: warning });
+}
+
+async function useExitNode({ backend, query, response }: Call): Promise<void> {
+  const enabled = strictBool(query.get('enabled'));
+  if (enabled === undefined) throw new RhumbError('bad-argument', "invalid 'enabled' parameter");
+  sendJson(response, encodePrefs(await backend.setUseExitNodeEnabled(enabled)));
+}
+
+/** Without a probe there is no report: nothing is probed in the background. */
+async function routeCheck({ backend, clock, query, response, signal }: Call): Promise<void> {
+  const timeoutMs = probeMs(query);
+  if (timeoutMs === undefined) sendNothing(response, 204);
+  else sendJson(response, await probeRoutes(backend, clock, timeoutMs, signal));
+}
+
+async function warn({ forwarding, response }: Call, check: keyof ForwardingPart): Promise<void> {
+  sendJson(response, { Warning: forwarding === undefined ? '' : await forwarding[check]() });
 }

@@ -1,0 +1,103 @@
+/** What the local API uses of the daemon besides the backend; a part that a daemon lacks is answered as absent. */
+import type { NodeKey } from '#shared/key/key.ts';
+import type { DerpMap } from '#shared/wire/map.ts';
+import type { CapturePath } from './pcap.ts';
+
+/** Names: what the system was told, and questions to our own resolver. */
+export interface DnsPart {
+  /** Undefined while this system's resolver is not told anything by us. */
+  readonly systemDns: () =>
+    | {
+        readonly nameservers: readonly string[];
+        readonly searchDomains: readonly string[];
+        readonly matchDomains: readonly string[];
+      }
+    | undefined;
+  readonly query: (
+    name: string,
+    type: number,
+    signal: AbortSignal,
+  ) => Promise<{
+    /** The answer as on the wire. */
+    readonly bytes: Uint8Array;
+    readonly upstreams: readonly { readonly addr: string; readonly bootstrap?: readonly string[] }[];
+  }>;
+}
+
+/** Whether this machine can carry other machines' packets; '' = it can, else what is wrong and how to mend it. */
+export interface ForwardingPart {
+  readonly ipForwarding: () => Promise<string>;
+  readonly udpGro: () => Promise<string>;
+  readonly setUdpGro: () => Promise<string>;
+}
+
+/** The log of the running daemon. */
+export interface LogPart {
+  /** Public id under which reports of this daemon are filed; 64 hex digits. */
+  readonly id: string;
+  /** Lines as they are written, whatever their number; the returned function ends it. */
+  readonly tap: (listener: (line: string) => void) => () => void;
+  /** The last lines, oldest first. */
+  readonly recent: () => readonly string[];
+  /** Parts of the daemon whose level can be changed: the `mod` of their lines. */
+  readonly components: readonly string[];
+  /** More words of one part for so long, in ms; 0 ends it. */
+  readonly verbose: (component: string, forMs: number) => void;
+}
+
+export interface PathChange {
+  /** Wall clock, ms. */
+  readonly atMs: number;
+  readonly what: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** The data plane under a microscope. */
+export interface PlanePart {
+  /** New sockets on the same port. */
+  readonly rebind: () => void;
+  /** Looks at the network under us anew. */
+  readonly restun: () => void;
+  /** Ends the connections to relays; they come again. */
+  readonly breakRelays: () => void;
+  /** What peers were reached by, oldest first. */
+  readonly pathChanges: (peer: NodeKey) => readonly PathChange[];
+  /** How often each rule of the packet filter let something in, and what became of the rest. */
+  readonly filterReport: () => unknown;
+  /** Inner packets as they pass, until the returned function is called; the bytes are borrowed for the call. */
+  readonly capture: (listener: (path: CapturePath, packet: Uint8Array) => void) => () => void;
+}
+
+/** Looks at relays and routers from this machine. */
+export interface ProbePart {
+  /** Each reply is a line for people. */
+  readonly relayRegion: (map: DerpMap, region: string, signal: AbortSignal) => Promise<RegionReport>;
+  readonly portMapping: (
+    options: {
+      readonly kind: '' | 'pmp' | 'pcp' | 'upnp';
+      readonly route: { gateway: string; self: string } | undefined;
+    },
+    say: (line: string) => void,
+    signal: AbortSignal,
+  ) => Promise<void>;
+}
+
+export interface RegionReport {
+  readonly Info: readonly string[];
+  readonly Warnings: readonly string[];
+  readonly Errors: readonly string[];
+}
+
+/** Parts that a daemon may lack: a test's, or one without a tunnel device. */
+export interface OptionalParts {
+  readonly dns?: DnsPart | undefined;
+  readonly forwarding?: ForwardingPart | undefined;
+  readonly logs?: LogPart | undefined;
+  readonly plane?: PlanePart | undefined;
+  readonly probes?: ProbePart | undefined;
+  /** Folder of this daemon's state; '' when it keeps none. */
+  readonly stateDir?: string | undefined;
+  /** Whether our sockets are kept out of the tunnel by a mark. */
+  readonly usesMark?: boolean | undefined;
+}
