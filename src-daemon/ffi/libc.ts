@@ -14,7 +14,7 @@ export const SOL_SOCKET = 1;
 export interface Libc {
   readonly open: (path: string, flags: number) => number;
   readonly close: (fd: number) => number;
-  readonly ioctl: (fd: number, request: number, type: string, argument: Uint8Array) => number;
+  readonly ioctl: (fd: number, request: number, type: string, argument: object) => number;
   readonly read: (fd: number, buffer: Uint8Array, length: number) => number;
   readonly write: (fd: number, buffer: Uint8Array, length: number) => number;
   readonly setsockopt: (fd: number, level: number, name: number, value: Uint8Array, length: number) => number;

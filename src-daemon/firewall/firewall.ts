@@ -61,11 +61,7 @@ export class Firewall {
   /** Refuses a kill switch that can't be had, before anything is changed. */
   async checkKillSwitch(config: Pick<FirewallConfig, 'kind'>): Promise<void> {
     const kind = await this.#choose(config.kind);
-    if (kind === undefined)
-      throw new RhumbError(
-        'unavailable',
-        'an exit node needs a firewall that keeps everything else inside, and neither nft nor iptables works here: install nftables',
-      );
+    if (kind === undefined) throw noKillSwitch();
     if (kind === 'nftables' || !this.#system.exists('/proc/net/if_inet6')) return;
     const usable = await usableIptables(this.#system.iptables);
     if (!usable.some(({ family }) => family === 6))
@@ -115,11 +111,12 @@ export class Firewall {
   /** Whole and idempotent. Rejects when it is not in force. */
   async setKillSwitch(
     { lan }: KillSwitch,
-    { kind, forwards }: FirewallConfig,
+    { kind, forwards }: Pick<FirewallConfig, 'kind' | 'forwards'>,
     tunName: string,
   ): Promise<void> {
     const wish = { tunName, forwards, lan: lan.map(prefixText) };
     const chosen = await this.#choose(kind);
+    if (chosen === undefined) throw noKillSwitch();
     const text = JSON.stringify([chosen, wish]);
     if (text === this.#killSwitch && (await this.#hasKillSwitch(chosen))) return;
     if (chosen === 'nftables') await runNft(this.#system.nft, killSwitchText(wish));
@@ -221,6 +218,12 @@ export class Firewall {
     ];
   }
 }
+
+const noKillSwitch = (): RhumbError =>
+  new RhumbError(
+    'unavailable',
+    'an exit node needs a firewall that keeps everything else inside, and neither nft nor iptables works here: install nftables',
+  );
 
 function prefixText(text: string): string {
   const prefix = parsePrefix(text);

@@ -63,9 +63,12 @@ export function killSwitchTables(
   now: Jumps,
 ): string {
   const tunnel = ['-o lo -j ACCEPT', `-o ${tunName} -j ACCEPT`];
-  const noDns = ['tcp', 'udp'].flatMap((protocol) =>
-    [53, 853].map((port) => `-p ${protocol} --dport ${port} -j DROP`),
-  );
+  const noDns = (verdict: string): string[] =>
+    ['tcp', 'udp'].flatMap((protocol) =>
+      [53, 853].map((port) => `-p ${protocol} --dport ${port} ${verdict}`),
+    );
+  // Programs of this machine hear at once that it is no use, instead of waiting.
+  const refuse = `-j REJECT --reject-with ${family === 4 ? 'icmp-admin-prohibited' : 'icmp6-adm-prohibited'}`;
   const groups = lan.length === 0 ? [] : [...new Set([...lan, ...LAN_GROUPS])];
   const nearby = groups
     .filter((prefix) => prefix.includes(':') === (family === 6))
@@ -75,14 +78,14 @@ export function killSwitchTables(
     ...tunnel,
     `-m mark --mark ${mark} -j ACCEPT`,
     ...(family === 4 ? ['-p udp --sport 68 --dport 67 -j ACCEPT'] : OWN_ADDRESSES_6),
-    ...noDns,
+    ...noDns(refuse),
     ...nearby,
-    '-j DROP',
+    refuse,
   ];
   const through = [
     ...tunnel,
     ...(forwards ? [`-i ${tunName} -j ACCEPT`] : []),
-    ...noDns,
+    ...noDns('-j DROP'),
     ...nearby,
     '-j DROP',
   ];
@@ -146,7 +149,7 @@ function byTable<S extends Spot>(spots: readonly S[], lines: (spot: S) => readon
 const linesOf = (rules: readonly Rule[], family: 4 | 6): string[] =>
   rules
     .filter((rule) => rule.family === undefined || rule.family === family)
-    .map(({ when, then }) => [...when.map(iptablesMatch), iptablesAction(then)].join(' '));
+    .map(({ when, act }) => [...when.map(iptablesMatch), iptablesAction(act)].join(' '));
 
 function iptablesMatch(match: Match): string {
   switch (match.on) {

@@ -23,7 +23,10 @@ export const LAN_GROUPS: readonly string[] = [
 const tunnel = (name: string): string[] => ['oifname "lo" accept', `oifname "${name}" accept`];
 
 /** Asked in the clear, they tell which names are looked up: never outside, whatever else may be reached there. */
-const NO_DNS = ['meta l4proto { tcp, udp } th dport { 53, 853 } drop'];
+const DNS = 'meta l4proto { tcp, udp } th dport { 53, 853 }';
+
+/** Programs of this machine hear at once that it is no use, instead of waiting. */
+const REFUSE = 'counter reject with icmpx type admin-prohibited';
 
 function lanRules(lan: readonly string[]): string[] {
   if (lan.length === 0) return [];
@@ -48,14 +51,14 @@ export function killSwitchText({ tunName, lan, forwards }: KillSwitchWish): stri
     'ip6 daddr { fe80::/10, ff02::1:2, ff05::1:3 } udp sport 546 udp dport 547 accept',
     'icmpv6 type { 133, 135, 136 } ip6 hoplimit 255 accept',
     'ip6 daddr ff02::/16 icmpv6 type { 131, 132, 143 } accept',
-    ...NO_DNS,
+    `${DNS} ${REFUSE}`,
     ...lanRules(lan),
-    'counter drop',
+    REFUSE,
   ];
   const forward = [
     ...tunnel(tunName),
     ...(forwards ? [`iifname "${tunName}" accept`] : []),
-    ...NO_DNS,
+    `${DNS} counter drop`,
     ...lanRules(lan),
     'counter drop',
   ];

@@ -78,8 +78,8 @@ export const nftAcceptsGone = (at: ForeignChain): string[] =>
 
 const nameOf = ({ family, table, chain }: ForeignChain): string => `${family} ${table} ${chain}`;
 
-function nftRule({ when, then }: Rule, family: 4 | 6): string {
-  return [...when.map((match) => nftMatch(match, family)), nftAction(then)].join(' ');
+function nftRule({ when, act }: Rule, family: 4 | 6): string {
+  return [...when.map((match) => nftMatch(match, family)), nftAction(act)].join(' ');
 }
 
 function nftMatch(match: Match, family: 4 | 6): string {

@@ -27,7 +27,7 @@ export interface Rule {
   /** Undefined = both. */
   readonly family?: 4 | 6;
   readonly when: readonly Match[];
-  readonly then: Action;
+  readonly act: Action;
 }
 
 /** Where in a packet's way a chain sits; named as in iptables, which has tables for it. */
@@ -42,13 +42,13 @@ export function firewallPlan(config: FirewallConfig, facts: FirewallFacts): Fire
     input: inputRules(config, facts),
     forward: forwardRules(config, facts),
     postrouting: config.snat
-      ? [{ when: [{ on: 'mark', mark: FORWARDED_MARK }], then: { do: 'masquerade' } }]
+      ? [{ when: [{ on: 'mark', mark: FORWARDED_MARK }], act: { do: 'masquerade' } }]
       : [],
     prerouting: returningRules(config, facts),
     output: [
       {
         when: [{ on: 'begin' }, { on: 'mark', mark: BYPASS_MARK }],
-        then: { do: 'mark-connection', mark: BYPASS_MARK },
+        act: { do: 'mark-connection', mark: BYPASS_MARK },
       },
     ],
   };
@@ -62,10 +62,10 @@ export function acceptsForOthers(
   { udpPort }: FirewallConfig,
   { tunName }: FirewallFacts,
 ): Pick<FirewallPlan, 'input' | 'forward'> {
-  const fromTunnel: Rule = { when: [{ on: 'in', name: tunName }], then: accept };
+  const fromTunnel: Rule = { when: [{ on: 'in', name: tunName }], act: accept };
   return {
     input: [fromTunnel, ...wireguardPort(udpPort)],
-    forward: [fromTunnel, { when: [{ on: 'out', name: tunName }], then: accept }],
+    forward: [fromTunnel, { when: [{ on: 'out', name: tunName }], act: accept }],
   };
 }
 
@@ -79,18 +79,18 @@ function inputRules({ udpPort, dropsCgnat }: FirewallConfig, { tunName, addresse
           { on: 'in', name: 'lo' },
           { on: 'from', prefix },
         ],
-        then: accept,
+        act: accept,
       }),
     ),
-    { when: [{ on: 'in', name: tunName }], then: accept },
+    { when: [{ on: 'in', name: tunName }], act: accept },
     ...wireguardPort(udpPort),
     // Containers of ChromeOS live in this part of the range.
-    { family: 4, when: [notTunnel, { on: 'from', prefix: formatPrefix(CHROMEOS) }], then: { do: 'return' } },
+    { family: 4, when: [notTunnel, { on: 'from', prefix: formatPrefix(CHROMEOS) }], act: { do: 'return' } },
     // Who is beside us on the wire must not pose as a peer.
     {
       family: 4,
       when: [notTunnel, { on: 'from', prefix: formatPrefix(CGNAT) }],
-      then: { do: dropsCgnat ? 'drop' : 'return' },
+      act: { do: dropsCgnat ? 'drop' : 'return' },
     },
   ];
 }
@@ -98,11 +98,11 @@ function inputRules({ udpPort, dropsCgnat }: FirewallConfig, { tunName, addresse
 function forwardRules({ stateful }: FirewallConfig, { tunName }: FirewallFacts): Rule[] {
   const intoTunnel = { on: 'out', name: tunName } as const;
   return [
-    { when: [{ on: 'in', name: tunName }], then: { do: 'mark', mark: FORWARDED_MARK } },
-    { when: [{ on: 'mark', mark: FORWARDED_MARK }], then: accept },
-    { family: 4, when: [intoTunnel, { on: 'from', prefix: formatPrefix(CGNAT) }], then: { do: 'drop' } },
-    ...(stateful ? [{ when: [intoTunnel, { on: 'no-answer' }], then: { do: 'drop' } } as const] : []),
-    { when: [intoTunnel], then: accept },
+    { when: [{ on: 'in', name: tunName }], act: { do: 'mark', mark: FORWARDED_MARK } },
+    { when: [{ on: 'mark', mark: FORWARDED_MARK }], act: accept },
+    { family: 4, when: [intoTunnel, { on: 'from', prefix: formatPrefix(CGNAT) }], act: { do: 'drop' } },
+    ...(stateful ? [{ when: [intoTunnel, { on: 'no-answer' }], act: { do: 'drop' } } as const] : []),
+    { when: [intoTunnel], act: accept },
   ];
 }
 
@@ -115,15 +115,15 @@ function returningRules({ udpPort }: FirewallConfig, { tunName }: FirewallFacts)
   const mark: Action = { do: 'mark', mark: BYPASS_MARK };
   const answers: Rule = {
     when: [{ on: 'answer' }, { on: 'connection-mark', mark: BYPASS_MARK }],
-    then: mark,
+    act: mark,
   };
   if (udpPort === 0) return [answers];
   return [
     answers,
     // Only what is for this machine: forwarded packets to the same port elsewhere are not ours to send around the tunnel.
-    { when: [{ on: 'not-in', name: tunName }, { on: 'udp-to', port: udpPort }, { on: 'local' }], then: mark },
+    { when: [{ on: 'not-in', name: tunName }, { on: 'udp-to', port: udpPort }, { on: 'local' }], act: mark },
   ];
 }
 
 const wireguardPort = (port: number): Rule[] =>
-  port === 0 ? [] : [{ when: [{ on: 'udp-to', port }], then: accept }];
+  port === 0 ? [] : [{ when: [{ on: 'udp-to', port }], act: accept }];

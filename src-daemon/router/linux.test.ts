@@ -49,7 +49,7 @@ const setUp = (hasIpv6 = true, files = new Map<string, string>()) => {
   const clean = (hold = (): Disposable => free) => cleanup({ ...common, keepKillSwitch: false, hold });
   const gone = async (deletion: Deletion): Promise<void> => {
     tell?.(deletion);
-    clock.advance(60_000);
+    await clock.advance(60_000);
     for (let i = 0; i < 20; i++) await settle();
   };
   return { ip, clock, router, recordPath, clean, gone, files };
@@ -82,7 +82,7 @@ describe('applying', () => {
     ip.addresses.add('192.0.2.1/24');
     ip.others('198.51.100.0/24');
     await router.apply(config);
-    await router.clear({ keepKillSwitch: false });
+    await router.clear({ killSwitch: undefined });
     expect([...ip.addresses]).toEqual(['192.0.2.1/24']);
     expect([...ip.routes.keys()]).toEqual(['198.51.100.0/24']);
     expect(ip.rules.size).toBe(8);
@@ -132,7 +132,7 @@ describe('what others take away', () => {
   test('stays away once everything was taken back', async () => {
     const { ip, router, gone } = setUp();
     await router.apply(config);
-    await router.clear({ keepKillSwitch: true });
+    await router.clear({ killSwitch: undefined });
     await gone({ what: 'all', pid: 0 });
     expect([ip.rules.size, ip.routes.size]).toEqual([0, 0]);
   });
@@ -140,7 +140,7 @@ describe('what others take away', () => {
   test('never costs more than one look in five seconds after a burst', async () => {
     const { ip, router, clock, gone } = setUp();
     await router.apply(config);
-    clock.advance(60_000);
+    await clock.advance(60_000);
     const { calls } = ip;
     for (let i = 0; i < 10; i++) await gone({ what: 'all', pid: 0 });
     expect(ip.calls - calls).toBe(50);
@@ -218,7 +218,7 @@ describe('taking back', () => {
     const { ip, router, recordPath } = setUp();
     await router.apply(config);
     expect(JSON.parse(readFileSync(recordPath, 'utf8'))).toMatchObject({ tunName: 'rhumb0' });
-    await router.clear({ keepKillSwitch: false });
+    await router.clear({ killSwitch: undefined });
     expect([ip.isUp, ip.mtu, ip.addresses.size, ip.routes.size, ip.rules.size]).toEqual([
       false,
       1_500,
@@ -227,7 +227,7 @@ describe('taking back', () => {
       0,
     ]);
     expect(existsSync(recordPath)).toBe(false);
-    await router.clear({ keepKillSwitch: false });
+    await router.clear({ killSwitch: undefined });
     expect(ip.batches).toHaveLength(4);
   });
 
@@ -292,14 +292,14 @@ describe('marks', () => {
     await router.apply(withFirewall);
     expect(files.get(marks)).toBe('1\n');
     expect(JSON.parse(readFileSync(recordPath, 'utf8')).firewall).toEqual({ srcValidMark: '0' });
-    await router.clear({ keepKillSwitch: true });
+    await router.clear({ killSwitch: undefined });
     expect(files.get(marks)).toBe('0\n');
   });
 
   test('stay as they are where somebody set that before', async () => {
     const { router, files } = setUp(true, new Map([[marks, '1\n']]));
     await router.apply(withFirewall);
-    await router.clear({ keepKillSwitch: true });
+    await router.clear({ killSwitch: undefined });
     expect(files.get(marks)).toBe('1\n');
   });
 

@@ -21,7 +21,7 @@ import {
 import { POLICY_SPAN, type PolicyStyle, policyRules, policyStyle, ROUTE_TABLE } from './policy.ts';
 import { INTERFACE_NAME, type RouterRecord, removeRecord, writeRecord } from './record.ts';
 import { type Deletion, Restorer } from './restorer.ts';
-import type { Router, RouterConfig, RouterWarning } from './types.ts';
+import type { KillSwitch, Router, RouterConfig, RouterWarning } from './types.ts';
 
 export interface RouterDeps {
   readonly tunName: string;
@@ -84,14 +84,21 @@ export class LinuxRouter implements Router {
     });
   }
 
-  clear(options: { readonly keepKillSwitch: boolean }): Promise<void> {
-    return this.#queue(() => this.#clear(options.keepKillSwitch));
+  clear({ killSwitch }: { readonly killSwitch: KillSwitch | undefined }): Promise<void> {
+    return this.#queue(async () => {
+      const kind = this.#config?.firewall.kind ?? '';
+      // Without a tunnel there is nobody to forward for.
+      if (killSwitch !== undefined)
+        await this.#firewall.setKillSwitch(killSwitch, { kind, forwards: false }, this.#deps.tunName);
+      await this.#clear();
+      if (killSwitch === undefined) await this.#firewall.clearKillSwitch();
+    });
   }
 
   /** The kill switch stays: who ends the daemon has not said that packets may go around the tunnel. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#restorer[Symbol.asyncDispose]();
-    await this.clear({ keepKillSwitch: true });
+    await this.#queue(() => this.#clear());
   }
 
   async #apply(config: RouterConfig): Promise<readonly RouterWarning[]> {
@@ -174,7 +181,7 @@ export class LinuxRouter implements Router {
     }
   }
 
-  async #clear(keepKillSwitch: boolean): Promise<void> {
+  async #clear(): Promise<void> {
     const record = this.#record;
     this.#config = undefined;
     this.#known = undefined;
@@ -185,7 +192,6 @@ export class LinuxRouter implements Router {
       this.#srcValidMark = undefined;
       await removeRecord(this.#deps.recordPath);
     }
-    if (!keepKillSwitch) await this.#firewall.clearKillSwitch();
   }
 
   async #remember(current: KernelState, ops: readonly RouterOp[], hasFirewall: boolean): Promise<void> {

@@ -1,6 +1,6 @@
 /** What the operating system shall do for the tunnel: addresses, routes, firewall (localapi-and-daemon.md §6.1 to §6.4). */
 
-import type { FirewallConfig } from '../firewall/types.ts';
+import type { FirewallConfig, KillSwitch } from '../firewall/types.ts';
 
 export type { FirewallConfig, KillSwitch } from '../firewall/types.ts';
 
@@ -31,8 +31,11 @@ export interface Router extends AsyncDisposable {
    * before anything is changed.
    */
   apply(config: RouterConfig): Promise<readonly RouterWarning[]>;
-  /** Takes back what was applied, and the kill switch unless it is to stay; the interface may be gone already. */
-  clear(options: { readonly keepKillSwitch: boolean }): Promise<void>;
+  /**
+   * Takes back what was applied, behind a kill switch that is put in force first when there is to be one; otherwise the
+   * one that is there goes as well, last. The interface may be gone already, or never have been there.
+   */
+  clear(options: { readonly killSwitch: KillSwitch | undefined }): Promise<void>;
 }
 
 /** Touches nothing. */
