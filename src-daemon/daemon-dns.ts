@@ -3,11 +3,15 @@ import { randomInt } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Clock, Random } from '#shared/async/clock.ts';
 import type { Log } from '#shared/log/log.ts';
-import { DnsManager, type DnsTrouble } from './dns/manager.ts';
+import type { NamesWorld } from './backend/tunnel-plane.ts';
+import { LocalNames } from './dns/local-names.ts';
+import { DnsManager } from './dns/manager.ts';
 import { isHttpsOnly } from './dns/resolver/providers.ts';
 import { Resolver } from './dns/resolver/resolver.ts';
 import { upstreamSockets } from './dns/resolver/sockets.ts';
+import { DnsService } from './dns/service/service.ts';
 import { openSystemDns } from './dns/system/open.ts';
+import type { DnsPart } from './localapi/parts.ts';
 import type { Outside } from './outside/outside.ts';
 import { baseServersFromFiles } from './outside/system-files.ts';
 
@@ -22,17 +26,16 @@ export interface NamesDeps {
 export interface Names {
   readonly resolver: Resolver;
   /** For the plane, which knows what is wanted and whom to tell of trouble. */
-  readonly open: (
-    trouble: (what: DnsTrouble | 'dns-forward-failing', error: string | undefined) => void,
-  ) => DnsManager;
+  readonly open: (world: NamesWorld) => LocalNames;
   readonly manager: () => DnsManager | undefined;
+  readonly forApi: DnsPart;
 }
 
 const ID_LIMIT = 0x1_0000;
 
 export function joinNames({ outside, tunName, clock, random, log }: NamesDeps): Names {
   let manager: DnsManager | undefined;
-  let tell: Parameters<Names['open']>[0] = () => undefined;
+  let tell: NamesWorld['trouble'] = () => undefined;
   const resolver = new Resolver({
     clock,
     log: log.child({ mod: 'resolver' }),
@@ -43,7 +46,7 @@ export function joinNames({ outside, tunName, clock, random, log }: NamesDeps): 
     forwardFailing: (servers) => tell('dns-forward-failing', servers),
   });
   const mod = log.child({ mod: 'dns' });
-  const open: Names['open'] = (trouble) => {
+  const open: Names['open'] = ({ trouble, toHost }) => {
     tell = trouble;
     manager = new DnsManager({
       resolver,
@@ -56,9 +59,14 @@ export function joinNames({ outside, tunName, clock, random, log }: NamesDeps): 
       random,
       log: mod,
     });
-    return manager;
+    const service = new DnsService({ resolver, clock, log: mod, toHost });
+    return new LocalNames({ manager, service, log: mod });
   };
-  return { resolver, open, manager: () => manager };
+  const forApi: DnsPart = {
+    systemDns: () => manager?.systemDns(),
+    query: (name, type, signal) => resolver.query(name, type, signal),
+  };
+  return { resolver, open, manager: () => manager, forApi };
 }
 
 /** The file is absent when the kernel has no IPv6 at all. */

@@ -6,6 +6,7 @@ import type { Clock, Random } from '#shared/async/clock.ts';
 import { generatePrivate } from '#shared/crypto/x25519.ts';
 import { RhumbError } from '#shared/errors.ts';
 import type { Log } from '#shared/log/log.ts';
+import type { AdjustableLog } from '#shared/node/log.ts';
 import { longVersion } from '#shared/version.ts';
 import { CAPABILITY_VERSION } from '#shared/wire/scalars.ts';
 import { Backend } from './backend/backend.ts';
@@ -18,6 +19,7 @@ import { TUNNEL_MTU, TunnelPlane } from './backend/tunnel-plane.ts';
 import { decodeNetworkMap, encodeNetworkMap } from './control/cache.ts';
 import { openControl } from './control/client.ts';
 import { joinNames, type Names } from './daemon-dns.ts';
+import { apiParts } from './daemon-localapi.ts';
 import { clientMetrics, userMetrics } from './daemon-metrics.ts';
 import { peerApiWorld } from './daemon-peerapi.ts';
 import { pickEngine } from './engine/pick.ts';
@@ -51,7 +53,7 @@ import { outsideProbes } from './underlay/system-probes.ts';
 export interface System {
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: Log;
+  readonly log: AdjustableLog;
 }
 
 /** Runs until the signal fires, then undoes everything. Rejects with what to tell the user. */
@@ -61,6 +63,8 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
   const ending = new AbortController();
   const broken = Promise.withResolvers<never>();
   const facts = readOsFacts();
+  // Servers and reports of bugs want one; nothing of ours is logged anywhere else under it.
+  const logId = randomBytes(32).toString('hex');
   let backend: Backend | undefined;
 
   const store = await openStore(options, (error) => backend?.storeReported(error), parts);
@@ -126,7 +130,7 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
         },
         events,
       ),
-    hostinfo: hostinfoMaker(facts, options),
+    hostinfo: hostinfoMaker(facts, options, logId),
     os: { name: facts.os, hostname: facts.hostname },
     health: (changed) => new Health(clock, changed),
     newSessionId: () => randomBytes(16).toString('hex'),
@@ -147,12 +151,22 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
     health: () => backend?.health,
   };
   const api = await LocalApiServer.listen({
+    ...apiParts({
+      ...system,
+      logId,
+      plane,
+      names,
+      outside,
+      gateway: () => monitor?.gateway(),
+      stateDir: options.statePath === undefined ? '' : options.stateDir,
+    }),
     backend,
     clock,
     version: longVersion(),
     capability: CAPABILITY_VERSION,
     clientMetrics: clientMetrics(sources),
     userMetrics: userMetrics(sources),
+    dns: names?.forApi,
     shutdown: () => ending.abort(),
     log: log.child({ mod: 'localapi' }),
     socketPath: options.socket,
@@ -260,7 +274,7 @@ function openPlane(
         around,
       ),
     handshakeTime: kept.handshakeTime,
-    openDns: names?.open,
+    openNames: names?.open,
     openPeerApi: (changed) =>
       new PeerApi({ ...system, log: log.child({ mod: 'peerapi' }), world: peerApi, changed }),
     // Nothing can be saved then: the service manager starts everything anew.
@@ -291,9 +305,8 @@ async function followNetwork(
 function hostinfoMaker(
   facts: OsFacts,
   options: DaemonOptions,
+  logId: string,
 ): Parameters<typeof Backend.open>[0]['hostinfo'] {
-  // Servers want one; nothing of ours is logged anywhere under it.
-  const logId = randomBytes(32).toString('hex');
   const userspace = options.tun === undefined;
   return (prefs, { netInfo, peerApi }) =>
     hostinfoOf({ version: longVersion(), logId, facts, prefs, userspace, netInfo, peerApi });

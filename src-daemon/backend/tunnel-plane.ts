@@ -17,7 +17,7 @@ import {
 import type { Log } from '#shared/log/log.ts';
 import { usableFamilies } from '#shared/node/interfaces.ts';
 import type { ControlEndpoint } from '../control/types.ts';
-import type { DnsManager } from '../dns/manager.ts';
+import type { LocalNames } from '../dns/local-names.ts';
 import { Tunnel } from '../engine/tunnel.ts';
 import type { EngineRecord, PacketEngine, PeerActivity, PeerId, Tap } from '../engine/types.ts';
 import { Magicsock } from '../magicsock/magicsock.ts';
@@ -32,6 +32,7 @@ import type { OpenUnderlay } from '../underlay/open.ts';
 import type { RelayStatus } from '../underlay/relay-status.ts';
 import type { Underlay } from '../underlay/underlay.ts';
 import { decodeInner, encodeDiscoKey } from './inner-packets.ts';
+import { type PathChange, PathHistory } from './path-history.ts';
 import { PeerIds } from './peer-ids.ts';
 import type {
   DataPlane,
@@ -53,14 +54,18 @@ export const TUNNEL_MTU = 1_280;
 /** The resolver's and other services' of this host (localapi-and-daemon.md §7.1): nothing to them may ever reach a peer. */
 const SERVICE_ADDRESSES: readonly string[] = [SERVICE_IP, SERVICE_IP6];
 
-const NOTHING_INSIDE = { routes: [], except: [] } as const;
-
 /** Traffic in this time makes a peer count as active (localapi-and-daemon.md §2.3). */
 const ACTIVE_MS = 120_000;
 
 /** A machine tells its key once per session, and has another only after a restart. */
 const ADOPT_MS = 1_000;
 const ADOPT_BURST = 4;
+
+export interface NamesWorld {
+  readonly trouble: PlaneEvents['trouble'];
+  /** A packet to this host, as if it came out of the tunnel. */
+  readonly toHost: (packet: Uint8Array) => void;
+}
 
 export interface TunnelPlaneDeps {
   /** Started already. */
@@ -77,7 +82,7 @@ export interface TunnelPlaneDeps {
   readonly openUnderlay: OpenUnderlay;
   readonly paths?: MagicsockOptions | undefined;
   /** Keeps the machine's names as the network wants them; undefined where there is no device to reach it by. */
-  readonly openDns?: ((trouble: PlaneEvents['trouble']) => DnsManager) | undefined;
+  readonly openNames?: ((world: NamesWorld) => LocalNames) | undefined;
   /** Listens for peers on our own addresses; `changed` hears where. */
   readonly openPeerApi?: ((changed: (at: readonly SockAddr[]) => void) => PeerApi) | undefined;
   /** The TUN device can't be used any more. */
@@ -94,7 +99,7 @@ export class TunnelPlane implements DataPlane {
   #filter: PlaneConfig['filter'] | undefined;
   readonly #repair: SocketRepair;
   readonly #refusals: Refusals;
-  readonly #dns: DnsManager | undefined;
+  readonly #names: LocalNames | undefined;
   readonly #peerApi: PeerApi | undefined;
   #peers: readonly PlanePeer[] = [];
   #tunnel: Tunnel | undefined;
@@ -103,6 +108,7 @@ export class TunnelPlane implements DataPlane {
   /** Up to when each peer has used up what it may tell of its own; engine clock. */
   readonly #adoptedMs = new Map<PeerId, number>();
   readonly #ways = new Ways();
+  readonly #history = new PathHistory();
   /** Families in which this machine has an address besides loopback. */
   #families: ReadonlySet<4 | 6> = new Set();
   /** Addresses and routes in force, as text; undefined when that is not known. */
@@ -131,7 +137,10 @@ export class TunnelPlane implements DataPlane {
       nowMs: () => clock.now(),
       tell: (peer, data) => void engine.inject([{ kind: 'to-peer', peer, data }]),
     });
-    this.#dns = deps.openDns?.((what, error) => this.#events?.trouble(what, error));
+    this.#names = deps.openNames?.({
+      trouble: (what, error) => this.#events?.trouble(what, error),
+      toHost: (data) => void engine.inject([{ kind: 'to-host', data }]),
+    });
     this.#peerApi = deps.openPeerApi?.((at) => {
       engine.apply([{ op: 'tcp-open', at }]);
       this.#events?.peerApi(at);
@@ -167,6 +176,7 @@ export class TunnelPlane implements DataPlane {
       closeSocket: (socket) => engine.apply([{ op: 'socket-close', socket }]),
       setPath: (peer, path) => {
         engine.apply([{ op: 'path-set', peer, path }]);
+        this.#history.note(peer, path, clock.now());
         if (this.#ways.isNews(peer, path)) this.#tunnel?.pathChanged(peer);
       },
       activity: (peers) => engine.peers(peers),
@@ -272,6 +282,30 @@ export class TunnelPlane implements DataPlane {
   }
 
   /** See every inner packet; undefined ends it. */
+  /** By what ways a peer was reached lately, oldest first. */
+  pathChanges(key: NodeKey): readonly PathChange[] {
+    const id = this.#ids.find(key);
+    return id === undefined ? [] : this.#history.of(id);
+  }
+
+  /** New sockets on the same port; NATs may know us by another one afterwards. */
+  rebind(): void {
+    const { engine } = this.#deps;
+    engine.apply([{ op: 'bind', port: engine.port }]);
+    this.#magicsock.networkChanged();
+    this.#underlay.portIs();
+  }
+
+  /** Looks at the network under us anew. */
+  checkNetwork(): void {
+    this.#underlay.check('asked');
+  }
+
+  /** Relays are dialled again. */
+  breakRelays(): void {
+    this.#underlay.breakRelays();
+  }
+
   capture(tap: Tap | undefined): void {
     this.#deps.engine.setTap(tap);
   }
@@ -316,7 +350,7 @@ export class TunnelPlane implements DataPlane {
       isUp,
       beside.map(({ ip, bits }) => `${ip}/${bits}`),
     );
-    if (isMajor) this.#dns?.networkChanged();
+    if (isMajor) this.#names?.networkChanged();
     if (isMajor) this.#events?.linkChanged();
   }
 
@@ -326,7 +360,7 @@ export class TunnelPlane implements DataPlane {
       await this.#takeDown();
     } finally {
       await this.#peerApi?.[Symbol.asyncDispose]();
-      await this.#dns?.[Symbol.asyncDispose]();
+      await this.#names?.[Symbol.asyncDispose]();
       await this.#underlay[Symbol.asyncDispose]();
       await this.#magicsock[Symbol.asyncDispose]();
       this.#tunnel?.close();
@@ -345,6 +379,7 @@ export class TunnelPlane implements DataPlane {
     const { ids, anew } = this.#ids.assign(config.peers);
     const cut = [...anew].filter(([, old]) => tunnel.peerStatus(old)?.state === 'established');
     const present = new Set(ids.values());
+    this.#history.keep(present);
     for (const id of this.#adoptedMs.keys()) if (!present.has(id)) this.#adoptedMs.delete(id);
     const peers = config.peers.map((peer) => ({ ...peer, id: ids.get(peer.nodeKey) as PeerId }));
     engine.apply([
@@ -383,8 +418,10 @@ export class TunnelPlane implements DataPlane {
     for (const [key] of cut) this.#greet(ids.get(key) as PeerId);
     if (router === undefined) return;
     await this.#route(router, config);
-    await this.#dns?.configure(config.dns, { routes: config.routes, except: config.localRoutes });
-    await this.#peerApi?.configure(config.addresses.map(withoutBits));
+    const own = config.addresses.map(withoutBits);
+    const inside = { routes: config.routes, except: config.localRoutes };
+    await this.#names?.configure({ wish: config.dns, own, inside });
+    await this.#peerApi?.configure(own);
   }
 
   /** Most maps tell only who is online: those must not start three programs each to look at the interface. */
@@ -404,10 +441,10 @@ export class TunnelPlane implements DataPlane {
   async #takeDown(): Promise<void> {
     const { engine, router } = this.#deps;
     await this.#peerApi?.configure([]);
-    await this.#dns?.configure(undefined, NOTHING_INSIDE);
+    await this.#names?.takeBack();
     this.#peers = [];
     this.#routed = undefined;
-    await router?.clear({ keepKillSwitch: this.#closed !== undefined });
+    await router?.clear({ killSwitch: this.#closed });
     this.#stale.stopped(
       this.#ids
         .all()
@@ -493,8 +530,8 @@ export class TunnelPlane implements DataPlane {
       case 'need-handshake':
       case 'key-confirmed':
         return;
-      // The resolver comes later; until then nothing asks for these.
       case 'local':
+        this.#names?.packet(record.data);
         return;
       default:
         record satisfies never;

@@ -51,6 +51,9 @@ export async function detect(system: Surroundings): Promise<Detected> {
     case 'rhumbd':
       return done('direct');
     case 'resolvconf': {
+      // Some systems have it write no server but systemd-resolved, which then is the one to tell.
+      if (pointsToResolved(readResolvConf(text)))
+        return await throughResolved('systemd-resolved', system, because);
       const flavour = await system.resolvconfFlavour();
       because.push(flavour === undefined ? 'there is no program resolvconf' : `resolvconf is ${flavour}'s`);
       if (flavour === undefined) return done('direct');
