@@ -23,6 +23,7 @@ import type { MapCache } from '../store/map-cache.ts';
 import { Account } from './account.ts';
 import type { Bus, WatchActor, Watcher } from './bus.ts';
 import { Course } from './course.ts';
+import { chosenExit } from './exit-choice.ts';
 import { type ExitEdit, ExitNodes, toggleExit } from './exit-nodes.ts';
 import type { ExitSuggestion } from './exit-suggestion.ts';
 import { isExpired } from './expiry.ts';
@@ -164,7 +165,7 @@ export class Backend implements AsyncDisposable {
 
   status(withPeers: boolean): Status {
     const { version, plane, os, clock } = this.#deps;
-    const { state, session, map } = this.#know;
+    const { state, session, map, profile } = this.#know;
     return assembleStatus(
       {
         version,
@@ -184,6 +185,8 @@ export class Backend implements AsyncDisposable {
         nowMs: clock.now(),
         home: this.#know.relays.home,
         peerApi: this.#know.peerApi,
+        exitNodeId: chosenExit(profile.prefs) ?? '',
+        acceptsRoutes: profile.prefs.RouteAll,
         peerOf: (key) => plane.peer(key),
       },
       withPeers,

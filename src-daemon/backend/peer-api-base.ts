@@ -14,12 +14,23 @@ const versionOf = (ip: string): 4 | 6 => (ip.includes(':') ? 6 : 4);
 export function peerApiBase(self: Node, peer: Node): string | undefined {
   const own = nodeIps(self).map(versionOf);
   for (const version of [4, 6] as const) {
-    const port = peer.Hostinfo?.Services?.find(({ Proto }) => Proto === PROTOCOLS[version])?.Port ?? 0;
+    const port = portOf(peer, version);
     const ip = nodeIps(peer).find((one) => versionOf(one) === version);
-    if (own.includes(version) && port > 0 && port < 65_536 && ip !== undefined)
-      return peerApiUrl({ ip, port });
+    if (own.includes(version) && port !== undefined && ip !== undefined) return peerApiUrl({ ip, port });
   }
   return undefined;
+}
+
+/** Of every family that it announced, whether or not we have that one. */
+export const peerApiUrls = (peer: Node): string[] =>
+  nodeIps(peer).flatMap((ip) => {
+    const port = portOf(peer, versionOf(ip));
+    return port === undefined ? [] : [peerApiUrl({ ip, port })];
+  });
+
+function portOf(peer: Node, version: 4 | 6): number | undefined {
+  const port = peer.Hostinfo?.Services?.find(({ Proto }) => Proto === PROTOCOLS[version])?.Port ?? 0;
+  return port > 0 && port < 65_536 ? port : undefined;
 }
 
 export const peerApiUrl = (at: SockAddr): string => `http://${formatSockAddr(at)}`;

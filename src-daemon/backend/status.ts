@@ -1,44 +1,12 @@
 /** What `GET status` tells, assembled from everything the daemon knows (localapi-and-daemon.md §2.3). */
-import type { SockAddr } from '#shared/ip/address.ts';
-import { type NodeKey, ZERO_NODE_KEY } from '#shared/key/key.ts';
-import {
-  NO_PEER,
-  NO_STATUS,
-  type PeerStatus,
-  type StateName,
-  type Status,
-  TaildropTarget,
-} from '#shared/localapi/status.ts';
+import { NO_STATUS, type Status } from '#shared/localapi/status.ts';
 import type { UserProfile } from '#shared/localapi/user.ts';
-import type { Node } from '#shared/wire/node.ts';
 import type { NetworkMap } from '../control/types.ts';
-import { isExpired } from './expiry.ts';
-import { peerApiBase, peerApiUrl } from './peer-api-base.ts';
 import { hostPrefixes } from './peer-claims.ts';
-import type { PlanePeerStatus } from './plane.ts';
-import { homeRegion } from './plane-config.ts';
+import { bareSelf, peersStatus, type StatusInput, selfStatus } from './peer-status.ts';
 
-export interface StatusInput {
-  readonly version: string;
-  readonly state: StateName;
-  readonly hasTun: boolean;
-  readonly nodeKey: NodeKey | undefined;
-  readonly authUrl: string;
-  readonly map: NetworkMap | undefined;
-  /** Whether the map stream is up. */
-  readonly online: boolean;
-  readonly hostname: string;
-  readonly os: string;
-  /** Our own endpoints, `ip:port`. */
-  readonly endpoints: readonly string[];
-  readonly health: readonly string[];
-  readonly nowMs: number;
-  /** Region of our home relay; 0 = none. */
-  readonly home: number;
-  /** Where our own PeerAPI listens. */
-  readonly peerApi: readonly SockAddr[];
-  readonly peerOf: (key: NodeKey) => PlanePeerStatus | undefined;
-}
+/** The command line of the official client knows this text and leaves it out where it says so itself. */
+const ROUTES_NOT_ACCEPTED = 'Some peers are advertising routes but --accept-routes is false';
 
 export function assembleStatus(input: StatusInput, withPeers: boolean): Status {
   const { map } = input;
@@ -53,7 +21,8 @@ export function assembleStatus(input: StatusInput, withPeers: boolean): Status {
     AuthURL: input.authUrl,
     TailscaleIPs: self.TailscaleIPs,
     Self: self,
-    Health: input.health.length > 0 ? input.health : undefined,
+    ExitNodeStatus: map === undefined ? undefined : exitNodeStatus(map, input.exitNodeId),
+    Health: healthTexts(input),
     MagicDNSSuffix: suffix,
     CurrentTailnet:
       map === undefined
@@ -73,108 +42,27 @@ export function magicDnsSuffix(map: NetworkMap): string {
   return dot < 0 ? '' : name.slice(dot + 1);
 }
 
-/** Never null: clients dereference Self in every state. */
-const bareSelf = (input: StatusInput): PeerStatus => ({
-  ...NO_PEER,
-  PublicKey: input.nodeKey ?? ZERO_NODE_KEY,
-  HostName: input.hostname,
-  OS: input.os,
-  Addrs: nonEmpty(input.endpoints),
-});
-
-function selfStatus(input: StatusInput, map: NetworkMap): PeerStatus {
-  const fromNode = nodeStatus(map.self, map, input.nowMs);
-  return {
-    ...fromNode,
-    PublicKey: input.nodeKey ?? map.nodeKey,
-    HostName: map.self.Hostinfo?.Hostname ?? input.hostname,
-    OS: input.os,
-    Addrs: nonEmpty(input.endpoints),
-    Relay: regionCode(map, input.home),
-    Online: input.online,
-    LastSeen: undefined,
-    InNetworkMap: true,
-    PeerAPIURL: nonEmpty(input.peerApi.map(peerApiUrl)),
-    ...(fromNode.CapMap !== undefined && { Capabilities: Object.keys(fromNode.CapMap).sort() }),
-  };
+/** Its addresses are prefixes, unlike everywhere else. */
+function exitNodeStatus(map: NetworkMap, id: string): Status['ExitNodeStatus'] {
+  if (id === '') return undefined;
+  for (const node of map.peers.values())
+    if (node.StableID === id)
+      return { ID: id, Online: node.Online === true, TailscaleIPs: hostPrefixes(node.Addresses) };
+  return undefined;
 }
 
-function peersStatus(input: StatusInput): Record<string, PeerStatus> | undefined {
-  if (input.map === undefined) return undefined;
-  const found: Record<string, PeerStatus> = {};
-  for (const node of input.map.peers.values())
-    if (node.Key !== undefined) found[node.Key] = peerStatus(node, input.map, input);
-  return found;
+/** Warnings, and what only a look at the whole map tells. */
+function healthTexts({ health, map, acceptsRoutes }: StatusInput): readonly string[] | undefined {
+  const isMissing = map !== undefined && !acceptsRoutes && hasSubnets(map);
+  const texts = isMissing ? [...health, ROUTES_NOT_ACCEPTED] : health;
+  return texts.length > 0 ? texts : undefined;
 }
 
-function peerStatus(node: Node, map: NetworkMap, input: StatusInput): PeerStatus {
-  const base = nodeStatus(node, map, input.nowMs);
-  const peerApi = peerApiBase(map.self, node);
-  const live = node.Key === undefined ? undefined : input.peerOf(node.Key);
-  if (live === undefined) return { ...base, TaildropTarget: TaildropTarget.NoPeerAPI };
-  return {
-    ...base,
-    PeerAPIURL: peerApi === undefined ? undefined : [peerApi],
-    CurAddr: live.active ? (live.path.addr ?? '') : '',
-    RhumbPath: pathStatus(live, map),
-    RxBytes: live.rxBytes,
-    TxBytes: live.txBytes,
-    LastWrite: sometime(live.lastWriteMs),
-    LastHandshake: sometime(live.lastHandshakeMs),
-    Active: live.active,
-    TaildropTarget: TaildropTarget.NoPeerAPI,
-    InMagicSock: true,
-    InEngine: live.wireguard !== 'none',
-  };
-}
-
-const regionCode = (map: NetworkMap, region: number | undefined): string =>
-  map.derpMap?.Regions?.[String(region)]?.RegionCode ?? '';
-
-function pathStatus({ path, active }: PlanePeerStatus, map: NetworkMap): PeerStatus['RhumbPath'] {
-  // Pings alone make no peer active, and whoever pings wants to know why there is no direct path.
-  if (!active && !path.isSought) return undefined;
-  return {
-    Kind: path.kind,
-    Addr: path.addr ?? '',
-    Relay: regionCode(map, path.region),
-    Since: sometime(path.sinceMs),
-    LatencySeconds: path.latencyMs === undefined ? 0 : path.latencyMs / 1_000,
-    Why: path.why ?? '',
-  };
-}
-
-/** What the network map alone says of a node, in our words. */
-function nodeStatus(node: Node, map: NetworkMap, nowMs: number): PeerStatus {
-  const addresses = hostPrefixes(node.Addresses);
-  const allowed = node.AllowedIPs ?? node.Addresses;
-  const region = homeRegion(node);
-  return {
-    ...NO_PEER,
-    ID: node.StableID,
-    NodeID: node.ID,
-    PublicKey: node.Key,
-    HostName: node.Hostinfo?.Hostname ?? '',
-    DNSName: node.Name,
-    OS: node.Hostinfo?.OS ?? '',
-    UserID: node.User,
-    AltSharerUserID: node.Sharer ?? 0,
-    TailscaleIPs: nonEmpty(addresses.map(withoutBits)),
-    AllowedIPs: allowed,
-    Tags: node.Tags !== undefined && node.Tags.length > 0 ? node.Tags : undefined,
-    PrimaryRoutes:
-      node.PrimaryRoutes !== undefined && node.PrimaryRoutes.length > 0 ? node.PrimaryRoutes : undefined,
-    Relay: regionCode(map, region),
-    Created: node.Created,
-    LastSeen: node.Online === true ? undefined : node.LastSeen,
-    Online: node.Online === true,
-    ExitNodeOption: allowed?.includes('0.0.0.0/0') === true && allowed.includes('::/0'),
-    CapMap: node.CapMap,
-    sshHostKeys: node.Hostinfo?.sshHostKeys,
-    InNetworkMap: true,
-    Expired: isExpired(node, nowMs, map.clockSkewMs),
-    KeyExpiry: node.KeyExpiry === undefined ? undefined : Math.round(node.KeyExpiry / 1_000) * 1_000,
-  };
+/** Some peer carries a network that is none of the network's own addresses. */
+function hasSubnets({ peers }: NetworkMap): boolean {
+  for (const { PrimaryRoutes } of peers.values())
+    if (PrimaryRoutes?.some((route) => hostPrefixes([route]).length === 0)) return true;
+  return false;
 }
 
 /** With peers every user of the map, else only our own. */
@@ -184,7 +72,3 @@ function users(map: NetworkMap, all: boolean): Record<string, UserProfile> {
     if (all || id === String(map.self.User)) found[id] = { ...user, ProfilePicURL: user.ProfilePicURL ?? '' };
   return found;
 }
-
-const withoutBits = (prefix: string): string => prefix.slice(0, prefix.indexOf('/'));
-const nonEmpty = <T>(list: readonly T[]): readonly T[] | undefined => (list.length > 0 ? list : undefined);
-const sometime = (ms: number): number | undefined => (ms > 0 ? ms : undefined);
