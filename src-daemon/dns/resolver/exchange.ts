@@ -88,6 +88,7 @@ export async function askUdp(
   signal.throwIfAborted();
   const message = withId(query, deps.randomId());
   const { promise, resolve, reject } = Promise.withResolvers<Response>();
+  promise.catch(() => undefined); // it may end while the socket is still being opened
   const abort = (): void => reject(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
   try {
@@ -103,7 +104,6 @@ export async function askUdp(
     return await promise;
   } finally {
     signal.removeEventListener('abort', abort);
-    promise.catch(() => undefined); // aborted while the socket was being opened
   }
 }
 
