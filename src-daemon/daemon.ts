@@ -5,7 +5,6 @@ import { dirname } from 'node:path';
 import type { Clock, Random } from '#shared/async/clock.ts';
 import { generatePrivate } from '#shared/crypto/x25519.ts';
 import { RhumbError } from '#shared/errors.ts';
-import type { Log } from '#shared/log/log.ts';
 import type { AdjustableLog } from '#shared/node/log.ts';
 import { longVersion } from '#shared/version.ts';
 import { CAPABILITY_VERSION } from '#shared/wire/scalars.ts';

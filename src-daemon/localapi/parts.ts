@@ -15,12 +15,13 @@ export interface DnsPart {
     | undefined;
   readonly query: (
     name: string,
-    type: number,
+    /** A name such as `A`, or a number. */
+    type: string,
     signal: AbortSignal,
   ) => Promise<{
     /** The answer as on the wire. */
     readonly bytes: Uint8Array;
-    readonly upstreams: readonly { readonly addr: string; readonly bootstrap?: readonly string[] }[];
+    readonly resolvers: readonly { readonly addr: string; readonly bootstrap: readonly string[] }[];
   }>;
 }
 
@@ -37,8 +38,6 @@ export interface LogPart {
   readonly id: string;
   /** Lines as they are written, whatever their number; the returned function ends it. */
   readonly tap: (listener: (line: string) => void) => () => void;
-  /** The last lines, oldest first. */
-  readonly recent: () => readonly string[];
   /** Parts of the daemon whose level can be changed: the `mod` of their lines. */
   readonly components: readonly string[];
   /** More words of one part for so long, in ms; 0 ends it. */
@@ -74,10 +73,8 @@ export interface ProbePart {
   /** Each reply is a line for people. */
   readonly relayRegion: (map: DerpMap, region: string, signal: AbortSignal) => Promise<RegionReport>;
   readonly portMapping: (
-    options: {
-      readonly kind: '' | 'pmp' | 'pcp' | 'upnp';
-      readonly route: { gateway: string; self: string } | undefined;
-    },
+    /** Undefined = this machine's own way out. */
+    route: { readonly gateway: string; readonly self: string } | undefined,
     say: (line: string) => void,
     signal: AbortSignal,
   ) => Promise<void>;

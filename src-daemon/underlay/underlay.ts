@@ -217,6 +217,11 @@ export class Underlay implements AsyncDisposable {
     return this.#isOn ? this.#deps.relays.routeFor(peer, homeRegion) : undefined;
   }
 
+  /** Ends the connections to relays, which are made again. */
+  breakRelays(): void {
+    this.#deps.relays.networkChanged(() => false);
+  }
+
   relayStatus(): RelayStatus {
     const { relays } = this.#deps;
     return relayStatus(relays.home, relays.regions());

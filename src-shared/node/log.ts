@@ -1,5 +1,5 @@
 /** The log writer of our programs: pino behind the small Log interface, one JSON line per event on stderr. */
-import { pino } from 'pino';
+import { type DestinationStream, pino } from 'pino';
 import type { Fields, Level, Log } from '../log/log.ts';
 import { redact } from '../log/redact.ts';
 
@@ -7,33 +7,62 @@ export interface LogOptions {
   readonly level: Level;
   /** Name of the program, in every line. */
   readonly program: string;
+  /** stderr by default. */
+  readonly destination?: DestinationStream | undefined;
 }
 
 export interface AdjustableLog extends Log {
   /** From now on, also for every child. */
   readonly setLevel: (level: Level) => void;
+  /** Another level for lines of one part, by their `mod`; undefined = that of all the others again. */
+  readonly setPartLevel: (part: string, level: Level | undefined) => void;
+  /** Every line that is written from now on, until the returned function is called. The listener must not throw. */
+  readonly tap: (listener: (line: string) => void) => () => void;
 }
 
+const ORDER: Readonly<Record<Level, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
+
 export function openLog(options: LogOptions): AdjustableLog {
+  const destination = options.destination ?? pino.destination({ fd: 2, sync: true });
+  const taps = new Set<(line: string) => void>();
+  const parts = new Map<string, Level>();
+  let level = options.level;
   const writer = pino(
     {
-      level: options.level,
+      // Who is to be heard is decided below, for each part.
+      level: 'debug',
       base: { prog: options.program },
       timestamp: pino.stdTimeFunctions.isoTime,
       messageKey: 'event',
     },
-    pino.destination({ fd: 2, sync: true }),
+    {
+      write: (line: string): void => {
+        destination.write(line);
+        for (const tap of taps) tap(line);
+      },
+    },
   );
-  const make = (base: Fields): Log =>
-    Object.assign(
-      (level: Level, event: string, fields?: Fields): void => {
-        if (writer.isLevelEnabled(level)) writer[level](redact({ ...base, ...fields }) as object, event);
+  const make = (base: Fields): Log => {
+    const part = typeof base['mod'] === 'string' ? base['mod'] : '';
+    return Object.assign(
+      (of: Level, event: string, fields?: Fields): void => {
+        if (ORDER[of] >= ORDER[parts.get(part) ?? level])
+          writer[of](redact({ ...base, ...fields }) as object, event);
       },
       { child: (fields: Fields): Log => make({ ...base, ...fields }) },
     );
+  };
   return Object.assign(make({}), {
-    setLevel: (level: Level): void => {
-      writer.level = level;
+    setLevel: (to: Level): void => {
+      level = to;
+    },
+    setPartLevel: (part: string, to: Level | undefined): void => {
+      if (to === undefined) parts.delete(part);
+      else parts.set(part, to);
+    },
+    tap: (listener: (line: string) => void): (() => void) => {
+      taps.add(listener);
+      return () => void taps.delete(listener);
     },
   });
 }

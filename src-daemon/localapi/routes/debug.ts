@@ -58,15 +58,14 @@ async function derpRegion({ backend, probes, query, response, signal }: Call): P
   sendJson(response, { Info: orNull(Info), Warnings: orNull(Warnings), Errors: orNull(Errors) });
 }
 
-const KINDS = ['', 'pmp', 'pcp', 'upnp'] as const;
 const MAX_PORTMAP_MS = 600_000;
 
 async function portMap({ probes, clock, query, response, signal }: Call): Promise<void> {
   const forMs = goDuration(query.get('duration'));
   if (forMs === undefined || forMs <= 0)
     throw new RhumbError('bad-argument', "invalid 'duration' parameter: want one such as 5s");
-  const kind = KINDS.find((name) => name === (query.get('type') ?? ''));
-  if (kind === undefined) throw new RhumbError('bad-argument', 'unknown portmap debug type');
+  if ((query.get('type') ?? '') !== '')
+    throw new RhumbError('bad-argument', 'routers are asked for all kinds at once: leave the type out');
   const [gateway = '', self = ''] = (query.get('gateway_and_self') ?? '').split('/');
   const isGiven = gateway !== '' || self !== '';
   if (isGiven && (canonicalIp(gateway) === undefined || canonicalIp(self) === undefined))
@@ -82,7 +81,7 @@ async function portMap({ probes, clock, query, response, signal }: Call): Promis
   const say = (line: string): void => void response.write(`${line}\n`);
   try {
     const route = isGiven ? { gateway, self } : undefined;
-    await probes.portMapping({ kind, route }, say, AbortSignal.any([signal, late.signal]));
+    await probes.portMapping(route, say, AbortSignal.any([signal, late.signal]));
   } finally {
     cancel();
     response.end();

@@ -2,7 +2,6 @@
 import { RhumbError } from '#shared/errors.ts';
 import type { Call } from '../call.ts';
 import { mapOf } from '../map.ts';
-import { recordType } from '../record-type.ts';
 import { sendJson } from '../reply.ts';
 import { type RouteTable, read, write } from '../route.ts';
 
@@ -32,24 +31,21 @@ function systemDns({ dns, response }: Call): void {
 }
 
 const MAX_NAME = 255;
+const MAX_TYPE = 32;
 
 async function query({ dns, query: parameters, response, signal }: Call): Promise<void> {
   const name = parameters.get('name') ?? '';
+  const type = (parameters.get('type') ?? '').trim();
   if (name === '' || name.length > MAX_NAME)
     throw new RhumbError('bad-argument', "missing or overlong 'name' parameter");
-  const type = recordType(parameters.get('type') ?? '');
-  if (type === undefined)
-    throw new RhumbError(
-      'bad-argument',
-      `unknown record type ${JSON.stringify((parameters.get('type') ?? '').slice(0, 32))}`,
-    );
+  if (type.length > MAX_TYPE) throw new RhumbError('bad-argument', "overlong 'type' parameter");
   if (dns === undefined) throw new RhumbError('unavailable', 'this daemon has no resolver');
-  const { bytes, upstreams } = await dns.query(name, type, signal);
+  const { bytes, resolvers } = await dns.query(name, type === '' ? 'A' : type, signal);
   sendJson(response, {
     Bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64'),
-    Resolvers: upstreams.map(({ addr, bootstrap }) => ({
+    Resolvers: resolvers.map(({ addr, bootstrap }) => ({
       Addr: addr,
-      ...(bootstrap !== undefined && bootstrap.length > 0 && { BootstrapResolution: bootstrap }),
+      ...(bootstrap.length > 0 && { BootstrapResolution: bootstrap }),
     })),
   });
 }

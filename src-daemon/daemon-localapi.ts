@@ -1,0 +1,124 @@
+/** What the local API may look at besides the backend, joined from the daemon's parts. */
+import type { Clock, Random } from '#shared/async/clock.ts';
+import type { AdjustableLog } from '#shared/node/log.ts';
+import { relayDial } from '#shared/node/relay/dial.ts';
+import type { TunnelPlane } from './backend/tunnel-plane.ts';
+import type { Names } from './daemon-dns.ts';
+import type { Tap } from './engine/types.ts';
+import type { LogPart, OptionalParts, PlanePart, ProbePart } from './localapi/parts.ts';
+import type { CapturePath } from './localapi/pcap.ts';
+import type { Gateway } from './netmon/default-route.ts';
+import type { Outside } from './outside/outside.ts';
+import { probePortMapping } from './port-mapping-probe.ts';
+import { probeRegion } from './relay-region-probe.ts';
+import { outsideProbes } from './underlay/system-probes.ts';
+
+export interface ApiSources {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: AdjustableLog;
+  readonly logId: string;
+  readonly plane: TunnelPlane;
+  readonly names: Names | undefined;
+  readonly outside: Outside;
+  readonly gateway: () => Gateway | undefined;
+  readonly stateDir: string;
+}
+
+export function apiParts(from: ApiSources): OptionalParts {
+  const { names, outside, stateDir } = from;
+  return {
+    dns:
+      names === undefined
+        ? undefined
+        : {
+            systemDns: () => names.manager()?.systemDns(),
+            query: (name, type, signal) => names.resolver.query(name, type, signal),
+          },
+    logs: logPart(from),
+    plane: planePart(from.plane),
+    probes: probePart(from),
+    stateDir,
+    usesMark: outside.mark !== undefined,
+  };
+}
+
+/** The `mod` of their lines. */
+const COMPONENTS = [
+  'backend',
+  'control',
+  'derp',
+  'dns',
+  'engine',
+  'localapi',
+  'magicsock',
+  'netmon',
+  'outside',
+  'peerapi',
+  'resolver',
+  'router',
+  'underlay',
+  'wireguard',
+] as const;
+
+function logPart({ log, logId, clock }: ApiSources): LogPart {
+  const endings = new Map<string, () => void>();
+  return {
+    id: logId,
+    tap: log.tap,
+    components: COMPONENTS,
+    verbose: (component, forMs) => {
+      endings.get(component)?.();
+      endings.delete(component);
+      log.setPartLevel(component, forMs > 0 ? 'debug' : undefined);
+      if (forMs > 0)
+        endings.set(
+          component,
+          clock.after(forMs, () => log.setPartLevel(component, undefined)),
+        );
+    },
+  };
+}
+
+const PATHS = { 'from-host': 0, 'from-peer': 1, 'to-host': 2, 'to-peer': 3 } as const satisfies Record<
+  Parameters<Tap>[0],
+  CapturePath
+>;
+
+/** The engine shows packets to one; here all who capture share it. */
+function planePart(plane: TunnelPlane): PlanePart {
+  const listeners = new Set<Parameters<PlanePart['capture']>[0]>();
+  const show: Tap = (way, packet) => {
+    for (const listener of listeners) listener(PATHS[way], packet);
+  };
+  return {
+    rebind: () => plane.rebind(),
+    restun: () => plane.checkNetwork(),
+    breakRelays: () => plane.breakRelays(),
+    pathChanges: (peer) => plane.pathChanges(peer),
+    filterReport: () => plane.filterReport(),
+    capture: (listener) => {
+      listeners.add(listener);
+      plane.capture(show);
+      return () => {
+        listeners.delete(listener);
+        if (listeners.size === 0) plane.capture(undefined);
+      };
+    },
+  };
+}
+
+function probePart({ clock, random, outside, gateway }: ApiSources): ProbePart {
+  const { sockets, names } = outside;
+  const dial = relayDial({
+    clock,
+    connect: (target, signal) => sockets.connectTcp(target, signal),
+    resolve: (host, family) => names.resolve(host, family),
+  });
+  const { lan = {} } = outsideProbes(clock, outside);
+  return {
+    relayRegion: (map, region, signal) => probeRegion({ dial, clock }, map, region, signal),
+    portMapping: (route, say, signal) =>
+      probePortMapping({ clock, random, outside, lan, gateway }, route, say, signal),
+  };
+}
