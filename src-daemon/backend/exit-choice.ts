@@ -16,3 +16,7 @@ export const wantsExit = ({ ExitNodeID, ExitNodeIP, AutoExitNode }: ExitPrefs): 
 /** StableNodeID of the exit node that is known. An address that is not resolved yet goes before it: that wish is newer. */
 export const chosenExit = ({ ExitNodeID, ExitNodeIP }: ExitPrefs): string | undefined =>
   ExitNodeID === '' || ExitNodeID === UNRESOLVED_EXIT || ExitNodeIP !== '' ? undefined : ExitNodeID;
+
+/** While this holds nothing leaves but through the exit node, even when there is no tunnel: only the user's own act ends it. */
+export const holdsBack = (prefs: ExitPrefs & Pick<Prefs, 'WantRunning' | 'LoggedOut'>): boolean =>
+  prefs.WantRunning && !prefs.LoggedOut && wantsExit(prefs);

@@ -179,9 +179,11 @@ test('what is closed before the first map stays closed while the key is bad, and
   expect(world.backend.state).toBe('NeedsLogin');
   expect(world.plane.config).toBeUndefined();
   expect(world.plane.closed).toEqual({ lan: ['192.168.1.0/24'] });
+  expect(world.backend.health.isSet('exit-node-closed')).toBe(true);
   await world.backend.editPrefs({ WantRunning: false });
   await world.settle();
   expect(world.plane.closed).toBeUndefined();
+  expect(world.backend.health.isSet('exit-node-closed')).toBe(false);
 });
 
 test('another network’s map says nothing of an exit node', async () => {

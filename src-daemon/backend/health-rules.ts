@@ -1,6 +1,8 @@
 /** Which warnings follow from what the daemon knows (localapi-and-daemon.md §2.9). */
+import type { Prefs } from '#shared/localapi/prefs.ts';
 import type { Health } from '../health/health.ts';
 import { homeRegions } from '../underlay/home-region.ts';
+import { holdsBack } from './exit-choice.ts';
 import type { Knowledge } from './knowledge.ts';
 import { networkFilter } from './network-filter.ts';
 
@@ -17,10 +19,16 @@ export function reportHealth(
   const outOfSync = prefs.WantRunning && session !== undefined && !session.up;
   health.report('not-in-map-poll', outOfSync, unreachable === '' ? {} : { error: unreachable });
   health.report('network-status', !networkUp);
+  health.report('exit-node-closed', state === 'NeedsLogin' && holdsBack(prefs));
+  health.report('nosnat-with-advertised-exit-node', prefs.NoSNAT && offersExitItself(prefs));
+  health.report('sync-disabled', prefs.Sync === false);
   health.report('invalid-packet-filter', map !== undefined && networkFilter(map).isRefused);
   reportRelays(health, { map, state, relays });
   health.report('captive-portal-detected', isCaptive);
 }
+
+const offersExitItself = ({ AdvertiseRoutes }: Pick<Prefs, 'AdvertiseRoutes'>): boolean =>
+  AdvertiseRoutes?.includes('0.0.0.0/0') === true && AdvertiseRoutes.includes('::/0');
 
 /** Only while the network is wanted and the map names relays at all. */
 function reportRelays(

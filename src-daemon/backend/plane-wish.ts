@@ -3,7 +3,7 @@ import type { Clock } from '#shared/async/clock.ts';
 import type { NetworkMap } from '../control/types.ts';
 import type { KillSwitch } from '../router/types.ts';
 import { attachedNetworks } from './attached.ts';
-import { wantsExit } from './exit-choice.ts';
+import { holdsBack } from './exit-choice.ts';
 import { nextExpiryInMs } from './expiry.ts';
 import type { Knowledge } from './knowledge.ts';
 import type { PlaneConfig } from './plane.ts';
@@ -45,7 +45,7 @@ export class PlaneWish {
    * own, so neither a key that has expired nor a server that is silent opens the way.
    */
   closed({ profile: { prefs }, lan }: Knowledge): KillSwitch | undefined {
-    if (!prefs.WantRunning || prefs.LoggedOut || !wantsExit(prefs)) return undefined;
+    if (!holdsBack(prefs)) return undefined;
     const wanted = prefs.ExitNodeAllowLANAccess ? attachedNetworks(lan).external : [];
     if (this.#closed?.lan.join() !== wanted.join()) this.#closed = { lan: wanted };
     return this.#closed;

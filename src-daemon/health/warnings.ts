@@ -27,6 +27,9 @@ export type WarningCode =
   | 'warming-up'
   | 'state-store-health'
   | 'router-failed'
+  | 'exit-node-closed'
+  | 'nosnat-with-advertised-exit-node'
+  | 'sync-disabled'
   | 'invalid-packet-filter'
   | 'tun-device'
   | 'dns-read-os-config-failed'
@@ -170,6 +173,23 @@ export const warnings: Readonly<Record<WarningCode, Warning>> = {
     'Name servers do not answer',
     (args) => `None of the name servers answers${because(args)}. Names outside the network do not resolve.`,
     { dependsOn: ['network-status'], visibleAfterMs: 15_000 },
+  ),
+  'exit-node-closed': warning(
+    'high',
+    'Nothing leaves this machine',
+    'An exit node is set and this machine is not signed in, so nothing leaves it until it is: open the sign-in address on another device, use an auth key, or give the exit node up with: rhumb set --exit-node=',
+    { dependsOn: ['wantrunning-false'], impactsConnectivity: true },
+  ),
+  'nosnat-with-advertised-exit-node': warning(
+    'medium',
+    'Exit node without address translation',
+    'This machine offers itself as exit node and keeps the addresses of those who use it (--snat-subnet-routes=false): answers from the internet will not find back. Leave one of both.',
+  ),
+  'sync-disabled': warning(
+    'low',
+    'Changes are not followed',
+    'This machine does not follow changes of its network (--sync=false). Other machines may become out of reach.',
+    { dependsOn: ['wantrunning-false'] },
   ),
   'tun-device': warning('high', 'No tunnel device', (args) => `The tunnel device is gone${because(args)}.`, {
     impactsConnectivity: true,
