@@ -7,6 +7,7 @@ import {
   applyIptables,
   clearIptables,
   clearIptablesKillSwitch,
+  hasIptablesKillSwitch,
   type Iptables,
   setIptablesKillSwitch,
   usableIptables,
@@ -50,7 +51,13 @@ export class Firewall {
 
   constructor(log: Log, system: FirewallSystem = linuxFirewall()) {
     this.#log = log;
-    this.#system = { ...system, nft: this.#counted(system.nft) };
+    const counted = (tool: Iptables): Iptables => ({ ...tool, restore: this.#counted(tool.restore) });
+    this.#system = {
+      ...system,
+      nft: this.#counted(system.nft),
+      iptables: system.iptables.map(counted),
+      legacy: system.legacy.map(counted),
+    };
   }
 
   /** Processes that changed rules for us since the last call. */
@@ -155,7 +162,9 @@ export class Firewall {
     const text = JSON.stringify([plan, diverts]);
     const isSame = this.#inForce?.text === text;
     if (kind === 'iptables') {
-      await applyIptables(await usableIptables(this.#system.iptables), plan, diverts);
+      const tools = await usableIptables(this.#system.iptables);
+      const changed = await applyIptables(tools, plan, { diverts, isSame });
+      if (changed) this.#log('info', 'firewall.applied', { by: kind, families: tools.length });
       this.#inForce = { kind, text };
       return [];
     }
@@ -165,7 +174,7 @@ export class Firewall {
       state = await applyNft(this.#system.nft, wish);
       this.#log('info', 'firewall.applied', { by: kind, others: state.foreign.length });
     }
-    await applyIptables(await this.#legacyInUse(), accepts, diverts);
+    await applyIptables(await this.#legacyInUse(), accepts, { diverts, isSame });
     this.#inForce = { kind, text };
     return diverts ? state.owned : [];
   }
@@ -194,7 +203,8 @@ export class Firewall {
   }
 
   async #hasKillSwitch(kind: Kind | undefined): Promise<boolean> {
-    if (kind !== 'nftables') return false;
+    if (kind === 'iptables') return await hasIptablesKillSwitch(await usableIptables(this.#system.iptables));
+    if (kind === undefined) return false;
     return (await this.#system.nft(['list', 'chain', 'inet', KILL_SWITCH_TABLE, 'output'])).code === 0;
   }
 

@@ -106,6 +106,13 @@ export const iptablesGone = (now: Jumps): string =>
 
 export const killSwitchTablesGone = (now: Jumps): string => gone(KILL_SWITCH, now);
 
+/** Whether everything that `iptablesText` put somewhere is still led to. */
+export const hasJumps = (plan: Partial<FirewallPlan>, diverts: boolean, now: Jumps): boolean =>
+  PLACES.filter((place) => plan[place] !== undefined).every((place) => {
+    const { table, from, chain } = SPOTS[place];
+    return now.has(`${table} ${chain}`) && (now.get(`${table} ${from} ${chain}`) ?? 0) === (diverts ? 1 : 0);
+  });
+
 export const hasKillSwitch = (now: Jumps): boolean =>
   KILL_SWITCH.every(({ table, from, chain }) => (now.get(`${table} ${from} ${chain}`) ?? 0) > 0);
 

@@ -1,6 +1,7 @@
 /** The firewall by `iptables-restore` and `ip6tables-restore`, where there is no `nft`; one transaction per table and family. */
 import { RhumbError } from '#shared/errors.ts';
 import {
+  hasJumps,
   hasKillSwitch,
   iptablesGone,
   iptablesText,
@@ -24,15 +25,20 @@ export interface Iptables {
 /** Waits this long for another program that changes rules now. */
 const WAIT = ['-w', '10'];
 
+/** With `isSame` only what somebody took away is made again. True when there was something to do. */
 export async function applyIptables(
   tools: readonly Iptables[],
   plan: Partial<FirewallPlan>,
-  diverts: boolean,
-): Promise<void> {
+  { diverts, isSame }: { readonly diverts: boolean; readonly isSame: boolean },
+): Promise<boolean> {
+  let changed = false;
   for (const tool of tools) {
     const now = await jumps(tool);
+    if (isSame && hasJumps(plan, diverts, now)) continue;
+    changed = true;
     await restore(tool, iptablesText(plan, tool.family, diverts, now));
   }
+  return changed;
 }
 
 export async function clearIptables(tools: readonly Iptables[]): Promise<void> {
@@ -44,6 +50,11 @@ export async function setIptablesKillSwitch(tools: readonly Iptables[], wish: Ki
   const before: [Iptables, string][] = [];
   for (const tool of tools) before.push([tool, killSwitchTables(wish, tool.family, await jumps(tool))]);
   for (const [tool, text] of before) await restore(tool, text);
+}
+
+export async function hasIptablesKillSwitch(tools: readonly Iptables[]): Promise<boolean> {
+  for (const tool of tools) if (!hasKillSwitch(await jumps(tool))) return false;
+  return tools.length > 0;
 }
 
 export async function clearIptablesKillSwitch(tools: readonly Iptables[]): Promise<boolean> {
