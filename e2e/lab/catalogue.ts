@@ -6,6 +6,8 @@ import { badState } from './scenarios/bad-state.ts';
 import { badWeather } from './scenarios/bad-weather.ts';
 import { consolePolicy } from './scenarios/console-policy.ts';
 import { controlRestart } from './scenarios/control-restart.ts';
+import { exitNode } from './scenarios/exit-node.ts';
+import { exitNodeLeak, exitNodeLeakBrief } from './scenarios/exit-node-leak.ts';
 import { natMatrix, natPairs } from './scenarios/nat-matrix.ts';
 import { pathEvents } from './scenarios/path-events.ts';
 import { policy } from './scenarios/policy.ts';
@@ -26,6 +28,8 @@ export const scenarios: readonly Scenario[] = [
   policy,
   consolePolicy,
   roaming,
+  exitNode,
+  exitNodeLeakBrief,
   badInput,
   badState,
   badPackets,
@@ -37,4 +41,5 @@ export const scenarios: readonly Scenario[] = [
   relayEvents,
   badWeather,
   natMatrix,
+  exitNodeLeak,
 ];
