@@ -33,26 +33,21 @@ export interface OfficialOptions {
 
 export class Official {
   readonly host: Host;
-  readonly #socket: string;
+  readonly socket: string;
   #process: LabProcess | undefined;
   readonly #api: LocalApi;
 
   private constructor(host: Host) {
     this.host = host;
-    this.#socket = join(host.folder, 'tailscaled.sock');
-    this.#api = new LocalApi({ socketPath: this.#socket, clock, dialRetryMs: 0 });
+    this.socket = join(host.folder, 'tailscaled.sock');
+    this.#api = new LocalApi({ socketPath: this.socket, clock, dialRetryMs: 0 });
   }
 
   static async start(host: Host, { nameserver }: OfficialOptions = {}): Promise<Official> {
     const official = new Official(host);
     const state = join(host.folder, 'tailscaled');
     mkdirSync(state, { mode: 0o700 });
-    const places = [
-      `--statedir=${state}`,
-      `--socket=${official.#socket}`,
-      '--tun=tailscale0',
-      '--port=41641',
-    ];
+    const places = [`--statedir=${state}`, `--socket=${official.socket}`, '--tun=tailscale0', '--port=41641'];
     if (nameserver !== undefined) host.resolveBy(nameserver);
     const argv = [pathOf('tailscaled'), ...places, '--no-logs-no-support'];
     const child = host.spawn({ name: 'tailscaled', argv, env: { TS_NO_LOGS_NO_SUPPORT: 'true' } });
@@ -70,12 +65,12 @@ export class Official {
   }
 
   cli(args: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
-    return this.host.exec([pathOf('tailscale'), `--socket=${this.#socket}`, ...args], options);
+    return this.host.exec([pathOf('tailscale'), `--socket=${this.socket}`, ...args], options);
   }
 
   /** A command that takes its time. */
   spawnCli(args: readonly string[]): LabProcess {
-    const argv = [pathOf('tailscale'), `--socket=${this.#socket}`, ...args];
+    const argv = [pathOf('tailscale'), `--socket=${this.socket}`, ...args];
     return this.host.spawn({ name: `tailscale ${args[0]}`, argv });
   }
 
