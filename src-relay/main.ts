@@ -1,6 +1,6 @@
 /** rhumb-relay: reads the flags, owns the signals and the exit status; no logic. */
 import { toRhumbError } from '#shared/errors.ts';
-import { DEFAULT_SOCKET } from '#shared/localapi/http.ts';
+import { DEFAULT_SOCKET } from '#shared/localapi/socket.ts';
 import { systemClock } from '#shared/node/clock.ts';
 import { openLog } from '#shared/node/log.ts';
 import { longVersion, VERSION } from '#shared/version.ts';
