@@ -97,8 +97,8 @@ export class LeakWatch implements AsyncDisposable {
 }
 
 const KINDS: Readonly<Record<string, RegExp>> = {
-  udp4: /IP [\d.]+ > [\d.]+\.7007: UDP/,
-  udp6: /IP6 \S+ > \S+\.7007: UDP/,
+  udp4: /IP [\d.]+ > [\d.]+\.7007:/,
+  udp6: /IP6 \S+ > \S+\.7007:/,
   tcp4: /IP [\d.]+ > [\d.]+\.80: Flags/,
   tcp6: /IP6 \S+ > \S+\.80: Flags/,
   dot: /\.853: Flags/,

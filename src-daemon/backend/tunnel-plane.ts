@@ -31,6 +31,7 @@ import type { HandshakeTime } from '../store/handshake-time.ts';
 import type { OpenUnderlay } from '../underlay/open.ts';
 import type { RelayStatus } from '../underlay/relay-status.ts';
 import type { Underlay } from '../underlay/underlay.ts';
+import { ForwardingWatch } from './forwarding-watch.ts';
 import { decodeInner, encodeDiscoKey } from './inner-packets.ts';
 import { type PathChange, PathHistory } from './path-history.ts';
 import { PeerIds } from './peer-ids.ts';
@@ -44,6 +45,7 @@ import type {
   PlanePeerStatus,
 } from './plane.ts';
 import { asControlEndpoint, pathLabel, planePath, Ways } from './plane-path.ts';
+import { PlanePeers } from './plane-peers.ts';
 import { Refusals } from './refusals.ts';
 import { SocketRepair } from './socket-repair.ts';
 import { StaleSessions } from './stale-sessions.ts';
@@ -72,6 +74,8 @@ export interface TunnelPlaneDeps {
   readonly engine: PacketEngine;
   /** Undefined without a TUN device. */
   readonly router: Router | undefined;
+  /** What of these routes the kernel does not forward to, with the remedy; '' = nothing. */
+  readonly checkForwarding?: ((routes: readonly string[]) => string) | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -98,13 +102,13 @@ export class TunnelPlane implements DataPlane {
   readonly #stale = new StaleSessions();
   #filter: PlaneConfig['filter'] | undefined;
   readonly #repair: SocketRepair;
+  readonly #forwarding: ForwardingWatch;
   readonly #refusals: Refusals;
   readonly #names: LocalNames | undefined;
   readonly #peerApi: PeerApi | undefined;
-  #peers: readonly PlanePeer[] = [];
+  readonly #peers: PlanePeers;
+  #derpMap: PlaneConfig['derpMap'];
   #tunnel: Tunnel | undefined;
-  /** Between which addresses each peer is told our disco key. */
-  #told: ReadonlyMap<PeerId, { readonly own: string; readonly peer: string }> = new Map();
   /** Up to when each peer has used up what it may tell of its own; engine clock. */
   readonly #adoptedMs = new Map<PeerId, number>();
   readonly #ways = new Ways();
@@ -113,6 +117,8 @@ export class TunnelPlane implements DataPlane {
   #families: ReadonlySet<4 | 6> = new Set();
   /** Addresses and routes in force, as text; undefined when that is not known. */
   #routed: string | undefined;
+  /** What they were made of. */
+  #routedFrom: PlaneConfig | undefined;
   /** What keeps packets from leaving outside the tunnel, as it was asked for last. */
   #closed: KillSwitch | undefined | 'as found' = 'as found';
   #events: PlaneEvents | undefined;
@@ -123,6 +129,11 @@ export class TunnelPlane implements DataPlane {
     this.#log = deps.log;
     const { engine, clock, log, discoPrivate } = deps;
     const { port } = engine; // dead sockets have none
+    this.#forwarding = new ForwardingWatch({
+      clock,
+      check: deps.checkForwarding ?? (() => ''),
+      trouble: (what, error) => this.#events?.trouble(what, error),
+    });
     this.#repair = new SocketRepair({
       ...deps,
       bind: () => engine.apply([{ op: 'bind', port }]),
@@ -188,6 +199,7 @@ export class TunnelPlane implements DataPlane {
       discoPrivate,
       nodeKey: ZERO_NODE_KEY,
     });
+    this.#peers = new PlanePeers(this.#ids, this.#magicsock);
   }
 
   get discoKey(): DiscoKey {
@@ -233,7 +245,7 @@ export class TunnelPlane implements DataPlane {
 
   owns(key: NodeKey, ip: string): boolean {
     const prefix = `${ip}/${ip.includes(':') ? 128 : 32}`;
-    return this.#peers.find(({ nodeKey }) => nodeKey === key)?.allowedIps.includes(prefix) === true;
+    return this.#peers.get(key)?.allowedIps.includes(prefix) === true;
   }
 
   send(key: NodeKey, packet: Uint8Array): void {
@@ -356,6 +368,7 @@ export class TunnelPlane implements DataPlane {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#repair.close();
+    this.#forwarding.close();
     try {
       await this.#takeDown();
     } finally {
@@ -376,12 +389,6 @@ export class TunnelPlane implements DataPlane {
       this.#underlay.setIdentity(undefined);
     const tunnel = this.#tunnelWith(config.privateKey);
     this.#magicsock.setNodeKey(nodeKeyFrom(publicKey));
-    const { ids, anew } = this.#ids.assign(config.peers);
-    const cut = [...anew].filter(([, old]) => tunnel.peerStatus(old)?.state === 'established');
-    const present = new Set(ids.values());
-    this.#history.keep(present);
-    for (const id of this.#adoptedMs.keys()) if (!present.has(id)) this.#adoptedMs.delete(id);
-    const peers = config.peers.map((peer) => ({ ...peer, id: ids.get(peer.nodeKey) as PeerId }));
     engine.apply([
       {
         op: 'local-ips',
@@ -393,29 +400,22 @@ export class TunnelPlane implements DataPlane {
     // Before the peers: nothing of theirs may pass unjudged.
     if (this.#filter !== config.filter) engine.apply([{ op: 'filter-set', rules: config.filter }]);
     this.#filter = config.filter;
-    this.#peers = config.peers;
     this.#refusals.shieldsUp = config.shieldsUp;
-    tunnel.setPeers(peers.map(tunnelPeer));
-    this.#magicsock.setPeers(
-      peers.map(({ id, nodeKey, discoKey, endpoints, wireguardOnly, homeRegion }) => ({
-        peer: id,
-        nodeKey,
-        discoKey,
-        endpoints,
-        wireguardOnly,
-        homeRegion,
-      })),
-    );
-    this.#underlay.setMap(
-      config.derpMap,
-      config.peers.map(({ homeRegion }) => homeRegion ?? 0),
-    );
+    const { set, gone, cut } = this.#peers.apply(config, tunnel);
+    this.#history.forget(gone);
+    for (const id of gone) this.#adoptedMs.delete(id);
+    const { derpMap } = config;
+    // Whom relays must reach follows from the peers; most maps change neither.
+    if (set.length + gone.length > 0 || derpMap !== this.#derpMap) {
+      const homes = config.peers.map(({ homeRegion }) => homeRegion ?? 0);
+      this.#underlay.setMap(derpMap, homes);
+      this.#derpMap = derpMap;
+    }
     this.#underlay.setIdentity(config.privateKey);
     this.#magicsock.relayChanged();
-    this.#told = new Map(peers.flatMap(({ id, ...peer }) => tellable(id, peer, config.addresses)));
-    for (const key of this.#stale.toGreet(peers, engine.nowMs())) this.#greet(ids.get(key) as PeerId);
+    for (const key of this.#stale.toGreet(config.peers, engine.nowMs())) this.#greetKey(key);
     // The session that ended with the old number may have been made after the peer's start: it must not wait for its end.
-    for (const [key] of cut) this.#greet(ids.get(key) as PeerId);
+    for (const key of cut) this.#greetKey(key);
     if (router === undefined) return;
     await this.#route(router, config);
     const own = config.addresses.map(withoutBits);
@@ -427,7 +427,14 @@ export class TunnelPlane implements DataPlane {
   /** Most maps tell only who is online: those must not start three programs each to look at the interface. */
   async #route(router: Router, config: PlaneConfig): Promise<void> {
     const { addresses, routes, localRoutes } = config;
+    this.#forwarding.routesAre(config.accepts);
     const firewall = { ...config.firewall, udpPort: this.#deps.engine.port };
+    // A configuration made from the last one shares what did not change, and thousands of routes are dear to compare.
+    const last = this.#routedFrom;
+    const isSame =
+      last?.routes === routes && last.localRoutes === localRoutes && last.firewall === config.firewall;
+    if (isSame && last.addresses === addresses && this.#routed !== undefined) return;
+    this.#routedFrom = config;
     const wanted = JSON.stringify([addresses, routes, localRoutes, firewall]);
     if (wanted === this.#routed) return;
     this.#routed = undefined;
@@ -435,6 +442,8 @@ export class TunnelPlane implements DataPlane {
     // A route that another program had may be free the next time.
     if (!warnings.some(({ kind }) => kind === 'route-taken')) this.#routed = wanted;
     for (const { kind, text } of warnings) this.#log('warn', 'router.warning', { kind, text });
+    for (const what of ['firewall-failed', 'docker-stateful-filtering'] as const)
+      this.#events?.trouble(what, warnings.find(({ kind }) => kind === what)?.text);
   }
 
   /** Names and routes first, so that nothing is sent into a tunnel that has gone. */
@@ -442,9 +451,11 @@ export class TunnelPlane implements DataPlane {
     const { engine, router } = this.#deps;
     await this.#peerApi?.configure([]);
     await this.#names?.takeBack();
-    this.#peers = [];
     this.#routed = undefined;
-    await router?.clear({ killSwitch: this.#closed });
+    this.#forwarding.routesAre([]);
+    // Until it is known what is wanted, what an earlier run closed stays closed.
+    if (this.#closed === 'as found') await router?.[Symbol.asyncDispose]();
+    else await router?.clear({ killSwitch: this.#closed });
     this.#stale.stopped(
       this.#ids
         .all()
@@ -453,9 +464,7 @@ export class TunnelPlane implements DataPlane {
       engine.nowMs(),
     );
     this.#underlay.setIdentity(undefined);
-    this.#magicsock.setPeers([]);
-    this.#tunnel?.setPeers([]);
-    this.#ids.assign([]);
+    this.#peers.clear(this.#tunnel);
     this.#ways.clear();
     engine.apply([{ op: 'local-ips', own: [], service: SERVICE_ADDRESSES, forwarded: [] }]);
   }
@@ -554,7 +563,7 @@ export class TunnelPlane implements DataPlane {
 
   /** The server may be out of reach, and without our present key the peer could not find a path to us. */
   #tellDiscoKey(id: PeerId): void {
-    const to = this.#told.get(id);
+    const to = this.#peers.tellable(id);
     if (to === undefined) return;
     const packet = encodeDiscoKey(to.own, to.peer, this.#magicsock.discoKey);
     this.#deps.engine.inject([{ kind: 'to-peer', peer: id, data: packet }]);
@@ -587,6 +596,11 @@ export class TunnelPlane implements DataPlane {
     return last === 0 ? Number.NEGATIVE_INFINITY : clock.monotonic() - (engine.nowMs() - last);
   }
 
+  #greetKey(key: NodeKey): void {
+    const id = this.#ids.find(key);
+    if (id !== undefined) this.#greet(id);
+  }
+
   /** A handshake, unless there is a session already. */
   #greet(peer: PeerId): void {
     if (this.#tunnel?.peerStatus(peer)?.state === 'none')
@@ -605,28 +619,3 @@ export class TunnelPlane implements DataPlane {
 }
 
 const withoutBits = (prefix: string): string => prefix.slice(0, prefix.indexOf('/'));
-
-const tunnelPeer = (
-  peer: PlanePeer & { readonly id: PeerId },
-): Parameters<Tunnel['setPeers']>[0][number] => ({
-  peer: peer.id,
-  publicKey: keyBytes(peer.nodeKey),
-  allowedIps: [...peer.allowedIps],
-  wireguardOnly: peer.wireguardOnly,
-  jailed: peer.jailed,
-});
-
-/** The first addresses of ours and of the peer in one family; plain WireGuard peers would not understand. */
-function tellable(
-  id: PeerId,
-  { wireguardOnly, discoKey, allowedIps }: PlanePeer,
-  own: readonly string[],
-): [PeerId, { readonly own: string; readonly peer: string }][] {
-  if (wireguardOnly || discoKey === undefined) return [];
-  const isV6 = (prefix: string): boolean => prefix.includes(':');
-  for (const peer of allowedIps) {
-    const mine = own.find((prefix) => isV6(prefix) === isV6(peer));
-    if (mine !== undefined) return [[id, { own: withoutBits(mine), peer: withoutBits(peer) }]];
-  }
-  return [];
-}
