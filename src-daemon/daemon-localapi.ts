@@ -5,12 +5,19 @@ import { relayDial } from '#shared/node/relay/dial.ts';
 import type { TunnelPlane } from './backend/tunnel-plane.ts';
 import type { Names } from './daemon-dns.ts';
 import type { Tap } from './engine/types.ts';
-import type { LogPart, OptionalParts, PlanePart, ProbePart } from './localapi/parts.ts';
+import type { ForwardingPart, LogPart, OptionalParts, PlanePart, ProbePart } from './localapi/parts.ts';
 import type { CapturePath } from './localapi/pcap.ts';
 import type { Gateway } from './netmon/default-route.ts';
 import type { Outside } from './outside/outside.ts';
 import { probePortMapping } from './port-mapping-probe.ts';
 import { probeRegion } from './relay-region-probe.ts';
+import {
+  checkForwarding,
+  checkUdpGro,
+  setUdpGro,
+  systemForwarding,
+  systemOffloads,
+} from './router/forwarding.ts';
 import { outsideProbes } from './underlay/system-probes.ts';
 
 export interface ApiSources {
@@ -23,6 +30,9 @@ export interface ApiSources {
   readonly outside: Outside;
   readonly gateway: () => Gateway | undefined;
   readonly stateDir: string;
+  /** Undefined without a device. */
+  readonly tunName: string | undefined;
+  readonly defaultInterface: () => string | undefined;
 }
 
 export function apiParts(from: ApiSources): OptionalParts {
@@ -35,11 +45,28 @@ export function apiParts(from: ApiSources): OptionalParts {
             systemDns: () => names.manager()?.systemDns(),
             query: (name, type, signal) => names.resolver.query(name, type, signal),
           },
+    forwarding: forwardingPart(from),
     logs: logPart(from),
     plane: planePart(from.plane),
     probes: probePart(from),
     stateDir,
     usesMark: outside.mark !== undefined,
+  };
+}
+
+/** As for a machine that forwards everything, which is what scripts ask for before they announce routes. */
+const ALL = ['0.0.0.0/0', '::/0'];
+
+function forwardingPart({ tunName, defaultInterface }: ApiSources): ForwardingPart | undefined {
+  if (tunName === undefined) return undefined;
+  const onWayOut = (look: (name: string) => string): string => {
+    const name = defaultInterface();
+    return name === undefined ? '' : look(name);
+  };
+  return {
+    ipForwarding: async () => checkForwarding(ALL, systemForwarding()),
+    udpGro: async () => onWayOut((name) => checkUdpGro(tunName, name, systemOffloads)),
+    setUdpGro: async () => onWayOut((name) => setUdpGro(tunName, name, systemOffloads)),
   };
 }
 

@@ -39,6 +39,7 @@ import { watchWake } from './netmon/wake.ts';
 import { type Outside, openOutside } from './outside/outside.ts';
 import type { PeerApiWorld } from './peerapi/caller.ts';
 import { PeerApi } from './peerapi/server.ts';
+import { checkForwarding, systemForwarding } from './router/forwarding.ts';
 import { LinuxRouter } from './router/linux.ts';
 import { watchDeletions } from './router/watch.ts';
 import { chooseDiscoKey, type DiscoKeyChoice } from './store/disco-key.ts';
@@ -157,6 +158,8 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
       names,
       outside,
       gateway: () => monitor?.gateway(),
+      tunName: engine.tunName,
+      defaultInterface: () => monitor?.snapshot.defaultRoutes[0]?.interfaceName,
       stateDir: options.statePath === undefined ? '' : options.stateDir,
     }),
     backend,
@@ -261,6 +264,7 @@ function openPlane(
     router,
     discoPrivate: kept.key,
     isResumed: kept.isKept,
+    checkForwarding: (routes) => checkForwarding(routes, systemForwarding()),
     paths: { portPrediction: options.portPrediction, pathMtuDiscovery: options.pathMtuDiscovery },
     openUnderlay: (around) =>
       openUnderlay(

@@ -94,7 +94,15 @@ export interface PlaneEvents {
   peerUp(): void;
   /** The device or a socket is gone for good; undefined when it works again. */
   trouble(
-    what: 'tun-device' | 'no-udp4-bind' | 'router-failed' | 'dns-forward-failing' | DnsTrouble,
+    what:
+      | 'tun-device'
+      | 'no-udp4-bind'
+      | 'router-failed'
+      | 'firewall-failed'
+      | 'docker-stateful-filtering'
+      | 'ip-forwarding-off'
+      | 'dns-forward-failing'
+      | DnsTrouble,
     error: string | undefined,
   ): void;
 }

@@ -27,6 +27,9 @@ export type WarningCode =
   | 'warming-up'
   | 'state-store-health'
   | 'router-failed'
+  | 'firewall-failed'
+  | 'docker-stateful-filtering'
+  | 'ip-forwarding-off'
   | 'exit-node-closed'
   | 'nosnat-with-advertised-exit-node'
   | 'sync-disabled'
@@ -138,6 +141,21 @@ export const warnings: Readonly<Record<WarningCode, Warning>> = {
     'Routes not set',
     (args) => `The addresses and routes of the network can't be set on this machine${because(args)}.`,
     { impactsConnectivity: true },
+  ),
+  'firewall-failed': warning(
+    'medium',
+    'Firewall not set',
+    (args) => `The firewall of this machine can't be set for the network${because(args)}.`,
+  ),
+  'docker-stateful-filtering': warning(
+    'medium',
+    'Docker with stateful filtering',
+    (args) => `Connections of containers may be refused${because(args)}.`,
+  ),
+  'ip-forwarding-off': warning(
+    'medium',
+    'IP forwarding off',
+    (args) => `This machine announces routes, but does not forward${because(args)}`,
   ),
   'invalid-packet-filter': warning(
     'high',

@@ -1,6 +1,33 @@
 /** Whether this machine hands on packets of peers to its networks, and how well; never switches forwarding on by itself (localapi-and-daemon.md §6.4). */
-import { formatIp, parsePrefix } from '#shared/ip/address.ts';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { canonicalIp, formatIp, parsePrefix } from '#shared/ip/address.ts';
 import { interfaceFeatures, setInterfaceFeatures } from '../ffi/ethtool.ts';
+
+const CONF = '/proc/sys/net/ipv4/conf';
+
+/** What this machine's kernel says now. */
+export function systemForwarding(): ForwardingFacts {
+  const sysctl = (path: string): string | undefined => {
+    try {
+      return readFileSync(path, 'latin1').trim();
+    } catch {
+      return undefined;
+    }
+  };
+  const addresses = networkInterfaces();
+  const names = existsSync(CONF) ? readdirSync(CONF) : [];
+  const interfaces = names.filter((name) => name !== 'all' && name !== 'default' && name !== 'lo');
+  return {
+    sysctl,
+    interfaces: new Map(
+      interfaces.map((name) => [
+        name,
+        (addresses[name] ?? []).map(({ address }) => canonicalIp(address) ?? ''),
+      ]),
+    ),
+  };
+}
 
 export interface ForwardingFacts {
   /** Of /proc/sys; undefined when there is no such file. */
