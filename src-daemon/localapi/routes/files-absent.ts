@@ -6,9 +6,10 @@ import { type RouteTable, read, write } from '../route.ts';
 
 export const absentRoutes: RouteTable = {
   'serve-config': read('serve config', ['GET', 'HEAD'], ({ response }) => {
-    // Nothing is served yet; the tag is that of the absent configuration.
+    // Nothing is served yet; the tag is that of the absent configuration. Official daemons say null, which Go reads as this
+    // and some other clients refuse.
     response.setHeader('Etag', '');
-    sendJson(response, null);
+    sendJson(response, {});
   }),
   // Files can't be sent yet, so nobody is there to send to, and nothing waits. Windows that poll these would else report
   // an error every few seconds.
