@@ -11,7 +11,6 @@ import { Resolver } from './dns/resolver/resolver.ts';
 import { upstreamSockets } from './dns/resolver/sockets.ts';
 import { DnsService } from './dns/service/service.ts';
 import { openSystemDns } from './dns/system/open.ts';
-import type { DnsPart } from './localapi/parts.ts';
 import type { Outside } from './outside/outside.ts';
 import { baseServersFromFiles } from './outside/system-files.ts';
 
@@ -28,7 +27,6 @@ export interface Names {
   /** For the plane, which knows what is wanted and whom to tell of trouble. */
   readonly open: (world: NamesWorld) => LocalNames;
   readonly manager: () => DnsManager | undefined;
-  readonly forApi: DnsPart;
 }
 
 const ID_LIMIT = 0x1_0000;
@@ -62,11 +60,7 @@ export function joinNames({ outside, tunName, clock, random, log }: NamesDeps): 
     const service = new DnsService({ resolver, clock, log: mod, toHost });
     return new LocalNames({ manager, service, log: mod });
   };
-  const forApi: DnsPart = {
-    systemDns: () => manager?.systemDns(),
-    query: (name, type, signal) => resolver.query(name, type, signal),
-  };
-  return { resolver, open, manager: () => manager, forApi };
+  return { resolver, open, manager: () => manager };
 }
 
 /** The file is absent when the kernel has no IPv6 at all. */

@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import type { Clock, Random } from '#shared/async/clock.ts';
 import { generatePrivate } from '#shared/crypto/x25519.ts';
 import { RhumbError } from '#shared/errors.ts';
+import { Watch } from '#shared/localapi/notify.ts';
 import type { AdjustableLog } from '#shared/node/log.ts';
 import { longVersion } from '#shared/version.ts';
 import { CAPABILITY_VERSION } from '#shared/wire/scalars.ts';
@@ -42,6 +43,8 @@ import { PeerApi } from './peerapi/server.ts';
 import { checkForwarding, systemForwarding } from './router/forwarding.ts';
 import { LinuxRouter } from './router/linux.ts';
 import { watchDeletions } from './router/watch.ts';
+import { openServiceManager, type ServiceManager } from './service/service-manager.ts';
+import { statusText } from './service/status-text.ts';
 import { chooseDiscoKey, type DiscoKeyChoice } from './store/disco-key.ts';
 import { type HandshakeTime, openHandshakeTime } from './store/handshake-time.ts';
 import { lockState } from './store/lock.ts';
@@ -168,7 +171,6 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
     capability: CAPABILITY_VERSION,
     clientMetrics: clientMetrics(sources),
     userMetrics: userMetrics(sources),
-    dns: names?.forApi,
     shutdown: () => ending.abort(),
     log: log.child({ mod: 'localapi' }),
     socketPath: options.socket,
@@ -178,9 +180,29 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
   });
   parts.use(api);
   await backend.start();
+  using service = openServiceManager({ env: process.env, pid: process.pid, clock, log });
+  const told = tellServiceManager(service, backend, ending.signal);
   log('info', 'daemon.started', { version: longVersion(), tun: engine.tunName, port: engine.port });
   await Promise.race([aborted(AbortSignal.any([signal, ending.signal])), broken.promise]);
   log('info', 'daemon.ending');
+  service.stopping();
+  ending.abort();
+  await told;
+}
+
+/** Ready, since the local API listens and the backend has started; then each change until the end. */
+async function tellServiceManager(
+  service: ServiceManager,
+  backend: Backend,
+  signal: AbortSignal,
+): Promise<void> {
+  service.ready();
+  const watcher = backend.watch(Watch.InitialState | Watch.NoNetMap | Watch.NoPrivateKeys, { uid: 0 });
+  try {
+    while ((await watcher.next(signal)) !== undefined) service.status(statusText(backend.status(false)));
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
 }
 
 async function openStore(

@@ -71,6 +71,8 @@ export const rules: Readonly<Record<string, Rule>> = {
   'src-daemon/outside': { may: [...LEVEL1, 'zod', 'dns-packet'] },
   'src-daemon/firewall': { may: [...LEVEL1, 'zod', 'src-daemon/outside'] },
   'src-daemon/router': { may: [...LEVEL1, 'zod', 'src-daemon/firewall', 'src-daemon/outside'] },
+  // The service manager that started the daemon.
+  'src-daemon/service': { may: LEVEL1 },
   // Calls to other services of this machine.
   'src-daemon/dbus': { may: SHARED },
   'src-daemon/dns': { may: [...LEVEL1, 'zod', 'dns-packet', 'src-daemon/dbus', 'src-daemon/outside'] },
@@ -133,6 +135,7 @@ export const rules: Readonly<Record<string, Rule>> = {
       'src-daemon/derp',
       'src-daemon/backend',
       'src-daemon/localapi',
+      'src-daemon/service',
     ],
   },
 
