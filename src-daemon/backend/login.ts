@@ -16,6 +16,7 @@ import type {
 import { AUTH_URL_LIFE_MS, isShowableUrl } from './auth-url.ts';
 import type { Bus, WatchActor } from './bus.ts';
 import { controlEvents } from './control-events.ts';
+import { isExpired } from './expiry.ts';
 import { afterLogin } from './identity.ts';
 import { type Knowledge, serverUrl } from './knowledge.ts';
 import { lockPublic } from './lock-key.ts';
@@ -23,7 +24,14 @@ import type { Pinger } from './ping.ts';
 import type { DataPlane } from './plane.ts';
 import type { Profile } from './profiles.ts';
 import type { Serial } from './serial.ts';
-import { isMetByAuthKey, type LoginGoal, newSession, type Session, startLogin } from './session.ts';
+import {
+  isMetByAuthKey,
+  type LoginGoal,
+  mustWaitForRefresh,
+  newSession,
+  type Session,
+  startLogin,
+} from './session.ts';
 
 export interface ControlSetup {
   readonly serverUrl: string;
@@ -83,7 +91,8 @@ export class Login {
     if (isMetByAuthKey(session, now)) return;
     this.#actor = actor;
     if (session.authUrl !== '' && now - session.authUrlAt < AUTH_URL_LIFE_MS) this.#show(session);
-    else this.#begin(session, { interactive: true });
+    else if (mustWaitForRefresh(session)) session.renewsNext = true;
+    else this.#renew(session);
   }
 
   /** What to tell the user when the server couldn't be told; undefined when it was, or had nothing to hear. */
@@ -144,7 +153,16 @@ export class Login {
   }
 
   #begin(session: Session, goal: LoginGoal): void {
-    startLogin(session, goal, this.#deps.clock.monotonic());
+    const { clock } = this.#deps;
+    const { map, profile } = this.#know;
+    const isOver = map !== undefined && isExpired(map.self, clock.now(), map.clockSkewMs);
+    startLogin(session, goal, clock.monotonic(), profile.persist.nodeKey !== undefined && !isOver);
+  }
+
+  /** A new key for this machine; the old one serves until the server has taken the new. An auth key just given counts for it. */
+  #renew(session: Session): void {
+    const authKey = session.isRefresh ? session.authKey : '';
+    this.#begin(session, { interactive: true, ...(authKey !== '' && { authKey }) });
   }
 
   #authUrl(session: Session, url: string): void {
@@ -174,6 +192,10 @@ export class Login {
   }
 
   #failed(session: Session, message: string): void {
+    if (session.renewsNext) {
+      this.#renew(session);
+      return;
+    }
     session.loginError = message;
     this.#deps.bus.send({ ErrMessage: message });
     this.#deps.changed();
@@ -189,6 +211,7 @@ export class Login {
     const isStored = await this.#deps.accept(afterLogin(this.#know.profile, login, how));
     // Not before a crash can no longer take it back; the state says that storing is what fails.
     if (isStored) this.#deps.bus.send({ LoginFinished: {} });
+    if (session.renewsNext) this.#renew(session);
     this.#deps.changed();
   }
 }

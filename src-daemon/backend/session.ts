@@ -12,6 +12,10 @@ export interface Session {
   loginAt: number;
   /** The login under way was asked for by a person. */
   interactive: boolean;
+  /** The login under way, or the last one, shows a key that is good already. */
+  isRefresh: boolean;
+  /** A person asked for a new key while such a login was under way: it comes next, when changes are followed under the old key. */
+  renewsNext: boolean;
   /** Empty when no sign-in page waits. */
   authUrl: string;
   /** Monotonic ms. */
@@ -31,6 +35,8 @@ export const newSession = (client: ControlClient, serverUrl: string): Session =>
   authKey: '',
   loginAt: 0,
   interactive: false,
+  isRefresh: false,
+  renewsNext: false,
   authUrl: '',
   authUrlAt: 0,
   loginError: '',
@@ -53,15 +59,22 @@ const SAME_LOGIN_MS = 10_000;
  */
 export const isMetByAuthKey = (session: Session, nowMs: number): boolean =>
   session.authKey !== '' &&
+  !session.isRefresh &&
   session.loginError === '' &&
   session.authUrl === '' &&
   (session.login === 'under-way' || (session.login === 'done' && nowMs - session.loginAt < SAME_LOGIN_MS));
 
+/** Whether a wish for a new key must wait for the login under way: replaced, nobody would follow the network meanwhile. */
+export const mustWaitForRefresh = (session: Session): boolean =>
+  session.login === 'under-way' && session.isRefresh && session.authUrl === '' && session.loginError === '';
+
 export type LoginGoal = Parameters<ControlClient['login']>[0];
 
-/** Begins a login; one under way is replaced. */
-export function startLogin(session: Session, goal: LoginGoal, nowMs: number): void {
+/** Begins a login; one under way is replaced. `hasGoodKey`: the server is likely to take the key that we have. */
+export function startLogin(session: Session, goal: LoginGoal, nowMs: number, hasGoodKey: boolean): void {
   session.login = 'under-way';
+  session.isRefresh = hasGoodKey && !goal.interactive;
+  session.renewsNext = false;
   session.loginAt = nowMs;
   session.authKey = goal.authKey ?? '';
   session.interactive = goal.interactive;
