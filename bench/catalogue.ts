@@ -5,6 +5,8 @@ import { controlScale } from './control-scale.ts';
 import { failover } from './failover.ts';
 import { handshake } from './handshake.ts';
 import { idle } from './idle.ts';
+import { localapi } from './localapi.ts';
+import { netmap } from './netmap.ts';
 import { policy } from './policy.ts';
 import { portableThroughput } from './portable-throughput.ts';
 import { relay } from './relay.ts';
@@ -17,6 +19,8 @@ export const benchmarks: readonly Benchmark[] = [
   controlScale,
   relay,
   policy,
+  netmap,
+  localapi,
   timeToDirect,
   failover,
   idle,

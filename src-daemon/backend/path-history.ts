@@ -38,8 +38,8 @@ export class PathHistory {
     return this.#changes.get(peer) ?? [];
   }
 
-  /** Peers that are no more are forgotten. */
-  keep(peers: ReadonlySet<PeerId>): void {
-    for (const id of this.#changes.keys()) if (!peers.has(id)) this.#changes.delete(id);
+  /** Of peers that are no more. */
+  forget(peers: Iterable<PeerId>): void {
+    for (const id of peers) this.#changes.delete(id);
   }
 }

@@ -28,18 +28,49 @@ export class PeerIds {
       const isAnew = before !== undefined && after !== undefined && before !== after;
       if (wanted.has(key) && !isAnew) continue;
       if (isAnew) anew.set(key, id);
-      this.#ids.delete(key);
-      this.#keys.delete(id);
-      this.#disco.delete(key);
+      this.#forget(key, id);
     }
-    for (const [key, discoKey] of wanted) {
-      if (discoKey !== undefined) this.#disco.set(key, discoKey);
-      if (this.#ids.has(key)) continue;
-      const id = this.#next();
-      this.#ids.set(key, id);
-      this.#keys.set(id, key);
-    }
+    for (const [key, discoKey] of wanted) this.#give(key, discoKey);
     return { ids: this.#ids, anew };
+  }
+
+  #give(key: NodeKey, discoKey: DiscoKey | undefined): void {
+    if (discoKey !== undefined) this.#disco.set(key, discoKey);
+    if (this.#ids.has(key)) return;
+    const id = this.#next();
+    this.#ids.set(key, id);
+    this.#keys.set(id, key);
+  }
+
+  #forget(key: NodeKey, id: PeerId): void {
+    this.#ids.delete(key);
+    this.#keys.delete(id);
+    this.#disco.delete(key);
+  }
+
+  /** What `assign` would do with the whole list; gives back the numbers that end, besides those of peers that began anew. */
+  change(
+    removed: readonly NodeKey[],
+    set: readonly { readonly nodeKey: NodeKey; readonly discoKey: DiscoKey | undefined }[],
+  ): { readonly gone: readonly PeerId[]; readonly anew: ReadonlyMap<NodeKey, PeerId> } {
+    const gone: PeerId[] = [];
+    const anew = new Map<NodeKey, PeerId>();
+    for (const key of removed) {
+      const id = this.#ids.get(key);
+      if (id === undefined) continue;
+      gone.push(id);
+      this.#forget(key, id);
+    }
+    for (const { nodeKey, discoKey } of set) {
+      const id = this.#ids.get(nodeKey);
+      const before = this.#disco.get(nodeKey);
+      if (id !== undefined && before !== undefined && discoKey !== undefined && before !== discoKey) {
+        anew.set(nodeKey, id);
+        this.#forget(nodeKey, id);
+      }
+      this.#give(nodeKey, discoKey);
+    }
+    return { gone, anew };
   }
 
   /** The peer told its disco key itself, within a session: the map's word of the same key is no news then. */

@@ -7,7 +7,6 @@ import { RhumbError } from '#shared/errors.ts';
 import { SERVICE_IP, SERVICE_IP6, type SockAddr } from '#shared/ip/address.ts';
 import {
   type DiscoKey,
-  keyBytes,
   type NodeKey,
   nodeKeyFrom,
   type PrivateKey,
@@ -41,7 +40,6 @@ import type {
   FilterReport,
   PlaneConfig,
   PlaneEvents,
-  PlanePeer,
   PlanePeerStatus,
 } from './plane.ts';
 import { asControlEndpoint, pathLabel, planePath, Ways } from './plane-path.ts';

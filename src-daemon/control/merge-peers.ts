@@ -67,12 +67,16 @@ class PeerEdits {
 
 function replaceAll(before: OverlayMap<Node>, list: readonly Node[]): MergedPeers {
   const next = new Map<string, Node>();
+  const changed: string[] = [];
   for (const received of list) {
     const id = String(received.ID);
-    const node = keepNewerDisco(upgradeNode(received), before.get(id));
-    next.set(id, node);
+    const known = before.get(id);
+    const node = keepNewerDisco(upgradeNode(received), known);
+    const isSame = known !== undefined && sameValue(node, known);
+    // What follows from a node is kept by its object.
+    next.set(id, isSame ? known : node);
+    if (!isSame) changed.push(id);
   }
-  const changed = [...next].filter(([id, node]) => !sameValue(node, before.get(id))).map(([id]) => id);
   const removed = [...before.keys()].filter((id) => !next.has(id));
   return { peers: OverlayMap.from(next), changed, removed };
 }

@@ -49,6 +49,15 @@ export class DiscoBox {
     this.#known = next;
   }
 
+  /** The same for a few of them. */
+  changePeers(removed: Iterable<DiscoKey>, added: Iterable<DiscoKey>): void {
+    for (const key of removed) {
+      this.#known.get(key)?.shared?.fill(0);
+      this.#known.delete(key);
+    }
+    for (const key of added) if (!this.#known.has(key)) this.#known.set(key, newcomer());
+  }
+
   /** Undefined when the peer is not in the current map, or its key is no good. */
   seal(to: DiscoKey, message: DiscoMessage): Uint8Array | undefined {
     const known = this.#known.get(to);

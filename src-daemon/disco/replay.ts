@@ -38,6 +38,10 @@ export class PingMemory {
   }
 
   /** Forgets whoever is not among these. */
+  forget(keys: Iterable<DiscoKey>): void {
+    for (const key of keys) this.#seen.delete(key);
+  }
+
   keep(keys: ReadonlySet<DiscoKey>): void {
     for (const key of this.#seen.keys()) if (!keys.has(key)) this.#seen.delete(key);
   }

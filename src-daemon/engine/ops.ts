@@ -48,6 +48,13 @@ class Plan {
           this.#need(route.peer);
         }
         break;
+      case 'routes-change':
+        for (const prefix of op.remove) checkPrefix(prefix);
+        for (const route of op.add) {
+          checkPrefix(route.prefix);
+          this.#need(route.peer);
+        }
+        break;
       case 'filter-set':
         for (const rule of op.rules ?? []) checkRule(rule);
         break;

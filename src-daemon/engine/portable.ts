@@ -314,6 +314,9 @@ class PortableEngine implements PacketEngine {
       case 'routes-set':
         state.setRoutes(op.routes);
         return;
+      case 'routes-change':
+        state.changeRoutes(op.remove, op.add);
+        return;
       case 'install-keypair':
         this.#install(op.keypair);
         return;

@@ -48,7 +48,7 @@ export class EngineState {
   readonly records: RecordQueue = new RecordQueue(this.counters);
   readonly staging = new Staging();
   readonly filter = new PacketFilter();
-  routes = new PrefixTable();
+  routes: PrefixTable = new PrefixTable();
   locals = new PrefixTable();
   /** Without own addresses nothing is known about what is local, and everything goes to the host. */
   hasOwn = false;
@@ -79,6 +79,17 @@ export class EngineState {
       if (prefix !== undefined) table.set(prefix, route.peer);
     }
     this.routes = table;
+  }
+
+  changeRoutes(remove: readonly string[], add: readonly Route[]): void {
+    for (const text of remove) {
+      const prefix = parsePrefix(text);
+      if (prefix !== undefined) this.routes.delete(prefix);
+    }
+    for (const route of add) {
+      const prefix = parsePrefix(route.prefix);
+      if (prefix !== undefined) this.routes.set(prefix, route.peer);
+    }
   }
 
   setLocals({ own, service, forwarded }: Locals): void {

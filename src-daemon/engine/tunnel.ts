@@ -106,6 +106,24 @@ export class Tunnel implements AsyncDisposable {
     this.#plan();
   }
 
+  /**
+   * What `setPeers` would do with the whole list, for what a small change of it costs. Keys and prefixes must be as unique
+   * as there: a prefix is whose it was given last.
+   */
+  changePeers(removed: readonly PeerId[], set: readonly TunnelPeer[]): void {
+    if (this.#isClosed || removed.length + set.length === 0) return;
+    const { ops, anew } = changeOps(this.#peers, removed, set);
+    if (ops.length > 0) this.#engine.apply(ops);
+    for (const id of removed) this.#peers.delete(id);
+    for (const now of set)
+      this.#peers.set(now.peer, { ...now, publicKey: copyOf(now.publicKey), presharedKey: undefined });
+    // The core keeps sessions by key alone; one whose engine peer was made anew must forget its own too.
+    if (anew.length > 0) this.#carryOut(this.#core.changePeers(anew, [], this.#moment()));
+    this.#carryOut(this.#core.changePeers(removed, set, this.#moment()));
+    this.#mayRepeat &&= set.every(({ presharedKey }) => presharedKey === undefined);
+    this.#plan();
+  }
+
   /** Most network maps tell of nothing that matters here, and a thousand routes are dear to read. */
   #isInForce(peers: readonly TunnelPeer[]): boolean {
     if (!this.#mayRepeat || peers.length !== this.#peers.size) return false;
@@ -278,6 +296,34 @@ export class Tunnel implements AsyncDisposable {
     this.#plan();
   }
 }
+
+/** What the engine is told of a change, and the peers that it makes anew under their old number. */
+function changeOps(
+  known: ReadonlyMap<PeerId, TunnelPeer>,
+  removed: readonly PeerId[],
+  set: readonly TunnelPeer[],
+): { readonly ops: readonly EngineOp[]; readonly anew: readonly PeerId[] } {
+  const leaving = removed.filter((id) => known.has(id));
+  const anew = set.filter((now) => isAnother(known.get(now.peer), now)).map(({ peer }) => peer);
+  const isAnew = new Set(anew);
+  const fresh = set.filter(({ peer }) => !known.has(peer) || isAnew.has(peer));
+  // One that is made anew has no routes in the engine any more, whether or not they are the same.
+  const moved = set.filter(
+    ({ peer, allowedIps }) => isAnew.has(peer) || !isSameList(known.get(peer)?.allowedIps ?? [], allowedIps),
+  );
+  const lost = [...leaving, ...moved.map(({ peer }) => peer)];
+  const remove = lost.flatMap((id) => known.get(id)?.allowedIps ?? []);
+  const add = routesOf(moved);
+  const ops: EngineOp[] = [
+    ...[...leaving, ...anew].map((peer): EngineOp => ({ op: 'peer-del', peer })),
+    ...fresh.map(addPeer),
+  ];
+  if (remove.length + add.length > 0) ops.push({ op: 'routes-change', remove, add });
+  return { ops, anew };
+}
+
+const isAnother = (old: TunnelPeer | undefined, now: TunnelPeer): boolean =>
+  old !== undefined && !isSamePeer(old, now);
 
 /** Also refuses what the core could not tell apart. */
 function index(peers: readonly TunnelPeer[]): Map<PeerId, TunnelPeer> {

@@ -133,6 +133,8 @@ export type EngineOp =
   | { readonly op: 'tcp-open'; readonly at: readonly SockAddr[] }
   /** The full table: cryptokey routing in both directions. */
   | { readonly op: 'routes-set'; readonly routes: readonly Route[] }
+  /** Takes prefixes out of the table, whosesoever they are, then puts routes into it. */
+  | { readonly op: 'routes-change'; readonly remove: readonly string[]; readonly add: readonly Route[] }
   /**
    * Counts as an authentic packet received in the activity words. As initiator the engine sends at once: the first
    * packet, what is staged, or else a keepalive, which confirms the key to the peer.

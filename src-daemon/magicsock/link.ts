@@ -34,6 +34,10 @@ export class DiscoLink {
     this.#box.setPeers(keys);
   }
 
+  changePeers(removed: Iterable<DiscoKey>, added: Iterable<DiscoKey>): void {
+    this.#box.changePeers(removed, added);
+  }
+
   /** Undefined, and counted, for what is no message of a known peer. */
   open(
     datagram: Uint8Array,

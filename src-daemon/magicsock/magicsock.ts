@@ -25,7 +25,7 @@ export class Magicsock implements AsyncDisposable {
   readonly #keeper: PathKeeper;
   readonly #pings = new PingMemory();
   /** As it was given, with the disco keys of the map. */
-  #list: readonly PeerConfig[] = [];
+  #list = new Map<PeerId, PeerConfig>();
   #closed = false;
 
   constructor(deps: MagicsockDeps) {
@@ -46,7 +46,7 @@ export class Magicsock implements AsyncDisposable {
 
   /** The whole list; peers that stay keep their paths. */
   setPeers(list: readonly PeerConfig[]): void {
-    this.#list = list;
+    this.#list = new Map(list.map((config) => [config.peer, config]));
     const ids = new Set(list.map((config) => config.peer));
     for (const id of this.#keeper.peers.ids()) if (!ids.has(id)) this.#keeper.drop(id);
     const current = this.#keeper.peers.index(list);
@@ -56,14 +56,29 @@ export class Magicsock implements AsyncDisposable {
     for (const config of current) this.#keeper.configure(config);
   }
 
+  /** What `setPeers` would do with the whole list, for what a small change of it costs. */
+  changePeers(removed: readonly PeerId[], set: readonly PeerConfig[]): void {
+    const { current, gone, come } = this.#keeper.peers.change(removed, set);
+    for (const id of removed) {
+      this.#list.delete(id);
+      this.#keeper.drop(id);
+    }
+    for (const config of set) this.#list.set(config.peer, config);
+    this.#link.changePeers(gone, come);
+    this.#pings.forget(gone);
+    for (const config of current) this.#keeper.configure(config);
+  }
+
   /** The peer told its disco key through the tunnel (nat-traversal.md §4.6-2): holds until the map names a new one. */
   adoptDiscoKey(id: PeerId, key: DiscoKey): void {
     const peer = this.#keeper.peers.get(id);
     if (peer?.machine.kind !== 'disco' || peer.config.discoKey === key) return;
-    const inMap = this.#list.find((config) => config.peer === id)?.discoKey;
+    const config = this.#list.get(id);
+    if (config === undefined) return;
+    const inMap = config.discoKey;
     this.#deps.log('info', 'disco.advertised', { peer: shortKey(peer.config.nodeKey) });
     this.#keeper.peers.tell(peer.config.nodeKey, { inMap, key });
-    this.setPeers(this.#list);
+    this.changePeers([], [config]);
   }
 
   /** One disco datagram as it came from a socket; `datagram` is only borrowed. */

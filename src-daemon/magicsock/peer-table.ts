@@ -69,7 +69,41 @@ export class PeerTable {
     return current;
   }
 
-  /** Takes effect with the next `index`. */
+  /** What `index` would make of the list after a change: peers with the keys that hold now, and disco keys that came and went. */
+  change(
+    removed: readonly PeerId[],
+    set: readonly PeerConfig[],
+  ): {
+    readonly current: readonly PeerConfig[];
+    readonly gone: ReadonlySet<DiscoKey>;
+    readonly come: ReadonlySet<DiscoKey>;
+  } {
+    const touched = new Set<DiscoKey>();
+    const left = new Set<NodeKey>();
+    for (const id of [...removed, ...set.map(({ peer }) => peer)]) {
+      const known = this.#peers.get(id)?.config;
+      if (known === undefined) continue;
+      if (this.#byNode.get(known.nodeKey) === id) this.#byNode.delete(known.nodeKey);
+      left.add(known.nodeKey);
+      if (known.discoKey === undefined || known.wireguardOnly) continue;
+      touched.add(known.discoKey);
+      const others = (this.#byDisco.get(known.discoKey) ?? []).filter((other) => other !== id);
+      if (others.length === 0) this.#byDisco.delete(known.discoKey);
+      else this.#byDisco.set(known.discoKey, others);
+    }
+    const current = set.map((config) => ({ ...config, discoKey: this.#discoOf(config) }));
+    const come = new Set<DiscoKey>();
+    for (const { peer, nodeKey, discoKey, wireguardOnly } of current) {
+      this.#byNode.set(nodeKey, peer);
+      if (discoKey === undefined || wireguardOnly) continue;
+      come.add(discoKey);
+      this.#byDisco.set(discoKey, [...(this.#byDisco.get(discoKey) ?? []), peer]);
+    }
+    for (const key of left) if (!this.#byNode.has(key)) this.#told.delete(key);
+    return { current, gone: new Set([...touched].filter((key) => !this.#byDisco.has(key))), come };
+  }
+
+  /** Takes effect with the next `index` or `change`. */
   tell(nodeKey: NodeKey, told: Told): void {
     this.#told.set(nodeKey, told);
   }

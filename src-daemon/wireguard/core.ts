@@ -134,13 +134,19 @@ export class WireGuardCore {
     const keep = new Set(peers.map((wanted) => wanted.peer));
     const leaving = [...this.#peers.values()].filter((entry) => !keep.has(entry.peer));
     const stays = leaving.length === 0 ? new Set() : new Set(peers.map(({ publicKey }) => toHex(publicKey)));
-    for (const entry of leaving) {
-      this.#remove(entry);
-      const key = toHex(entry.publicKey);
-      // Another number for the same key: the peer has started anew, and its clock may have been set back meanwhile.
-      if (stays.has(key)) this.#gone.add(key, { lastTai: entry.lastTai, greatestTimestamp: undefined });
-    }
+    for (const entry of leaving) this.#leave(entry, stays);
     for (const wanted of peers) this.#configure(wanted, at);
+    return this.#take();
+  }
+
+  /** `removed` go, `set` come or stay with what is said of them; all others stay as they are. */
+  changePeers(removed: readonly CorePeerId[], set: readonly CorePeer[], at: Moment): CoreEffect[] {
+    const back = removed.length === 0 ? new Set() : new Set(set.map(({ publicKey }) => toHex(publicKey)));
+    for (const id of removed) {
+      const entry = this.#peers.get(id);
+      if (entry !== undefined) this.#leave(entry, back);
+    }
+    for (const wanted of set) this.#configure(wanted, at);
     return this.#take();
   }
 
@@ -311,6 +317,14 @@ export class WireGuardCore {
 
   #setPersistent(entry: Entry, ms: number, at: Moment): void {
     if (ms !== entry.timers.persistentMs) this.#step(entry, { type: 'persistent', ms }, at);
+  }
+
+  /** `back`: keys of those who come with another number. */
+  #leave(entry: Entry, back: ReadonlySet<unknown>): void {
+    this.#remove(entry);
+    const key = toHex(entry.publicKey);
+    // Another number for the same key: the peer has started anew, and its clock may have been set back meanwhile.
+    if (back.has(key)) this.#gone.add(key, { lastTai: entry.lastTai, greatestTimestamp: undefined });
   }
 
   #remove(entry: Entry): void {

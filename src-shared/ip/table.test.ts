@@ -43,3 +43,29 @@ test('an address inside a packet is looked up in place', () => {
   expect(table.lookupAt(Uint8Array.of(9, 9, 100, 64, 0, 7, 9), 2, 4)).toBe(3);
   expect(table.lookupAt(Uint8Array.of(9, 9, 100, 64, 0, 8, 9), 2, 4)).toBe(-1);
 });
+
+test('what is taken out again leaves the table as if it had never been there', () => {
+  fc.assert(
+    fc.property(
+      fc.array(prefixes, { maxLength: 40 }),
+      fc.array(fc.nat(39), { maxLength: 30 }),
+      fc.array(prefixes, { maxLength: 10 }),
+      (list, taken, probes) => {
+        const table = new PrefixTable();
+        for (const [i, prefix] of list.entries()) table.set(prefix, i);
+        const gone = taken.flatMap((i) => list[i] ?? []);
+        for (const prefix of gone) table.delete(prefix);
+        const isGone = (prefix: Prefix): boolean =>
+          gone.some((one) => one.bits === prefix.bits && prefixContains(one, prefix.ip));
+        const rest = new PrefixTable();
+        for (const [i, prefix] of list.entries()) if (!isGone(prefix)) rest.set(prefix, i);
+        for (const { ip } of [...list, ...probes]) {
+          expect(table.lookup(ip)).toBe(rest.lookup(ip));
+          expect(table.path(ip)).toEqual(rest.path(ip));
+          expect(table.path(ip).at(-1) ?? -1).toBe(table.lookup(ip));
+        }
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
