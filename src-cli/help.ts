@@ -1,6 +1,6 @@
 /** The text of `--help`: how a command is used, its subcommands, its flags. */
-import { type Command, dashed, type Flag, initialOf } from './commands/spec.ts';
-import { formatDuration } from './print/duration.ts';
+import type { Command, Flag } from './commands/spec.ts';
+import { flagAbout, flagTerm } from './docs/flag-text.ts';
 
 const WIDTH = 100;
 /** Names longer than this get a line of their own. */
@@ -42,22 +42,6 @@ function rows(title: string, items: readonly Row[]): string {
 }
 
 const isShown = ({ isHidden }: { readonly isHidden?: boolean }): boolean => isHidden !== true;
-
-const PLACEHOLDERS = { bool: '', text: 'text', int: 'number', duration: 'duration' } as const;
-
-/** `--json`, `--peers=false` for what is on anyway, `--timeout <duration>`. */
-export function flagTerm(flag: Flag): string {
-  const name = dashed(flag.name);
-  if (flag.kind === 'bool') return initialOf(flag) === true ? `${name}=false` : name;
-  return `${name} <${flag.value ?? PLACEHOLDERS[flag.kind]}>`;
-}
-
-/** Defaults that say nothing are left out. */
-export function flagAbout(flag: Flag): string {
-  const initial = initialOf(flag);
-  const text = flag.kind === 'duration' ? formatDuration(Number(initial)) : String(initial);
-  return ['', 'false', '0', '0s', 'true'].includes(text) ? flag.about : `${flag.about} (default ${text})`;
-}
 
 /** Each way to write the command, in full: `rhumb dns query [flags] <name> [type]`. */
 export function usages(words: string, command: Command): readonly string[] {

@@ -1,29 +1,16 @@
 /** The command line as a whole: finds the command, loads and runs it, turns errors into one line and a status. */
 import type { Clock } from '#shared/async/clock.ts';
 import { RhumbError } from '#shared/errors.ts';
-import { DEFAULT_SOCKET } from '#shared/localapi/socket.ts';
 import type { LocalApi } from '#shared/node/localapi-client.ts';
 import { VERSION } from '#shared/version.ts';
 import { parseArgs } from './args.ts';
 import type { Context } from './commands/context.ts';
-import type { Command, Flag, Input } from './commands/spec.ts';
+import type { Command, Input } from './commands/spec.ts';
 import { shellQuote } from './print/shell.ts';
+import { rootFlags } from './table/root.ts';
 import { allCommands } from './table/table.ts';
 
 const PROGRAM = 'rhumb';
-const SOCKET_ENV = 'RHUMB_SOCKET';
-
-const rootFlags = (env: World['env']): readonly Flag[] => [
-  {
-    name: 'socket',
-    kind: 'text',
-    value: 'path',
-    initial: env[SOCKET_ENV] || DEFAULT_SOCKET,
-    about: `socket of rhumbd; ${SOCKET_ENV} in the environment does the same`,
-  },
-  { name: 'json-docs', kind: 'bool', about: 'print all commands and flags as JSON', isHidden: true },
-];
-
 /** The world, without what the command line itself decides. */
 export interface World extends Omit<Context, 'api' | 'socketPath' | 'commands' | 'rootFlags'> {
   readonly clock: Clock;
