@@ -79,6 +79,7 @@ export class Backend implements AsyncDisposable {
   readonly #exits: ExitNodes;
   readonly #pinger: Pinger;
   readonly #login: Login;
+  #machineKey: PrivateKey;
   /** Before that nothing is known of what the user wants, so nothing follows from anything. */
   #hasStarted = false;
 
@@ -91,6 +92,7 @@ export class Backend implements AsyncDisposable {
     const know = firstKnowledge(profile);
     this.#deps = deps;
     this.#know = know;
+    this.#machineKey = machineKey;
     this.#hub = new WatchHub({
       clock,
       plane,
@@ -113,7 +115,7 @@ export class Backend implements AsyncDisposable {
     );
     this.#login = new Login({
       ...parts,
-      machineKey,
+      machineKey: () => this.#machineKey,
       pinger: this.#pinger,
       changed: () => this.#course.step(),
       accept: (next) => this.#account.accept(next),
@@ -361,29 +363,14 @@ export class Backend implements AsyncDisposable {
     await this.#client().setExpirySooner(expiryMs, signal);
   }
 
-  /** Forgets every login of this machine without telling any server. */
-  async resetAuth(): Promise<void> {
-    await this.newProfile();
-    await this.#serial.run(async () => {
-      for (const { ID } of this.allProfiles()) await this.#deps.profiles.remove(ID);
-      this.#course.step();
+  /** Forgets every login and the key of this machine without telling any server (§3.8). */
+  resetAuth(): Promise<void> {
+    return this.#switchTo(async () => {
+      const { profiles } = this.#deps;
+      await profiles.reset();
+      this.#machineKey = await profiles.machineKey();
+      return profiles.fresh();
     });
-  }
-
-  /** Looks at once whether the server is still there. */
-  dropServerConnection(): void {
-    this.#know.session?.client.retryNow();
-  }
-
-  clearMapCache(): Promise<void> {
-    return this.#deps.mapCache.clear();
-  }
-
-  /** As if the present map had just come. */
-  announceMapAgain(): void {
-    const { map } = this.#know;
-    if (map !== undefined)
-      this.#hub.announceMap(map, { kind: 'full', self: true, changed: [], removed: [], other: true });
   }
 
   /** Ends the session with the server, so that it sends others elsewhere; tunnels stay as they are until the next start. */
@@ -448,7 +435,7 @@ export class Backend implements AsyncDisposable {
     know.mapIsCached = false;
     if (!isExpired(map.self, this.#deps.clock.now(), map.clockSkewMs)) know.blocked = false;
     this.#deps.mapCache.put(() => this.#deps.mapCodec.encode(map));
-    await this.#account.accept(afterMap(know.profile, map));
+    await this.#account.accept(this.#deps.profiles.continued(afterMap(know.profile, map)));
     if (this.#exits.isConcernedBy(change, map)) await this.#chooseExit();
     this.health.setServerMessages(map.displayMessages, map.health);
     if (isNewSelf) this.bus.resetProfiles();
@@ -518,12 +505,13 @@ export class Backend implements AsyncDisposable {
     return session.client;
   }
 
-  #switchTo(pick: () => Profile): Promise<void> {
+  #switchTo(pick: () => Profile | Promise<Profile>): Promise<void> {
     return this.#serial.run(async () => {
-      const profile = pick();
+      const profile = await pick();
+      // First, so that a switch that can't be stored has changed nothing.
+      if (profile.persist.nodeKey !== undefined) await this.#deps.profiles.save(profile);
       await this.#login.end();
       await this.#deps.mapCache.clear();
-      if (profile.persist.nodeKey !== undefined) await this.#deps.profiles.save(profile);
       this.#know.state = 'NoState';
       this.bus.send({ State: State.NoState });
       this.#adopt(profile);

@@ -44,7 +44,7 @@ export interface LoginDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly know: Knowledge;
-  readonly machineKey: PrivateKey;
+  readonly machineKey: () => PrivateKey;
   readonly serial: Serial;
   readonly bus: Bus;
   readonly plane: Pick<DataPlane, 'endpoints'>;
@@ -140,7 +140,7 @@ export class Login {
     });
     const { nodeKey, oldNodeKey } = persist;
     const identity = {
-      machineKey: deps.machineKey,
+      machineKey: deps.machineKey(),
       nodeKey,
       oldNodeKey,
       lockKey: lockPublic(persist.lockKey),

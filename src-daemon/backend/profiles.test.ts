@@ -69,6 +69,82 @@ test('only profiles that have logged in are listed, and one machine at one serve
   expect(store.get(first.login.Key)).toBeUndefined();
 });
 
+const ofUser = (profile: Profile, ID: number, LoginName: string): Profile => ({
+  ...profile,
+  login: { ...profile.login, UserProfile: { ...NO_USER, ID, LoginName } },
+});
+
+test('who logs in again goes on with the profile of the account, and the one made for it goes', async () => {
+  const store = memoryStore();
+  const profiles = open(store);
+  const first = ofUser(loggedIn(profiles.fresh(), 'n1', 'alice'), 7, 'alice');
+  await profiles.save(first);
+  const fresh = profiles.fresh();
+  await profiles.save({ ...fresh, prefs: { ...fresh.prefs, WantRunning: true } });
+  expect(store.get(fresh.login.Key)).toBeDefined();
+  // Removed at the server meanwhile: another machine of the same user.
+  const again = profiles.continued(ofUser(loggedIn(fresh, 'n9', 'alice'), 7, 'alice'));
+  expect(again.login).toMatchObject({ ID: first.login.ID, Key: first.login.Key, NodeID: 'n9' });
+  await profiles.save(again);
+  expect(profiles.all()).toEqual([again.login]);
+  expect(store.get(fresh.login.Key)).toBeUndefined();
+  expect(open(store).current().persist.nodeId).toBe('n9');
+});
+
+test.each([
+  { name: 'of another user', change: { ID: 8, LoginName: 'bob' }, server: 'http://c' },
+  { name: 'at another server', change: { ID: 7, LoginName: 'alice' }, server: 'http://d' },
+  { name: 'of a tagged machine', change: { ID: 7, LoginName: 'tagged-devices' }, server: 'http://c' },
+])('a login $name is a profile of its own', async ({ change, server }) => {
+  const profiles = open(memoryStore());
+  await profiles.save(ofUser(loggedIn(profiles.fresh(), 'n1', 'alice'), 7, 'alice'));
+  const other = ofUser(loggedIn(profiles.fresh(), 'n2', 'x'), change.ID, change.LoginName);
+  const elsewhere = { ...other, login: { ...other.login, ControlURL: server } };
+  expect(profiles.continued(elsewhere)).toBe(elsewhere);
+  await profiles.save(elsewhere);
+  expect(profiles.all()).toHaveLength(2);
+});
+
+test('a profile that knows its account stays what it is', async () => {
+  const profiles = open(memoryStore());
+  const one = ofUser(loggedIn(profiles.fresh(), 'n1', 'alice'), 7, 'alice');
+  await profiles.save(one);
+  const renamed = { ...one, login: { ...one.login, Name: 'home' } };
+  expect(profiles.continued(renamed)).toBe(renamed);
+});
+
+test('the list is in order of age, then name, then network', async () => {
+  const profiles = open(memoryStore());
+  const make = (nodeId: string, Created: number | undefined, Name: string, DomainName: string): Profile => {
+    const profile = loggedIn(profiles.fresh(), nodeId, Name);
+    const NetworkProfile = { ...profile.login.NetworkProfile, DomainName };
+    return { ...profile, login: { ...profile.login, Created, NetworkProfile } };
+  };
+  for (const profile of [
+    make('n1', 2, 'b', 'x'),
+    make('n2', 2, 'b', 'a'),
+    make('n3', 2, 'a', 'z'),
+    make('n4', 1, 'z', 'z'),
+    make('n5', undefined, 'zz', 'z'),
+  ])
+    await profiles.save(profile);
+  expect(profiles.all().map(({ NodeID }) => NodeID)).toEqual(['n5', 'n4', 'n3', 'n2', 'n1']);
+});
+
+test('a reset forgets every profile and the machine', async () => {
+  const store = memoryStore();
+  const profiles = open(store);
+  const machine = await profiles.machineKey();
+  const one = loggedIn(profiles.fresh(), 'n1', 'alice');
+  await profiles.save(one);
+  await profiles.save(loggedIn(profiles.fresh(), 'n2', 'bob'));
+  await profiles.reset();
+  expect(profiles.all()).toEqual([]);
+  for (const key of ['_machinekey', '_profiles', '_current-profile', one.login.Key])
+    expect(store.get(key)).toBeUndefined();
+  expect(await open(store).machineKey()).not.toEqual(machine);
+});
+
 test('a removal that could not be stored can be tried again', async () => {
   const store = memoryStore();
   let isFull = false;

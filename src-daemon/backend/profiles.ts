@@ -124,8 +124,8 @@ export class Profiles {
       .sort(
         (a, b) =>
           (a.Created ?? 0) - (b.Created ?? 0) ||
-          a.Name.localeCompare(b.Name) ||
-          a.NetworkProfile.DomainName.localeCompare(b.NetworkProfile.DomainName),
+          inOrder(a.Name, b.Name) ||
+          inOrder(a.NetworkProfile.DomainName, b.NetworkProfile.DomainName),
       );
   }
 
@@ -150,12 +150,28 @@ export class Profiles {
     };
   }
 
-  /** Stores a profile and makes it the current one. A profile of the same machine at the same server gives way to it. */
+  /**
+   * The same profile under the id of an earlier one of the same account, when it has just logged in for the first time: then
+   * it goes on with that one, which keeps its place in lists.
+   */
+  continued(profile: Profile): Profile {
+    const { login } = profile;
+    const isKnown = (this.#list[login.ID]?.NodeID ?? '') !== '';
+    const earlier = isKnown ? undefined : this.all().find((other) => isSameAccount(other, login));
+    if (earlier === undefined) return profile;
+    return {
+      ...profile,
+      login: { ...login, ID: earlier.ID, Key: earlier.Key, Created: earlier.Created },
+    };
+  }
+
+  /** Stores a profile and makes it the current one. Others of the same account give way, and those that never logged in. */
   async save(profile: Profile): Promise<void> {
     const changes = new Map<string, Uint8Array | undefined>();
     const list = { ...this.#list, [profile.login.ID]: profile.login };
     for (const other of Object.values(this.#list)) {
-      if (!isDuplicate(other, profile.login)) continue;
+      if (other.ID === profile.login.ID) continue;
+      if (other.NodeID !== '' && !isSameAccount(other, profile.login)) continue;
       delete list[other.ID];
       changes.set(other.Key, undefined);
     }
@@ -193,6 +209,16 @@ export class Profiles {
     this.#list = list;
   }
 
+  /** Forgets every profile and the key of this machine: whoever logs in next is a new machine. */
+  async reset(): Promise<void> {
+    const current = this.#from.store.get(CURRENT);
+    const keys = Object.values(this.#list).map(({ Key }) => Key);
+    if (current !== undefined) keys.push(new TextDecoder().decode(current));
+    const gone = [MACHINE_KEY, PROFILES, CURRENT, ...keys];
+    await this.#from.store.update(new Map(gone.map((key) => [key, undefined])));
+    this.#list = {};
+  }
+
   #freeId(): string {
     let id = this.#from.newId();
     while (this.#list[id] !== undefined) id = this.#from.newId();
@@ -225,11 +251,20 @@ export class Profiles {
   }
 }
 
+const inOrder = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
 const idOf = (key: string): string => key.replace(/^profile-/, '');
 
-function isDuplicate(other: LoginProfile, saved: LoginProfile): boolean {
-  if (other.ID === saved.ID || saved.NodeID === '' || other.ControlURL !== saved.ControlURL) return false;
-  return other.NodeID === saved.NodeID;
+/** Users of these are many machines. */
+const TAGGED = 'tagged-devices';
+
+/** One machine, or one user, of one server. */
+function isSameAccount(a: LoginProfile, b: LoginProfile): boolean {
+  if (a.NodeID === '' || b.NodeID === '' || a.ControlURL !== b.ControlURL) return false;
+  if (a.NodeID === b.NodeID) return true;
+  const [one, other] = [a.UserProfile, b.UserProfile];
+  if (one.LoginName === TAGGED || other.LoginName === TAGGED) return false;
+  return String(one.ID) !== '0' && String(one.ID) === String(other.ID);
 }
 
 const encodeList = (list: Readonly<Record<string, LoginProfile>>): Record<string, unknown> =>
