@@ -6,6 +6,7 @@ import { badState } from './scenarios/bad-state.ts';
 import { badWeather } from './scenarios/bad-weather.ts';
 import { consolePolicy } from './scenarios/console-policy.ts';
 import { controlRestart } from './scenarios/control-restart.ts';
+import { dns } from './scenarios/dns.ts';
 import { exitNode } from './scenarios/exit-node.ts';
 import { exitNodeLeak, exitNodeLeakBrief } from './scenarios/exit-node-leak.ts';
 import { natMatrix, natPairs } from './scenarios/nat-matrix.ts';
@@ -15,6 +16,9 @@ import { relayEvents } from './scenarios/relay-events.ts';
 import { roaming } from './scenarios/roaming.ts';
 import { sameLan } from './scenarios/same-lan.ts';
 import { signIn } from './scenarios/sign-in.ts';
+import { subnetOverlap } from './scenarios/subnet-overlap.ts';
+import { subnetRouter } from './scenarios/subnet-router.ts';
+import { subnetRouterSnatOff } from './scenarios/subnet-router-snat-off.ts';
 import { threeHostsChurn } from './scenarios/three-hosts-churn.ts';
 import { twoHosts } from './scenarios/two-hosts.ts';
 import { wireguardGo } from './scenarios/wireguard-go.ts';
@@ -26,10 +30,14 @@ export const scenarios: readonly Scenario[] = [
   controlRestart,
   signIn,
   policy,
+  subnetRouter,
+  subnetRouterSnatOff,
+  subnetOverlap,
   consolePolicy,
   roaming,
   exitNode,
   exitNodeLeakBrief,
+  dns,
   badInput,
   badState,
   badPackets,
