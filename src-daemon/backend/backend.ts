@@ -373,6 +373,22 @@ export class Backend implements AsyncDisposable {
     });
   }
 
+  /** Looks at once whether the server is still there. */
+  dropServerConnection(): void {
+    this.#know.session?.client.retryNow();
+  }
+
+  clearMapCache(): Promise<void> {
+    return this.#deps.mapCache.clear();
+  }
+
+  /** As if the present map had just come. */
+  announceMapAgain(): void {
+    const { map } = this.#know;
+    if (map !== undefined)
+      this.#hub.announceMap(map, { kind: 'full', self: true, changed: [], removed: [], other: true });
+  }
+
   /** Ends the session with the server, so that it sends others elsewhere; tunnels stay as they are until the next start. */
   disconnectControl(): Promise<void> {
     return this.#serial.run(async () => {
