@@ -1,6 +1,7 @@
 /** Asks a daemon by one command line what `cli-steps.ts` lists, beside the other command line, and keeps a table. */
 import { appendFileSync } from 'node:fs';
 import type { ExecOptions, ExecResult } from '../lab/exec.ts';
+import { clock } from '../lab/wait.ts';
 import { STEPS, type Step, type StepWorld } from './cli-steps.ts';
 
 export type Cli = (args: readonly string[], options: ExecOptions) => Promise<ExecResult>;
@@ -40,13 +41,18 @@ async function one({ tested, other }: Driven, step: Step, world: StepWorld): Pro
     timeoutMs: 40_000,
     ...(step.input !== undefined && { input: step.input }),
   };
+  const began = clock.monotonic();
   const said = await tested(args, options);
   const text = textOf(said);
   const { code = 0 } = step;
   if (said.code !== code)
     return { step: step.name, fits: false, note: `exit ${said.code}, not ${code}: ${text}` };
   if (!step.want(world).test(text))
-    return { step: step.name, fits: false, note: `said ${JSON.stringify(text)}` };
+    return {
+      step: step.name,
+      fits: false,
+      note: `said ${JSON.stringify(text)} after ${Math.round(clock.monotonic() - began)} ms`,
+    };
   if (step.changes === true) return { step: step.name, fits: true, note: 'does and says the same' };
   return { step: step.name, fits: true, note: compare(step, said, await other(args, options)) };
 }

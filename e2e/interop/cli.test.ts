@@ -60,7 +60,7 @@ test('the official command line drives rhumbd', { timeout: 240_000 }, async ({ s
   const failed = await drive({
     title: 'The official `tailscale` on rhumbd',
     tested: (args, options) =>
-      host.exec([pathOf('tailscale'), `--socket=${daemon.socket}`, ...args], options),
+      asked(host, [pathOf('tailscale'), `--socket=${daemon.socket}`, ...args], options),
     other,
     world: {
       server: network.control.url,
