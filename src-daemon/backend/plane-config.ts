@@ -44,36 +44,51 @@ export interface PlaneInput {
 }
 
 /** A peer that the data plane can have: it has a key that is good. */
-type UsablePeer = Node & { readonly Key: NodeKey };
+export type UsablePeer = Node & { readonly Key: NodeKey };
 
-export function planeConfig({ map, privateKey, prefs, lan, nowMs }: PlaneInput): PlaneConfig {
+export const planeConfig = (input: PlaneInput): PlaneConfig => wholePlane(input).config;
+
+/** Also the nodes of its peers, in the same order. */
+export function wholePlane(input: PlaneInput): {
+  readonly config: PlaneConfig;
+  readonly nodes: readonly UsablePeer[];
+} {
+  const { map, privateKey, prefs, lan, nowMs } = input;
   const own = hostPrefixes(map.self.Addresses);
   const nodes = own.length === 0 ? [] : usablePeers(map, nowMs);
-  const exitId = chosenExit(prefs);
-  const exitNode = exitId === undefined ? undefined : nodes.find(({ StableID }) => StableID === exitId);
+  const exitNode = exitOf(prefs, nodes);
   const allowed = allocate(nodes, own, { acceptsRoutes: prefs.RouteAll, exitNode });
   const peers = nodes.map((node, i) => planePeer(node, allowed[i] ?? []));
   const attached = attachedNetworks(lan);
   const accepts = acceptedPrefixes(prefs, lan);
-  return {
+  const config = {
     privateKey,
     addresses: own,
     peers,
     ...tunnelRoutes({ own, allowed, prefs, attached, self: map.self }),
     accepts,
     firewall: firewall(map.self, prefs, attached, accepts.length > 0),
-    dns: dnsWish({
-      map,
-      prefs,
-      exitNode,
-      wantsExit: wantsExit(prefs),
-      isExpired: isExpired(map.self, nowMs, map.clockSkewMs),
-    }),
+    dns: dnsOf(input, nodes),
     derpMap: map.derpMap,
     shieldsUp: prefs.ShieldsUp,
     filter: prefs.ShieldsUp ? [] : networkFilter(map).rules,
   };
+  return { config, nodes };
 }
+
+const exitOf = (prefs: PlanePrefs, nodes: readonly UsablePeer[]): UsablePeer | undefined => {
+  const id = chosenExit(prefs);
+  return id === undefined ? undefined : nodes.find(({ StableID }) => StableID === id);
+};
+
+export const dnsOf = ({ map, prefs, nowMs }: PlaneInput, nodes: readonly UsablePeer[]): PlaneConfig['dns'] =>
+  dnsWish({
+    map,
+    prefs,
+    exitNode: exitOf(prefs, nodes),
+    wantsExit: wantsExit(prefs),
+    isExpired: isExpired(map.self, nowMs, map.clockSkewMs),
+  });
 
 /** By numeric id, so that who wins a disputed address doesn't depend on the order of arrival. */
 function usablePeers(map: NetworkMap, nowMs: number): UsablePeer[] {
@@ -89,7 +104,7 @@ function usablePeers(map: NetworkMap, nowMs: number): UsablePeer[] {
 }
 
 /** A peer without a disco key and without a home relay can't be reached by any means of ours (control-protocol.md §8). */
-function isUsable(node: Node, nowMs: number, skewMs: number): node is UsablePeer {
+export function isUsable(node: Node, nowMs: number, skewMs: number): node is UsablePeer {
   if (node.Key === undefined || isExpired(node, nowMs, skewMs)) return false;
   return node.DiscoKey !== undefined || homeRegion(node) !== undefined || node.IsWireGuardOnly === true;
 }
@@ -97,7 +112,7 @@ function isUsable(node: Node, nowMs: number, skewMs: number): node is UsablePeer
 /** What was made of a node last: the same object as long as nothing of it changes, so that whoever compares is quick. */
 const made = new WeakMap<Node, PlanePeer>();
 
-function planePeer(node: UsablePeer, allowedIps: readonly string[]): PlanePeer {
+export function planePeer(node: UsablePeer, allowedIps: readonly string[]): PlanePeer {
   const last = made.get(node);
   if (last !== undefined && isSameList(last.allowedIps, allowedIps)) return last;
   const peer = {

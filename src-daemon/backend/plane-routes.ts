@@ -42,15 +42,20 @@ function peerRoutes({ allowed, self }: RouteInput): Set<string> {
   const hosts4 = new Set<string>();
   for (const list of allowed) {
     for (const prefix of list) {
-      if (prefix.startsWith('100.') && prefix.endsWith('/32')) hosts4.add(prefix);
-      else routes.add(coarse(prefix));
+      if (isHostRoute(prefix)) hosts4.add(prefix);
+      else routes.add(routeFor(prefix));
     }
   }
-  const limit = capabilityChoice(self, 'one-cgnat', ['true', 'false']) === 'true' ? 1 : MAX_HOST_ROUTES;
-  if (hosts4.size > limit) return routes.add(NETWORK4);
+  if (hosts4.size > hostRouteLimit(self)) return routes.add(NETWORK4);
   return routes.union(hosts4);
 }
 
+/** One of those that stand for a single machine, until there are too many. */
+const isHostRoute = (prefix: string): boolean => prefix.startsWith('100.') && prefix.endsWith('/32');
+
+export const hostRouteLimit = (self: Node): number =>
+  capabilityChoice(self, 'one-cgnat', ['true', 'false']) === 'true' ? 1 : MAX_HOST_ROUTES;
+
 /** One for all of the network's IPv6: an address there that is nobody's is no business of any other network either. */
-const coarse = (prefix: string): string =>
+export const routeFor = (prefix: string): string =>
   prefix.startsWith('fd7a:115c:a1e0:') && prefix.endsWith('/128') ? NETWORK6 : prefix;

@@ -7,7 +7,8 @@ import { holdsBack } from './exit-choice.ts';
 import { nextExpiryInMs } from './expiry.ts';
 import type { Knowledge } from './knowledge.ts';
 import type { PlaneConfig } from './plane.ts';
-import { PLANE_PREFS, type PlaneInput, type PlanePrefs, planeConfig } from './plane-config.ts';
+import { PLANE_PREFS, type PlaneInput, type PlanePrefs } from './plane-config.ts';
+import { PlaneMaker } from './plane-maker.ts';
 
 /** What a configuration was made of, but for the time. */
 type Source = Omit<PlaneInput, 'nowMs'>;
@@ -16,6 +17,7 @@ export class PlaneWish {
   readonly #clock: Clock;
   readonly #expired: () => void;
   #last: { readonly source: Source; readonly config: PlaneConfig } | undefined;
+  readonly #maker = new PlaneMaker();
   #closed: KillSwitch | undefined;
   #armedFor: NetworkMap | undefined;
   #cancelTimer: (() => void) | undefined;
@@ -35,7 +37,7 @@ export class PlaneWish {
     const source = { map, privateKey, prefs, lan };
     const last = this.#last;
     if (last !== undefined && isSame(last.source, source)) return last.config;
-    const config = planeConfig({ ...source, nowMs: this.#clock.now() });
+    const config = this.#maker.make({ ...source, nowMs: this.#clock.now() });
     this.#last = { source, config };
     return config;
   }
@@ -62,6 +64,7 @@ export class PlaneWish {
     if (wait === undefined) return;
     this.#cancelTimer = this.#clock.after(wait, () => {
       this.#last = undefined;
+      this.#maker.forget();
       this.#armedFor = undefined;
       this.#expired();
     });
