@@ -93,9 +93,15 @@ export class DnsManager implements AsyncDisposable {
     return { nameservers: await this.baseNameservers(), searchDomains: [] };
   }
 
-  /** The servers that this machine asks apart from us. */
+  /** The servers that this machine asks apart from us; at any time, since the daemon itself needs them to begin. */
   async baseNameservers(): Promise<readonly string[]> {
-    return await (this.#system?.baseNameservers() ?? this.#deps.fileNameservers());
+    try {
+      const known = (await this.#system?.baseNameservers()) ?? [];
+      if (known.length > 0) return known;
+    } catch (error) {
+      this.#deps.log('debug', 'dns.base-unknown', { error: toRhumbError(error).message });
+    }
+    return await this.#deps.fileNameservers();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

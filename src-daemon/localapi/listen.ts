@@ -73,12 +73,18 @@ async function chmodSocket(path: string, mode: number): Promise<void> {
   }
 }
 
+/** A socket for everyone in a folder that only its owner may enter would be for nobody else, whatever the mask of this process. */
+async function makeFolder(folder: string, socketMode: number): Promise<void> {
+  const made = await mkdir(folder, { recursive: true, mode: 0o755 });
+  if (made !== undefined && (socketMode & 0o006) !== 0) await chmod(folder, 0o755);
+}
+
 /** `mode` 0666 only where every connection's credentials are checked. */
 export async function listenUnix(server: Server, path: string, mode: number): Promise<void> {
   if (Buffer.byteLength(path) > MAX_PATH_BYTES)
     throw new RhumbError('bad-argument', `socket path ${path} is too long: at most ${MAX_PATH_BYTES} bytes`);
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+    await makeFolder(dirname(path), mode);
     await claimSocket(path);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);

@@ -1,12 +1,13 @@
 /** Name servers through Debian's resolvconf: a record of ours, and a script that makes it the only one (resolvconf(8)). */
-import { access, mkdir, readFile, rm } from 'node:fs/promises';
+import { access, chmod, mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { RhumbError } from '#shared/errors.ts';
 import { writeFileAtomic } from '#shared/node/atomic-file.ts';
 import type { BaseDns } from '../compile.ts';
 import type { SystemDns } from '../types.ts';
-import { mustRun, type RunProgram } from './program.ts';
-import { joined, readResolvConf, resolvConfLines, withoutUs } from './resolv-conf.ts';
+import { failed, mustRun, type RunProgram } from './program.ts';
+import { asks, joined, readResolvConf, resolvConfLines, withoutUs } from './resolv-conf.ts';
+import { readText } from './resolv-files.ts';
 import type { SystemResolver } from './types.ts';
 
 export interface DebianDeps {
@@ -58,8 +59,10 @@ export class DebianResolvconfDns implements SystemResolver {
     const record = recordOf(this.#tunName);
     const hook = join(hooks, hookOf(this.#tunName));
     try {
-      await mkdir(dirname(hook), { recursive: true, mode: 0o755 });
+      const made = await mkdir(dirname(hook), { recursive: true });
       await writeFileAtomic(hook, exclusiveHook(record, resolvConf), 0o755);
+      // Whatever the mask of this process keeps from others.
+      for (const path of made === undefined ? [hook] : [made, hook]) await chmod(path, 0o755);
     } catch (error) {
       throw new RhumbError(
         'unavailable',
@@ -70,7 +73,12 @@ export class DebianResolvconfDns implements SystemResolver {
       );
     }
     const input = resolvConfLines({ nameservers, searchDomains });
-    await mustRun(this.#run, ['resolvconf', '-a', record], { input });
+    await this.#change(['resolvconf', '-a', record], input, async () =>
+      asks(readResolvConf((await readText(resolvConf)) ?? ''), nameservers),
+    ).catch(async (error: unknown) => {
+      await this.restore().catch(() => false);
+      throw error;
+    });
   }
 
   /** The record first: with the script gone and the record there, ours would be mixed with the others'. */
@@ -78,7 +86,8 @@ export class DebianResolvconfDns implements SystemResolver {
     const hook = join(this.#places.hooks, hookOf(this.#tunName));
     const hasHook = await exists(hook);
     if (!hasHook && !(await this.#hasRecord())) return false;
-    await mustRun(this.#run, ['resolvconf', '-d', recordOf(this.#tunName)]);
+    const record = ['resolvconf', '-d', recordOf(this.#tunName)];
+    await this.#change(record, '', async () => !(await this.#hasRecord()));
     await rm(hook, { force: true });
     return true;
   }
@@ -106,6 +115,12 @@ export class DebianResolvconfDns implements SystemResolver {
 
   async [Symbol.asyncDispose](): Promise<void> {
     // Nothing is open.
+  }
+
+  /** It fails when the script of any other package does, after having done its own part: that is then looked at. */
+  async #change(argv: readonly string[], input: string, isDone: () => Promise<boolean>): Promise<void> {
+    const { code, stderr } = await this.#run(argv, { input });
+    if (code !== 0 && !(await isDone())) throw failed(argv, code, stderr);
   }
 
   #folder(): Promise<string | undefined> {

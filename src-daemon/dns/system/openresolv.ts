@@ -2,13 +2,15 @@
 import { RhumbError } from '#shared/errors.ts';
 import type { BaseDns } from '../compile.ts';
 import type { SystemDns } from '../types.ts';
-import { mustRun, type RunProgram } from './program.ts';
-import { joined, readResolvConf, resolvConfLines, withoutUs } from './resolv-conf.ts';
+import { failed, mustRun, type RunProgram } from './program.ts';
+import { asks, joined, readResolvConf, resolvConfLines, withoutUs } from './resolv-conf.ts';
+import { RESOLV_FILES, readText } from './resolv-files.ts';
 import type { SystemResolver } from './types.ts';
 
 export interface OpenresolvDeps {
   readonly tunName: string;
   readonly run: RunProgram;
+  readonly resolvConf?: string;
 }
 
 const MAX_NAMES = 64;
@@ -18,21 +20,30 @@ export class OpenresolvDns implements SystemResolver {
   readonly canSplit = false;
   readonly #run: RunProgram;
   readonly #tunName: string;
+  readonly #resolvConf: string;
 
-  constructor({ run, tunName }: OpenresolvDeps) {
+  constructor({ run, tunName, resolvConf = RESOLV_FILES.resolvConf }: OpenresolvDeps) {
     this.#run = run;
     this.#tunName = tunName;
+    this.#resolvConf = resolvConf;
   }
 
   /** Metric 0 goes before all others, and -x says that it is the only one. */
   async set({ nameservers, searchDomains }: SystemDns): Promise<void> {
     const input = resolvConfLines({ nameservers, searchDomains });
-    await mustRun(this.#run, ['resolvconf', '-m', '0', '-x', '-a', this.#tunName], { input });
+    const argv = ['resolvconf', '-m', '0', '-x', '-a', this.#tunName];
+    await this.#change(argv, input, async () =>
+      asks(readResolvConf((await readText(this.#resolvConf)) ?? ''), nameservers),
+    ).catch(async (error: unknown) => {
+      await this.restore().catch(() => false);
+      throw error;
+    });
   }
 
   async restore(): Promise<boolean> {
     if (!(await this.#names()).includes(this.#tunName)) return false;
-    await mustRun(this.#run, ['resolvconf', '-f', '-d', this.#tunName]);
+    const argv = ['resolvconf', '-f', '-d', this.#tunName];
+    await this.#change(argv, '', async () => !(await this.#names()).includes(this.#tunName));
     return true;
   }
 
@@ -50,6 +61,12 @@ export class OpenresolvDns implements SystemResolver {
 
   async [Symbol.asyncDispose](): Promise<void> {
     // Nothing is open.
+  }
+
+  /** It fails when a script of another package does, after having done its own part: that is then looked at. */
+  async #change(argv: readonly string[], input: string, isDone: () => Promise<boolean>): Promise<void> {
+    const { code, stderr } = await this.#run(argv, { input });
+    if (code !== 0 && !(await isDone())) throw failed(argv, code, stderr);
   }
 
   /** In the order in which they count. Without any it fails, saying nothing. */

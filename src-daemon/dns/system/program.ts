@@ -1,4 +1,4 @@
-/** Runs a program of the system to its end: what it is given, what it said, bounded in time and size. */
+/** Runs a program of the system to its end: what it is given, what it said, bounded in time and size, files for everybody. */
 import { spawn } from 'node:child_process';
 import { RhumbError } from '#shared/errors.ts';
 
@@ -20,10 +20,16 @@ export type RunProgram = (argv: readonly string[], options?: ProgramOptions) => 
 const TIMEOUT_MS = 10_000;
 const MAX_OUTPUT = 1 << 20;
 const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
+/** The service's mask keeps its files to itself; what resolvconf writes is for everybody to read. */
+const FOR_EVERYBODY = ['/bin/sh', '-c', 'umask 022 && exec "$@"', 'sh'] as const;
+/** What the shell ends with when there is no such program (POSIX, "Exit Status for Commands"). */
+const NOT_FOUND = 127;
 
-export const runProgram: RunProgram = ([program = '', ...args], { input = '', folder } = {}) =>
+export const runProgram: RunProgram = (argv, { input = '', folder } = {}) =>
   new Promise((resolve, reject) => {
-    const child = spawn(program, args, {
+    const [shell, ...before] = FOR_EVERYBODY;
+    const [program = ''] = argv;
+    const child = spawn(shell, [...before, ...argv], {
       cwd: folder ?? '/',
       env: { PATH: process.env['PATH'] ?? PATH, LC_ALL: 'C' },
       timeout: TIMEOUT_MS,
@@ -34,14 +40,13 @@ export const runProgram: RunProgram = ([program = '', ...args], { input = '', fo
       child[name].setEncoding('utf8').on('data', (text: string) => {
         if (said[name].length < MAX_OUTPUT) said[name] += text;
       });
-    child.on('error', (cause) => {
-      const isMissing = (cause as { code?: unknown }).code === 'ENOENT';
-      const what = isMissing ? `the program ${program} is missing` : `${program}: ${cause.message}`;
-      reject(new RhumbError(isMissing ? 'not-found' : 'unavailable', what, { cause }));
-    });
+    child.on('error', (cause) =>
+      reject(new RhumbError('unavailable', `${program}: ${cause.message}`, { cause })),
+    );
     child.on('close', (code, signal) => {
       if (code === null)
         reject(new RhumbError('timeout', `${program} was stopped (${signal}): it did not end by itself`));
+      else if (code === NOT_FOUND) reject(new RhumbError('not-found', `the program ${program} is missing`));
       else resolve({ code, ...said });
     });
     // Some end without reading; what they said comes with 'close'.
@@ -56,10 +61,9 @@ export async function mustRun(
   options?: ProgramOptions,
 ): Promise<string> {
   const { code, stdout, stderr } = await run(argv, options);
-  if (code !== 0)
-    throw new RhumbError(
-      'unavailable',
-      `${argv.join(' ')}: ${stderr.trim().slice(0, 500) || `exit status ${code}`}`,
-    );
+  if (code !== 0) throw failed(argv, code, stderr);
   return stdout;
 }
+
+export const failed = (argv: readonly string[], code: number, stderr: string): RhumbError =>
+  new RhumbError('unavailable', `${argv.join(' ')}: ${stderr.trim().slice(0, 500) || `exit status ${code}`}`);

@@ -75,6 +75,10 @@ export function ownerOf(text: string): Owner {
 export const pointsToResolved = ({ nameservers }: BaseDns): boolean =>
   nameservers.length > 0 && nameservers.every((ip) => STUBS.includes(ip));
 
+/** Whether programs ask exactly these. */
+export const asks = (found: BaseDns, nameservers: readonly string[]): boolean =>
+  found.nameservers.join(' ') === nameservers.join(' ');
+
 /** Asking ourselves for what we don't know would never end. */
 export const withoutUs = ({ nameservers, searchDomains }: BaseDns): BaseDns => ({
   nameservers: nameservers.filter((ip) => ip !== SERVICE_IP && ip !== SERVICE_IP6),
