@@ -8,6 +8,7 @@ import { consolePolicy } from './scenarios/console-policy.ts';
 import { controlRestart } from './scenarios/control-restart.ts';
 import { dns } from './scenarios/dns.ts';
 import { exitNode } from './scenarios/exit-node.ts';
+import { exitNodeLan } from './scenarios/exit-node-lan.ts';
 import { exitNodeLeak, exitNodeLeakBrief } from './scenarios/exit-node-leak.ts';
 import { natMatrix, natPairs } from './scenarios/nat-matrix.ts';
 import { pathEvents } from './scenarios/path-events.ts';
@@ -42,6 +43,7 @@ export const scenarios: readonly Scenario[] = [
   consolePolicy,
   roaming,
   exitNode,
+  exitNodeLan,
   exitNodeLeakBrief,
   dns,
   badInput,

@@ -13,6 +13,7 @@ import { must, until } from './wait.ts';
 const WITNESS = join(import.meta.dirname, 'programs/witness.ts');
 /** The coordination server is known by a name, so that a machine has to look it up. */
 export const CONTROL_NAME = 'control.example';
+const CONTROL_URL = `http://${CONTROL_NAME}:443`;
 export const WITNESS_NAME = 'witness.example';
 /** Documentation addresses (RFC 5737, RFC 3849). */
 const FAR_V4 = '198.51.100';
@@ -75,7 +76,7 @@ export class ExitWorld {
     for (const { host } of [clientSite, ...exitSites]) host.resolveBy(witness.v4);
     const join = async ({ host }: Site): Promise<Daemon> => {
       const machine = await Daemon.start(host);
-      await machine.join({ server: `http://${CONTROL_NAME}:443`, authKey: network.authKey });
+      await machine.join({ server: CONTROL_URL, authKey: network.authKey });
       return machine;
     };
     const client = await join(clientSite);
@@ -122,6 +123,22 @@ export class ExitWorld {
   /** As `rhumb set --exit-node=` has it; empty for none. */
   async use(exit: Daemon | undefined): Promise<void> {
     await this.client.cli(['set', `--exit-node=${exit?.host.name ?? ''}`]);
+  }
+
+  /** The client once more, with all that it was told before. */
+  async signIn(): Promise<void> {
+    const { client, network } = this;
+    const where = ['--login-server', CONTROL_URL, '--auth-key', network.authKey, '--hostname', 'client'];
+    await client.cli([
+      'up',
+      '--force-reauth',
+      ...where,
+      '--exit-node',
+      this.exit(0).host.name,
+      '--timeout',
+      '20s',
+    ]);
+    await client.running();
   }
 
   /** What the command line would not send. */

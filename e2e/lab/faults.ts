@@ -1,7 +1,7 @@
 /** What goes wrong on a machine and around it while an exit node is set: each is made and undone again. */
 import { join } from 'node:path';
 import type { ExitWorld } from './exit-world.ts';
-import { clock, must } from './wait.ts';
+import { clock, must, until } from './wait.ts';
 
 export interface Fault {
   readonly name: string;
@@ -196,6 +196,16 @@ export const faults: readonly Fault[] = [
       );
       await pause();
       await on(world, 'ip link del other0');
+    },
+  },
+  {
+    name: 'key expired',
+    make: async (world) => {
+      const { client, network } = world;
+      await network.control.rawCli('nodes', 'expire', '--identifier', await network.control.idOf('client'));
+      await until('a login to be needed', async () => (await client.status()).BackendState === 'NeedsLogin');
+      must((await world.seenAs(4)) === undefined, 'an expired key opens no way');
+      await world.signIn();
     },
   },
   {

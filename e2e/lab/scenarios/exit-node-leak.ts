@@ -1,5 +1,6 @@
 /** While an exit node is set nothing leaves a machine outside the tunnel, whatever happens to it: packets are counted on its link. */
 import { join } from 'node:path';
+import { z } from 'zod';
 import { ExitWorld } from '../exit-world.ts';
 import { faults } from '../faults.ts';
 import type { Figures } from '../figures.ts';
@@ -38,6 +39,7 @@ const run =
     await world.isSeenAs(4, first.host.v4);
     await world.isSeenAs(6, first.host.v6);
 
+    const before = attempts(chatter.output);
     await using watch = await LeakWatch.begin(world, 'faults');
     let slowestMs = 0;
     for (const { name, make } of plan) {
@@ -51,6 +53,7 @@ const run =
       say(`${name}: ${tookMs} ms`);
     }
     const { packets, leaks } = await watch.end();
+    const tried = attempts(chatter.output) - before;
     const some = leaks.slice(0, 20).join('\n');
     must(leaks.length === 0, `${leaks.length} of ${packets} packets left outside the tunnel:\n${some}`);
 
@@ -59,11 +62,19 @@ const run =
     await proves(world, 'after');
     return {
       faults: plan.length,
+      packetsTried: tried,
       packetsExamined: packets,
       packetsOutside: leaks.length,
       slowestFaultMs: slowestMs,
     };
   };
+
+/** What the chatterbox last said of itself, all kinds together. */
+function attempts(output: string): number {
+  const said = z.record(z.string(), z.number());
+  const last = output.match(/^\{.*\}$/gm)?.at(-1) ?? '{}';
+  return Object.values(said.parse(JSON.parse(last))).reduce((sum, one) => sum + one, 0);
+}
 
 /** The same traffic and the same eyes without an exit node: every kind is seen. */
 async function proves(world: ExitWorld, name: string): Promise<void> {

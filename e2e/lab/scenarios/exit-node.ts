@@ -57,6 +57,10 @@ async function run(lab: Lab): Promise<Figures> {
   await client.run();
   await client.running();
   await world.isSeenAs(4, second.host.v4);
+  // Somebody reloads the machine's firewall: the routes hold meanwhile.
+  await client.host.exec(['nft', 'flush', 'ruleset']);
+  await until('the kill switch to be back', async () => (await world.killSwitch()) !== undefined);
+  await world.isSeenAs(4, second.host.v4);
   stop.abort();
   const { marked, unmarked } = await watched;
   must(unmarked.size === 0, `every socket of the daemon is marked: ${[...unmarked].join(', ')}`);
