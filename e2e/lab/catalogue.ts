@@ -20,9 +20,6 @@ import { signIn } from './scenarios/sign-in.ts';
 import { subnetOverlap } from './scenarios/subnet-overlap.ts';
 import { subnetRouter } from './scenarios/subnet-router.ts';
 import { subnetRouterSnatOff } from './scenarios/subnet-router-snat-off.ts';
-import { subnetOverlap } from './scenarios/subnet-overlap.ts';
-import { subnetRouter } from './scenarios/subnet-router.ts';
-import { subnetRouterSnatOff } from './scenarios/subnet-router-snat-off.ts';
 import { threeHostsChurn } from './scenarios/three-hosts-churn.ts';
 import { twoHosts } from './scenarios/two-hosts.ts';
 import { wireguardGo } from './scenarios/wireguard-go.ts';
@@ -34,9 +31,6 @@ export const scenarios: readonly Scenario[] = [
   controlRestart,
   signIn,
   policy,
-  subnetRouter,
-  subnetRouterSnatOff,
-  subnetOverlap,
   subnetRouter,
   subnetRouterSnatOff,
   subnetOverlap,
