@@ -93,7 +93,7 @@ export class Firewall {
     this.#touched = true;
     try {
       const owned = await this.#apply(kind, config, facts);
-      return [...owned.map(ownedTable), ...this.#docker(config)];
+      return [...owned.map((table) => ownedTable(table, facts.tunName)), ...this.#docker(config)];
     } catch (error) {
       this.#inForce = undefined;
       return [{ kind: 'firewall-failed', text: toRhumbError(error).message }];
@@ -146,13 +146,16 @@ export class Firewall {
     return found;
   }
 
-  /** Everything but the kill switch, of this run or of one before. */
-  async clear(): Promise<void> {
+  /** Everything but the kill switch, of this run or of one before; true when there was something. */
+  async clear(): Promise<boolean> {
     this.#inForce = undefined;
-    if (await this.#nftWorks()) await clearNft(this.#system.nft);
-    await clearIptables(await usableIptables(this.#system.iptables));
-    await clearIptables(await this.#legacyInUse());
+    const found = [
+      (await this.#nftWorks()) && (await clearNft(this.#system.nft)),
+      await clearIptables(await usableIptables(this.#system.iptables)),
+      await clearIptables(await this.#legacyInUse()),
+    ];
     this.#touched = false;
+    return found.includes(true);
   }
 
   async #apply(kind: Kind, config: FirewallConfig, facts: FirewallFacts): Promise<readonly string[]> {
@@ -246,9 +249,9 @@ const noTool = (kind: FirewallConfig['kind']): string =>
     ? 'neither nft nor iptables works here, so subnet routes and exit nodes may not work and nothing keeps neighbours from posing as peers: install nftables'
     : `${kind === 'nftables' ? 'nft' : 'iptables'} does not work here: install ${kind}, or let rhumbd choose`;
 
-const ownedTable = (table: string): FirewallWarning => ({
+const ownedTable = (table: string, tunName: string): FirewallWarning => ({
   kind: 'firewall-failed',
-  text: `the firewall table ${table} belongs to another program and may drop what peers send; allow the interface there (firewalld: firewall-cmd --zone=trusted --add-interface=rhumb0)`,
+  text: `the firewall table ${table} belongs to another program and may drop what peers send; allow the interface there (firewalld: firewall-cmd --zone=trusted --add-interface=${tunName})`,
 });
 
 function linuxFirewall(): FirewallSystem {

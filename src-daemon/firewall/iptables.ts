@@ -41,8 +41,15 @@ export async function applyIptables(
   return changed;
 }
 
-export async function clearIptables(tools: readonly Iptables[]): Promise<void> {
-  for (const tool of tools) await restore(tool, iptablesGone(await jumps(tool)));
+/** True when there was something. */
+export async function clearIptables(tools: readonly Iptables[]): Promise<boolean> {
+  let found = false;
+  for (const tool of tools) {
+    const text = iptablesGone(await jumps(tool));
+    if (text !== '') found = true;
+    await restore(tool, text);
+  }
+  return found;
 }
 
 /** IPv4 and IPv6 or none: half a kill switch is none. */

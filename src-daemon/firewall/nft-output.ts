@@ -1,7 +1,7 @@
 /** Reads what `nft -j` prints: which chains decide about packets, and which rules in them are ours. */
 import { z } from 'zod';
 import { RhumbError } from '#shared/errors.ts';
-import { type ForeignChain, NFT_TABLE, NFT_TAG } from './nft-text.ts';
+import { type ForeignChain, NFT_TABLE, NFT_TAG, HOOKS as PLACES } from './nft-text.ts';
 
 const MAX_LIST = 1_000_000;
 const listing = z.looseObject({ nftables: z.array(z.looseObject({})).max(MAX_LIST) });
@@ -20,7 +20,8 @@ const table = z.looseObject({ family: z.string(), name, flags: z.unknown().optio
 export interface NftChains {
   /** Base chains of others that let packets of ours through or not. */
   readonly foreign: readonly Omit<ForeignChain, 'ours'>[];
-  /** How many base chains are in our own tables. */
+  /** There are chains of ours; and how many of them are base chains. */
+  readonly hasTables: boolean;
   readonly ownHooks: number;
 }
 
@@ -28,16 +29,20 @@ export interface NftChains {
 export function readChains(text: string): NftChains {
   const foreign: Omit<ForeignChain, 'ours'>[] = [];
   let ownHooks = 0;
+  let hasTables = false;
   for (const item of items(text)) {
     const read = chain.safeParse(item['chain']);
     // A chain whose name we could not write down is one we can't change.
-    if (!read.success || read.data.hook === undefined) continue;
+    if (!read.success) continue;
     const { family, table: inTable, name: ownName, hook, type } = read.data;
-    if (inTable === NFT_TABLE && (family === 'ip' || family === 'ip6')) ownHooks++;
+    const isOurs = inTable === NFT_TABLE && (family === 'ip' || family === 'ip6');
+    if (isOurs) hasTables = true;
+    if (hook === undefined) continue;
+    if (isOurs) ownHooks += ownName in PLACES ? 1 : 0;
     else if (type === 'filter' && isFamily(family) && isDeciding(hook) && !inTable.startsWith('rhumb-'))
       foreign.push({ family, table: inTable, chain: ownName, hook });
   }
-  return { foreign, ownHooks };
+  return { foreign, hasTables, ownHooks };
 }
 
 /** Handles of our rules, from `nft -j -a list chain …`. */

@@ -10,7 +10,7 @@ export const NFT_TAG = 'rhumb';
  * Drops of ours come before others may accept (it makes no difference) and marks before others may drop; the
  * connection marks sit where iptables has its mangle table, NAT just ahead of where others translate.
  */
-const HOOKS: Readonly<Record<Place, string>> = {
+export const HOOKS: Readonly<Record<Place, string>> = {
   input: 'type filter hook input priority -5',
   forward: 'type filter hook forward priority -5',
   postrouting: 'type nat hook postrouting priority 95',
@@ -104,7 +104,8 @@ function nftMatch(match: Match, family: 4 | 6): string {
     case 'answer':
       return 'ct state established,related';
     case 'no-answer':
-      return 'ct state != established,related';
+      // Not `!= established,related`, which compares with both at once.
+      return 'ct state & (established | related) == 0';
     case 'begin':
       return 'ct state new';
     case 'local':

@@ -20,7 +20,8 @@ export interface NftWish {
 export interface NftState {
   /** Base chains of others, with our rules in them. */
   readonly foreign: readonly ForeignChain[];
-  /** Our own base chains are all there. */
+  /** There are tables of ours; and all the base chains in them. */
+  readonly hasTables: boolean;
   readonly isWhole: boolean;
   /** Tables with such chains that nobody but their owner may change. */
   readonly owned: readonly string[];
@@ -40,12 +41,13 @@ export async function readNft(nft: Tool): Promise<NftState> {
       owned.add(tableName);
       continue;
     }
-    const listed = await nft(['-j', '-a', 'list', 'chain', at.family, at.table, at.chain]);
+    const rules = await nft(['-j', '-a', 'list', 'chain', at.family, at.table, at.chain]);
     // Gone since.
-    if (listed.code !== 0) continue;
-    foreign.push({ ...at, ours: readOurs(listed.stdout) });
+    if (rules.code !== 0) continue;
+    foreign.push({ ...at, ours: readOurs(rules.stdout) });
   }
-  return { foreign, isWhole: chains.ownHooks === OWN_HOOKS, owned: [...owned] };
+  const { hasTables, ownHooks } = chains;
+  return { foreign, hasTables, isWhole: ownHooks === OWN_HOOKS, owned: [...owned] };
 }
 
 /** Whether everything that `wish` puts somewhere is still there; what is in our own tables is nobody else's to change. */
@@ -61,9 +63,13 @@ export async function applyNft(nft: Tool, wish: NftWish): Promise<NftState> {
   ]);
 }
 
-/** Takes everything back but the kill switch. */
-export async function clearNft(nft: Tool): Promise<void> {
-  await change(nft, ({ foreign }) => [...nftTablesGone(), ...foreign.flatMap(nftAcceptsGone)]);
+/** Takes everything back but the kill switch; true when there was something. */
+export async function clearNft(nft: Tool): Promise<boolean> {
+  const { foreign, hasTables } = await change(nft, (state) => [
+    ...nftTablesGone(),
+    ...state.foreign.flatMap(nftAcceptsGone),
+  ]);
+  return hasTables || foreign.some(({ ours }) => ours.length > 0);
 }
 
 async function change(nft: Tool, lines: (state: NftState) => readonly string[]): Promise<NftState> {

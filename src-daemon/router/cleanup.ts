@@ -25,23 +25,19 @@ export async function undo(
   record: Undo,
 ): Promise<{ readonly done: readonly string[]; readonly pids: readonly number[] }> {
   const { tunName } = record;
-  const { ops, isGone } = await undoOps(ip, record);
+  const ops = await undoOps(ip, record);
   const { failures, pids } = await runBatches(ip, tunName, ops);
   log('info', 'router.cleared', { tun: tunName, changes: ops.length, failed: failures.length });
   judge(tunName, failures, true);
   const done = ops.map((op) => `ip ${isV6Rule(op) ? '-6 ' : ''}${command(tunName, op)}`);
   if (record.firewall !== undefined) {
-    await firewall.clear();
+    if (await firewall.clear()) done.push('rules of the firewall');
     if (record.firewall.srcValidMark !== undefined) firewall.restoreMarks(record.firewall.srcValidMark);
-    if (isGone || ops.length > 0) done.push('rules of the firewall');
   }
   return { done, pids };
 }
 
-async function undoOps(
-  ip: Tool,
-  { tunName, addresses, before }: Undo,
-): Promise<{ readonly ops: readonly RouterOp[]; readonly isGone: boolean }> {
+async function undoOps(ip: Tool, { tunName, addresses, before }: Undo): Promise<readonly RouterOp[]> {
   const here = await readKernel(ip, tunName);
   const state = here?.state;
   const table = here ?? (await readTable(ip, tunName));
@@ -51,11 +47,11 @@ async function undoOps(
   // While somebody else like us has routes there, the rules that lead to them stay.
   if (!table.hasOtherRoutes)
     for (const { family, isOurs, ...rule } of rules) if (isOurs) ops.push({ op: 'rule-del', family, rule });
-  if (state === undefined) return { ops, isGone: true };
+  if (state === undefined) return ops;
   for (const prefix of addresses) if (state.addresses.has(prefix)) ops.push({ op: 'address-del', prefix });
   if (before !== undefined && before.mtu !== state.mtu) ops.push({ op: 'mtu', mtu: before.mtu });
   if (before !== undefined && !before.isUp && state.isUp) ops.push({ op: 'down' });
-  return { ops, isGone: false };
+  return ops;
 }
 
 const isV6Rule = (op: RouterOp): boolean =>
@@ -90,8 +86,10 @@ export async function cleanup(options: CleanupOptions): Promise<readonly string[
     record?.tunName === tunName
       ? record
       : { tunName, addresses: [], before: undefined, firewall: record?.firewall };
+  // A person who asks wants everything gone, also when the record is.
+  const all: Undo = keepKillSwitch || own.firewall !== undefined ? own : { ...own, firewall: {} };
   using _held = (await readKernel(ip, tunName)) === undefined ? undefined : hold(tunName);
-  const { done } = await undo({ ip, firewall, log }, own);
+  const { done } = await undo({ ip, firewall, log }, all);
   const isOff = keepKillSwitch ? false : await firewall.clearKillSwitch();
   await removeRecord(recordPath);
   return isOff ? [...done, 'the kill switch: packets may leave outside the tunnel again'] : done;
