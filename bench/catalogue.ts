@@ -2,6 +2,7 @@
 import type { Benchmark } from './benchmark.ts';
 import { controlJoin } from './control-join.ts';
 import { controlScale } from './control-scale.ts';
+import { dnsBench } from './dns.ts';
 import { failover } from './failover.ts';
 import { handshake } from './handshake.ts';
 import { idle } from './idle.ts';
@@ -19,6 +20,7 @@ export const benchmarks: readonly Benchmark[] = [
   controlScale,
   relay,
   policy,
+  dnsBench,
   netmap,
   localapi,
   timeToDirect,

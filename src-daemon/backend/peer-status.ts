@@ -74,18 +74,47 @@ export function peersStatus(input: StatusInput): Record<string, PeerStatus> | un
   return found;
 }
 
-function peerStatus(node: Node, map: NetworkMap, input: StatusInput): PeerStatus {
+/** What was told of a machine last, and of what it was made. */
+interface Told {
+  readonly derpMap: NetworkMap['derpMap'];
+  readonly isExpired: boolean;
+  readonly isExit: boolean;
+  readonly state: StateName;
+  /** What does not change with traffic. */
+  readonly base: PeerStatus;
+  last: PeerStatus;
+}
+
+/** Of thousands of machines a few change between two questions: the others' very objects, and their texts, serve again. */
+const told = new WeakMap<Node, Told>();
+
+function toldOf(node: Node, map: NetworkMap, input: StatusInput): Told {
+  const { derpMap } = map;
+  const { state, exitNodeId } = input;
+  const expired = isExpired(node, input.nowMs, map.clockSkewMs);
+  const isExit = node.StableID !== '' && node.StableID === exitNodeId;
+  const known = told.get(node);
+  if (known?.derpMap === derpMap && known?.state === state)
+    if (known.isExpired === expired && known.isExit === isExit) return known;
   const base = {
     ...nodeStatus(node, map, input.nowMs),
-    ExitNode: node.StableID !== '' && node.StableID === input.exitNodeId,
+    ExitNode: isExit,
     PeerAPIURL: nonEmpty(peerApiUrls(node)),
-    TaildropTarget: input.state === 'Running' ? TaildropTarget.MissingCap : TaildropTarget.IpnStateNotRunning,
+    TaildropTarget: state === 'Running' ? TaildropTarget.MissingCap : TaildropTarget.IpnStateNotRunning,
     NoFileSharingReason: NO_FILES,
   };
+  const made = { derpMap, isExpired: expired, isExit, state, base, last: base };
+  told.set(node, made);
+  return made;
+}
+
+/** The same object as before while nothing of the machine changed. */
+function peerStatus(node: Node, map: NetworkMap, input: StatusInput): PeerStatus {
+  const known = toldOf(node, map, input);
+  const { base, last } = known;
   const live = node.Key === undefined ? undefined : input.peerOf(node.Key);
   if (live === undefined) return base;
-  return {
-    ...base,
+  const now = {
     CurAddr: live.active ? (live.path.addr ?? '') : '',
     RhumbPath: pathStatus(live, map),
     RxBytes: live.rxBytes,
@@ -96,6 +125,26 @@ function peerStatus(node: Node, map: NetworkMap, input: StatusInput): PeerStatus
     InMagicSock: true,
     InEngine: live.wireguard !== 'none',
   };
+  if (LIVE.every((name) => now[name] === last[name]) && isSamePath(now.RhumbPath, last.RhumbPath))
+    return last;
+  known.last = { ...base, ...now };
+  return known.last;
+}
+
+const LIVE = [
+  'CurAddr',
+  'RxBytes',
+  'TxBytes',
+  'LastWrite',
+  'LastHandshake',
+  'Active',
+  'InMagicSock',
+  'InEngine',
+] as const;
+
+function isSamePath(a: PeerStatus['RhumbPath'], b: PeerStatus['RhumbPath']): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return (Object.keys(a) as (keyof typeof a)[]).every((name) => a[name] === b[name]);
 }
 
 const regionCode = (map: NetworkMap, region: number | undefined): string =>

@@ -5,12 +5,11 @@ import { encodeError } from '#shared/localapi/http.ts';
 import { stringifyJson } from '#shared/wire/json.ts';
 
 export function sendJson(response: ServerResponse, value: unknown, status = 200): void {
-  sendRaw(response, stringifyJson(value), status);
+  sendRaw(response, Buffer.from(`${stringifyJson(value)}\n`, 'utf8'), status);
 }
 
-/** JSON that is text already. */
-export function sendRaw(response: ServerResponse, text: string, status = 200): void {
-  const body = Buffer.from(`${text}\n`, 'utf8');
+/** JSON that is made already, with its final newline. */
+export function sendRaw(response: ServerResponse, body: Buffer, status = 200): void {
   response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': body.length });
   response.end(body);
 }

@@ -84,7 +84,7 @@ test('whois by address, by address with protocol, and by key; nobody is an error
 test('nothing is served, and saying what shall be is not known here', async () => {
   const { client } = await setUp();
   const config = await client.getServeConfig();
-  expect(config.TCP ?? null).toBeNull();
+  expect(config.TCP ?? {}).toEqual({});
   await expect(client.setServeConfig({ ...config })).rejects.toBeInstanceOf(HttpError);
 });
 

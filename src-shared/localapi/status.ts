@@ -6,6 +6,7 @@ import { bool, float, id, int, record, str } from './read.ts';
 import {
   encodeFields,
   type Fields,
+  fieldsText,
   goTime,
   goTimeOrOmit,
   keep,
@@ -172,6 +173,8 @@ const emitPeer: Fields<PeerStatus> = {
   RhumbPath: orOmit((value) => ({ ...value, Since: goTime(value.Since) })),
 };
 export const encodePeerStatus = (value: PeerStatus): Record<string, unknown> => encodeFields(emitPeer, value);
+/** The same as text. */
+export const peerStatusText = (value: PeerStatus): string => fieldsText(emitPeer, value);
 
 const exitNodeStatus = z.object({
   ID: str,

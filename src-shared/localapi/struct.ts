@@ -1,6 +1,7 @@
 /** Emission rules of Go's encoding/json as small functions, and an encoder that applies one to each field (§0.1). */
 import { type NodeKey, ZERO_NODE_KEY } from '../key/key.ts';
-import { formatTime } from '../wire/scalars.ts';
+import { jsonText } from '../wire/json.ts';
+import { formatTime, ZERO_TIME } from '../wire/scalars.ts';
 
 /** Turns one field into JSON: null is written, undefined drops the field. */
 export type Emit<T> = (value: T) => unknown;
@@ -15,6 +16,28 @@ export function encodeFields<T extends object>(fields: Fields<T>, value: T): Rec
     if (emitted !== undefined) out[name] = emitted;
   }
   return out;
+}
+
+/** Names of the fields of each table, with the text that begins each of them; made once. */
+const heads = new WeakMap<object, readonly (readonly [name: string, head: string])[]>();
+
+function headsOf(fields: object): readonly (readonly [name: string, head: string])[] {
+  const known = heads.get(fields);
+  if (known !== undefined) return known;
+  const made = Object.keys(fields).map((name) => [name, `${JSON.stringify(name)}:`] as const);
+  heads.set(fields, made);
+  return made;
+}
+
+/** The JSON text of what `encodeFields` makes, without making it: for lists of thousands. */
+export function fieldsText<T extends object>(fields: Fields<T>, value: T): string {
+  let text = '';
+  for (const [name, head] of headsOf(fields)) {
+    const key = name as keyof T;
+    const emitted = fields[key](value[key]);
+    if (emitted !== undefined) text += `${text === '' ? '' : ','}${head}${jsonText(emitted)}`;
+  }
+  return `{${text}}`;
 }
 
 const isZero = (value: unknown): boolean =>
@@ -36,8 +59,13 @@ export const omitZero = (value: unknown): unknown => (isZero(value) ? undefined 
 export const omitMissing = (value: unknown): unknown => value;
 
 /** `time.Time` without an omit rule: an unknown time is Go's zero time, never null; no needless zeros. */
-export const goTime = (ms: number | undefined): string =>
-  formatTime(ms).replace(/\.(\d*?)0*Z$/, (_all, digits: string) => (digits === '' ? 'Z' : `.${digits}Z`));
+export function goTime(ms: number | undefined): string {
+  if (ms === undefined) return ZERO_TIME;
+  const text = formatTime(ms);
+  // Most are whole seconds, and a status of thousands of machines has tens of thousands of times.
+  if (text.endsWith('.000Z')) return `${text.slice(0, -5)}Z`;
+  return text.replace(/0+Z$/, 'Z');
+}
 
 /** `time.Time` with `omitzero`, or `*time.Time` with `omitempty`. */
 export const goTimeOrOmit = (ms: number | undefined): string | undefined =>

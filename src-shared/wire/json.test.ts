@@ -1,6 +1,6 @@
 /** Integers of the wire keep every digit. */
 import { expect, test } from 'vitest';
-import { parseJson, stringifyJson } from './json.ts';
+import { jsonText, parseJson, stringifyJson } from './json.ts';
 
 test('an id beyond 2^53 survives reading and writing', () => {
   const text =
@@ -25,4 +25,17 @@ test('bad text is a SyntaxError', () => {
 test('digits without end stay a number: only 64-bit integers are worth a bigint', () => {
   const value = parseJson(`[${'9'.repeat(300)}, 18446744073709551615]`) as unknown[];
   expect(value).toEqual([1e300, 18446744073709551615n]);
+});
+
+test.each([
+  [9_007_199_254_740_993n],
+  [1.5],
+  [Number.NaN],
+  ['"\u2028<'],
+  [null],
+  [true],
+  [[1, 'a', null]],
+  [{ a: { b: 9_007_199_254_740_993n } }],
+])('a small value has the same text either way', (value) => {
+  expect(jsonText(value)).toBe(stringifyJson(value));
 });

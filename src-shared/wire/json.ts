@@ -33,3 +33,28 @@ export function stringifyJson(value: unknown, indent?: string): string {
     indent,
   );
 }
+
+/**
+ * The same text as `stringifyJson`, several times as fast for a small value: a replacer would be called for everything
+ * within it.
+ */
+export function jsonText(value: unknown): string {
+  switch (typeof value) {
+    case 'bigint':
+    case 'boolean':
+      return String(value);
+    case 'number':
+      return Number.isFinite(value) ? String(value) : 'null';
+    case 'string':
+      return JSON.stringify(value);
+    default:
+      break;
+  }
+  if (value === null) return 'null';
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    if (error instanceof TypeError) return stringifyJson(value); // a big integer somewhere within
+    throw error;
+  }
+}

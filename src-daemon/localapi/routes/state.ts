@@ -7,12 +7,12 @@ import type { Call } from '../call.ts';
 import { goBool } from '../params.ts';
 import { sendJson, sendNothing, sendRaw, sendText } from '../reply.ts';
 import { post, type RouteTable, read, write } from '../route.ts';
-import { statusText } from '../status-text.ts';
+import { statusBytes } from '../status-bytes.ts';
 import { watchBus } from '../watch.ts';
 
 export const stateRoutes: RouteTable = {
   status: read('status', ['GET', 'HEAD', 'POST'], ({ backend, query, response }) =>
-    sendRaw(response, statusText(backend.status(goBool(query.get('peers'), true)))),
+    sendRaw(response, statusBytes(backend.status(goBool(query.get('peers'), true)))),
   ),
   'watch-ipn-bus': read('watch ipn bus', ['GET'], watchBus),
   start: post('start', async ({ backend, request, response }) => {
