@@ -23,7 +23,6 @@ export interface MeasuredWorld {
 
 export async function measuredWorld(): Promise<MeasuredWorld> {
   const clock = new FakeClock();
-  const ending = new AbortController();
   const wire = new SimulatedWire(clock, seeded(1));
   const engine = createPortableEngine({ clock, random: seeded(2), log: silent });
   const counts = new Map<string, number>();
@@ -63,7 +62,7 @@ export async function measuredWorld(): Promise<MeasuredWorld> {
   const heard = (async (): Promise<number> => {
     let bytes = 0;
     for (;;) {
-      const message = await watcher.next(ending.signal);
+      const message = await watcher.next(new AbortController().signal);
       if (message === undefined) return bytes;
       bytes += stringifyJson(message).length;
     }
@@ -85,7 +84,6 @@ export async function measuredWorld(): Promise<MeasuredWorld> {
     },
     stop: async () => {
       world.backend.bus.remove(watcher);
-      ending.abort();
       await heard;
       await world.backend[Symbol.asyncDispose]();
       await plane[Symbol.asyncDispose]();

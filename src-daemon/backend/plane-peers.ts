@@ -15,6 +15,8 @@ export interface Tellable {
 }
 
 export interface Applied {
+  /** Everything was said anew. */
+  readonly isWhole: boolean;
   /** New, or another than before. */
   readonly set: readonly PlanePeer[];
   /** Numbers that mean nobody any more. */
@@ -76,11 +78,11 @@ export class PlanePeers {
     this.#byKey = new Map(peers.map((peer) => [peer.nodeKey, peer]));
     this.#told.clear();
     for (const peer of peers) this.#tell(peer, addresses);
-    return { set: peers, gone, cut };
+    return { isWhole: true, set: peers, gone, cut };
   }
 
   #change({ set, removed }: PeerChanges, { addresses }: PlaneConfig, tunnel: Tunnel): Applied {
-    if (set.length + removed.length === 0) return { set, gone: [], cut: [] };
+    if (set.length + removed.length === 0) return { isWhole: false, set, gone: [], cut: [] };
     const { gone: left, anew } = this.#ids.change(removed, set);
     const gone = [...left, ...anew.values()];
     const cut = established(anew, tunnel);
@@ -98,7 +100,7 @@ export class PlanePeers {
       this.#byKey.set(peer.nodeKey, peer);
       this.#tell(peer, addresses);
     }
-    return { set, gone, cut };
+    return { isWhole: false, set, gone, cut };
   }
 
   #idOf({ nodeKey }: PlanePeer): PeerId {

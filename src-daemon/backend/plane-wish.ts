@@ -4,7 +4,7 @@ import type { NetworkMap } from '../control/types.ts';
 import type { KillSwitch } from '../router/types.ts';
 import { attachedNetworks } from './attached.ts';
 import { holdsBack } from './exit-choice.ts';
-import { nextExpiryInMs } from './expiry.ts';
+import { nextExpiryOf } from './expiry-calendar.ts';
 import type { Knowledge } from './knowledge.ts';
 import type { PlaneConfig } from './plane.ts';
 import { PLANE_PREFS, type PlaneInput, type PlanePrefs } from './plane-config.ts';
@@ -60,7 +60,7 @@ export class PlaneWish {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     if (map === undefined) return;
-    const wait = nextExpiryInMs([map.self, ...map.peers.values()], this.#clock.now(), map.clockSkewMs);
+    const wait = nextExpiryOf(map, this.#clock.now());
     if (wait === undefined) return;
     this.#cancelTimer = this.#clock.after(wait, () => {
       this.#last = undefined;

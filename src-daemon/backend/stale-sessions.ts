@@ -49,6 +49,7 @@ export class StaleSessions {
   toGreet(peers: readonly KnownPeer[], nowMs: number): NodeKey[] {
     if (nowMs > this.#untilMs) return [];
     const known = this.#keys;
+    if (known?.size === 0) return [];
     const open = peers.filter(({ nodeKey }) => !this.#done.has(nodeKey));
     const wanted =
       known === undefined

@@ -399,18 +399,10 @@ export class TunnelPlane implements DataPlane {
     if (this.#filter !== config.filter) engine.apply([{ op: 'filter-set', rules: config.filter }]);
     this.#filter = config.filter;
     this.#refusals.shieldsUp = config.shieldsUp;
-    const { set, gone, cut } = this.#peers.apply(config, tunnel);
+    const { isWhole, set, gone, cut } = this.#peers.apply(config, tunnel);
     this.#history.forget(gone);
     for (const id of gone) this.#adoptedMs.delete(id);
-    const { derpMap } = config;
-    // Whom relays must reach follows from the peers; most maps change neither.
-    if (set.length + gone.length > 0 || derpMap !== this.#derpMap) {
-      const homes = config.peers.map(({ homeRegion }) => homeRegion ?? 0);
-      this.#underlay.setMap(derpMap, homes);
-      this.#derpMap = derpMap;
-    }
-    this.#underlay.setIdentity(config.privateKey);
-    this.#magicsock.relayChanged();
+    this.#setRelays(config, { isOther: set.length + gone.length > 0, isWhole });
     for (const key of this.#stale.toGreet(config.peers, engine.nowMs())) this.#greetKey(key);
     // The session that ended with the old number may have been made after the peer's start: it must not wait for its end.
     for (const key of cut) this.#greetKey(key);
@@ -420,6 +412,20 @@ export class TunnelPlane implements DataPlane {
     const inside = { routes: config.routes, except: config.localRoutes };
     await this.#names?.configure({ wish: config.dns, own, inside });
     await this.#peerApi?.configure(own);
+  }
+
+  /** Most maps change neither the relays nor whom they must reach. */
+  #setRelays(config: PlaneConfig, peers: { readonly isOther: boolean; readonly isWhole: boolean }): void {
+    const { derpMap, privateKey } = config;
+    const isOther = derpMap !== this.#derpMap;
+    this.#derpMap = derpMap;
+    if (isOther || peers.isOther || peers.isWhole)
+      this.#underlay.setMap(
+        derpMap,
+        config.peers.map(({ homeRegion }) => homeRegion ?? 0),
+      );
+    this.#underlay.setIdentity(privateKey);
+    if (isOther || peers.isWhole) this.#magicsock.relayChanged();
   }
 
   /** Most maps tell only who is online: those must not start three programs each to look at the interface. */
