@@ -10,9 +10,12 @@ import { dns } from './scenarios/dns.ts';
 import { exitNode } from './scenarios/exit-node.ts';
 import { exitNodeLan } from './scenarios/exit-node-lan.ts';
 import { exitNodeLeak, exitNodeLeakBrief } from './scenarios/exit-node-leak.ts';
+import { keyExpiry } from './scenarios/key-expiry.ts';
 import { natMatrix, natPairs } from './scenarios/nat-matrix.ts';
+import { operator } from './scenarios/operator.ts';
 import { pathEvents } from './scenarios/path-events.ts';
 import { policy } from './scenarios/policy.ts';
+import { profilesScenario } from './scenarios/profiles.ts';
 import { relayEvents } from './scenarios/relay-events.ts';
 import { roaming } from './scenarios/roaming.ts';
 import { sameLan } from './scenarios/same-lan.ts';
@@ -38,6 +41,9 @@ export const scenarios: readonly Scenario[] = [
   roaming,
   exitNode,
   exitNodeLan,
+  profilesScenario,
+  keyExpiry,
+  operator,
   exitNodeLeakBrief,
   dns,
   badInput,
