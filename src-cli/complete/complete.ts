@@ -82,6 +82,8 @@ async function offersAt(context: Context, place: Place, typed: string, withFlags
     const flag = place.flags.find((one) => one.name === value[2]);
     return flag === undefined ? { offers: [], failed: false } : await valuesOf(context, flag, value[1]);
   }
+  // A command that there is not takes nothing.
+  if (place.command === undefined && place.position > 0) return { offers: [], failed: false };
   const flags = withFlags && (typed.startsWith('-') || place.commands.length === 0) ? flagOffers(place) : [];
   if (typed.startsWith('-')) return { offers: flags, failed: false };
   const commands = place.commands

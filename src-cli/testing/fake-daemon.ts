@@ -50,6 +50,10 @@ export interface Behaviour {
   readonly ping?: (daemon: FakeDaemon, ip: string) => PingResult | undefined;
   /** Replies instead of the fake's own. */
   readonly reply?: (call: FakeCall) => Reply | undefined;
+  /** Somebody began to watch. */
+  readonly watch?: (daemon: FakeDaemon) => void;
+  /** What a connection through the daemon carries back; undefined where it leads nowhere. */
+  readonly dial?: (host: string, port: number) => ((sent: string) => string) | undefined;
   /** Why preferences are refused. */
   readonly check?: (prefs: Prefs) => string;
 }
@@ -71,6 +75,17 @@ export class FakeDaemon implements AsyncDisposable {
     this.socketPath = join(folder, 'rhumbd.sock');
     this.#server = createServer((request, response) => {
       this.#serve(request, response).catch((error: unknown) => response.destroy(error as Error));
+    });
+    this.#server.on('upgrade', (request, socket) => {
+      const { 'dial-host': host = '', 'dial-port': port = '' } = request.headers;
+      const answer = behaviour.dial?.(String(host), Number(port));
+      if (answer === undefined) {
+        socket.end('HTTP/1.1 502 Bad Gateway\r\nContent-Length: 13\r\n\r\ndial failure\n');
+        return;
+      }
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: ts-dial\r\nConnection: upgrade\r\n\r\n');
+      socket.on('data', (bytes: Buffer) => socket.end(answer(bytes.toString('utf8'))));
+      socket.on('error', () => socket.destroy());
     });
   }
 
@@ -204,6 +219,7 @@ export class FakeDaemon implements AsyncDisposable {
     response.flushHeaders();
     this.#watches.add(response);
     response.on('close', () => this.#watches.delete(response));
+    this.#behaviour.watch?.(this);
   }
 
   #ping(query: URLSearchParams, response: ServerResponse): void {
