@@ -126,6 +126,7 @@ process.on('message', (count: number) => {
     });
 });
 process.once('disconnect', () => {
-  server[Symbol.asyncDispose]().finally(() => process.exit(0));
+  const exit = (): never => process.exit(0);
+  server[Symbol.asyncDispose]().then(exit, exit);
 });
 process.send?.('ready');

@@ -175,6 +175,7 @@ function splice(
     far.destroy();
     socket.destroy();
   };
+  signal.addEventListener('abort', end, { once: true });
   far.on('error', end);
   socket.on('error', end);
   far.once('close', end);
