@@ -121,8 +121,8 @@ export const faults: readonly Fault[] = [
       await pause();
       await on(
         world,
-        `ip route add default via ${v4} metric 5`,
-        `ip -6 route add default via ${v6} metric 5`,
+        `ip route add default via ${v4} dev eth0 metric 5`,
+        `ip -6 route add default via ${v6} dev eth0 metric 5`,
       );
       await pause();
     },

@@ -121,10 +121,21 @@ export class Host {
     readonly v6?: string | undefined;
   }): Promise<void> {
     this.#routes = [
-      ...(gateway.v4 === undefined ? [] : [`route replace default via ${gateway.v4}`]),
-      ...(gateway.v6 === undefined ? [] : [`route replace default via ${gateway.v6}`]),
+      ...(gateway.v4 === undefined
+        ? []
+        : [`route replace default via ${gateway.v4}${this.#towards(gateway.v4)}`]),
+      ...(gateway.v6 === undefined
+        ? []
+        : [`route replace default via ${gateway.v6}${this.#towards(gateway.v6)}`]),
     ];
     await this.ip(...this.#routes);
+  }
+
+  /** Unless told the kernel asks its rules where the gateway is, and a tunnel that takes everything takes that, too. */
+  #towards(gateway: string): string {
+    const network = (ip: string | undefined): string | undefined => ip?.replace(/[^.:]*$/, '');
+    const link = this.links.find(({ v4, v6 }) => [v4, v6].some((ip) => network(ip) === network(gateway)));
+    return link === undefined ? '' : ` dev ${link.name}`;
   }
 
   /** Writes the host's /etc/resolv.conf anew. */

@@ -47,7 +47,7 @@ async function run(lab: Lab): Promise<Figures> {
   await asks(false);
 
   const allow = async (isSo: boolean): Promise<void> => {
-    await client.cli(['set', `--exit-node-allow-lan-access=${isSo}`]);
+    await client.cli(['set', `--exit-node=${first.host.name}`, `--exit-node-allow-lan-access=${isSo}`]);
     await world.isSeenAs(4, first.host.v4);
   };
   await allow(true);
