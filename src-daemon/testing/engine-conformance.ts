@@ -5,6 +5,7 @@
 import { describe } from 'vitest';
 import { controlConformance } from './conformance/control.ts';
 import { dropConformance } from './conformance/drops.ts';
+import { filterConformance } from './conformance/filter.ts';
 import { keyConformance } from './conformance/keys.ts';
 import { loadConformance } from './conformance/load.ts';
 import { pathConformance } from './conformance/paths.ts';
@@ -16,6 +17,7 @@ export function engineConformance(name: string, make: MakeEngine): void {
   describe(`the ${name} engine`, () => {
     describe('keys', () => keyConformance(make));
     describe('drops', () => dropConformance(make));
+    describe('filter', () => filterConformance(make));
     describe('load', () => loadConformance(make));
     describe('paths', () => pathConformance(make));
     describe('routes', () => routeConformance(make));
