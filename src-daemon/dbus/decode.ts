@@ -59,7 +59,7 @@ function read(reader: Reader, type: Type, depth: number): Value | undefined {
 function readArray(reader: Reader, itemType: Type, depth: number): Value | undefined {
   const end = reader.arrayEnd(alignmentOf(itemType));
   if (end === undefined) return undefined;
-  if (itemType.kind === 'basic' && itemType.code === 'y') return reader.raw(end - reader.at)?.slice();
+  if (itemType.kind === 'basic' && itemType.code === 'y') return reader.copy(end - reader.at);
   const items: Value[] = [];
   // No type is empty, so this ends.
   while (reader.at < end) {
@@ -143,6 +143,11 @@ class Reader {
     const found = this.#bytes.subarray(this.at, end);
     this.at = end;
     return found;
+  }
+
+  copy(length: number): Uint8Array | undefined {
+    const found = this.raw(length);
+    return found && Uint8Array.from(found);
   }
 
   number(bytes: number): DataView | undefined {

@@ -94,11 +94,16 @@ export class DirectDns implements SystemResolver {
     return (await this.base()).nameservers;
   }
 
+  /** Resolves when nothing is being looked at. */
+  async settled(): Promise<void> {
+    await this.#looking;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#wanted = undefined;
     this.#unwatch?.();
     this.#cancelTruce?.();
-    await this.#looking;
+    await this.settled();
   }
 
   async #changed(): Promise<void> {
