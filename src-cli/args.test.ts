@@ -1,8 +1,9 @@
 /** Tests of the command-line syntax: Go's flags, in any order, each once, with a hint for what is nearly right. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { nearest, parseArgs, parseValue } from './args.ts';
+import { parseArgs, parseValue } from './args.ts';
 import type { Command, Flag } from './commands/spec.ts';
+import { nearest } from './print/nearest.ts';
 
 const load = async () => async (): Promise<number> => 0;
 const root: readonly Flag[] = [{ name: 'socket', kind: 'text', about: '' }];

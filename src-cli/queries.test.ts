@@ -315,3 +315,14 @@ describe('whois and version', () => {
     expect(json.out).toContain('\n\t"short"');
   });
 });
+
+test('a machine that nobody knows is answered with one of a name like it', async () => {
+  const lookup = async () => {
+    throw Object.assign(new Error('not found'), { code: 'ENOTFOUND' });
+  };
+  const { exit, err } = await withDaemon(['ping', 'tehre'], { status: running, world: { lookup } });
+  expect({ exit, err }).toEqual({
+    exit: 1,
+    err: 'error looking up IP of "tehre": no such host; did you mean "there"?\n',
+  });
+});

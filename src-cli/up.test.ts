@@ -315,3 +315,31 @@ describe('login, logout, down, set', () => {
     expect(nothing).toMatchObject({ exit: 1, daemon: { calls: [] } });
   });
 });
+
+describe('what is refused before the daemon is asked', () => {
+  test.each([
+    [['--client-id=x'], '--client-id: signing in by workload identity is not there'],
+    [['--id-token=x'], '--id-token: signing in by workload identity is not there'],
+    [
+      ['--auth-key=arn:aws:ssm:eu-1:1:parameter/x'],
+      '--auth-key: keys are not read from the AWS parameter store',
+    ],
+  ])('%j', async (args, message) => {
+    const { exit, err, daemon } = await withDaemon(['up', `--login-server=${SERVER}`, ...args]);
+    expect(exit).toBe(1);
+    expect(err).toContain(message);
+    expect(daemon.calls).toEqual([]);
+  });
+
+  test('a connector on macOS is asked about', async () => {
+    const setting = { status: running, prefs: loggedIn, world: { platform: 'darwin' } };
+    const refused = await withDaemon(['set', '--advertise-connector'], setting);
+    expect(refused).toMatchObject({ exit: 1, err: 'aborted, no changes made\n' });
+    expect(refused.out).toContain('--accept-risk=mac-app-connector');
+    const accepted = await withDaemon(
+      ['set', '--advertise-connector', '--accept-risk=mac-app-connector'],
+      setting,
+    );
+    expect(accepted.daemon.prefs.AppConnector.Advertise).toBe(true);
+  });
+});

@@ -3,6 +3,7 @@ import { RhumbError } from '#shared/errors.ts';
 import { canonicalIp } from '#shared/ip/address.ts';
 import type { PeerStatus, Status } from '#shared/localapi/status.ts';
 import { displayName } from '../print/names.ts';
+import { nearest } from '../print/nearest.ts';
 import type { Context } from './context.ts';
 
 export interface FoundPeer {
@@ -35,13 +36,25 @@ export async function findPeer(context: Context, status: Status, name: string): 
   const addrs = await context.lookup(name).catch((error: unknown) => {
     const why = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     const text = why === 'ENOTFOUND' || why === 'EAI_AGAIN' ? 'no such host' : why;
-    throw new RhumbError('not-found', `error looking up IP of ${JSON.stringify(name)}: ${text}`, {
-      cause: error,
-    });
+    throw new RhumbError(
+      'not-found',
+      `error looking up IP of ${JSON.stringify(name)}: ${text}${nearName(status, name)}`,
+      { cause: error },
+    );
   });
   const first = addrs[0];
   if (first === undefined) throw new RhumbError('not-found', `no IPs found for ${JSON.stringify(name)}`);
   return { ip: first, isSelf: false };
+}
+
+/** `; did you mean "web1"?` where a machine has a name like that. */
+function nearName(status: Status, name: string): string {
+  const known = Object.values(status.Peer ?? {}).map((peer) => displayName(status, peer));
+  const near = nearest(
+    name.toLowerCase(),
+    known.map((one) => one.toLowerCase()),
+  );
+  return near === undefined ? '' : `; did you mean ${JSON.stringify(near)}?`;
 }
 
 /** The machine that has this address, ours included. */

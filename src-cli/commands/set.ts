@@ -2,7 +2,7 @@
 import { RhumbError } from '#shared/errors.ts';
 import { applyPrefsEdit, type Prefs, type PrefsEdit } from '#shared/localapi/prefs.ts';
 import { isExitRoute, settableFlags } from './pref-flags.ts';
-import { confirmLosingSsh } from './risk.ts';
+import { confirmLosingSsh, confirmMacConnector } from './risk.ts';
 import { setOnlyPrefs } from './set-prefs.ts';
 import type { Action, FlagValues } from './spec.ts';
 import { prefsFromFlags, routes } from './up-prefs.ts';
@@ -25,6 +25,7 @@ export const set: Action = async (context, { flags }) => {
   const next = applyPrefsEdit(current, edit);
   if (edit.AdvertiseRoutes !== undefined || edit.AppConnector !== undefined)
     await warnAboutRoutes(context, next);
+  if (edit.AppConnector?.Advertise === true) await confirmMacConnector(context, flags.text('accept-risk'));
   if (next.RunSSH !== current.RunSSH)
     await confirmLosingSsh(
       context,

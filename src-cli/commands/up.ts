@@ -3,7 +3,7 @@ import { RhumbError } from '#shared/errors.ts';
 import type { Prefs } from '#shared/localapi/prefs.ts';
 import type { Status } from '#shared/localapi/status.ts';
 import { type Context, withTimeout } from './context.ts';
-import { confirmLosingSsh } from './risk.ts';
+import { confirmLosingSsh, confirmMacConnector } from './risk.ts';
 import type { Action, FlagValues, Input } from './spec.ts';
 import { prefsFromFlags } from './up-prefs.ts';
 import { planUp, type UpPlan } from './up-rule.ts';
@@ -26,6 +26,7 @@ async function runUp(
   command: 'up' | 'login',
   lastServer = '',
 ): Promise<number> {
+  refuseWorkloadIdentity(flags);
   const authKey = await readAuthKey(context, flags.text('auth-key'));
   const status = await context.api.status({ peers: true }, context.signal);
   const { prefs: fromFlags, warnings } = prefsFromFlags(flags, status);
@@ -93,8 +94,10 @@ async function confirmRisks(
   current: Prefs,
 ): Promise<void> {
   const accepted = flags.has('accept-risk') ? flags.text('accept-risk') : '';
-  const wantsSsh =
-    plan.kind === 'edit' ? plan.edit.RunSSH : plan.kind === 'start' ? plan.prefs.RunSSH : undefined;
+  const wishes = plan.kind === 'edit' ? plan.edit : plan.kind === 'start' ? plan.prefs : {};
+  if (wishes.AppConnector?.Advertise === true && !current.AppConnector.Advertise)
+    await confirmMacConnector(context, accepted);
+  const wantsSsh = wishes.RunSSH;
   if (wantsSsh !== undefined && wantsSsh !== current.RunSSH)
     await confirmLosingSsh(
       context,
@@ -136,8 +139,25 @@ async function connect(
   });
 }
 
+const WORKLOAD_FLAGS = ['client-id', 'client-secret', 'id-token', 'audience'] as const;
+
+/** A sign-in that only the official service offers must not be taken for one that worked. */
+function refuseWorkloadIdentity(flags: FlagValues): void {
+  const given = WORKLOAD_FLAGS.find((name) => flags.text(name) !== '');
+  if (given !== undefined)
+    throw new RhumbError(
+      'bad-argument',
+      `--${given}: signing in by workload identity is not there; use --auth-key with a key of your coordination server`,
+    );
+}
+
 /** The key itself, or the trimmed content of the file that `file:` names. */
 async function readAuthKey(context: Context, value: string): Promise<string> {
+  if (/^arn:aws[\w-]*:ssm:/.test(value))
+    throw new RhumbError(
+      'bad-argument',
+      '--auth-key: keys are not read from the AWS parameter store; write the key to a file and use file:path',
+    );
   if (!value.startsWith('file:')) return value;
   const path = value.slice('file:'.length);
   try {

@@ -4,6 +4,7 @@ import { hostname, release, type } from 'node:os';
 import { RhumbError } from '#shared/errors.ts';
 import { VERSION } from '#shared/version.ts';
 import { type Context, withTimeout } from '../commands/context.ts';
+import { confirmRisk } from '../commands/risk.ts';
 import type { Action } from '../commands/spec.ts';
 import { goJson } from '../print/go-json.ts';
 import { shellQuote } from '../print/shell.ts';
@@ -93,12 +94,7 @@ export const debugHostinfo: Action = async ({ api, out, signal, platform }) => {
 
 /** `rhumb debug test-risk`. */
 export const testRisk: Action = async (context, { flags }) => {
-  const accepted = flags.text('accept-risk').split(',');
-  if (!accepted.includes('all') && !accepted.includes('test-risk')) {
-    context.out('This is a test risky action.\nTo skip this warning, use --accept-risk=test-risk\n');
-    if (!(await context.confirm('Continue?')))
-      throw new RhumbError('not-allowed', 'aborted, no changes made');
-  }
+  await confirmRisk(context, 'test-risk', flags.text('accept-risk'), 'This is a test risky action.');
   context.out('did-test-risky-action\n');
   return 0;
 };
