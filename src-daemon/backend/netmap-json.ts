@@ -11,6 +11,9 @@ export const netMapJson = (map: NetworkMap, cached: boolean): Record<string, unk
   Peers: [...map.peers.values()].map(encodeNode),
 });
 
+/** Tailnet lock's head of nothing: 32 zero bytes in base 32. */
+const NO_HEAD = 'A'.repeat(52);
+
 function withoutPeers(map: NetworkMap, cached: boolean): Record<string, unknown> {
   const users = [...map.users].map(([id, user]) => [
     id,
@@ -30,6 +33,7 @@ function withoutPeers(map: NetworkMap, cached: boolean): Record<string, unknown>
     DERPMap: map.derpMap ?? null,
     DisplayMessages: null,
     TKAEnabled: false,
+    TKAHead: NO_HEAD,
     Domain: map.domain,
     DomainAuditLogID: '',
     UserProfiles: Object.fromEntries(users),
