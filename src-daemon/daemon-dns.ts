@@ -37,7 +37,7 @@ export function joinNames({ outside, tunName, clock, random, log }: NamesDeps): 
   const resolver = new Resolver({
     clock,
     log: log.child({ mod: 'resolver' }),
-    sockets: upstreamSockets(outside.sockets),
+    sockets: upstreamSockets(outside.sockets, clock),
     randomId: () => randomInt(ID_LIMIT),
     resolveHost: (host) => outside.names.resolve(host),
     baseNameservers: async () => (await manager?.baseNameservers()) ?? [],

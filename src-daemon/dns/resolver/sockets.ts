@@ -2,41 +2,34 @@
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import type { Clock } from '#shared/async/clock.ts';
+import type { SockAddr } from '#shared/ip/address.ts';
 import type { OutsideSockets } from '../../outside/sockets.ts';
 import type { UpstreamSockets } from './types.ts';
+import { UdpPool } from './udp-pool.ts';
 
-export function upstreamSockets(outside: OutsideSockets): UpstreamSockets {
+export function upstreamSockets(outside: OutsideSockets, clock: Clock): UpstreamSockets {
+  const pool = new UdpPool((to, mark) => openConnected(outside, to, mark), clock);
   return {
-    openUdp: async (to, { mark, receive, failed }) => {
-      const family = to.ip.includes(':') ? 6 : 4;
-      const socket = mark ? await outside.openUdp({ family, towards: to.ip }) : openPlain(family);
-      let isClosed = false;
-      socket.on('error', failed);
-      socket.on('message', receive);
-      // Connected: the kernel drops what comes from elsewhere, and tells when nobody listens there.
-      const connected = once(socket, 'connect');
-      socket.connect(to.port, to.ip);
-      const close = (): void => {
-        if (!isClosed) socket.close();
-        isClosed = true;
-      };
-      try {
-        await connected;
-      } catch (error) {
-        close();
-        throw error;
-      }
-      return {
-        send: (datagram) =>
-          socket.send(datagram, (error) => {
-            if (error !== null && !isClosed) failed(error);
-          }),
-        [Symbol.dispose]: close,
-      };
-    },
+    openUdp: (to, { mark, ...handlers }) => pool.exchange(to, mark, handlers),
     connectTcp: (to, { mark, signal }) =>
       mark ? outside.connectTcp({ host: to.ip, port: to.port }, signal) : connectPlain(to, signal),
   };
+}
+
+/** Connected: the kernel drops what comes from elsewhere, and tells when nobody listens there. */
+async function openConnected(outside: OutsideSockets, to: SockAddr, mark: boolean): Promise<DatagramSocket> {
+  const family = to.ip.includes(':') ? 6 : 4;
+  const socket = mark ? await outside.openUdp({ family, towards: to.ip }) : openPlain(family);
+  try {
+    const connected = once(socket, 'connect');
+    socket.connect(to.port, to.ip);
+    await connected;
+    return socket;
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
 }
 
 const openPlain = (family: 4 | 6): DatagramSocket =>
