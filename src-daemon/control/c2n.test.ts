@@ -25,8 +25,23 @@ test.each([
   expect(answer.slice(answer.indexOf('\r\n\r\n') + 4)).toBe(body);
 });
 
-test('another path is unknown', () => {
-  expect(ask('POST /update HTTP/1.1\r\nHost: x\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 .*unknown c2n path\n$/s);
+test.each([
+  ['GET /update', '200 OK', '{"Enabled":false,"Supported":false,"Started":false}'],
+  ['GET /posture/identity?hwaddrs=true', '200 OK', '{"PostureDisabled":true}'],
+  ['GET /vip-services', '200 OK', '{"ServicesHash":""}'],
+  ['GET /appconnector/routes', '200 OK', '{"Domains":{}}'],
+  ['POST /ssh/usernames', '200 OK', '{"Usernames":[]}'],
+  ['POST /logtail/flush', '204 No Content', ''],
+  ['GET /logtail/flush', '405 Method Not Allowed', 'bad method'],
+  ['POST /vip-services', '405 Method Not Allowed', 'bad method'],
+])('%s gets %s', (line, status, body) => {
+  const answer = ask(`${line} HTTP/1.1\r\nHost: x\r\n\r\n`);
+  expect(answer.startsWith(`HTTP/1.1 ${status}\r\n`)).toBe(true);
+  expect(answer.slice(answer.indexOf('\r\n\r\n') + 4).trim()).toBe(body);
+});
+
+test.each(['/debug/prefs', '/remoteapi/localapi/v0/prefs', '/no-such'])('%s is unknown', (path) => {
+  expect(ask(`POST ${path} HTTP/1.1\r\nHost: x\r\n\r\n`)).toMatch(/^HTTP\/1\.1 400 .*unknown c2n path\n$/s);
 });
 
 test.each([

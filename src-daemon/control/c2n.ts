@@ -31,17 +31,43 @@ export function parseC2nRequest(bytes: Uint8Array): C2nRequest | undefined {
   return { method: line[1] ?? '', path: url.pathname, body };
 }
 
-/** What this machine answers. Only the liveness check is served. */
+/** What this machine has none of, in the words in which a server expects to hear it. */
+interface Fact {
+  readonly methods: readonly string[];
+  /** Undefined = done, and nothing to say. */
+  readonly json: object | undefined;
+}
+
+/** Servers ask these of machines of our version; what they say of the machine is that it does not take part. */
+const FACTS: ReadonlyMap<string, Fact> = new Map<string, Fact>([
+  ['/logtail/flush', { methods: ['POST'], json: undefined }],
+  ['/update', { methods: ['GET', 'POST'], json: { Enabled: false, Supported: false, Started: false } }],
+  ['/posture/identity', { methods: ['GET'], json: { PostureDisabled: true } }],
+  ['/vip-services', { methods: ['GET'], json: { ServicesHash: '' } }],
+  ['/appconnector/routes', { methods: ['GET'], json: { Domains: {} } }],
+  ['/ssh/usernames', { methods: ['GET', 'POST'], json: { Usernames: [] } }],
+]);
+
+/** The rest looks into the machine or changes it, which is for its own users alone. */
 export function answerC2n(request: C2nRequest | undefined): Uint8Array {
   if (request === undefined) return response(400, 'malformed request\n');
   if (request.path === '/echo') return response(200, request.body);
-  return response(400, 'unknown c2n path\n');
+  const fact = FACTS.get(request.path);
+  if (fact === undefined) return response(400, 'unknown c2n path\n');
+  if (!fact.methods.includes(request.method)) return response(405, 'bad method\n');
+  if (fact.json === undefined) return response(204, '');
+  return response(200, `${JSON.stringify(fact.json)}\n`, 'application/json');
 }
 
-const REASON = { 200: 'OK', 400: 'Bad Request' } as const;
+const REASON = { 200: 'OK', 204: 'No Content', 400: 'Bad Request', 405: 'Method Not Allowed' } as const;
 
-function response(status: keyof typeof REASON, content: string | Uint8Array): Uint8Array {
+function response(
+  status: keyof typeof REASON,
+  content: string | Uint8Array,
+  type = 'text/plain; charset=utf-8',
+): Uint8Array {
   const body = typeof content === 'string' ? utf8(content) : content;
-  const head = `HTTP/1.1 ${status} ${REASON[status]}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`;
-  return concat(utf8(head), body);
+  // A reply without content must not name a length (RFC 9110 §8.6).
+  const about = status === 204 ? '' : `Content-Type: ${type}\r\nContent-Length: ${body.length}\r\n`;
+  return concat(utf8(`HTTP/1.1 ${status} ${REASON[status]}\r\n${about}Connection: close\r\n\r\n`), body);
 }
