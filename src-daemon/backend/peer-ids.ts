@@ -73,6 +73,18 @@ export class PeerIds {
     return { gone, anew };
   }
 
+  /** The machine goes on under another key, with the number it has; undefined when it has none, or that key has one. */
+  renew(before: NodeKey, after: NodeKey): PeerId | undefined {
+    const id = this.#ids.get(before);
+    if (id === undefined || this.#ids.has(after)) return undefined;
+    const disco = this.#disco.get(before);
+    this.#forget(before, id);
+    this.#ids.set(after, id);
+    this.#keys.set(id, after);
+    if (disco !== undefined) this.#disco.set(after, disco);
+    return id;
+  }
+
   /** The peer told its disco key itself, within a session: the map's word of the same key is no news then. */
   told(id: PeerId, discoKey: DiscoKey): void {
     const key = this.#keys.get(id);

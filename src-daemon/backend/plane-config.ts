@@ -116,6 +116,7 @@ export function planePeer(node: UsablePeer, allowedIps: readonly string[]): Plan
   const last = made.get(node);
   if (last !== undefined && isSameList(last.allowedIps, allowedIps)) return last;
   const peer = {
+    nodeId: node.StableID,
     nodeKey: node.Key,
     discoKey: node.DiscoKey,
     endpoints: (node.Endpoints ?? [])

@@ -18,6 +18,7 @@ const peer = (n: number, disco: number, jailed: boolean): PlanePeer => ({
   allowedIps: [`100.64.0.${n}/32`],
   wireguardOnly: false,
   jailed,
+  nodeId: '',
   homeRegion: undefined,
   isOnline: true,
 });

@@ -81,7 +81,9 @@ export class PlanePeers {
     return { isWhole: true, set: peers, gone, cut };
   }
 
-  #change({ set, removed }: PeerChanges, { addresses }: PlaneConfig, tunnel: Tunnel): Applied {
+  #change(changes: PeerChanges, { addresses }: PlaneConfig, tunnel: Tunnel): Applied {
+    const { set } = changes;
+    const removed = [...changes.removed, ...this.#renew(changes.renewed, tunnel)];
     if (set.length + removed.length === 0) return { isWhole: false, set, gone: [], cut: [] };
     const { gone: left, anew } = this.#ids.change(removed, set);
     const gone = [...left, ...anew.values()];
@@ -101,6 +103,21 @@ export class PlanePeers {
       this.#tell(peer, addresses);
     }
     return { isWhole: false, set, gone, cut };
+  }
+
+  /** Sessions go on until there are new ones. Gives back the keys of those for whom that can't be: they begin anew. */
+  #renew(renewed: PeerChanges['renewed'], tunnel: Tunnel): NodeKey[] {
+    const failed: NodeKey[] = [];
+    for (const [before, { nodeKey }] of renewed) {
+      const id = this.#ids.renew(before, nodeKey);
+      if (id === undefined) {
+        failed.push(before);
+        continue;
+      }
+      tunnel.renewPeer(id, keyBytes(nodeKey));
+      this.#byKey.delete(before);
+    }
+    return failed;
   }
 
   #idOf({ nodeKey }: PlanePeer): PeerId {

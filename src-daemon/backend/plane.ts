@@ -12,6 +12,8 @@ import type { RelayStatus } from '../underlay/relay-status.ts';
 import type { RefusedConnection } from './refusals.ts';
 
 export interface PlanePeer {
+  /** StableNodeID: the same machine under another key is the same peer. */
+  readonly nodeId: string;
   readonly nodeKey: NodeKey;
   readonly discoKey: DiscoKey | undefined;
   readonly endpoints: readonly SockAddr[];

@@ -11,7 +11,7 @@ import { DiscoBox } from '../disco/disco-box.ts';
 import { createPortableEngine } from '../engine/portable.ts';
 import type { MemoryTun } from '../engine/types.ts';
 import { Magicsock } from '../magicsock/magicsock.ts';
-import { NO_FIREWALL, type Router, type RouterConfig } from '../router/types.ts';
+import { type KillSwitch, NO_FIREWALL, type Router, type RouterConfig } from '../router/types.ts';
 import { openHandshakeTime } from '../store/handshake-time.ts';
 import { memoryStore } from '../store/state-store.ts';
 import { testKey } from '../testing/tunnel-host.ts';
@@ -34,10 +34,16 @@ class FakeRouter implements Router {
     this.config = config;
     return [];
   }
-  async clear(): Promise<void> {
+  /** What stayed closed at each end, in order. */
+  readonly closed: (KillSwitch | undefined | 'as found')[] = [];
+  async clear({ killSwitch }: { readonly killSwitch: KillSwitch | undefined }): Promise<void> {
     this.config = undefined;
+    this.closed.push(killSwitch);
   }
-  async [Symbol.asyncDispose](): Promise<void> {}
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.config = undefined;
+    this.closed.push('as found');
+  }
 }
 
 interface Machine {
@@ -178,6 +184,7 @@ const asPeer = (other: Machine): PlanePeer => ({
   allowedIps: [`${other.ip}/32`],
   wireguardOnly: false,
   jailed: false,
+  nodeId: '',
   homeRegion: undefined,
   isOnline: true,
 });
@@ -364,6 +371,38 @@ test('disposing takes everything away and leaves no timer', async () => {
   await Promise.all([a.kill(), b.kill()]);
   expect(a.router.config).toBeUndefined();
   expect(clock.pending).toBe(0);
+});
+
+test('what is closed stays so without a configuration, and when the daemon ends, until somebody says otherwise', async () => {
+  const { a, b } = await pair();
+  const closed = { lan: ['192.0.2.0/24'] };
+  await a.plane.configure(undefined, closed);
+  await a.plane.configure(undefined, undefined);
+  await a.plane.configure(undefined, closed);
+  await a.plane[Symbol.asyncDispose]();
+  expect(a.router.closed).toEqual([closed, undefined, closed, closed]);
+  const config = b.configWith(a);
+  await b.plane.configure({ ...config, firewall: { ...config.firewall, mode: 'on', killSwitch: closed } });
+  await b.plane[Symbol.asyncDispose]();
+  expect(b.router.closed).toEqual([closed]);
+});
+
+test('a daemon that ends before it knows what is wanted leaves what it found', async () => {
+  const one = await machine(new FakeClock(), new SimulatedWire(new FakeClock(), seeded(1)), 1);
+  await one.plane[Symbol.asyncDispose]();
+  expect(one.router.closed).toEqual(['as found']);
+});
+
+test('a configuration that fails half-way still counts for what stays closed', async () => {
+  const { a, b } = await pair();
+  const config = a.configWith(b);
+  const killSwitch = { lan: [] };
+  a.router.failure = 'no';
+  await expect(
+    a.plane.configure({ ...config, firewall: { ...config.firewall, mode: 'on', killSwitch } }),
+  ).rejects.toThrow('no');
+  await a.plane[Symbol.asyncDispose]();
+  expect(a.router.closed).toEqual([killSwitch]);
 });
 
 test('a first handshake message that a relay loses costs a second, and nothing once a direct path is there', async () => {

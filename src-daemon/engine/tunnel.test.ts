@@ -332,6 +332,39 @@ describe('trouble', () => {
     expect(net.b.tunnel.peerStatus(7)).toBeUndefined();
   });
 
+  test.each([
+    { name: 'it has changed before the other knows', first: 'own' },
+    { name: 'the other knows before it has changed', first: 'other' },
+  ] as const)('a machine with a new key loses no packet when $name', async ({ first }) => {
+    await using net = await pair();
+    net.a.send(toB(0));
+    net.b.send(toA(0));
+    await net.clock.advance(100);
+    const own = (): void => net.a.tunnel.setPrivateKey(testKey(99));
+    const other = (): void => net.b.tunnel.renewPeer(7, publicOf(99));
+    const both = async (from: number): Promise<void> => {
+      for (let i = from; i < from + 20; i++) {
+        net.a.send(toB(i));
+        net.b.send(toA(i));
+        await net.clock.advance(10);
+      }
+    };
+    if (first === 'own') own();
+    else other();
+    await both(1);
+    if (first === 'own') other();
+    else own();
+    await both(21);
+    await net.clock.advance(1_000);
+    const numbers = Array.from({ length: 41 }, (_, i) => i);
+    expect(net.b.received).toEqual(numbers.map(toB));
+    expect(net.a.received).toEqual(numbers.map(toA));
+    expect(net.b.tunnel.peerStatus(7)?.state).toBe('established');
+    expect(net.a.stat('handshake.initiations-accepted') + net.b.stat('handshake.initiations-accepted')).toBe(
+      2,
+    );
+  });
+
   test('a wall clock set back an hour does not stop the next handshake', async () => {
     await using net = await pair();
     net.a.send(toB(1));

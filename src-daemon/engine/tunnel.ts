@@ -147,6 +147,18 @@ export class Tunnel implements AsyncDisposable {
     this.#plan();
   }
 
+  /**
+   * The peer goes on under another key: what is under way with the sessions of the old one arrives, on both sides, until a
+   * handshake under the new one has taken their place. It is begun at once.
+   */
+  renewPeer(peer: PeerId, publicKey: Uint8Array): void {
+    const old = this.#peers.get(peer);
+    if (this.#isClosed || old === undefined) return;
+    this.#peers.set(peer, { ...old, publicKey: copyOf(publicKey) });
+    this.#carryOut(this.#core.renew(peer, publicKey, this.#moment()));
+    this.#plan();
+  }
+
   peerStatus(peer: PeerId): HandshakeStatus | undefined {
     return this.#core.status(peer, this.#moment());
   }

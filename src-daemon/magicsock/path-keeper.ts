@@ -94,8 +94,12 @@ export class PathKeeper {
     const { peer: id, discoKey } = config;
     const kind = config.wireguardOnly ? 'plain' : 'disco';
     const known = this.peers.get(id);
+    // Under another node key a machine that runs on is where it was: its disco key says that it does.
     const isKept =
-      known !== undefined && known.machine.kind === kind && known.config.nodeKey === config.nodeKey;
+      known !== undefined &&
+      known.machine.kind === kind &&
+      (known.config.nodeKey === config.nodeKey ||
+        (discoKey !== undefined && known.config.discoKey === discoKey));
     const before = isKept ? known.config : undefined;
     const peer: Peer = isKept
       ? known

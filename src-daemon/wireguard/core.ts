@@ -165,7 +165,25 @@ export class WireGuardCore {
       entry.cookie = undefined;
       if (entry.keysSince !== undefined) this.#effects.push({ do: 'expire-send', peer: entry.peer });
       this.#step(entry, { type: 'identity-changed' }, at);
+      // Who spoke with us goes on speaking: it must learn the new key before its next packet is due.
+      if (entry.keysSince !== undefined) this.#step(entry, { type: 'wanted', onReceive: false }, at);
     }
+    return this.#take();
+  }
+
+  /** The peer has another key: sessions under the old one go on until a handshake, begun at once, has taken their place. */
+  renew(peer: CorePeerId, publicKey: Uint8Array, at: Moment): CoreEffect[] {
+    const old = this.#peers.get(peer);
+    if (old === undefined || compare(old.publicKey, publicKey) === 0) return [];
+    this.#dropPending(old);
+    this.#remove(old);
+    const entry = this.#newEntry({ peer, publicKey });
+    entry.timers = old.timers;
+    entry.words = old.words;
+    entry.keysSince = old.keysSince;
+    entry.lastHandshakeAt = old.lastHandshakeAt;
+    this.#step(entry, { type: 'identity-changed' }, at);
+    if (entry.keysSince !== undefined) this.#step(entry, { type: 'wanted', onReceive: false }, at);
     return this.#take();
   }
 
@@ -290,6 +308,11 @@ export class WireGuardCore {
         'bad-argument',
         `peer ${wanted.peer} has a public key of ${wanted.publicKey.length} bytes`,
       );
+    const entry = this.#newEntry(wanted);
+    this.#setPersistent(entry, wanted.persistentKeepaliveMs ?? 0, at);
+  }
+
+  #newEntry(wanted: CorePeer): Entry {
     const key = toHex(wanted.publicKey);
     const before = this.#gone.take(key);
     const entry: Entry = {
@@ -312,7 +335,7 @@ export class WireGuardCore {
     };
     this.#peers.set(entry.peer, entry);
     this.#byKey.set(key, entry);
-    this.#setPersistent(entry, wanted.persistentKeepaliveMs ?? 0, at);
+    return entry;
   }
 
   #setPersistent(entry: Entry, ms: number, at: Moment): void {
