@@ -123,6 +123,7 @@ export class ExitWorld {
   /** As `rhumb set --exit-node=` has it; empty for none. */
   async use(exit: Daemon | undefined): Promise<void> {
     await this.client.cli(['set', `--exit-node=${exit?.host.name ?? ''}`]);
+    if (exit !== undefined) await this.client.peer(exit.host.name, ({ ExitNode }) => ExitNode === true);
   }
 
   /** The client once more, with all that it was told before. */

@@ -5,6 +5,8 @@ import { clock, must, until } from './wait.ts';
 
 export interface Fault {
   readonly name: string;
+  /** Among the few that every run of the tests has time for. */
+  readonly isBrief?: boolean;
   make(world: ExitWorld): Promise<void>;
 }
 
@@ -23,6 +25,7 @@ const on = async ({ client }: ExitWorld, ...commands: readonly string[]): Promis
 export const faults: readonly Fault[] = [
   {
     name: 'daemon killed',
+    isBrief: true,
     make: async ({ client }) => {
       await client.process.kill();
       await pause();
@@ -31,6 +34,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'daemon ended and started',
+    isBrief: true,
     make: async ({ client }) => {
       const { code } = await client.process.stop();
       must(code === 0, `rhumbd ends in order: ${code}`);
@@ -60,6 +64,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'link down and up',
+    isBrief: true,
     make: async ({ client }) => {
       await client.host.linkDown();
       await pause();
@@ -68,6 +73,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'address changed',
+    isBrief: true,
     make: async ({ client, network }) => {
       turn++;
       const { v4, v6 } = network.net.core;
@@ -87,6 +93,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'routes flushed',
+    isBrief: true,
     make: async (world) => {
       await on(world, 'ip -4 route flush table 52', 'ip -6 route flush table 52');
       await pause();
@@ -94,6 +101,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'rules deleted',
+    isBrief: true,
     make: async (world) => {
       await on(
         world,
@@ -147,6 +155,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'exit node killed and started',
+    isBrief: true,
     make: async ({ exits }) => {
       await exits[0]?.process.kill();
       await pause();
@@ -171,6 +180,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'IPv6 routers announced',
+    isBrief: true,
     make: async ({ witness }) => {
       await witness.exec([process.execPath, ANNOUNCE, 'eth0', STRANGE_PREFIX, '1800']);
       await pause();
@@ -179,6 +189,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'resolv.conf rewritten',
+    isBrief: true,
     make: async ({ client, witness }) => {
       client.host.resolveBy(witness.v4);
       await pause();
@@ -186,6 +197,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'another interface with a default route',
+    isBrief: true,
     make: async (world) => {
       await on(
         world,
