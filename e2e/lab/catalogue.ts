@@ -7,9 +7,11 @@ import { badWeather } from './scenarios/bad-weather.ts';
 import { consolePolicy } from './scenarios/console-policy.ts';
 import { controlRestart } from './scenarios/control-restart.ts';
 import { dns } from './scenarios/dns.ts';
+import { dnsSystem } from './scenarios/dns-system.ts';
 import { exitNode } from './scenarios/exit-node.ts';
 import { exitNodeLan } from './scenarios/exit-node-lan.ts';
 import { exitNodeLeak, exitNodeLeakBrief } from './scenarios/exit-node-leak.ts';
+import { filter } from './scenarios/filter.ts';
 import { keyExpiry } from './scenarios/key-expiry.ts';
 import { natMatrix, natPairs } from './scenarios/nat-matrix.ts';
 import { operator } from './scenarios/operator.ts';
@@ -34,6 +36,7 @@ export const scenarios: readonly Scenario[] = [
   controlRestart,
   signIn,
   policy,
+  filter,
   subnetRouter,
   subnetRouterSnatOff,
   subnetOverlap,
@@ -46,6 +49,7 @@ export const scenarios: readonly Scenario[] = [
   operator,
   exitNodeLeakBrief,
   dns,
+  dnsSystem,
   badInput,
   badState,
   badPackets,

@@ -145,6 +145,15 @@ test('falls back on whom a system asked that cannot split, and reads that once',
   expect(r.log.slice(-3)).toEqual(['flush', 'resolver 192.0.2.54', 'set 100.100.100.100']);
 });
 
+test('reads anew whom the system asks after it was left alone', async () => {
+  const r = rig(false);
+  await r.manager.configure(wish(), INSIDE);
+  await r.manager.configure(undefined, INSIDE);
+  r.baseServers = ['192.0.2.54'];
+  await r.manager.configure(wish(), INSIDE);
+  expect(r.log).toContain('resolver 192.0.2.54');
+});
+
 test('warns and tries again when the system refuses', async () => {
   const r = rig();
   r.fail = { set: 'no permission' };

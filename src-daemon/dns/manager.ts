@@ -169,6 +169,8 @@ export class DnsManager implements AsyncDisposable {
 
   async #tellSystem(wanted: SystemDns | undefined): Promise<boolean> {
     const { trouble, log } = this.#deps;
+    // While we leave it alone it may change without our hearing of it.
+    if (wanted === undefined) this.#base = undefined;
     const isSame = JSON.stringify(wanted) === JSON.stringify(this.#set) && !this.#isStale;
     if (isSame) {
       trouble('dns-set-os-config-failed', undefined);
