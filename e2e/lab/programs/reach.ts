@@ -2,7 +2,8 @@
  * What can be begun from here, and what is there to be reached.
  *
  *   node reach.ts serve ADDRESS... PORT...   echoes TCP and UDP on every address and port; says `ready`
- *   node reach.ts try PROTO/ADDRESS/PORT...  tries each once at the same time; says a JSON list of whether it was answered
+ *   node reach.ts try PROTO/ADDRESS/PORT...  tries each once at the same time; says a JSON list of whether it was answered;
+ *                                            `pieces` is UDP in a datagram that must be cut up
  */
 import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
@@ -10,6 +11,8 @@ import { connect, createServer } from 'node:net';
 /** An answer within the lab takes milliseconds; nothing but a drop takes this long. */
 const WAIT_MS = 1_500;
 const RESEND_MS = 500;
+/** Of every MTU that there is in the lab. */
+const PIECES_BYTES = 4_000;
 
 const [what, ...words] = process.argv.slice(2);
 if (what === 'serve') await serve(words);
@@ -35,7 +38,8 @@ async function serve(all: readonly string[]): Promise<void> {
 
 function tryOne(target: string): Promise<boolean> {
   const [protocol, address = '', port] = target.split('/');
-  return protocol === 'tcp' ? tryTcp(address, Number(port)) : tryUdp(address, Number(port));
+  if (protocol === 'tcp') return tryTcp(address, Number(port));
+  return tryUdp(address, Number(port), protocol === 'pieces' ? PIECES_BYTES : 4);
 }
 
 function tryTcp(host: string, port: number): Promise<boolean> {
@@ -51,10 +55,10 @@ function tryTcp(host: string, port: number): Promise<boolean> {
   });
 }
 
-function tryUdp(address: string, port: number): Promise<boolean> {
+function tryUdp(address: string, port: number, bytes: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
-    const send = (): void => socket.send('echo', port, address, () => undefined);
+    const send = (): void => socket.send('echo'.padEnd(bytes), port, address, () => undefined);
     const again = setInterval(send, RESEND_MS);
     const end = (isThere: boolean): void => {
       clearInterval(again);
@@ -63,7 +67,7 @@ function tryUdp(address: string, port: number): Promise<boolean> {
       resolve(isThere);
     };
     const enough = setTimeout(() => end(false), WAIT_MS);
-    socket.once('message', () => end(true));
+    socket.once('message', (answer) => end(answer.length === bytes));
     socket.once('error', () => end(false));
     send();
   });
