@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs';
 import type { Clock } from '#shared/async/clock.ts';
 import { RhumbError } from '#shared/errors.ts';
 import type { Log } from '#shared/log/log.ts';
-import { Firewall } from '../firewall/firewall.ts';
+import { Firewall, type FirewallWarning } from '../firewall/firewall.ts';
 import type { Tool } from '../firewall/tool.ts';
+import type { FirewallConfig } from '../firewall/types.ts';
 import { judge, noIpv6, runBatches } from './batch.ts';
 import { undo } from './cleanup.ts';
 import { systemIp } from './ip-tool.ts';
@@ -50,7 +51,12 @@ export class LinuxRouter implements Router {
   /** As of the last look and what was done since; undefined = to be looked at. */
   #known: KernelFacts | undefined;
   #config: RouterConfig | undefined;
+  /** What holds while nothing is applied. */
+  #closed: { readonly killSwitch: KillSwitch; readonly kind: FirewallConfig['kind'] } | undefined;
   #srcValidMark: string | undefined;
+  /** What the firewall was last told, with nothing to warn of; undefined = to be told again. */
+  #firewallText: string | undefined;
+  #firewallWarnings: readonly FirewallWarning[] = [];
   /** Of the interface. */
   #index: number | undefined;
   /** Changes run one after the other. */
@@ -86,13 +92,21 @@ export class LinuxRouter implements Router {
 
   clear({ killSwitch }: { readonly killSwitch: KillSwitch | undefined }): Promise<void> {
     return this.#queue(async () => {
-      const kind = this.#config?.firewall.kind ?? '';
-      // Without a tunnel there is nobody to forward for.
-      if (killSwitch !== undefined)
-        await this.#firewall.setKillSwitch(killSwitch, { kind, forwards: false }, this.#deps.tunName);
+      this.#closed =
+        killSwitch === undefined ? undefined : { killSwitch, kind: this.#config?.firewall.kind ?? '' };
+      await this.#close();
       await this.#clear();
       if (killSwitch === undefined) await this.#firewall.clearKillSwitch();
     });
+  }
+
+  /** Without a tunnel there is nobody to forward for. */
+  async #close(): Promise<void> {
+    if (this.#closed === undefined) return;
+    const { killSwitch, kind } = this.#closed;
+    this.#restorer.start();
+    await this.#firewall.setKillSwitch(killSwitch, { kind, forwards: false }, this.#deps.tunName);
+    this.#restorer.own(this.#firewall.takePids());
   }
 
   /** The kill switch stays: who ends the daemon has not said that packets may go around the tunnel. */
@@ -104,8 +118,11 @@ export class LinuxRouter implements Router {
   async #apply(config: RouterConfig): Promise<readonly RouterWarning[]> {
     const { tunName, log } = this.#deps;
     const { firewall } = config;
-    const killSwitch = firewall.mode === 'off' ? undefined : firewall.killSwitch;
-    if (killSwitch !== undefined) await this.#firewall.checkKillSwitch(firewall);
+    const killSwitch = killSwitchOf(firewall);
+    const firewallText = JSON.stringify([firewall, config.addresses]);
+    const isFirewallKnown = this.#restorer.isWatching && this.#firewallText === firewallText;
+    if (killSwitch !== undefined && !isFirewallKnown) await this.#firewall.checkKillSwitch(firewall);
+    if (!this.#restorer.isWatching) this.#known = undefined;
     const known = this.#known ?? (await readKernel(this.#ip, tunName));
     if (known === undefined)
       throw new RhumbError(
@@ -120,17 +137,25 @@ export class LinuxRouter implements Router {
     // On disk before anything changes, so that a crash in the middle can be undone.
     await this.#remember(known.state, ops, firewall.mode !== 'off');
     this.#restorer.start();
-    if (killSwitch !== undefined) await this.#firewall.setKillSwitch(killSwitch, firewall, tunName);
+    if (killSwitch !== undefined && !isFirewallKnown)
+      await this.#firewall.setKillSwitch(killSwitch, firewall, tunName);
     const warnings = wanted.withoutIpv6.length > 0 ? [noIpv6(tunName)] : [];
     const failed = await this.#change(known, ops, wanted);
     warnings.push(...failed);
-    const facts = { tunName, addresses: [...wanted.addresses] };
-    warnings.push(...(await this.#firewall.apply(firewall, facts)));
-    if (killSwitch === undefined) await this.#firewall.clearKillSwitch();
+    if (!isFirewallKnown) await this.#applyFirewall(firewall, [...wanted.addresses]);
+    this.#firewallText = this.#firewallWarnings.length === 0 ? firewallText : undefined;
+    warnings.push(...this.#firewallWarnings);
     if (this.#config === undefined || ops.length > 0)
       log('info', 'router.applied', { tun: tunName, changes: ops.length, warnings: warnings.length });
     this.#config = config;
+    this.#closed = undefined;
     return warnings;
+  }
+
+  async #applyFirewall(firewall: FirewallConfig, addresses: readonly string[]): Promise<void> {
+    this.#firewallText = undefined;
+    this.#firewallWarnings = await this.#firewall.apply(firewall, { tunName: this.#deps.tunName, addresses });
+    if (killSwitchOf(firewall) === undefined) await this.#firewall.clearKillSwitch();
   }
 
   async #change(
@@ -153,16 +178,21 @@ export class LinuxRouter implements Router {
   }
 
   async #restore(what: ReadonlySet<Deletion['what']>): Promise<void> {
-    if (this.#config === undefined) return;
+    if (this.#config === undefined) {
+      await this.#close();
+      return;
+    }
     // Most news are of firewalls that containers come and go with: those say nothing of routes.
     if (what.size > 1 || !what.has('firewall')) this.#known = undefined;
+    if (what.has('firewall') || what.has('all')) this.#firewallText = undefined;
     const warnings = await this.#apply(this.#config);
     this.#restorer.own(this.#firewall.takePids());
     for (const { kind, text } of warnings) this.#deps.log('warn', 'router.warning', { kind, text });
   }
 
   #concerns(deletion: Deletion): boolean {
-    if (this.#config === undefined) return false;
+    if (this.#config === undefined)
+      return this.#closed !== undefined && (deletion.what === 'firewall' || deletion.what === 'all');
     switch (deletion.what) {
       case 'rule': {
         const base = this.#style?.base ?? 0;
@@ -183,6 +213,7 @@ export class LinuxRouter implements Router {
 
   async #clear(): Promise<void> {
     const record = this.#record;
+    this.#firewallText = undefined;
     this.#config = undefined;
     this.#known = undefined;
     if (record !== undefined) {
@@ -229,3 +260,7 @@ export class LinuxRouter implements Router {
     return result;
   }
 }
+
+/** Who wants the firewall left alone has none. */
+const killSwitchOf = ({ mode, killSwitch }: FirewallConfig): KillSwitch | undefined =>
+  mode === 'off' ? undefined : killSwitch;

@@ -41,6 +41,7 @@ export class Restorer implements AsyncDisposable {
   /** Seen while a change of ours may still be under way, to be judged when its pid is known. */
   #waiting: Deletion[] = [];
   #cancel: (() => void) | undefined;
+  #isWatching = false;
   #tokens = BURST;
   #filledAtMs: number;
   #watching: Promise<void> | undefined;
@@ -55,6 +56,11 @@ export class Restorer implements AsyncDisposable {
   start(): void {
     const { watch } = this.#deps;
     if (watch !== undefined) this.#watching ??= this.#follow(watch);
+  }
+
+  /** What is not heard of has not changed. */
+  get isWatching(): boolean {
+    return this.#isWatching;
   }
 
   /** These processes were ours. */
@@ -74,12 +80,16 @@ export class Restorer implements AsyncDisposable {
     const { clock, log } = this.#deps;
     const { signal } = this.#stop;
     while (!signal.aborted) {
+      this.#isWatching = true;
       try {
         await watch((deletion) => this.#heard(deletion), signal);
       } catch (error) {
+        this.#isWatching = false;
         // Every change of the network looks at everything anyway.
         log('warn', 'router.watch-failed', { error: toRhumbError(error).message });
         await clock.sleep(RETRY_MS, signal).catch(() => undefined);
+        // Whatever happened meanwhile was not heard.
+        this.#heard({ what: 'all', pid: 0 });
       }
     }
   }
