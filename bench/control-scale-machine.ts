@@ -7,7 +7,7 @@ import { generatePrivate, importPrivate, publicOf, type X25519Private } from '#s
 import { RhumbError } from '#shared/errors.ts';
 import { discoKeyFrom, type MachineKey, type NodeKey, nodeKeyFrom } from '#shared/key/key.ts';
 import { dialTs2021, type Ts2021Session } from '#shared/node/ts2021-client.ts';
-import { CAPABILITY_VERSION } from '#shared/wire/scalars.ts';
+import { CAPABILITY_VERSION } from '#shared/wire/capability.ts';
 import { clock } from '../e2e/lab/wait.ts';
 import { MapFrameReader } from '../src-daemon/control/map-frames.ts';
 

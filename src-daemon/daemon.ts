@@ -8,7 +8,7 @@ import { RhumbError } from '#shared/errors.ts';
 import { Watch } from '#shared/localapi/notify.ts';
 import type { AdjustableLog } from '#shared/node/log.ts';
 import { longVersion } from '#shared/version.ts';
-import { CAPABILITY_VERSION } from '#shared/wire/scalars.ts';
+import { CAPABILITY_VERSION } from '#shared/wire/capability.ts';
 import { Backend } from './backend/backend.ts';
 import { wantsExit } from './backend/exit-choice.ts';
 import { hostinfoOf } from './backend/hostinfo.ts';

@@ -2,8 +2,8 @@
 import { utf8 } from '#shared/bytes/bytes.ts';
 import { RhumbError } from '#shared/errors.ts';
 import type { NodeKey } from '#shared/key/key.ts';
+import { CAPABILITY_VERSION } from '#shared/wire/capability.ts';
 import { parseJson, stringifyJson } from '#shared/wire/json.ts';
-import { CAPABILITY_VERSION } from '#shared/wire/scalars.ts';
 import type { Channel } from './channel.ts';
 import { call } from './http2-call.ts';
 

@@ -1,9 +1,10 @@
 /** The register algorithm: which keys a request carries and what an answer means, without I/O (control-protocol.md §4.2.3). */
 import { publicOf } from '#shared/crypto/x25519.ts';
 import { nodeKeyFrom, type PrivateKey, ZERO_NODE_KEY } from '#shared/key/key.ts';
+import { CAPABILITY_VERSION } from '#shared/wire/capability.ts';
 import type { Hostinfo } from '#shared/wire/hostinfo.ts';
 import type { RegisterResponse } from '#shared/wire/register.ts';
-import { CAPABILITY_VERSION, ZERO_TIME } from '#shared/wire/scalars.ts';
+import { ZERO_TIME } from '#shared/wire/scalars.ts';
 
 /** The keys of one register request and how they came about. */
 export interface Attempt {

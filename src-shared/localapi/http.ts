@@ -1,5 +1,4 @@
 /** The HTTP conventions of the local API: paths, hosts, headers, error bodies (localapi-and-daemon.md §1). */
-import { z } from 'zod';
 
 /** Clients name this host; the dialer ignores it, the server refuses others (a browser cannot send it). */
 export const LOCAL_HOST = 'local-tailscaled.sock';
@@ -31,15 +30,13 @@ export interface Admission {
 export const isAdmitted = ({ host = '', origin = '', referer = '' }: Admission): boolean =>
   referer === '' && origin === '' && (host === '' || host === LOCAL_HOST);
 
-const reason = z
-  .string()
-  .max(8_192)
-  .regex(/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/);
+const MAX_REASON = 8_192;
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /** Reads the reason header: undefined when absent or empty, false when malformed (400 `invalid reason header`). */
 export function decodeReason(header: string | undefined): string | undefined | false {
   if (header === undefined || header === '') return undefined;
-  if (!reason.safeParse(header).success) return false;
+  if (header.length > MAX_REASON || !BASE64.test(header)) return false;
   try {
     const bytes = Uint8Array.from(atob(header), (char) => char.charCodeAt(0));
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -57,16 +54,15 @@ export const encodeError = (message: string): Readonly<Record<string, string>> =
   error: message,
 });
 
-const errorBody = z.union([
-  z.object({ Error: z.string() }).transform((body) => body.Error),
-  z.object({ error: z.string() }).transform((body) => body.error),
-]);
-
 /** The message in an error reply: the field of a JSON object, else the text itself. */
 export function errorText(body: string): string {
   try {
-    const parsed = errorBody.safeParse(JSON.parse(body));
-    if (parsed.success) return parsed.data.trim();
+    const parsed: unknown = JSON.parse(body);
+    for (const key of ['Error', 'error'])
+      if (typeof parsed === 'object' && parsed !== null && Object.hasOwn(parsed, key)) {
+        const message: unknown = Reflect.get(parsed, key);
+        if (typeof message === 'string') return message.trim();
+      }
   } catch {
     // Most errors are plain text.
   }

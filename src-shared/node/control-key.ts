@@ -4,9 +4,9 @@ import https from 'node:https';
 import { isIP } from 'node:net';
 import { RhumbError } from '../errors.ts';
 import type { MachineKey } from '../key/key.ts';
+import { CAPABILITY_VERSION } from '../wire/capability.ts';
 import { parseJson } from '../wire/json.ts';
 import { keyResponse } from '../wire/register.ts';
-import { CAPABILITY_VERSION } from '../wire/scalars.ts';
 import { type Connect, carriedBy, hostOf, portOf } from './carried.ts';
 import { codeOf, netErrorText } from './net-error.ts';
 

@@ -11,29 +11,14 @@ import {
   HEADER_RHUMB,
   LOCAL_HOST,
 } from '../localapi/http.ts';
-import {
-  type PingKind,
-  type PingResult,
-  pingResult,
-  type WhoIsResponse,
-  warningReply,
-  whoIsResponse,
-} from '../localapi/misc.ts';
-import { type Notify, notify } from '../localapi/notify.ts';
-import {
-  encodeMaskedPrefs,
-  encodePrefs,
-  encodeStartOptions,
-  type Prefs,
-  type PrefsEdit,
-  prefs,
-  type StartOptions,
-} from '../localapi/prefs.ts';
+import type { PingKind, PingResult, WhoIsResponse } from '../localapi/misc.ts';
+import type { Notify } from '../localapi/notify.ts';
+import type { Prefs, PrefsEdit, StartOptions } from '../localapi/prefs.ts';
 import { DEFAULT_SOCKET } from '../localapi/socket.ts';
-import { type Status, status } from '../localapi/status.ts';
-import { type LoginProfile, loginProfile } from '../localapi/user.ts';
+import type { Status } from '../localapi/status.ts';
+import type { LoginProfile } from '../localapi/user.ts';
+import { CAPABILITY_VERSION } from '../wire/capability.ts';
 import { parseJson, stringifyJson } from '../wire/json.ts';
-import { CAPABILITY_VERSION } from '../wire/scalars.ts';
 import { type Dialled, dialThrough } from './localapi-dial.ts';
 
 /** A daemon that is just starting gets this long to open its socket (§1.5). */
@@ -73,6 +58,22 @@ interface Reader<T> {
   ): { readonly success: true; readonly data: T } | { readonly success: false; readonly error: Error };
 }
 
+/**
+ * The schemas are loaded when a reply is to be read by one, while the daemon makes it: a command that only prints what it
+ * gets starts in half the time.
+ */
+type Load<T> = () => Promise<Reader<T>>;
+const loadStatus: Load<Status> = async () => (await import('../localapi/status.ts')).status;
+const loadPrefs: Load<Prefs> = async () => (await import('../localapi/prefs.ts')).prefs;
+const loadNotify: Load<Notify> = async () => (await import('../localapi/notify.ts')).notify;
+const loadProfile: Load<LoginProfile> = async () => (await import('../localapi/user.ts')).loginProfile;
+const loadProfiles: Load<readonly LoginProfile[]> = async () =>
+  (await import('../localapi/user.ts')).loginProfile.array();
+const loadWhoIs: Load<WhoIsResponse> = async () => (await import('../localapi/misc.ts')).whoIsResponse;
+const loadPing: Load<PingResult> = async () => (await import('../localapi/misc.ts')).pingResult;
+const loadWarning: Load<{ readonly Warning: string }> = async () =>
+  (await import('../localapi/misc.ts')).warningReply;
+
 /** A stream of messages. Iterate it once; leaving the loop, disposing it or aborting its signal ends the watch. */
 export interface Watch extends AsyncIterable<Notify>, AsyncDisposable {}
 
@@ -106,26 +107,29 @@ export class LocalApi implements Disposable {
   }
 
   status(options: { peers: boolean }, signal?: AbortSignal): Promise<Status> {
-    return this.#read(status, { method: 'GET', path: statusPath(options.peers), want: 200, signal });
+    return this.#read(loadStatus, { method: 'GET', path: statusPath(options.peers), want: 200, signal });
   }
 
   prefs(signal?: AbortSignal): Promise<Prefs> {
-    return this.#read(prefs, { method: 'GET', path: 'prefs', want: 200, signal });
+    return this.#read(loadPrefs, { method: 'GET', path: 'prefs', want: 200, signal });
   }
 
-  editPrefs(edit: PrefsEdit, signal?: AbortSignal, reason?: string): Promise<Prefs> {
+  async editPrefs(edit: PrefsEdit, signal?: AbortSignal, reason?: string): Promise<Prefs> {
+    const { encodeMaskedPrefs } = await import('../localapi/prefs.ts');
     const body = encodeMaskedPrefs(edit);
-    return this.#read(prefs, { method: 'PATCH', path: 'prefs', want: 200, body, signal, reason });
+    return await this.#read(loadPrefs, { method: 'PATCH', path: 'prefs', want: 200, body, signal, reason });
   }
 
   /** Advisory: the official daemon answers 200 also when it refuses; the text is why, '' when all is well. */
   async checkPrefs(value: Prefs, signal?: AbortSignal): Promise<string> {
+    const { encodePrefs } = await import('../localapi/prefs.ts');
     const body = encodePrefs(value);
     const text = await this.#text({ method: 'POST', path: 'check-prefs', want: 200, body, signal });
     return text.trim() === '{}' ? '' : errorText(text);
   }
 
   async start(options: StartOptions, signal?: AbortSignal): Promise<void> {
+    const { encodeStartOptions } = await import('../localapi/prefs.ts');
     await this.#text({
       method: 'POST',
       path: 'start',
@@ -154,7 +158,7 @@ export class LocalApi implements Disposable {
   }
 
   whoIs(addr: string, proto: string, signal?: AbortSignal): Promise<WhoIsResponse> {
-    return this.#read(whoIsResponse, { method: 'GET', path: whoIsPath(addr, proto), want: 200, signal });
+    return this.#read(loadWhoIs, { method: 'GET', path: whoIsPath(addr, proto), want: 200, signal });
   }
 
   /** Resolves when the reply came; without one it waits until the signal aborts. */
@@ -163,7 +167,7 @@ export class LocalApi implements Disposable {
     signal: AbortSignal,
   ): Promise<PingResult> {
     const query = new URLSearchParams({ ip: target.ip, size: String(target.size), type: target.kind });
-    return this.#read(pingResult, { method: 'POST', path: `ping?${query}`, want: 200, signal });
+    return this.#read(loadPing, { method: 'POST', path: `ping?${query}`, want: 200, signal });
   }
 
   /** Text of `check-ip-forwarding` or `check-udp-gro-forwarding`; '' when all is well. */
@@ -171,7 +175,7 @@ export class LocalApi implements Disposable {
     name: 'check-ip-forwarding' | 'check-udp-gro-forwarding',
     signal?: AbortSignal,
   ): Promise<string> {
-    return (await this.#read(warningReply, { method: 'GET', path: name, want: 200, signal })).Warning;
+    return (await this.#read(loadWarning, { method: 'GET', path: name, want: 200, signal })).Warning;
   }
 
   /** Any JSON endpoint whose reply only its caller understands. */
@@ -216,11 +220,11 @@ export class LocalApi implements Disposable {
   }
 
   currentProfile(signal?: AbortSignal): Promise<LoginProfile> {
-    return this.#read(loginProfile, { method: 'GET', path: 'profiles/current', want: 200, signal });
+    return this.#read(loadProfile, { method: 'GET', path: 'profiles/current', want: 200, signal });
   }
 
   profiles(signal?: AbortSignal): Promise<readonly LoginProfile[]> {
-    return this.#read(loginProfile.array(), { method: 'GET', path: 'profiles/', want: 200, signal });
+    return this.#read(loadProfiles, { method: 'GET', path: 'profiles/', want: 200, signal });
   }
 
   async switchProfile(id: string, signal?: AbortSignal): Promise<void> {
@@ -261,8 +265,9 @@ export class LocalApi implements Disposable {
     };
   }
 
-  async #read<T>(reader: Reader<T>, call: Call): Promise<T> {
-    return decode(reader, await this.#json(call), endpointOf(call));
+  async #read<T>(load: Load<T>, call: Call): Promise<T> {
+    const [json, reader] = await Promise.all([this.#json(call), load()]);
+    return decode(reader, json, endpointOf(call));
   }
 
   async #json(call: Call): Promise<unknown> {
@@ -485,6 +490,7 @@ export async function* lines(source: AsyncIterable<Uint8Array>, max: number): As
 
 async function* messages(response: IncomingMessage, signal: AbortSignal): AsyncGenerator<Notify, undefined> {
   try {
+    const notify = await loadNotify();
     for await (const line of lines(response, MAX_LINE)) {
       if (line.trim() !== '') yield decode(notify, parseReply(line, 'watch-ipn-bus'), 'watch-ipn-bus');
     }

@@ -13,7 +13,7 @@ import { RhumbError } from '../errors.ts';
 import { keyBytes, type MachineKey } from '../key/key.ts';
 import { dialPorts } from '../noise/dial-ports.ts';
 import { HANDSHAKE_HEADER, splitFirstMessage, UPGRADE_PATH, UPGRADE_PROTOCOL } from '../noise/messages.ts';
-import { CAPABILITY_VERSION } from '../wire/scalars.ts';
+import { CAPABILITY_VERSION } from '../wire/capability.ts';
 import { type Connect, carriedBy, hostOf } from './carried.ts';
 import { dialError } from './control-key.ts';
 import { type Raced, raceDial, type Via } from './dial-race.ts';

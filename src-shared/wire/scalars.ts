@@ -11,9 +11,6 @@ import {
   parseNodeKey,
 } from '../key/key.ts';
 
-/** The capability version we announce everywhere (control-protocol.md §5.8). */
-export const CAPABILITY_VERSION = 130;
-
 /** Go's zero time, which means "unset". */
 export const ZERO_TIME = '0001-01-01T00:00:00Z';
 
