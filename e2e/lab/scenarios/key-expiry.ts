@@ -55,8 +55,10 @@ async function hasEnded(alpha: Daemon, beta: Daemon, address: string): Promise<v
   await beta.peer('alpha', ({ Expired }) => Expired, EXPIRY_TIMEOUT_MS);
   const reply = await beta.host.ping(address, { waitMs: 500 });
   must(reply.received === 0, 'a machine whose key has ended is out of reach');
-  const { stdout } = await alpha.host.exec(['ip', '-o', 'address', 'show', 'dev', 'rhumb0']);
-  must(!stdout.includes(` ${address}/`), 'it has taken its address away');
+  await until('the address to be taken away', async () => {
+    const { stdout } = await alpha.host.exec(['ip', '-o', 'address', 'show', 'dev', 'rhumb0']);
+    return !stdout.includes(` ${address}/`);
+  });
   const { Health } = await alpha.status();
   must(
     Health?.some((text) => text.includes('logged out')),
