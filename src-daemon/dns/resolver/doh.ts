@@ -145,7 +145,7 @@ export class DohClients implements AsyncDisposable {
     const both = AbortSignal.any([signal, won.signal]);
     let winner: TLSSocket | undefined;
     const attempts = ips.map(async (ip, i) => {
-      await this.#deps.clock.sleep(i * NEXT_ADDRESS_MS, both);
+      if (i > 0) await this.#deps.clock.sleep(i * NEXT_ADDRESS_MS, both);
       const socket = await this.#tls(ip, url, both);
       if (winner !== undefined) socket.destroy();
       winner ??= socket;
