@@ -40,6 +40,13 @@ export const rules: Readonly<Record<string, Rule>> = {
   'src-shared/localapi': { may: ['src-shared', 'src-shared/wire', 'src-shared/key', 'src-shared/ip', 'zod'] },
   // What the console and its server say to each other; bounded schemas, no code.
   'src-shared/console': { may: ['src-shared', 'zod'] },
+  // What every face of the program shows, and what a page may ask of its host.
+  'src-shared/ui-state': { may: ['src-shared', 'src-shared/localapi'] },
+  'src-shared/bridge': { may: ['src-shared', 'src-shared/async', 'src-shared/ui-state', 'zod'] },
+  // One daemon followed, for the desktop program and for the daemon's own web page.
+  'src-shared/desk': {
+    may: [...PURE, 'src-shared/node', 'src-shared/ui-state', 'src-shared/bridge', 'node', 'zod'],
+  },
   'src-shared/testing': { may: ['src-shared', 'src-shared/async'] },
   'src-shared/crypto': {
     may: [

@@ -1,0 +1,291 @@
+/**
+ * What a page may ask of its host and what the host tells it: two tables of schemas, the same for Electron and for the
+ * daemon's web page (desktop.md §9). Adding a call is one row here and one handler; a missing handler is a type error.
+ */
+import { z } from 'zod';
+import type { Patch, Snapshot } from '../ui-state/types.ts';
+import { bytes, id, longText, milliseconds, shortText } from './values.ts';
+
+/** What a host can do beyond the calls that every host has. */
+export const CAPABILITIES = [
+  'service',
+  'tray',
+  'notifications',
+  'login-item',
+  'terminal',
+  'local-files',
+  'window',
+  'updates',
+] as const;
+export type Capability = (typeof CAPABILITIES)[number];
+
+export interface Call {
+  /** `read`: also for people who may look and not change. */
+  readonly access: 'read' | 'manage';
+  readonly arg: z.ZodType;
+  readonly result: z.ZodType;
+  /** Ends the call; long work returns an operation instead. Milliseconds; the default is 10 s. */
+  readonly timeoutMs?: number;
+}
+
+const call = <A extends z.ZodType, R extends z.ZodType>(
+  access: 'read' | 'manage',
+  arg: A,
+  result: R,
+  timeoutMs?: number,
+) => ({ access, arg, result, ...(timeoutMs !== undefined && { timeoutMs }) });
+
+const nothing = z
+  .undefined()
+  .or(z.null())
+  .transform(() => undefined);
+const operation = z.object({ operation: id });
+const prefixes = z.array(z.string().max(64)).max(512);
+
+/** Settings of the daemon that may be edited; what is absent stays. */
+export const settingsEdit = z.strictObject({
+  wantRunning: z.boolean().optional(),
+  hostname: z.string().max(253).optional(),
+  acceptRoutes: z.boolean().optional(),
+  acceptDns: z.boolean().optional(),
+  shieldsUp: z.boolean().optional(),
+  runSsh: z.boolean().optional(),
+  runWebClient: z.boolean().optional(),
+  postureChecking: z.boolean().optional(),
+  allowLan: z.boolean().optional(),
+  advertiseRoutes: prefixes.optional(),
+  noSnat: z.boolean().optional(),
+  netfilterMode: z.union([z.literal(0), z.literal(1), z.literal(2)]).optional(),
+  operator: shortText.optional(),
+  nickname: shortText.optional(),
+  autoUpdateCheck: z.boolean().optional(),
+  autoUpdateApply: z.boolean().optional(),
+  unattended: z.boolean().optional(),
+});
+
+/** The program's own settings; not the daemon's. */
+export const guiSettings = z.object({
+  language: shortText,
+  theme: z.enum(['system', 'light', 'dark']),
+  contrast: z.enum(['system', 'more']),
+  density: z.enum(['comfortable', 'compact']),
+  trayIcon: z.enum(['colour', 'mono', 'off']),
+  onClose: z.enum(['auto', 'hide', 'quit']),
+  startAtLogin: z.boolean(),
+  startHidden: z.boolean(),
+  confirmDisconnect: z.boolean(),
+  notifications: z.record(shortText, z.boolean()),
+  notifyOnlyHidden: z.boolean(),
+  pinnedDevices: z.array(id).max(256),
+  recentExitNodes: z.array(id).max(16),
+  sshUsers: z.record(shortText, shortText),
+});
+export type GuiSettings = z.infer<typeof guiSettings>;
+
+export const pingKind = z.enum(['disco', 'icmp', 'tsmp', 'peerapi']);
+
+export const netcheckReport = z.object({
+  atMs: milliseconds,
+  udp: z.boolean(),
+  ipv4: z.string().max(64),
+  ipv6: z.string().max(64),
+  mappingVaries: z.boolean().nullable(),
+  portMapping: z.array(z.enum(['UPnP', 'NAT-PMP', 'PCP'])).max(3),
+  captivePortal: z.boolean().nullable(),
+  preferred: z.number().int(),
+  regions: z
+    .array(
+      z.object({
+        id: z.number().int(),
+        code: shortText,
+        name: shortText,
+        v4Ms: z.number().nullable(),
+        v6Ms: z.number().nullable(),
+      }),
+    )
+    .max(512),
+});
+export type NetcheckReport = z.infer<typeof netcheckReport>;
+
+/** Bytes per second of one second, newest last. */
+export const trafficSeries = z.object({
+  /** End of the last second. */
+  endMs: milliseconds,
+  direct: z.object({ in: z.array(bytes), out: z.array(bytes) }),
+  relayed: z.object({ in: z.array(bytes), out: z.array(bytes) }),
+});
+export type TrafficSeries = z.infer<typeof trafficSeries>;
+
+export const calls = {
+  'state.get': call('read', nothing, z.object({ seq: z.number().int(), snapshot: z.custom<Snapshot>() })),
+  'traffic.watch': call(
+    'read',
+    z.strictObject({ device: id.optional(), seconds: z.number().int().min(10).max(3_600) }),
+    trafficSeries,
+  ),
+  'traffic.unwatch': call('read', nothing, nothing),
+  'prefs.edit': call('manage', settingsEdit, nothing, 30_000),
+  'login.start': call(
+    'manage',
+    z.strictObject({
+      server: z.string().max(2_048).optional(),
+      authKey: z.string().max(1_024).optional(),
+      hostname: z.string().max(253).optional(),
+      /** Sign in again with a new key although the old one is good. */
+      force: z.boolean().optional(),
+    }),
+    nothing,
+    30_000,
+  ),
+  'login.cancel': call('manage', nothing, nothing),
+  'login.probeServer': call(
+    'read',
+    z.strictObject({ url: z.string().max(2_048) }),
+    z.object({ url: z.string(), isReachable: z.boolean(), problem: longText }),
+    15_000,
+  ),
+  logout: call('manage', nothing, nothing, 30_000),
+  'account.add': call('manage', nothing, nothing, 30_000),
+  'account.switch': call('manage', z.strictObject({ id }), nothing, 30_000),
+  'account.remove': call('manage', z.strictObject({ id }), nothing, 30_000),
+  /** An id that is not asked for, `''`, means none. */
+  'exitNode.set': call(
+    'manage',
+    z.strictObject({
+      id: z.string().max(128).optional(),
+      auto: z.boolean().optional(),
+      allowLan: z.boolean().optional(),
+    }),
+    nothing,
+    30_000,
+  ),
+  'exitNode.toggleLast': call('manage', z.strictObject({ on: z.boolean() }), nothing, 30_000),
+  'exitNode.suggest': call('read', nothing, z.object({ id: z.string().max(128), name: shortText })),
+  'exitNode.offer': call('manage', z.strictObject({ on: z.boolean() }), nothing, 30_000),
+  /** What hinders sharing routes on this machine; '' = nothing. */
+  'routes.check': call('read', nothing, z.object({ forwarding: longText, udpGro: longText })),
+  /** Own interfaces' networks, to suggest as routes and to show overlaps. */
+  'routes.local': call(
+    'read',
+    nothing,
+    z.array(z.object({ interface: shortText, prefix: z.string().max(64) })).max(256),
+  ),
+  'device.ping': call(
+    'read',
+    z.strictObject({ id, kind: pingKind, count: z.number().int().min(1).max(60) }),
+    operation,
+  ),
+  'device.pin': call('read', z.strictObject({ id, on: z.boolean() }), nothing),
+  'device.ssh': call(
+    'read',
+    z.strictObject({ id, user: shortText }),
+    z.object({ launched: z.boolean(), command: longText }),
+  ),
+  'path.explain': call(
+    'read',
+    z.strictObject({ id }),
+    z.object({
+      conclusion: longText,
+      tried: z
+        .array(z.object({ endpoint: z.string().max(64), result: shortText, atMs: milliseconds.nullable() }))
+        .max(256),
+    }),
+  ),
+  'netcheck.run': call('read', nothing, netcheckReport, 30_000),
+  'dns.status': call(
+    'read',
+    nothing,
+    z.object({
+      nameservers: z.array(shortText).max(64),
+      searchDomains: z.array(shortText).max(256),
+      matchDomains: z.array(shortText).max(1_024),
+      resolvers: z.array(shortText).max(256),
+      routes: z
+        .array(z.object({ suffix: z.string().max(1_024), resolvers: z.array(shortText).max(64) }))
+        .max(1_024),
+    }),
+  ),
+  'dns.query': call(
+    'manage',
+    z.strictObject({ name: z.string().min(1).max(253), type: z.string().max(10) }),
+    z.object({
+      code: shortText,
+      answers: z.array(longText).max(256),
+      resolvers: z.array(shortText).max(64),
+      ms: z.number(),
+    }),
+    15_000,
+  ),
+  'log.tail': call('manage', z.strictObject({ follow: z.boolean() }), z.array(longText).max(2_000)),
+  'report.build': call(
+    'manage',
+    z.strictObject({ mask: z.boolean() }),
+    z.array(z.object({ name: shortText, text: z.string().max(4_000_000) })).max(32),
+    60_000,
+  ),
+  'operation.cancel': call('read', z.strictObject({ operation: id }), nothing),
+  'gui.get': call('read', nothing, guiSettings),
+  'gui.edit': call('read', guiSettings.partial().strict(), guiSettings),
+  /** By reference: a page never names an address to open. */
+  'open.url': call(
+    'read',
+    z.strictObject({
+      kind: z.enum(['auth', 'admin', 'warning', 'help', 'release-notes', 'source', 'device-web']),
+      id: shortText.optional(),
+    }),
+    nothing,
+  ),
+  'clipboard.write': call('read', z.strictObject({ text: z.string().max(1_000_000) }), nothing),
+  // Only where the host says that it can.
+  'service.install': call('read', nothing, nothing, 120_000),
+  'service.start': call('read', nothing, nothing, 60_000),
+  'service.restart': call('read', nothing, nothing, 60_000),
+  'operator.grant': call('read', nothing, nothing, 120_000),
+  'window.hide': call('read', nothing, nothing),
+  'update.check': call('read', nothing, z.object({ version: shortText, isNewer: z.boolean() }), 30_000),
+  'update.install': call('manage', nothing, nothing, 120_000),
+} as const satisfies Readonly<Record<string, Call>>;
+
+export type CallName = keyof typeof calls;
+export type ArgOf<K extends CallName> = z.input<(typeof calls)[K]['arg']>;
+/** What a handler is given. */
+export type ParsedArg<K extends CallName> = z.output<(typeof calls)[K]['arg']>;
+export type ResultOf<K extends CallName> = z.output<(typeof calls)[K]['result']>;
+
+const pingSample = z.object({
+  operation: id,
+  /** Undefined = no answer. */
+  latencyMs: z.number().optional(),
+  via: shortText,
+  error: longText.optional(),
+  isLast: z.boolean(),
+});
+
+export const events = {
+  /** The whole state, after a gap. */
+  snapshot: z.object({ seq: z.number().int(), snapshot: z.custom<Snapshot>() }),
+  patch: z.object({ seq: z.number().int(), patch: z.custom<Patch>() }),
+  traffic: trafficSeries,
+  ping: pingSample,
+  log: z.array(longText).max(2_000),
+  /** Another part of the program wants this page shown: `/devices/abc`. */
+  navigate: z.string().max(512),
+  gui: guiSettings,
+} as const satisfies Readonly<Record<string, z.ZodType>>;
+
+export type EventName = keyof typeof events;
+export type ValueOf<K extends EventName> = z.output<(typeof events)[K]>;
+
+/** What a page sees; `window.rhumb` in Electron, made over a WebSocket elsewhere. */
+export interface Bridge {
+  readonly host: {
+    readonly kind: 'electron' | 'web';
+    readonly can: readonly Capability[];
+    /** As Node names it. */
+    readonly platform: string;
+    readonly version: string;
+  };
+  /** Rejects with a RhumbError-like `{code, message}`. */
+  call<K extends CallName>(name: K, arg: ArgOf<K>): Promise<ResultOf<K>>;
+  on<K extends EventName>(name: K, listener: (value: ValueOf<K>) => void): () => void;
+}

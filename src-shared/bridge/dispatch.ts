@@ -1,0 +1,107 @@
+/** Runs one call of a page: known name, rights, argument, time limit, result; never throws (desktop.md §9.4). */
+import type { Clock } from '../async/clock.ts';
+import { RhumbError, toRhumbError } from '../errors.ts';
+import type { Rights } from '../ui-state/types.ts';
+import {
+  type Call,
+  type CallName,
+  calls,
+  type EventName,
+  type ParsedArg,
+  type ResultOf,
+  type ValueOf,
+} from './contract.ts';
+import { type BridgeCode, CODES, type Reply } from './values.ts';
+
+/** Who calls: a window, or a browser. */
+export interface Caller {
+  readonly id: string;
+  readonly rights: Rights;
+  /** Aborts when the window or the connection closes. */
+  readonly signal: AbortSignal;
+  /** Tells this caller alone. */
+  emit<K extends EventName>(name: K, value: ValueOf<K>): void;
+}
+
+/** What a handler is given besides its argument. */
+export interface CallContext {
+  readonly caller: Caller;
+  /** Aborts with the caller, or when the call's time is over. */
+  readonly signal: AbortSignal;
+}
+
+export type Handlers<K extends CallName = CallName> = {
+  readonly [N in K]: (arg: ParsedArg<N>, context: CallContext) => Promise<ResultOf<N>> | ResultOf<N>;
+};
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+/** Per caller and second. */
+const MAX_RATE = 50;
+
+export class Dispatcher {
+  readonly #handlers: Partial<Handlers>;
+  readonly #clock: Clock;
+  readonly #rate = new WeakMap<Caller, { second: number; count: number }>();
+
+  /** Names without a handler are what this host can't do. */
+  constructor(handlers: Partial<Handlers>, clock: Clock) {
+    this.#handlers = handlers;
+    this.#clock = clock;
+  }
+
+  async run(name: unknown, arg: unknown, caller: Caller): Promise<Reply> {
+    const ended = new AbortController();
+    let cancel = (): void => undefined;
+    try {
+      this.#count(caller);
+      const [known, row] = find(name);
+      const handler = this.#handlers[known] as ((arg: unknown, context: CallContext) => unknown) | undefined;
+      if (handler === undefined) throw new RhumbError('unavailable', `${known} is not possible here`);
+      if (row.access === 'manage' && caller.rights !== 'manage')
+        throw new RhumbError('not-allowed', `${known} needs the right to manage this device`);
+      const parsed = row.arg.safeParse(arg);
+      if (!parsed.success)
+        throw new RhumbError('bad-argument', `${known}: ${parsed.error.issues[0]?.message ?? 'malformed'}`);
+      const signal = AbortSignal.any([caller.signal, ended.signal]);
+      const timeout = row.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+      cancel = this.#clock.after(timeout, () =>
+        ended.abort(new RhumbError('timeout', `${known} took longer than ${timeout / 1_000} s`)),
+      );
+      const value = await until(Promise.resolve(handler(parsed.data, { caller, signal })), signal);
+      return { ok: true, value: row.result.parse(value) };
+    } catch (error) {
+      return failed(error);
+    } finally {
+      cancel();
+    }
+  }
+
+  #count(caller: Caller): void {
+    const second = Math.floor(this.#clock.monotonic() / 1_000);
+    const rate = this.#rate.get(caller);
+    if (rate === undefined || rate.second !== second) this.#rate.set(caller, { second, count: 1 });
+    else if (++rate.count > MAX_RATE) throw new RhumbError('unavailable', 'too many calls; slow down');
+  }
+}
+
+function find(name: unknown): [CallName, Call] {
+  if (typeof name !== 'string' || !Object.hasOwn(calls, name))
+    throw new RhumbError('bad-argument', 'there is no such call');
+  const known = name as CallName;
+  return [known, calls[known]];
+}
+
+function until<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
+
+function failed(error: unknown): Reply {
+  const { code, message } = toRhumbError(error);
+  const isKnown = (CODES as readonly string[]).includes(code);
+  return { ok: false, code: isKnown ? (code as BridgeCode) : 'internal', message };
+}

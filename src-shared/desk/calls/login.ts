@@ -1,0 +1,69 @@
+/** Signing in: by browser, by key, at another server. */
+
+import type { Handlers } from '../../bridge/dispatch.ts';
+import { RhumbError, toRhumbError } from '../../errors.ts';
+import { DEFAULT_CONTROL_URL } from '../../localapi/prefs.ts';
+import { fetchControlKey } from '../../node/control-key.ts';
+import type { CallParts } from './parts.ts';
+
+export function loginCalls({
+  api,
+  desk,
+}: CallParts): Handlers<'login.start' | 'login.cancel' | 'login.probeServer'> {
+  return {
+    'login.start': async ({ server, authKey = '', hostname, force = false }, { signal }) => {
+      const prefs = await api.prefs(signal);
+      const url = server === undefined ? prefs.ControlURL : serverUrl(server);
+      const changes = url !== prefs.ControlURL || (hostname !== undefined && hostname !== prefs.Hostname);
+      if (changes || authKey !== '' || prefs.LoggedOut)
+        await api.start(
+          {
+            UpdatePrefs: {
+              ...prefs,
+              ControlURL: url,
+              Hostname: hostname ?? prefs.Hostname,
+              WantRunning: true,
+              LoggedOut: false,
+              Config: undefined,
+            },
+            AuthKey: authKey,
+          },
+          signal,
+        );
+      // A key signs in by itself; everybody else needs a page to go to.
+      if (authKey === '' || force) await api.loginInteractive(signal);
+      desk.refresh();
+      return undefined;
+    },
+    'login.cancel': async (_arg, { signal }) => {
+      // Nothing is told to the server: the page in the browser leads nowhere from now on.
+      await api.editPrefs({ WantRunning: false }, signal);
+      desk.refresh();
+      return undefined;
+    },
+    'login.probeServer': async ({ url }, { signal }) => {
+      let asked = url;
+      try {
+        asked = serverUrl(url);
+        await fetchControlKey(new URL(asked), signal);
+        return { url: asked, isReachable: true, problem: '' };
+      } catch (error) {
+        signal.throwIfAborted();
+        return { url: asked, isReachable: false, problem: toRhumbError(error).message };
+      }
+    },
+  };
+}
+
+/** People write `vpn.example.com`; nobody means plain HTTP by that. */
+function serverUrl(text: string): string {
+  const trimmed = text.trim();
+  if (trimmed === '') return DEFAULT_CONTROL_URL;
+  const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(trimmed) ? trimmed : `https://${trimmed}`);
+  if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:') || url.username !== '')
+    throw new RhumbError(
+      'bad-argument',
+      'that is no address of a server: write it like https://vpn.example.com',
+    );
+  return url.href.replace(/\/$/, '');
+}

@@ -1,0 +1,114 @@
+/** Calls that change what the daemon shall do. */
+
+import type { ParsedArg } from '../../bridge/contract.ts';
+import type { Handlers } from '../../bridge/dispatch.ts';
+import { RhumbError } from '../../errors.ts';
+import type { PrefsEdit } from '../../localapi/prefs.ts';
+import type { CallParts } from './parts.ts';
+
+type Names =
+  | 'prefs.edit'
+  | 'exitNode.set'
+  | 'exitNode.toggleLast'
+  | 'exitNode.suggest'
+  | 'exitNode.offer'
+  | 'account.add'
+  | 'account.switch'
+  | 'account.remove'
+  | 'logout';
+
+const DEFAULT_ROUTES: readonly string[] = ['0.0.0.0/0', '::/0'];
+
+export function settingsCalls({ api, desk }: CallParts): Handlers<Names> {
+  const edit = async (change: PrefsEdit, signal: AbortSignal): Promise<undefined> => {
+    await api.editPrefs(change, signal);
+    desk.refresh();
+    return undefined;
+  };
+  return {
+    'prefs.edit': (arg, { signal }) => edit(editOf(arg), signal),
+    'exitNode.set': async (arg, { signal }) => {
+      const change: PrefsEdit = {
+        ...(arg.auto === true ? { AutoExitNode: 'any' } : {}),
+        ...(arg.id !== undefined && arg.auto !== true && { ExitNodeID: arg.id, ExitNodeIP: '' }),
+        ...(arg.auto === false && arg.id === undefined && { AutoExitNode: '' }),
+        ...(arg.allowLan !== undefined && { ExitNodeAllowLANAccess: arg.allowLan }),
+      };
+      return await edit(change, signal);
+    },
+    'exitNode.toggleLast': async ({ on }, { signal }) => {
+      await api.post(`set-use-exit-node-enabled?enabled=${on}`, undefined, signal);
+      desk.refresh();
+      return undefined;
+    },
+    'exitNode.suggest': async (_arg, { signal }) => {
+      const found = await api.get('suggest-exit-node', signal);
+      return suggestion(found);
+    },
+    'exitNode.offer': async ({ on }, { signal }) => {
+      const prefs = await api.prefs(signal);
+      const others = (prefs.AdvertiseRoutes ?? []).filter((route) => !DEFAULT_ROUTES.includes(route));
+      return await edit({ AdvertiseRoutes: on ? [...others, ...DEFAULT_ROUTES] : others }, signal);
+    },
+    'account.add': async (_arg, { signal }) => {
+      await api.newProfile(signal);
+      desk.refresh();
+      return undefined;
+    },
+    'account.switch': async ({ id }, { signal }) => {
+      await api.switchProfile(id, signal);
+      desk.refresh();
+      return undefined;
+    },
+    'account.remove': async ({ id }, { signal }) => {
+      await api.deleteProfile(id, signal);
+      desk.refresh();
+      return undefined;
+    },
+    logout: async (_arg, { signal }) => {
+      await api.logout(signal);
+      desk.refresh();
+      return undefined;
+    },
+  };
+}
+
+/** Only what is named changes. */
+function editOf(arg: ParsedArg<'prefs.edit'>): PrefsEdit {
+  const { autoUpdateCheck, autoUpdateApply } = arg;
+  const update = {
+    ...(autoUpdateCheck !== undefined && { Check: autoUpdateCheck }),
+    ...(autoUpdateApply !== undefined && { Apply: autoUpdateApply }),
+  };
+  return {
+    ...given('WantRunning', arg.wantRunning),
+    ...given('Hostname', arg.hostname),
+    ...given('RouteAll', arg.acceptRoutes),
+    ...given('CorpDNS', arg.acceptDns),
+    ...given('ShieldsUp', arg.shieldsUp),
+    ...given('RunSSH', arg.runSsh),
+    ...given('RunWebClient', arg.runWebClient),
+    ...given('PostureChecking', arg.postureChecking),
+    ...given('ExitNodeAllowLANAccess', arg.allowLan),
+    ...given('AdvertiseRoutes', arg.advertiseRoutes),
+    ...given('NoSNAT', arg.noSnat),
+    ...given('NetfilterMode', arg.netfilterMode),
+    ...given('OperatorUser', arg.operator),
+    ...given('ProfileName', arg.nickname),
+    ...given('ForceDaemon', arg.unattended),
+    ...(Object.keys(update).length > 0 && { AutoUpdate: update }),
+  };
+}
+
+const given = <K extends keyof PrefsEdit>(name: K, value: PrefsEdit[K] | undefined): PrefsEdit =>
+  value === undefined ? {} : { [name]: value };
+
+function suggestion(json: unknown): { id: string; name: string } {
+  if (typeof json !== 'object' || json === null)
+    throw new RhumbError('protocol', 'suggest-exit-node: malformed');
+  const { ID, Name } = json as { readonly ID?: unknown; readonly Name?: unknown };
+  return {
+    id: typeof ID === 'string' ? ID.slice(0, 128) : '',
+    name: typeof Name === 'string' ? Name.replace(/\.$/, '').slice(0, 256) : '',
+  };
+}
