@@ -1,6 +1,7 @@
 /** rhumbd: reads the flags, owns the signals and the exit status; no logic. */
 import { toRhumbError } from '#shared/errors.ts';
 import { systemClock } from '#shared/node/clock.ts';
+import { standardError } from '#shared/node/journal.ts';
 import { openLog } from '#shared/node/log.ts';
 import { longVersion } from '#shared/version.ts';
 import { runDaemon } from './daemon.ts';
@@ -27,7 +28,13 @@ switch (flags.kind) {
     break;
   case 'run':
   case 'cleanup': {
-    const log = openLog({ level: flags.options.verbose > 0 ? 'debug' : 'info', program: 'rhumbd' });
+    const log = openLog({
+      level: flags.options.verbose > 0 ? 'debug' : 'info',
+      program: 'rhumbd',
+      destination: standardError(process.env),
+      // Who asks for everything gets it.
+      limit: flags.options.verbose > 1 ? undefined : { nowMs: () => clock.monotonic() },
+    });
     const system = { clock, random: Math.random, log };
     const ending = new AbortController();
     const end = (): void => {

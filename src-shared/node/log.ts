@@ -1,5 +1,6 @@
 /** The log writer of our programs: pino behind the small Log interface, one JSON line per event on stderr. */
 import { type DestinationStream, pino } from 'pino';
+import { LineLimit } from '../log/limit.ts';
 import type { Fields, Level, Log } from '../log/log.ts';
 import { redact } from '../log/redact.ts';
 
@@ -9,6 +10,8 @@ export interface LogOptions {
   readonly program: string;
   /** stderr by default. */
   readonly destination?: DestinationStream | undefined;
+  /** Keeps one event from flooding the log; without it every line is written. */
+  readonly limit?: { readonly nowMs: () => number } | undefined;
 }
 
 export interface AdjustableLog extends Log {
@@ -26,6 +29,8 @@ export function openLog(options: LogOptions): AdjustableLog {
   const destination = options.destination ?? pino.destination({ fd: 2, sync: true });
   const taps = new Set<(line: string) => void>();
   const parts = new Map<string, Level>();
+  const { limit } = options;
+  const lines = new LineLimit();
   let level = options.level;
   const writer = pino(
     {
@@ -46,8 +51,12 @@ export function openLog(options: LogOptions): AdjustableLog {
     const part = typeof base['mod'] === 'string' ? base['mod'] : '';
     return Object.assign(
       (of: Level, event: string, fields?: Fields): void => {
-        if (ORDER[of] >= ORDER[parts.get(part) ?? level])
-          writer[of](redact({ ...base, ...fields }) as object, event);
+        if (ORDER[of] < ORDER[parts.get(part) ?? level]) return;
+        const left =
+          of === 'error' || limit === undefined ? 0 : lines.admit(`${part} ${event}`, limit.nowMs());
+        if (left === undefined) return;
+        const suppressed = left > 0 ? { suppressed: left } : {};
+        writer[of](redact({ ...base, ...fields, ...suppressed }) as object, event);
       },
       { child: (fields: Fields): Log => make({ ...base, ...fields }) },
     );
