@@ -90,7 +90,8 @@ setInterval(() => {
     tcp('dot', v4, 853);
     tcp('dnsTcp', v4, 53);
     udp('mdns4', '224.0.0.251', 5_353, question('A'));
-    udp('mdns6', 'ff02::fb', 5_353, question('AAAA'));
+    // Bound to the link, as programs that speak mDNS have it: no route is asked.
+    udp('mdns6', 'ff02::fb%eth0', 5_353, question('AAAA'));
     udp('broadcast', '255.255.255.255', 7_007, payload);
     udp('quic', v4, 443, payload);
     for (const other of others) udp('others', other, 9, payload);
