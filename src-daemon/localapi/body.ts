@@ -5,7 +5,18 @@ import { parseJson } from '#shared/wire/json.ts';
 
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
-export async function readBody(request: IncomingMessage): Promise<string> {
+/** Programs such as curl call JSON a form unless told otherwise, and then the body is looked at twice. */
+const bodies = new WeakMap<IncomingMessage, Promise<string>>();
+
+export function readBody(request: IncomingMessage): Promise<string> {
+  const known = bodies.get(request);
+  if (known !== undefined) return known;
+  const body = readAll(request);
+  bodies.set(request, body);
+  return body;
+}
+
+async function readAll(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {

@@ -342,6 +342,16 @@ test('an edit changes only what its mask names', async () => {
   expect(JSON.parse(reply.body)).toMatchObject({ Hostname: 'box', CorpDNS: true });
 });
 
+test('JSON that calls itself a form, as curl sends it, is JSON; a form gives parameters', async () => {
+  const { call, world } = await setUp();
+  const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
+  const body = '{"Hostname":"box","HostnameSet":true}';
+  expect((await call('PATCH', 'prefs', { headers, body })).status).toBe(200);
+  expect(world.backend.prefs().Hostname).toBe('box');
+  const asked = await call('POST', 'whois', { headers, body: 'addr=nonsense' });
+  expect(asked.body).toContain("invalid 'addr' parameter");
+});
+
 test('an oversized body is refused', async () => {
   const { call } = await setUp();
   const reply = await call('PATCH', 'prefs', { body: `{"Hostname":"${'x'.repeat(5_000_000)}"}` });
