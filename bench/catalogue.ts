@@ -4,6 +4,7 @@ import { controlJoin } from './control-join.ts';
 import { controlScale } from './control-scale.ts';
 import { dnsBench } from './dns.ts';
 import { failover } from './failover.ts';
+import { filter } from './filter.ts';
 import { handshake } from './handshake.ts';
 import { idle } from './idle.ts';
 import { localapi } from './localapi.ts';
@@ -22,6 +23,7 @@ export const benchmarks: readonly Benchmark[] = [
   policy,
   dnsBench,
   netmap,
+  filter,
   localapi,
   timeToDirect,
   failover,

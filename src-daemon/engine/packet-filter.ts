@@ -9,7 +9,7 @@ import {
   PROTOCOL_TCP,
   sourceAt,
 } from './inner.ts';
-import { RuleIndex } from './rule-index.ts';
+import { PrefixTexts, RuleIndex } from './rule-index.ts';
 import { PROTOCOL_SCTP, PROTOCOL_UDP, TCP_ACK, TCP_SYN, Transport } from './transport.ts';
 import type { FilterRuleCount, FilterRuleSpec } from './types.ts';
 
@@ -161,7 +161,9 @@ function compile(specs: readonly FilterRuleSpec[], before: Rules | undefined): R
     passed[i] = before.passed[old] as number;
     nearMisses[i] = before.nearMisses[old] as number;
   }
-  return { specs, v4: new RuleIndex(specs, 4), v6: new RuleIndex(specs, 6), passed, nearMisses };
+  const texts = new PrefixTexts();
+  const [v4, v6] = [new RuleIndex(specs, 4, texts), new RuleIndex(specs, 6, texts)];
+  return { specs, v4, v6, passed, nearMisses };
 }
 
 /** Part of something that began before: all of TCP but its first packet, ICMP's answers and errors. */

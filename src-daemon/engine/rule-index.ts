@@ -34,25 +34,29 @@ export class RuleIndex {
   readonly #targets: PrefixSets;
   /** Where ranges of ports begin or have ended, ascending: between two of them all ports fit the same entries. */
   readonly #edges: Uint32Array;
+  /** Entries of single ports, and those of ranges. */
+  readonly #onePort = new Map<number, number[]>();
+  readonly #ranges: number[] = [];
   readonly #byPort = new Map<number, RuleBits>();
   readonly #byProtocol = new Map<number, RuleBits>();
   #everyPort: RuleBits | undefined;
   #keptBytes = 0;
 
-  constructor(rules: readonly FilterRuleSpec[], version: 4 | 6) {
+  constructor(rules: readonly FilterRuleSpec[], version: 4 | 6, texts: PrefixTexts = new PrefixTexts()) {
     this.#size = addressSize(version);
     this.#sourceAt = sourceAt(version);
     this.#targetAt = destinationAt(version);
     const entries: Entry[] = [];
     const targets = new PrefixSets(this.#size);
     const sources = new PrefixSets(this.#size);
-    const lists = new SourceLists(this.#size);
+    const lists = new SourceLists(this.#size, texts);
     const edges = new Set<number>([0]);
-    for (const [rule, { protocols, sources: texts, destinations }] of rules.entries()) {
-      const list = lists.of(texts);
+    for (const [rule, { protocols, sources: from, destinations }] of rules.entries()) {
+      const list = lists.of(from);
       for (const { prefix: text, first, last } of destinations) {
-        const prefix = parsePrefix(text);
+        const prefix = texts.read(text);
         if (prefix?.ip.length !== this.#size) continue;
+        this.#notePorts(entries.length, first, last);
         targets.add(prefix, entries.length);
         list.entries.push(entries.length);
         entries.push({
@@ -109,10 +113,23 @@ export class RuleIndex {
     let bits = this.#byPort.get(edge);
     if (bits === undefined) {
       const at = this.#edges[edge] as number;
-      bits = this.#made(this.#entriesThat(({ first, last }) => first <= at && at <= last));
+      bits = this.#made([
+        ...(this.#onePort.get(at) ?? []),
+        ...this.#ranges.filter((entry) => this.#holds(entry, at)),
+      ]);
       this.#byPort.set(edge, bits);
     }
     return bits;
+  }
+
+  #holds(entry: number, port: number): boolean {
+    const { first, last } = this.#entries[entry] as Entry;
+    return first <= port && port <= last;
+  }
+
+  #notePorts(entry: number, first: number, last: number): void {
+    if (first !== last) this.#ranges.push(entry);
+    else if (this.#onePort.get(first)?.push(entry) === undefined) this.#onePort.set(first, [entry]);
   }
 
   #protocolBits(protocol: number): RuleBits {
@@ -147,6 +164,20 @@ export class RuleIndex {
   }
 }
 
+/** Prefixes as they are written, each read once: rules name the same machines over and over. */
+export class PrefixTexts {
+  readonly #read = new Map<string, Prefix | undefined>();
+
+  /** The same object for the same text; undefined for what is none. */
+  read(text: string): Prefix | undefined {
+    const known = this.#read.get(text);
+    if (known !== undefined || this.#read.has(text)) return known;
+    const prefix = parsePrefix(text);
+    this.#read.set(text, prefix);
+    return prefix;
+  }
+}
+
 interface Entry {
   readonly rule: number;
   readonly protocols: readonly number[];
@@ -158,6 +189,7 @@ interface Entry {
 class PrefixSets {
   readonly #table = new PrefixTable();
   readonly #ids = new Map<string, number>();
+  readonly #idOfObject = new Map<Prefix, number>();
   readonly #prefixes: Prefix[] = [];
   readonly #entries: (readonly number[])[][] = [];
   #kept: (RuleBits | undefined)[] = [];
@@ -205,6 +237,12 @@ class PrefixSets {
   }
 
   #idOf(prefix: Prefix): number {
+    const known = this.#idOfObject.get(prefix) ?? this.#newId(prefix);
+    this.#idOfObject.set(prefix, known);
+    return known;
+  }
+
+  #newId(prefix: Prefix): number {
     const key = `${masked(prefix)}/${prefix.bits}`;
     const known = this.#ids.get(key);
     if (known !== undefined) return known;
@@ -235,11 +273,13 @@ interface SourceList {
 /** Rules share their sources: a list of thousands of addresses is read once. */
 class SourceLists {
   readonly #size: 4 | 16;
+  readonly #texts: PrefixTexts;
   readonly #byList = new Map<readonly string[], SourceList>();
   readonly #byText = new Map<string, SourceList>();
 
-  constructor(size: 4 | 16) {
+  constructor(size: 4 | 16, texts: PrefixTexts) {
     this.#size = size;
+    this.#texts = texts;
   }
 
   of(texts: readonly string[]): SourceList {
@@ -250,7 +290,7 @@ class SourceLists {
     if (list === undefined) {
       const prefixes: Prefix[] = [];
       for (const one of texts) {
-        const prefix = parsePrefix(one);
+        const prefix = this.#texts.read(one);
         if (prefix?.ip.length === this.#size) prefixes.push(prefix);
       }
       list = { prefixes, entries: [] };
