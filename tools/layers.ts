@@ -371,7 +371,15 @@ export const rules: Readonly<Record<string, Rule>> = {
   },
   'src-cli/docs': { may: [...SHARED, 'src-cli/commands', 'src-cli/print', 'src-cli/table'] },
   'src-cli': {
-    may: [...SHARED, 'src-cli/commands', 'src-cli/docs', 'src-cli/print', 'src-cli/table'],
+    may: [
+      ...SHARED,
+      'dns-packet',
+      'src-cli/commands',
+      'src-cli/debug',
+      'src-cli/docs',
+      'src-cli/print',
+      'src-cli/table',
+    ],
   },
 };
 
