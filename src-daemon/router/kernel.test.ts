@@ -18,11 +18,13 @@ const NETNS = `rhumb-kernel-${process.pid}`;
 const has = (program: string): boolean => spawnSync('which', [program]).status === 0;
 const isRoot = process.getuid?.() === 0 && process.platform === 'linux';
 const mayRun = isRoot && has('ip') && has('nft') && spawnSync('ip', ['netns', 'list']).status === 0;
+/** Of util-linux. */
+const UNSHARE = 'unshare';
 /** Counts what leaves below everything that a firewall sees; Linux 5.16. */
 const mayCount =
   mayRun &&
   has('python3') &&
-  spawnSync('unshare', [
+  spawnSync(UNSHARE, [
     '-n',
     'nft',
     'add table netdev a; add chain netdev a b { type filter hook egress device lo priority 0; }',
