@@ -29,53 +29,70 @@ const TCP_MS = 5_000;
 /** What most servers put into a datagram at most, whatever they are asked for (dnsflagday.net/2020). */
 const USUAL_UDP_BYTES = 1_232;
 
-export async function askPlainly(
+/**
+ * Over UDP, and over TCP when that fails, or says nothing for a while. Whoever comes by TCP has mostly been told that UDP is
+ * too small: for those both begin at once. What is still under way when it is over ends with `signal`.
+ */
+export function askPlainly(
   server: SockAddr,
   asked: Asked,
   deps: ExchangeDeps,
   signal: AbortSignal,
 ): Promise<Response> {
-  const ended = new AbortController();
-  const both = AbortSignal.any([signal, ended.signal]);
-  try {
-    if (asked.transport === 'tcp')
-      // Whoever comes by TCP has mostly been told that UDP is too small.
-      return await Promise.any([
-        askUdp(server, asked, deps, both).then(untruncated),
-        askTcp(server, asked, deps, both),
-      ]);
-    const udp = askUdp(server, asked, deps, both).then((response) =>
-      response.isTruncated && (asked.question.edns?.size ?? 0) > USUAL_UDP_BYTES
-        ? askTcp(server, asked, deps, both).catch(() => response)
-        : response,
-    );
-    return await Promise.any([udp, tcpBeside(udp, server, asked, deps, both)]);
-  } catch (error) {
-    throw error instanceof AggregateError ? error.errors[0] : error;
-  } finally {
-    ended.abort();
-  }
+  return new Promise((resolve, reject) => {
+    const isByTcp = asked.transport === 'tcp';
+    let isOver = false;
+    let underWay = 1;
+    let cancel: (() => void) | undefined;
+    const done = (response: Response): void => {
+      isOver = true;
+      cancel?.();
+      resolve(response);
+    };
+    const failed = (error: unknown): void => {
+      underWay--;
+      if (isOver || signal.aborted) over(error);
+      else if (cancel !== undefined) beside();
+      else if (underWay === 0) over(error);
+    };
+    const over = (error: unknown): void => {
+      isOver = true;
+      cancel?.();
+      reject(error);
+    };
+    const beside = (): void => {
+      cancel?.();
+      cancel = undefined;
+      if (isOver) return;
+      underWay++;
+      askTcp(server, asked, deps, signal).then(done, failed);
+    };
+    const udp = askUdp(server, asked, deps, signal);
+    if (isByTcp) {
+      udp.then(untruncated).then(done, failed);
+      beside();
+    } else {
+      cancel = deps.clock.after(TCP_BESIDE_MS, beside);
+      udp.then((response) => whole(response, server, asked, deps, signal)).then(done, failed);
+    }
+  });
+}
+
+/** A cut answer, when the client could take more than servers put into a datagram. */
+function whole(
+  response: Response,
+  server: SockAddr,
+  asked: Asked,
+  deps: ExchangeDeps,
+  signal: AbortSignal,
+): Response | Promise<Response> {
+  if (!response.isTruncated || (asked.question.edns?.size ?? 0) <= USUAL_UDP_BYTES) return response;
+  return askTcp(server, asked, deps, signal).catch(() => response);
 }
 
 function untruncated(response: Response): Response {
   if (response.isTruncated) throw new RhumbError('unavailable', 'the answer is too long for UDP');
   return response;
-}
-
-/** When UDP fails, at once; when it says nothing, after a while. */
-async function tcpBeside(
-  udp: Promise<Response>,
-  server: SockAddr,
-  asked: Asked,
-  deps: ExchangeDeps,
-  signal: AbortSignal,
-): Promise<Response> {
-  const failed = udp.then(
-    () => new Promise<void>(() => undefined), // the answer is there: nobody waits for this any more
-    () => undefined,
-  );
-  await Promise.race([failed, deps.clock.sleep(TCP_BESIDE_MS, signal)]);
-  return await askTcp(server, asked, deps, signal);
 }
 
 /** With an id that nobody can guess: what comes from elsewhere is ignored, not taken for a failure. */

@@ -1,5 +1,6 @@
 /** Questions that others must answer: equal ones asked once, only so many at a time, answers kept (§7.5). */
 import type { Clock } from '#shared/async/clock.ts';
+import { RhumbError } from '#shared/errors.ts';
 import type { Attempt, Server } from './attempts.ts';
 import { Cache } from './cache.ts';
 import { deliver } from './deliver.ts';
@@ -41,6 +42,8 @@ const MAX_FLIGHTS = 256;
 /** Of one question; each is a promise and a query of some client. */
 const MAX_WAITERS = 256;
 const OVERALL_MS = 10_000;
+const LATE = new RhumbError('timeout', 'no server answered in time');
+const ENDED = new RhumbError('unavailable', 'the resolver has ended');
 
 export class Forwarder implements AsyncDisposable {
   readonly counters: ForwardCounters = { forwarded: 0, coalesced: 0, cached: 0, failed: 0, refused: 0 };
@@ -49,7 +52,8 @@ export class Forwarder implements AsyncDisposable {
   readonly #doh: DohClients;
   readonly #cache = new Cache();
   readonly #flights = new Map<string, Flight>();
-  readonly #ended = new AbortController();
+  /** Of what is under way. */
+  readonly #waits = new Set<AbortController>();
   /** Of what is cached and under way; another number, other servers or another way to them. */
   #generation = 0;
   #underWay = 0;
@@ -105,7 +109,7 @@ export class Forwarder implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#ended.abort();
+    for (const wait of this.#waits) wait.abort(ENDED);
     this.flush();
     await this.#doh[Symbol.asyncDispose]();
   }
@@ -135,18 +139,18 @@ export class Forwarder implements AsyncDisposable {
   async #ask(request: ForwardRequest, key: string | undefined): Promise<Outcome> {
     const { query, question, transport, attempts } = request;
     const generation = this.#generation;
-    const late = new AbortController();
-    const cancel = this.#clock.after(OVERALL_MS, () => late.abort());
+    const wait = new AbortController();
+    this.#waits.add(wait);
+    const cancel = this.#clock.after(OVERALL_MS, () => wait.abort(LATE));
     const asked: Asked = { query: clampSize(query, question), question, transport };
     this.#underWay++;
     this.counters.forwarded++;
     try {
-      const signal = AbortSignal.any([late.signal, this.#ended.signal]);
       const outcome = await race(
         attempts,
         (server, stop) => this.#askOne(server, asked, stop),
         this.#clock,
-        signal,
+        wait.signal,
       );
       if (generation === this.#generation) {
         if (outcome.kind === 'answer' && key !== undefined)
@@ -157,6 +161,7 @@ export class Forwarder implements AsyncDisposable {
       return outcome;
     } finally {
       this.#underWay--;
+      this.#waits.delete(wait);
       cancel();
     }
   }

@@ -1,5 +1,6 @@
 /** Asks several servers for one thing: the first good answer wins, refusals count only when nobody does better (§7.5). */
 import type { Clock } from '#shared/async/clock.ts';
+import { RhumbError } from '#shared/errors.ts';
 import type { Attempt, Server } from './attempts.ts';
 import type { Response } from './response.ts';
 import { Rcode } from './wire.ts';
@@ -12,6 +13,9 @@ export type Outcome =
 /** Rejects when the server can't be asked or says nothing of use. */
 export type Ask = (server: Server, signal: AbortSignal) => Promise<Response>;
 
+/** One for all: making an exception costs more than most of a question. */
+const OVER = new RhumbError('unavailable', 'nobody waits for this answer any more');
+
 const isRefusal = ({ rcode }: Response): boolean => rcode === Rcode.ServFail || rcode === Rcode.Refused;
 
 /** Never rejects. When one attempt fails, the next that still waits begins at once: there is nothing left to wait for. */
@@ -22,7 +26,6 @@ export function race(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const ended = new AbortController();
-  const both = AbortSignal.any([signal, ended.signal]);
   return new Promise((resolve) => {
     const waiting = new Set<() => void>();
     const refusals: Response[] = [];
@@ -30,7 +33,7 @@ export function race(
     const end = (outcome: Outcome): void => {
       signal.removeEventListener('abort', giveUp);
       resolve(outcome);
-      ended.abort();
+      ended.abort(OVER);
     };
     const fail = (): void => {
       // SERVFAIL before REFUSED: the first says that a server tried.
@@ -54,7 +57,7 @@ export function race(
       const begin = (): void => {
         if (!waiting.delete(begin)) return;
         cancel();
-        ask(server, both).then((response) => {
+        ask(server, ended.signal).then((response) => {
           if (!isRefusal(response)) {
             end({ kind: 'answer', response, from: server });
             return;
@@ -65,7 +68,7 @@ export function race(
       };
       waiting.add(begin);
       const cancel = delayMs === 0 ? () => undefined : clock.after(delayMs, begin);
-      both.addEventListener('abort', cancel, { once: true });
+      if (delayMs > 0) ended.signal.addEventListener('abort', cancel, { once: true });
     }
     for (const [i, begin] of [...waiting].entries()) if (attempts[i]?.delayMs === 0) begin();
   });

@@ -75,6 +75,21 @@ describe('UDP', () => {
     expect(clock.pending).toBe(0);
   });
 
+  test('no question is lost when a socket has served enough of them', async () => {
+    const { port } = await udpServer();
+    const clock = new FakeClock();
+    const sockets = plain(clock);
+    for (let i = 0; i < 5_000; i++) {
+      const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+      const to = { ip: '127.0.0.1', port };
+      using exchange = await sockets.openUdp(to, { mark: false, receive: resolve, failed: reject });
+      exchange.send(queryFor('x', 'A'));
+      await promise;
+    }
+    await clock.advance(2_100);
+    expect(clock.pending).toBe(0);
+  });
+
   test('a port where nobody listens fails at once', async () => {
     const { port, server } = await udpServer();
     server.close();

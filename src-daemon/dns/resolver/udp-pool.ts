@@ -41,8 +41,11 @@ export class UdpPool {
 
   /** Handlers hear of all datagrams on their socket, also of answers to others' questions. */
   async exchange(to: SockAddr, mark: boolean, handlers: ExchangeHandlers): Promise<UdpExchange> {
-    const shared = this.#pick(to, mark);
+    const key = `${to.ip} ${to.port} ${mark}`;
+    const shared = this.#pick(key, to, mark);
     shared.users.add(handlers);
+    // Only now: an unused socket would be closed under this question.
+    if (++shared.asked >= MAX_QUESTIONS) this.#retire(key, shared);
     const leave = (): void => {
       if (shared.users.delete(handlers)) closeUnused(shared);
     };
@@ -61,14 +64,11 @@ export class UdpPool {
     }
   }
 
-  #pick(to: SockAddr, mark: boolean): Shared {
-    const key = `${to.ip} ${to.port} ${mark}`;
+  #pick(key: string, to: SockAddr, mark: boolean): Shared {
     const pool = this.#pools.get(key) ?? [];
     this.#pools.set(key, pool);
     const known = pool.length < MAX_SHARED ? undefined : pool[randomInt(pool.length)];
-    const shared = known ?? this.#add(key, pool, to, mark);
-    if (++shared.asked >= MAX_QUESTIONS) this.#retire(key, shared);
-    return shared;
+    return known ?? this.#add(key, pool, to, mark);
   }
 
   #add(key: string, pool: Shared[], to: SockAddr, mark: boolean): Shared {
