@@ -7,6 +7,7 @@ import { badWeather } from './scenarios/bad-weather.ts';
 import { consolePolicy } from './scenarios/console-policy.ts';
 import { controlRestart } from './scenarios/control-restart.ts';
 import { dns } from './scenarios/dns.ts';
+import { dnsResolved } from './scenarios/dns-resolved.ts';
 import { dnsSystem } from './scenarios/dns-system.ts';
 import { exitNode } from './scenarios/exit-node.ts';
 import { exitNodeLan } from './scenarios/exit-node-lan.ts';
@@ -50,6 +51,7 @@ export const scenarios: readonly Scenario[] = [
   exitNodeLeakBrief,
   dns,
   dnsSystem,
+  dnsResolved,
   badInput,
   badState,
   badPackets,

@@ -33,12 +33,22 @@ export interface Outcome {
 
 const ALWAYS_NEEDED = ['ip', 'ping', 'setpriv', 'mount', 'sysctl'];
 
+/**
+ * Where programs of the system are. Some can't be installed beside what a machine has: RHUMB_LAB_PACKAGES names a folder into
+ * which Debian packages were unpacked (dpkg-deb -x).
+ */
+export function programFolders(): readonly string[] {
+  const unpacked = process.env['RHUMB_LAB_PACKAGES'];
+  const services = ['/lib/systemd', ...(unpacked === undefined ? [] : [join(unpacked, 'lib/systemd')])];
+  return [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin', ...services];
+}
+
 /** Why this machine cannot run the lab, or these programs; undefined when it can. */
 export function whyNot(needs: readonly string[] = []): string | undefined {
   if (process.platform !== 'linux') return 'needs Linux';
   if (process.getuid?.() !== 0) return 'needs root, for network namespaces';
   if (!existsSync('/dev/net/tun')) return 'needs /dev/net/tun (mknod /dev/net/tun c 10 200)';
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+  const folders = programFolders();
   const missing = [...ALWAYS_NEEDED, ...needs].filter(
     (program) => !folders.some((folder) => existsSync(join(folder, program))),
   );
