@@ -1,4 +1,5 @@
 /** The control channel over real loopback sockets: both sides against each other, and each against bad peers. */
+import { once } from 'node:events';
 import http, { type IncomingMessage } from 'node:http';
 import http2, { type ServerHttp2Session } from 'node:http2';
 import https from 'node:https';
@@ -11,6 +12,7 @@ import { RecordOpener, RecordSealer } from '../crypto/noise-records.ts';
 import { generatePrivate, importPrivate } from '../crypto/x25519.ts';
 import { type MachineKey, machineKeyFrom, ZERO_MACHINE_KEY } from '../key/key.ts';
 import { UPGRADE_PROTOCOL } from '../noise/messages.ts';
+import type { Connect } from './carried.ts';
 import { systemClock } from './clock.ts';
 import { fetchControlKey } from './control-key.ts';
 import { dialTs2021, type Ts2021DialOptions, type Ts2021Session } from './ts2021-client.ts';
@@ -375,11 +377,26 @@ describe('the client', () => {
   });
 });
 
-describe('the key of a server', () => {
+/** Node's own connections, and ready ones of somebody else's. */
+const made: string[] = [];
+const ways: readonly { readonly name: string; readonly by: Connect | undefined }[] = [
+  { name: 'connections of its own', by: undefined },
+  {
+    name: 'connections that it is given',
+    by: async ({ host, port }) => {
+      made.push(`${host} ${port}`);
+      const socket = connect(port, host);
+      await once(socket, 'connect');
+      return socket;
+    },
+  },
+];
+
+describe.each(ways)('the key of a server, over $name', ({ by }) => {
   async function keyServer(answer: http.RequestListener): Promise<URL> {
     return new URL(`http://127.0.0.1:${await listen(http.createServer(answer))}`);
   }
-  const fetchKey = (url: URL): Promise<MachineKey> => fetchControlKey(url, AbortSignal.timeout(5_000));
+  const fetchKey = (url: URL): Promise<MachineKey> => fetchControlKey(url, AbortSignal.timeout(5_000), by);
   const body = JSON.stringify({ legacyPublicKey: ZERO_MACHINE_KEY, publicKey: controlKey });
 
   test('is fetched with our version, also behind a redirect', async () => {
@@ -428,22 +445,39 @@ describe('the key of a server', () => {
   });
 });
 
-test('TLS is tried when plain HTTP fails, whatever the certificate: the handshake authenticates', async () => {
-  const server = https.createServer({ key: TEST_KEY, cert: TEST_CERT });
-  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
-    acceptTs2021(request, socket, head, {
-      controlKey: control,
-      onSession: (session) =>
-        session.on('stream', (stream) => {
-          stream.respond({ ':status': 200 });
-          stream.pipe(stream);
-        }),
-    }),
+test.each(ways)(
+  'TLS is tried when plain HTTP fails, whatever the certificate, over $name',
+  async ({ by }) => {
+    const server = https.createServer({ key: TEST_KEY, cert: TEST_CERT });
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
+      acceptTs2021(request, socket, head, {
+        controlKey: control,
+        onSession: (session) =>
+          session.on('stream', (stream) => {
+            stream.respond({ ':status': 200 });
+            stream.pipe(stream);
+          }),
+      }),
+    );
+    const port = await listen(server);
+    for (const preferTls of [true, false]) {
+      const session = await dial(new URL(`https://127.0.0.1:${port}`), { preferTls, connect: by });
+      expect(session.via).toBe('https');
+      expect((await post(session, utf8('over TLS'))).body.toString()).toBe('over TLS');
+      if (by !== undefined) expect(made).toContain(`127.0.0.1 ${port}`);
+    }
+  },
+);
+
+test('a connection that cannot be made is told as one of its own would be', async () => {
+  const refused = (host: string): Promise<never> =>
+    Promise.reject(Object.assign(new Error(`connect ECONNREFUSED ${host}`), { code: 'ECONNREFUSED' }));
+  const url = new URL('https://control.example');
+  const never = new AbortController().signal;
+  await expect(fetchControlKey(url, never, ({ host }) => refused(host))).rejects.toThrow(
+    'dial control server https://control.example: connection refused; check the address',
   );
-  const port = await listen(server);
-  for (const preferTls of [true, false]) {
-    const session = await dial(new URL(`https://127.0.0.1:${port}`), { preferTls });
-    expect(session.via).toBe('https');
-    expect((await post(session, utf8('over TLS'))).body.toString()).toBe('over TLS');
-  }
+  await expect(dial(url, { connect: ({ host }) => refused(host) })).rejects.toThrow(
+    'dial control server https://control.example: connection refused',
+  );
 });
