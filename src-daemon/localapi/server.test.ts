@@ -1,117 +1,29 @@
 /** The local API over a real unix socket, before a backend whose surroundings are faked. */
 
 import { once } from 'node:events';
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
-import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { stat, writeFile } from 'node:fs/promises';
+import { request as httpRequest } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import fc from 'fast-check';
 import { Client } from 'tslocal';
 import { afterEach, expect, test, vi } from 'vitest';
 import { newPrefs } from '#shared/localapi/prefs.ts';
 import { silent } from '#shared/log/log.ts';
 import { parseJson, stringifyJson } from '#shared/wire/json.ts';
-import { FULL, fakeMap, fakeNode, fakeWorld, USER_ID, type World } from '../backend/fake-world.ts';
+import { FULL, fakeMap, fakeNode, USER_ID, type World } from '../backend/fake-world.ts';
 import { MetricsRegistry } from '../metrics/metrics.ts';
-import type { PeerCredentials } from './access.ts';
 import { LocalApiServer } from './server.ts';
-
-const ROOT: PeerCredentials = { pid: 1, uid: 0, gid: 0 };
-const USER: PeerCredentials = { pid: 2, uid: 1_000, gid: 1_000 };
-
-interface Reply {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: string;
-}
-
-interface Setup extends AsyncDisposable {
-  readonly world: World;
-  readonly path: string;
-  readonly ended: () => boolean;
-  as: PeerCredentials | undefined;
-  call(method: string, path: string, options?: CallOptions): Promise<Reply>;
-}
-interface CallOptions {
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
-}
+import { type Api, openApi, ROOT, USER } from './testing/api.ts';
 
 const open: AsyncDisposable[] = [];
 afterEach(async () => {
   for (const item of open.splice(0)) await item[Symbol.asyncDispose]();
 });
 
-async function setUp(): Promise<Setup> {
-  const dir = await mkdtemp(join(tmpdir(), 'rhumb-api-'));
-  const path = join(dir, 'sock');
-  const world = await fakeWorld();
-  let ended = false;
-  const userMetrics = new MetricsRegistry();
-  userMetrics.register({
-    name: 'tailscaled_health_messages',
-    kind: 'gauge',
-    help: 'h',
-    read: () => [{ labels: { type: 'warning' }, value: 2 }],
-  });
-  const setup: Setup = {
-    world,
-    path,
-    as: ROOT,
-    ended: () => ended,
-    call: (method, target, options) => call(path, method, target, options),
-    [Symbol.asyncDispose]: async () => {
-      await server[Symbol.asyncDispose]();
-      await world.backend[Symbol.asyncDispose]();
-      await rm(dir, { recursive: true });
-    },
-  };
-  const server = await LocalApiServer.listen({
-    socketPath: path,
-    backend: world.backend,
-    clock: world.clock,
-    version: '1.2.3-t0123456789',
-    capability: 130,
-    clientMetrics: new MetricsRegistry(),
-    userMetrics,
-    shutdown: () => {
-      ended = true;
-    },
-    log: silent,
-    daemonUid: 0,
-    credentialsOf: () => setup.as,
-    uidOf: async (user) => (user === 'operator' ? 1_000 : undefined),
-  });
-  open.push(setup);
-  return setup;
-}
-
-function call(path: string, method: string, target: string, options: CallOptions = {}): Promise<Reply> {
-  return new Promise((resolve, reject) => {
-    const request = httpRequest(
-      {
-        socketPath: path,
-        path: target.startsWith('/') ? target : `/localapi/v0/${target}`,
-        method,
-        headers: { Host: 'local-tailscaled.sock', ...options.headers },
-        agent: false,
-      },
-      (response) => {
-        let body = '';
-        response.setEncoding('utf8');
-        response.on('data', (chunk: string) => {
-          body += chunk;
-        });
-        response.on('end', () =>
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, body }),
-        );
-        response.on('error', reject);
-      },
-    );
-    request.on('error', reject);
-    request.end(options.body);
-  });
+async function setUp(): Promise<Api> {
+  const api = await openApi();
+  open.push(api);
+  return api;
 }
 
 const wantRunning = (world: World): Promise<void> =>
@@ -361,7 +273,7 @@ test('an oversized body is refused', async () => {
 
 /** Lines of a watch as they come, and its end. */
 function watch(
-  setup: Setup,
+  setup: Api,
   mask: string,
 ): { lines: string[]; headers: Promise<number>; stop: () => void; ended: Promise<void> } {
   const lines: string[] = [];
@@ -574,7 +486,7 @@ test('a live socket is left alone, a stale one is replaced, another file is not 
   );
 });
 
-const optionsLike = (setup: Setup): Omit<Parameters<typeof LocalApiServer.listen>[0], 'socketPath'> => ({
+const optionsLike = (setup: Api): Omit<Parameters<typeof LocalApiServer.listen>[0], 'socketPath'> => ({
   backend: setup.world.backend,
   clock: setup.world.clock,
   version: '1.2.3',
