@@ -1,11 +1,11 @@
-/** Where the names of a system are not to be touched, or we don't know how: it is told so, and left as it is. */
+/** A system that we don't know how to tell: its user is told so, and it is left as it is. */
 import { RhumbError } from '#shared/errors.ts';
 import type { Base, BaseDns } from '../compile.ts';
 import type { SystemResolver } from './types.ts';
 
 export interface NoneDeps {
-  /** What to tell the user who wants names all the same; undefined = nobody will. */
-  readonly refusal: string | undefined;
+  /** What to tell the user. */
+  readonly refusal: string;
   readonly base: () => Promise<BaseDns>;
 }
 
@@ -19,7 +19,7 @@ export class NoSystemDns implements SystemResolver {
   }
 
   async set(): Promise<void> {
-    if (this.#deps.refusal !== undefined) throw new RhumbError('unavailable', this.#deps.refusal);
+    throw new RhumbError('unavailable', this.#deps.refusal);
   }
 
   async restore(): Promise<boolean> {

@@ -43,6 +43,7 @@ export interface Opened {
 /** The way that this system wants to be told. */
 export async function openSystemDns(deps: SystemDeps): Promise<Opened> {
   const { log } = deps;
+  if (process.platform !== 'linux') return { system: leaveSystemAlone(), isMiswired: false };
   const bus = await openBus(AbortSignal.timeout(BUS_TIMEOUT_MS)).catch(() => undefined);
   let detected: Detected;
   try {
@@ -109,10 +110,11 @@ async function open(
   }
 }
 
-/** For a daemon that has no interface, or on a system that we don't know how to tell. */
-export const leaveSystemAlone = (refusal: string | undefined): SystemResolver =>
+/** macOS and Windows have other ways; until they are here, who asks our resolver by its address gets answers. */
+const leaveSystemAlone = (): SystemResolver =>
   new NoSystemDns({
-    refusal,
+    refusal:
+      'rhumbd can set the name servers of Linux only; ask 100.100.100.100 for names of the network, or give the wish up with rhumb set --accept-dns=false',
     base: async () => readResolvConf((await readText(RESOLV_FILES.resolvConf)) ?? ''),
   });
 

@@ -4,10 +4,10 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { parseFlags } from '../flags.ts';
+import { parseFlags } from './flags.ts';
 
-const UNIT = join(import.meta.dirname, '../../resources/systemd/rhumbd.service');
-const DEFAULTS = join(import.meta.dirname, '../../resources/default/rhumbd');
+const UNIT = join(import.meta.dirname, '../resources/systemd/rhumbd.service');
+const DEFAULTS = join(import.meta.dirname, '../resources/default/rhumbd');
 const ANALYZE = '/usr/bin/systemd-analyze';
 /** Of ten; a service without any limits has 9.6. */
 const MOST_EXPOSED = 3.2;
