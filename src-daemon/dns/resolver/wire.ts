@@ -71,9 +71,6 @@ export function put32(bytes: Uint8Array, at: number, value: number): void {
   put16(bytes, at + 2, value & 0xffff);
 }
 
-export const rcodeOf = (message: Uint8Array): number => get16(message, 2) & RCODE_MASK;
-export const isTruncated = (message: Uint8Array): boolean => (get16(message, 2) & Flag.TC) !== 0;
-
 export function putOpt(out: Uint8Array, at: number, flags: number, extendedRcode = 0): void {
   out.fill(0, at, at + OPT_BYTES);
   put16(out, at + 1, Type.OPT);
