@@ -11,10 +11,11 @@ const ALLOWED = new Set([
   'CC0-1.0',
   'ISC',
   'MIT',
+  'Python-2.0',
   'Unlicense',
 ]);
 /** Only in tools that no user gets. */
-const ALLOWED_IN_TOOLS = new Set([...ALLOWED, 'MPL-2.0', 'Python-2.0']);
+const ALLOWED_IN_TOOLS = new Set([...ALLOWED, 'MPL-2.0', 'WTFPL']);
 
 const lockFile = z.object({
   packages: z.record(
