@@ -7,6 +7,7 @@ import {
   decodeReason,
   HEADER_CAP,
   HEADER_REASON,
+  HEADER_RHUMB,
   HEADER_VERSION,
   isAdmitted,
   SECURITY_HEADERS,
@@ -22,6 +23,7 @@ import { withForm } from './params.ts';
 import { sendJson, sendText, statusOf } from './reply.ts';
 import type { Route } from './route.ts';
 import { routes } from './routes.ts';
+import { Turns } from './turns.ts';
 
 export interface ServerOptions extends ApiParts {
   readonly socketPath: string;
@@ -51,6 +53,7 @@ export class LocalApiServer implements AsyncDisposable {
   readonly #open = new Map<number | undefined, number>();
   readonly #ending = new AbortController();
   readonly #lines: NotifyLines;
+  readonly #turns = new Turns();
 
   static async listen(options: ServerOptions): Promise<LocalApiServer> {
     const api = new LocalApiServer(options);
@@ -69,7 +72,8 @@ export class LocalApiServer implements AsyncDisposable {
         // Clients that offer another HTTP version beside their request get their answer all the same.
         shouldUpgradeCallback: ({ headers }) => headers.upgrade === DIAL_PROTOCOL,
       },
-      (request, response) => this.#answer(request, response),
+      (request, response) =>
+        this.#turns.take(request.socket, response, () => this.#answer(request, response)),
     );
     // Streams last as long as their client; only the headers have a deadline.
     this.#server.requestTimeout = 0;
@@ -80,9 +84,18 @@ export class LocalApiServer implements AsyncDisposable {
       if (credentials !== undefined) this.#credentials.set(socket, credentials);
       if (credentials?.uid !== 0) this.#count(socket, credentials?.uid);
     });
-    this.#server.on('connect', (_request, socket) => socket.end('HTTP/1.1 405 Method Not Allowed\r\n\r\n'));
+    // Node lets go of the sockets of both kinds, so that nobody else hears of their errors: their end is all that matters.
+    this.#server.on('connect', (_request, socket) => {
+      socket.on('error', () => undefined);
+      socket.end('HTTP/1.1 405 Method Not Allowed\r\n\r\n');
+    });
     this.#server.on('upgrade', (request, socket, head) => {
-      socket.on('error', () => undefined); // its end is all that matters, and `close` tells that
+      socket.on('error', () => undefined);
+      // The stream would begin amid the answers to what was asked before.
+      if (this.#turns.isTaken(socket)) {
+        socket.destroy();
+        return;
+      }
       const response = new ServerResponse(request);
       response.shouldKeepAlive = false;
       // Node's own field for the socket of a connection is a net.Socket; on ours it is one.
@@ -119,6 +132,8 @@ export class LocalApiServer implements AsyncDisposable {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse, upgrade?: Call['upgrade']): void {
+    // Whoever writes after its end has a bug, which must not end the daemon.
+    response.on('error', (error) => this.#options.log('error', 'localapi.reply-failed', { error }));
     this.#serve(request, response, upgrade).catch((error: unknown) => {
       this.#options.log('error', 'localapi.unanswered', { error });
       request.socket.destroy();
@@ -132,6 +147,7 @@ export class LocalApiServer implements AsyncDisposable {
       return;
     }
     response.setHeader(HEADER_VERSION, this.#options.version);
+    response.setHeader(HEADER_RHUMB, this.#options.version);
     response.setHeader(HEADER_CAP, String(this.#options.capability));
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
     const url = URL.parse(request.url ?? '', 'http://local/');

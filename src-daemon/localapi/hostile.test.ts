@@ -1,0 +1,66 @@
+/** What any user of the machine may send over the socket without harm to the daemon or to others. */
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { afterEach, expect, test } from 'vitest';
+import { type Api, openApi, USER } from './testing/api.ts';
+
+const open: AsyncDisposable[] = [];
+afterEach(async () => {
+  for (const item of open.splice(0)) await item[Symbol.asyncDispose]();
+});
+
+async function setUp(): Promise<Api> {
+  const api = await openApi();
+  open.push(api);
+  api.as = USER;
+  return api;
+}
+
+async function say(path: string, text: string): Promise<Socket> {
+  const socket = connect(path);
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  socket.write(text);
+  return socket;
+}
+
+const HEAD = 'HTTP/1.1\r\nHost: local-tailscaled.sock\r\n';
+const DIAL = `POST /localapi/v0/dial ${HEAD}Connection: upgrade\r\nUpgrade: ts-dial\r\nDial-Host: 100.64.0.9\r\nDial-Port: 9\r\n\r\n`;
+
+test('a proxy request whose sender has gone harms nothing', async () => {
+  const { path, call } = await setUp();
+  for (let i = 0; i < 20; i++) (await say(path, `CONNECT example.com:443 ${HEAD}\r\n`)).destroy();
+  expect((await call('GET', 'status')).status).toBe(200);
+});
+
+test('another protocol asked for behind an unanswered request ends the connection, and nothing else', async () => {
+  const { path, call } = await setUp();
+  const socket = await say(path, `GET /localapi/v0/watch-ipn-bus?mask=0 ${HEAD}\r\n${DIAL}`);
+  const closed = once(socket.resume(), 'close');
+  expect((await call('GET', 'status')).status).toBe(200);
+  await closed;
+});
+
+test('requests that are sent without waiting for answers are answered one after the other', async () => {
+  const { path, call } = await setUp();
+  const socket = await say(path, `GET /localapi/v0/status ${HEAD}\r\n`.repeat(4));
+  let said = '';
+  socket.on('data', (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  while (said.split('BackendState').length < 5) await once(socket, 'data');
+  socket.destroy();
+  expect((await call('GET', 'status')).status).toBe(200);
+});
+
+test('a thousand requests at once on one connection end it', async () => {
+  const { path, call } = await setUp();
+  const socket = await say(path, `GET /localapi/v0/status ${HEAD}\r\n`.repeat(1_000));
+  let size = 0;
+  socket.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+  });
+  await once(socket, 'close');
+  expect(size).toBeLessThan(100_000);
+  expect((await call('GET', 'status')).status).toBe(200);
+});
