@@ -173,3 +173,16 @@ test.each<[string, Record<string, string>, number, string]>([
   expect(reply.body).toContain(text);
   expect(api.bugs).toEqual([]);
 });
+
+test('of the addresses of a name only those beyond the tunnel are dialled: the rest is the caller’s own affair', async () => {
+  const api = await setUp();
+  const outside = createServer((socket) => socket.destroy());
+  outside.listen(0, '127.0.0.2');
+  await once(outside, 'listening');
+  open.push(() => outside.close());
+  const address = outside.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const both = fakeNode({ id: 2, name: 'peer', more: { Addresses: ['127.0.0.1/32', '127.0.0.2/32'] } });
+  await api.world.join([both]);
+  await expect(streamTo(api, port)).rejects.toThrow('dial failure');
+});

@@ -81,6 +81,7 @@ interface Plan {
   readonly first: { readonly ip: string; readonly port: number };
   /** Whether the way there is through the tunnel; else the caller goes there with its own rights. */
   readonly isOurs: boolean;
+  /** Those beyond the tunnel: whoever names a host may put any other address beside them. */
   readonly addresses: readonly string[];
 }
 
@@ -88,7 +89,9 @@ async function planOf({ backend }: Call, { host, port }: Target): Promise<Plan> 
   const addresses = await resolveHost(backend.map, host);
   const [first] = addresses;
   if (first === undefined) throw new RhumbError('not-found', `no such host ${host}`);
-  return { first: { ip: first, port }, isOurs: isTunnelled(backend.wishedPlane, first), addresses };
+  const plane = backend.wishedPlane;
+  const tunnelled = addresses.filter((ip) => isTunnelled(plane, ip));
+  return { first: { ip: first, port }, isOurs: tunnelled[0] === first, addresses: tunnelled };
 }
 
 /** By the longest of the prefixes that go into the tunnel and of those that are kept out of it. */
