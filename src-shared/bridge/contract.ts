@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import type { Patch, Snapshot } from '../ui-state/types.ts';
-import { bytes, id, longText, milliseconds, shortText } from './values.ts';
+import { bytes, fewEntries, id, longText, milliseconds, shortText } from './values.ts';
 
 /** What a host can do beyond the calls that every host has. */
 export const CAPABILITIES = [
@@ -18,6 +18,18 @@ export const CAPABILITIES = [
   'updates',
 ] as const;
 export type Capability = (typeof CAPABILITIES)[number];
+
+/** Pages that can be opened; `warning` and `device-web` say which by their id. */
+export const PAGE_KINDS = [
+  'auth',
+  'admin',
+  'warning',
+  'help',
+  'release-notes',
+  'source',
+  'device-web',
+] as const;
+export type PageKind = (typeof PAGE_KINDS)[number];
 
 export interface Call {
   /** `read`: also for people who may look and not change. */
@@ -74,11 +86,13 @@ export const guiSettings = z.object({
   startAtLogin: z.boolean(),
   startHidden: z.boolean(),
   confirmDisconnect: z.boolean(),
-  notifications: z.record(shortText, z.boolean()),
+  /** By kind; what is absent is at its default. */
+  notifications: z.record(shortText, z.boolean()).refine(fewEntries),
   notifyOnlyHidden: z.boolean(),
   pinnedDevices: z.array(id).max(256),
   recentExitNodes: z.array(id).max(16),
-  sshUsers: z.record(shortText, shortText),
+  /** The last user name by device. */
+  sshUsers: z.record(id, shortText).refine(fewEntries),
 });
 export type GuiSettings = z.infer<typeof guiSettings>;
 
@@ -107,17 +121,20 @@ export const netcheckReport = z.object({
 });
 export type NetcheckReport = z.infer<typeof netcheckReport>;
 
-/** Bytes per second of one second, newest last. */
+const perSecond = z.array(bytes).max(3_600);
+
+/** Bytes of each second, newest last; all four lists have the same length. */
 export const trafficSeries = z.object({
   /** End of the last second. */
   endMs: milliseconds,
-  direct: z.object({ in: z.array(bytes), out: z.array(bytes) }),
-  relayed: z.object({ in: z.array(bytes), out: z.array(bytes) }),
+  direct: z.object({ in: perSecond, out: perSecond }),
+  relayed: z.object({ in: perSecond, out: perSecond }),
 });
 export type TrafficSeries = z.infer<typeof trafficSeries>;
 
 export const calls = {
   'state.get': call('read', nothing, z.object({ seq: z.number().int(), snapshot: z.custom<Snapshot>() })),
+  /** The past so many seconds, of all or of one device; then a `traffic` event with each new one. Replaces what was watched. */
   'traffic.watch': call(
     'read',
     z.strictObject({ device: id.optional(), seconds: z.number().int().min(10).max(3_600) }),
@@ -137,9 +154,10 @@ export const calls = {
     nothing,
     30_000,
   ),
-  'login.cancel': call('manage', nothing, nothing),
+  'login.cancel': call('manage', nothing, nothing, 30_000),
+  /** Only for those who may sign in: it makes the host ask any address. */
   'login.probeServer': call(
-    'read',
+    'manage',
     z.strictObject({ url: z.string().max(2_048) }),
     z.object({ url: z.string(), isReachable: z.boolean(), problem: longText }),
     15_000,
@@ -148,7 +166,7 @@ export const calls = {
   'account.add': call('manage', nothing, nothing, 30_000),
   'account.switch': call('manage', z.strictObject({ id }), nothing, 30_000),
   'account.remove': call('manage', z.strictObject({ id }), nothing, 30_000),
-  /** An id that is not asked for, `''`, means none. */
+  /** `id: ''` = none; the daemon keeps the one that was used, for `exitNode.toggleLast`. */
   'exitNode.set': call(
     'manage',
     z.strictObject({
@@ -170,12 +188,14 @@ export const calls = {
     nothing,
     z.array(z.object({ interface: shortText, prefix: z.string().max(64) })).max(256),
   ),
+  /** Each answer is a `ping` event. */
   'device.ping': call(
     'read',
     z.strictObject({ id, kind: pingKind, count: z.number().int().min(1).max(60) }),
     operation,
   ),
   'device.pin': call('read', z.strictObject({ id, on: z.boolean() }), nothing),
+  /** Opens a terminal where the host has one; the command is for copying where it has none. */
   'device.ssh': call(
     'read',
     z.strictObject({ id, user: shortText }),
@@ -185,13 +205,17 @@ export const calls = {
     'read',
     z.strictObject({ id }),
     z.object({
+      /** In the daemon's words; '' = it does not say. */
       conclusion: longText,
+      /** Where it may be, and what became of it there. */
       tried: z
         .array(z.object({ endpoint: z.string().max(64), result: shortText, atMs: milliseconds.nullable() }))
         .max(256),
+      /** By what ways it was reached lately, oldest first. */
+      history: z.array(z.object({ atMs: milliseconds, from: shortText, to: shortText })).max(64),
     }),
   ),
-  'netcheck.run': call('read', nothing, netcheckReport, 30_000),
+  'netcheck.run': call('read', nothing, netcheckReport, 60_000),
   'dns.status': call(
     'read',
     nothing,
@@ -216,6 +240,7 @@ export const calls = {
     }),
     15_000,
   ),
+  /** The last lines, one JSON object each; with `follow` new ones come as `log` events until it is asked without. */
   'log.tail': call('manage', z.strictObject({ follow: z.boolean() }), z.array(longText).max(2_000)),
   'report.build': call(
     'manage',
@@ -226,14 +251,11 @@ export const calls = {
   'operation.cancel': call('read', z.strictObject({ operation: id }), nothing),
   'gui.get': call('read', nothing, guiSettings),
   'gui.edit': call('read', guiSettings.partial().strict(), guiSettings),
-  /** By reference: a page never names an address to open. */
+  /** By reference: a page never names an address to open. A host without a browser of its own leaves opening to the page. */
   'open.url': call(
     'read',
-    z.strictObject({
-      kind: z.enum(['auth', 'admin', 'warning', 'help', 'release-notes', 'source', 'device-web']),
-      id: shortText.optional(),
-    }),
-    nothing,
+    z.strictObject({ kind: z.enum(PAGE_KINDS), id: shortText.optional() }),
+    z.object({ url: z.string().max(4_096), isOpened: z.boolean() }),
   ),
   'clipboard.write': call('read', z.strictObject({ text: z.string().max(1_000_000) }), nothing),
   // Only where the host says that it can.
@@ -247,6 +269,18 @@ export const calls = {
 } as const satisfies Readonly<Record<string, Call>>;
 
 export type CallName = keyof typeof calls;
+
+/** What needs a desktop around it; everything else is done alike everywhere. */
+export const SHELL_CALLS = [
+  'service.install',
+  'service.start',
+  'service.restart',
+  'operator.grant',
+  'window.hide',
+  'update.check',
+  'update.install',
+] as const satisfies readonly CallName[];
+export type ShellCall = (typeof SHELL_CALLS)[number];
 export type ArgOf<K extends CallName> = z.input<(typeof calls)[K]['arg']>;
 /** What a handler is given. */
 export type ParsedArg<K extends CallName> = z.output<(typeof calls)[K]['arg']>;
@@ -265,6 +299,7 @@ export const events = {
   /** The whole state, after a gap. */
   snapshot: z.object({ seq: z.number().int(), snapshot: z.custom<Snapshot>() }),
   patch: z.object({ seq: z.number().int(), patch: z.custom<Patch>() }),
+  /** The seconds since the last event, usually one. */
   traffic: trafficSeries,
   ping: pingSample,
   log: z.array(longText).max(2_000),

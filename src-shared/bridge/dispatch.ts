@@ -1,6 +1,6 @@
 /** Runs one call of a page: known name, rights, argument, time limit, result; never throws (desktop.md §9.4). */
 import type { Clock } from '../async/clock.ts';
-import { RhumbError, toRhumbError } from '../errors.ts';
+import { RhumbError } from '../errors.ts';
 import type { Rights } from '../ui-state/types.ts';
 import {
   type Call,
@@ -16,6 +16,7 @@ import { type BridgeCode, CODES, type Reply } from './values.ts';
 /** Who calls: a window, or a browser. */
 export interface Caller {
   readonly id: string;
+  /** Asked anew for each call: rights may be granted or taken while the page is open. */
   readonly rights: Rights;
   /** Aborts when the window or the connection closes. */
   readonly signal: AbortSignal;
@@ -37,16 +38,22 @@ export type Handlers<K extends CallName = CallName> = {
 const DEFAULT_TIMEOUT_MS = 10_000;
 /** Per caller and second. */
 const MAX_RATE = 50;
+const MAX_MESSAGE = 8_192;
+
+/** Told of what can only be a mistake of ours, with the call in which it came to light. */
+export type OnFault = (call: string, error: unknown) => void;
 
 export class Dispatcher {
   readonly #handlers: Partial<Handlers>;
   readonly #clock: Clock;
+  readonly #onFault: OnFault;
   readonly #rate = new WeakMap<Caller, { second: number; count: number }>();
 
   /** Names without a handler are what this host can't do. */
-  constructor(handlers: Partial<Handlers>, clock: Clock) {
+  constructor(handlers: Partial<Handlers>, clock: Clock, onFault: OnFault = () => undefined) {
     this.#handlers = handlers;
     this.#clock = clock;
+    this.#onFault = onFault;
   }
 
   async run(name: unknown, arg: unknown, caller: Caller): Promise<Reply> {
@@ -67,12 +74,16 @@ export class Dispatcher {
       cancel = this.#clock.after(timeout, () =>
         ended.abort(new RhumbError('timeout', `${known} took longer than ${timeout / 1_000} s`)),
       );
-      const value = await until(Promise.resolve(handler(parsed.data, { caller, signal })), signal);
+      const value = await until(async () => handler(parsed.data, { caller, signal }), signal);
       return { ok: true, value: row.result.parse(value) };
     } catch (error) {
+      if (caller.signal.aborted) return { ok: false, code: 'cancelled', message: 'the page is gone' };
+      if (!(error instanceof RhumbError)) this.#onFault(typeof name === 'string' ? name : '', error);
       return failed(error);
     } finally {
       cancel();
+      // Whatever the handler still has under way ends with its call.
+      ended.abort(new RhumbError('unavailable', 'the call is over'));
     }
   }
 
@@ -91,17 +102,28 @@ function find(name: unknown): [CallName, Call] {
   return [known, calls[known]];
 }
 
-function until<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+function until<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(signal.reason);
-    if (signal.aborted) abort();
-    else signal.addEventListener('abort', abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+    if (signal.aborted) {
+      abort();
+      return;
+    }
+    signal.addEventListener('abort', abort, { once: true });
+    work()
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener('abort', abort));
   });
 }
 
+/** The words of a mistake of ours may name files and code; a page has no use for them. */
 function failed(error: unknown): Reply {
-  const { code, message } = toRhumbError(error);
-  const isKnown = (CODES as readonly string[]).includes(code);
-  return { ok: false, code: isKnown ? (code as BridgeCode) : 'internal', message };
+  if (!(error instanceof RhumbError))
+    return { ok: false, code: 'internal', message: 'something went wrong; the log says more' };
+  const isKnown = (CODES as readonly string[]).includes(error.code);
+  return {
+    ok: false,
+    code: isKnown ? (error.code as BridgeCode) : 'internal',
+    message: error.message.slice(0, MAX_MESSAGE),
+  };
 }

@@ -8,6 +8,9 @@ export const id = z.string().min(1).max(128);
 export const milliseconds = z.number().min(0).max(8.64e15);
 export const bytes = z.number().int().min(0);
 
+/** Of a record that a page keeps adding to. */
+export const fewEntries = (value: object): boolean => Object.keys(value).length <= 256;
+
 export const CODES = [
   'bad-argument',
   'not-allowed',

@@ -91,6 +91,7 @@ export class LocalApi implements Disposable {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 4 });
   readonly #openedAt: number;
   #versionTold = false;
+  #rhumbVersion: string | undefined;
 
   constructor(options: LocalApiOptions) {
     this.#options = options;
@@ -99,6 +100,11 @@ export class LocalApi implements Disposable {
 
   [Symbol.dispose](): void {
     this.#agent.destroy();
+  }
+
+  /** Of the daemon that answered last, when it was a rhumbd. */
+  get rhumbVersion(): string | undefined {
+    return this.#rhumbVersion;
   }
 
   /** Status as the daemon sent it, for printing: unknown fields and nanoseconds included. */
@@ -283,6 +289,7 @@ export class LocalApi implements Disposable {
   async #open(call: Call): Promise<IncomingMessage> {
     const response = await this.#dial(call);
     const version = response.headers[HEADER_RHUMB.toLowerCase()];
+    this.#rhumbVersion = typeof version === 'string' ? version : undefined;
     if (!this.#versionTold && typeof version === 'string') {
       this.#versionTold = true;
       this.#options.onDaemonVersion?.(version);

@@ -1,4 +1,5 @@
 /** The one thing that every face of the program switches on (desktop.md §3.2): first match wins. */
+import { findDevice } from './find.ts';
 import type { Device, Snapshot } from './types.ts';
 
 export const UI_STATES = [
@@ -87,18 +88,23 @@ export type ExitNode =
       readonly why: 'offline' | 'expired' | 'gone' | 'unresolved';
     };
 
-export function exitNodeOf({ settings, devices }: Pick<Snapshot, 'settings' | 'devices'>): ExitNode {
+/** What stands where an id will be once an automatic choice is made. */
+const UNRESOLVED = 'auto:';
+
+export function exitNodeOf({
+  settings,
+  devices,
+  self,
+}: Pick<Snapshot, 'settings' | 'devices' | 'self'>): ExitNode {
   if (settings === undefined) return { kind: 'none' };
   const { exitNodeId, exitNodeIp, autoExitNode } = settings;
   if (exitNodeId === '' && exitNodeIp === '' && autoExitNode === '') return { kind: 'none' };
-  const device =
-    exitNodeId === ''
-      ? Object.values(devices).find(({ addresses }) => exitNodeIp !== '' && addresses.includes(exitNodeIp))
-      : Object.hasOwn(devices, exitNodeId)
-        ? devices[exitNodeId]
-        : undefined;
+  const isResolved = exitNodeId !== '' && !exitNodeId.startsWith(UNRESOLVED);
+  const device = isResolved
+    ? findDevice({ devices, self }, exitNodeId)
+    : Object.values(devices).find(({ addresses }) => exitNodeIp !== '' && addresses.includes(exitNodeIp));
   if (device === undefined)
-    return { kind: 'broken', device: undefined, why: exitNodeId === '' ? 'unresolved' : 'gone' };
+    return { kind: 'broken', device: undefined, why: isResolved ? 'gone' : 'unresolved' };
   if (device.isExpired) return { kind: 'broken', device, why: 'expired' };
   if (!device.isExitOption) return { kind: 'broken', device, why: 'gone' };
   return device.isOnline ? { kind: 'used', device } : { kind: 'broken', device, why: 'offline' };

@@ -2,35 +2,36 @@
 import type { Patch, Snapshot } from './types.ts';
 
 type Top = Omit<Snapshot, 'devices' | 'users'>;
+type Clearable = NonNullable<Patch['cleared']>[number];
 
 /** Undefined when nothing changed. Values are compared by what they say, so that equal ones make no news. */
 export function diffSnapshots(before: Snapshot, after: Snapshot): Patch | undefined {
+  if (before === after) return undefined;
   const { devices: oldDevices, users: oldUsers, ...oldTop } = before;
   const { devices: newDevices, users: newUsers, ...newTop } = after;
-  const top = changedKeys(oldTop, newTop);
+  const changed = (Object.keys(newTop) as (keyof Top)[]).filter((key) => !isSame(oldTop[key], newTop[key]));
+  const set = changed.filter((key) => newTop[key] !== undefined);
+  const cleared = changed.filter((key) => newTop[key] === undefined) as Clearable[];
   const devices = changedEntries(oldDevices, newDevices);
   const users = changedEntries(oldUsers, newUsers);
-  if (top === undefined && devices === undefined && users === undefined) return undefined;
+  if (changed.length === 0 && devices === undefined && users === undefined) return undefined;
   return {
-    ...(top !== undefined && { top }),
+    ...(set.length > 0 && { top: Object.fromEntries(set.map((key) => [key, newTop[key]])) }),
+    ...(cleared.length > 0 && { cleared }),
     ...(devices !== undefined && { devices }),
     ...(users !== undefined && { users }),
   };
 }
 
 /** Entries that a patch doesn't name keep their identity. */
-export function applyPatch(snapshot: Snapshot, { top, devices, users }: Patch): Snapshot {
+export function applyPatch(snapshot: Snapshot, { top, cleared, devices, users }: Patch): Snapshot {
   return {
     ...snapshot,
     ...top,
+    ...Object.fromEntries((cleared ?? []).map((key) => [key, undefined])),
     devices: devices === undefined ? snapshot.devices : merged(snapshot.devices, devices),
     users: users === undefined ? snapshot.users : merged(snapshot.users, users),
   };
-}
-
-function changedKeys(before: Top, after: Top): Partial<Top> | undefined {
-  const changed = (Object.keys(after) as (keyof Top)[]).filter((key) => !isSame(before[key], after[key]));
-  return changed.length === 0 ? undefined : Object.fromEntries(changed.map((key) => [key, after[key]]));
 }
 
 function changedEntries<T>(
@@ -38,19 +39,12 @@ function changedEntries<T>(
   after: Readonly<Record<string, T>>,
 ): Record<string, T | null> | undefined {
   if (before === after) return undefined;
-  const changed: Record<string, T | null> = {};
-  let count = 0;
+  // By entries: an id such as `__proto__` is a name like any other.
+  const changed: [string, T | null][] = [];
   for (const [id, value] of Object.entries(after))
-    if (!Object.hasOwn(before, id) || !isSame(before[id], value)) {
-      changed[id] = value;
-      count++;
-    }
-  for (const id of Object.keys(before))
-    if (!Object.hasOwn(after, id)) {
-      changed[id] = null;
-      count++;
-    }
-  return count === 0 ? undefined : changed;
+    if (!Object.hasOwn(before, id) || !isSame(before[id], value)) changed.push([id, value]);
+  for (const id of Object.keys(before)) if (!Object.hasOwn(after, id)) changed.push([id, null]);
+  return changed.length === 0 ? undefined : Object.fromEntries(changed);
 }
 
 function merged<T>(
@@ -66,4 +60,4 @@ function merged<T>(
 }
 
 /** Both are plain JSON values made by the same code, so that the order of keys is the same. */
-const isSame = (a: unknown, b: unknown): boolean => a === b || JSON.stringify(a) === JSON.stringify(b);
+export const isSame = (a: unknown, b: unknown): boolean => a === b || JSON.stringify(a) === JSON.stringify(b);

@@ -16,8 +16,21 @@ export type Rights = 'manage' | 'readonly';
 
 /** What only some daemons can do; what is absent is hidden, never faked. */
 export type DaemonFeature =
-  /** rhumbd: an hour of traffic, path explanations, a netcheck by the daemon, its log. */
-  'traffic-history' | 'explain-path' | 'logs' | 'kill-switch' | 'files' | 'ssh';
+  /** An hour of traffic, second by second. */
+  | 'traffic-history'
+  /** Why a device is reached as it is. */
+  | 'explain-path'
+  /** The daemon's log, as it is written. */
+  | 'logs'
+  /** Without its exit node nothing leaves this machine. */
+  | 'kill-switch'
+  | 'files'
+  /** It can be an SSH server. */
+  | 'ssh'
+  /** It can serve this page to the network. */
+  | 'web-client'
+  /** It can install its own updates. */
+  | 'auto-update';
 
 export interface Device {
   /** StableNodeID. */
@@ -162,9 +175,14 @@ export interface Snapshot {
   readonly loginError: string | undefined;
 }
 
-/** What changed since the last one: top-level values as a whole, devices and users one by one (null = gone). */
+/**
+ * What changed since the last one: top-level values as a whole, devices and users one by one (null = gone). It is the same as
+ * JSON, which knows no undefined.
+ */
 export interface Patch {
   readonly top?: Partial<Omit<Snapshot, 'devices' | 'users'>>;
+  /** Top-level values that are not known any more. */
+  readonly cleared?: readonly ('self' | 'network' | 'settings' | 'newVersion' | 'loginError')[];
   readonly devices?: Readonly<Record<string, Device | null>>;
   readonly users?: Readonly<Record<string, User | null>>;
 }
