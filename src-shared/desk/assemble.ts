@@ -1,8 +1,9 @@
 /** From the answers of a daemon to what people see; pure. */
 import type { HealthState } from '../localapi/notify.ts';
 import type { Prefs } from '../localapi/prefs.ts';
-import { State, type StateName, type Status } from '../localapi/status.ts';
+import { type PeerStatus, State, type StateName, type Status } from '../localapi/status.ts';
 import type { LoginProfile } from '../localapi/user.ts';
+import { isSame } from '../ui-state/patch.ts';
 import type {
   Account,
   DaemonFeature,
@@ -32,15 +33,14 @@ export interface Answers {
   readonly loginError: string | undefined;
 }
 
-/** The same device object as before where nothing about it changed, so that lists render only what did. */
-export function assemble(answers: Answers): Snapshot {
+/** What was made last, and of what: what hasn't changed since is taken over as it is, so that lists render only what did. */
+export interface Assembled {
+  readonly answers: Answers;
+  readonly snapshot: Snapshot;
+}
+
+export function assemble(answers: Answers, before?: Assembled): Snapshot {
   const { status, prefs, link } = answers;
-  const network = status?.CurrentTailnet;
-  const suffix = network?.MagicDNSSuffix ?? '';
-  const ownUser = status === undefined ? '' : String(status.Self.UserID);
-  const devices: Record<string, Device> = {};
-  for (const peer of Object.values(status?.Peer ?? {}))
-    if (peer.ID !== '' && !peer.ShareeNode) devices[peer.ID] = deviceOf(peer, ownUser, suffix);
   return {
     link,
     daemon: {
@@ -51,28 +51,60 @@ export function assemble(answers: Answers): Snapshot {
     },
     state: answers.state ?? knownState(status?.BackendState),
     authUrl: status?.AuthURL ?? '',
-    self: status === undefined || status.Self.ID === '' ? undefined : deviceOf(status.Self, ownUser, suffix),
-    devices,
+    ...(before !== undefined && before.answers.status === status
+      ? ofStatusAgain(before.snapshot)
+      : ofStatus(status, before?.snapshot)),
+    settings: prefs === undefined ? undefined : settingsOf(prefs),
+    accounts: answers.profiles.map((profile) => accountOf(profile, answers.currentProfile)),
+    warnings: warningsOf(answers.health),
+    suggestedExitNodeId: answers.suggested,
+    newVersion: newVersionOf(status),
+    loginError: answers.loginError,
+  };
+}
+
+type OfStatus = Pick<Snapshot, 'self' | 'devices' | 'users' | 'network'>;
+
+const ofStatusAgain = ({ self, devices, users, network }: Snapshot): OfStatus => ({
+  self,
+  devices,
+  users,
+  network,
+});
+
+function ofStatus(status: Status | undefined, before: Snapshot | undefined): OfStatus {
+  if (status === undefined) return { self: undefined, devices: {}, users: {}, network: undefined };
+  const { Self, CurrentTailnet: network } = status;
+  const suffix = network?.MagicDNSSuffix ?? '';
+  const ownUser = String(Self.UserID);
+  const known = before?.devices ?? {};
+  const device = (peer: PeerStatus, old: Device | undefined): Device => {
+    const made = deviceOf(peer, ownUser, suffix);
+    return old !== undefined && isSame(old, made) ? old : made;
+  };
+  const peers = Object.values(status.Peer ?? {}).filter(({ ID, ShareeNode }) => ID !== '' && !ShareeNode);
+  return {
+    self: Self.ID === '' ? undefined : device(Self, before?.self),
+    // By entries: an id such as `__proto__` is a name like any other.
+    devices: Object.fromEntries(
+      peers.map((peer) => [
+        peer.ID,
+        device(peer, Object.hasOwn(known, peer.ID) ? known[peer.ID] : undefined),
+      ]),
+    ),
     users: usersOf(status),
     network:
       network === undefined
         ? undefined
         : { name: network.Name, suffix, hasMagicDns: network.MagicDNSEnabled },
-    settings: prefs === undefined ? undefined : settingsOf(prefs),
-    accounts: answers.profiles.map((profile) => accountOf(profile, answers.currentProfile)),
-    warnings: warningsOf(answers.health),
-    suggestedExitNodeId: answers.suggested,
-    newVersion:
-      status?.ClientVersion === undefined ||
-      status.ClientVersion.RunningLatest ||
-      status.ClientVersion.LatestVersion === ''
-        ? undefined
-        : {
-            version: status.ClientVersion.LatestVersion,
-            isUrgent: status.ClientVersion.UrgentSecurityUpdate,
-          },
-    loginError: answers.loginError,
   };
+}
+
+function newVersionOf(status: Status | undefined): Snapshot['newVersion'] {
+  const news = status?.ClientVersion;
+  return news === undefined || news.RunningLatest || news.LatestVersion === ''
+    ? undefined
+    : { version: news.LatestVersion, isUrgent: news.UrgentSecurityUpdate };
 }
 
 const knownState = (name: string | undefined): StateName =>
@@ -80,11 +112,13 @@ const knownState = (name: string | undefined): StateName =>
 
 /** Of a stock daemon: what its local API has; the rest only ours can. */
 const featuresOf = ({ isRhumb }: Answers): DaemonFeature[] =>
-  isRhumb ? ['explain-path', 'logs', 'kill-switch'] : [];
+  isRhumb
+    ? ['traffic-history', 'explain-path', 'logs', 'kill-switch', 'web-client']
+    : ['explain-path', 'logs', 'ssh', 'web-client', 'auto-update'];
 
-function usersOf(status: Status | undefined): Record<string, User> {
+function usersOf(status: Status): Record<string, User> {
   return Object.fromEntries(
-    Object.entries(status?.User ?? {}).map(([id, user]) => [
+    Object.entries(status.User ?? {}).map(([id, user]) => [
       id,
       { id, loginName: user.LoginName, displayName: user.DisplayName },
     ]),

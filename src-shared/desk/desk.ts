@@ -8,16 +8,22 @@ import type { Clock } from '../async/clock.ts';
 import { RhumbError, toRhumbError } from '../errors.ts';
 import { type HealthState, Watch as Mask, type Notify } from '../localapi/notify.ts';
 import type { Prefs } from '../localapi/prefs.ts';
-import { type Status, stateName } from '../localapi/status.ts';
+import { stateName } from '../localapi/status.ts';
 import type { Log } from '../log/log.ts';
 import type { LocalApi } from '../node/localapi-client.ts';
-import { NO_SNAPSHOT } from '../ui-state/empty.ts';
-import { diffSnapshots } from '../ui-state/patch.ts';
-import type { Link, Patch, Rights, Snapshot } from '../ui-state/types.ts';
-import { type Answers, assemble } from './assemble.ts';
+import type { Link, Rights, Snapshot } from '../ui-state/types.ts';
+import type { Answers } from './assemble.ts';
+import { Bell } from './bell.ts';
+import { type PatchListener, Publisher } from './publisher.ts';
+
+/** What the desk asks of the daemon. */
+export type DeskApi = Pick<
+  LocalApi,
+  'watch' | 'status' | 'prefs' | 'profiles' | 'currentProfile' | 'rhumbVersion'
+>;
 
 export interface DeskOptions {
-  readonly api: LocalApi;
+  readonly api: DeskApi;
   readonly clock: Clock;
   readonly log: Log;
   /** As Node names the machine's system. */
@@ -28,12 +34,15 @@ export interface DeskOptions {
   readonly diagnose: (error: RhumbError) => Promise<Link>;
   /** Before each connect; throws `not-allowed` for a socket that must not be trusted. */
   readonly checkSocket: () => Promise<void>;
+  /** Whether this program and a rhumbd of that version understand each other; without it they always do. */
+  readonly isCompatible?: (daemonVersion: string) => boolean;
 }
 
-/** What is watched: state, preferences, health with actions, suggestions, versions, and that peers changed. */
+/** What is watched: state, preferences, health with actions, suggestions, and that peers changed. */
 const MASK =
   Mask.InitialState |
   Mask.InitialPrefs |
+  Mask.NoPrivateKeys |
   Mask.InitialHealthState |
   Mask.HealthActions |
   Mask.InitialSuggestedExitNode |
@@ -42,130 +51,172 @@ const MASK =
 
 /** Waits before each new attempt; the last one repeats. */
 const RETRY_MS = [0, 250, 500, 1_000, 2_000, 3_000] as const;
-/** How long a daemon that is just starting is waited for before anybody is told that it is absent. */
+/** A session that ends sooner is a failure like any other: who lets us in only to show us out is asked less and less often. */
+const STABLE_MS = 2_000;
+/** How long a daemon that is just starting, or starting again, is waited for before anybody is told that it is absent. */
 const SEARCH_MS = 2_000;
+/** A daemon that says nothing for so long has hung. */
+const ANSWER_MS = 10_000;
 /** What comes together is looked at together. */
 const SETTLE_MS = 50;
-/** Paths and traffic change without a message; the pause grows with what looking costs. */
+/** Paths change without a message; the pauses grow with what looking costs. */
 const REFRESH_MS = 2_000;
 const HIDDEN_REFRESH_MS = 30_000;
-const COST_FACTOR = 20;
+const IDLE_COST_FACTOR = 20;
+const BUSY_COST_FACTOR = 4;
 
 export class Desk implements AsyncDisposable {
   readonly #options: DeskOptions;
   readonly #stop = new AbortController();
-  readonly #listeners = new Set<(patch: Patch, seq: number) => void>();
+  readonly #bell = new Bell();
+  readonly #publisher: Publisher;
   readonly #done: Promise<void>;
+  readonly #beganAt: number;
   #answers: Answers;
-  #snapshot: Snapshot = NO_SNAPSHOT;
-  #seq = 0;
   #isWatched = true;
-  #wake = Promise.withResolvers<void>();
+  /** States that the bus told so far: one that was told while a status was on its way is newer than that. */
+  #statesHeard = 0;
+  #accountsAreOld = true;
+  #mayLookAt = 0;
   #cancelSettle: (() => void) | undefined;
   #cancelRefresh: (() => void) | undefined;
 
   constructor(options: DeskOptions) {
     this.#options = options;
+    this.#beganAt = options.clock.monotonic();
     this.#answers = nothingKnown(options.platform, { kind: 'searching' });
-    this.#snapshot = assemble(this.#answers);
+    this.#publisher = new Publisher(options.clock, this.#answers);
     this.#done = this.#follow(this.#stop.signal);
   }
 
   get snapshot(): Snapshot {
-    return this.#snapshot;
+    return this.#publisher.snapshot;
   }
 
+  /** Number of the last patch. */
   get seq(): number {
-    return this.#seq;
+    return this.#publisher.seq;
   }
 
   /** Called with each change and its number. */
-  subscribe(listener: (patch: Patch, seq: number) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+  subscribe(listener: PatchListener): () => void {
+    return this.#publisher.subscribe(listener);
   }
 
-  /** Whether anybody looks: without, paths are not asked for so often. */
+  /** Whether anybody looks: without, the daemon is not asked so often. */
   setWatched(isWatched: boolean): void {
     if (isWatched === this.#isWatched) return;
     this.#isWatched = isWatched;
+    this.#publisher.setWatched(isWatched);
     if (isWatched) this.refresh();
   }
 
   /** Looks again soon: after a call that changed something, or when the window comes back. */
   refresh(): void {
-    this.#cancelSettle ??= this.#options.clock.after(SETTLE_MS, () => {
+    this.#accountsAreOld = true;
+    this.#lookSoon();
+  }
+
+  #lookSoon(): void {
+    const { clock } = this.#options;
+    const wait = Math.max(SETTLE_MS, this.#mayLookAt - clock.monotonic());
+    this.#cancelSettle ??= clock.after(wait, () => {
       this.#cancelSettle = undefined;
-      this.#wake.resolve();
+      this.#bell.ring();
     });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new RhumbError('unavailable', 'the program is closing'));
     this.#cancelSettle?.();
-    this.#cancelRefresh?.();
+    this.#publisher.end();
     await this.#done;
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    const { clock, log, platform } = this.#options;
-    const beganMs = clock.monotonic();
-    for (let attempt = 0; !signal.aborted; attempt++) {
-      const wait = RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)] ?? 0;
-      if (wait > 0) await clock.sleep(wait, signal).catch(() => undefined);
+    const { clock } = this.#options;
+    let failures = 0;
+    while (!signal.aborted) {
+      const wait = RETRY_MS[Math.min(failures, RETRY_MS.length - 1)] ?? 0;
+      if (wait > 0) await clock.sleep(wait, signal).catch(() => undefined); // only ever ends early because we end
       if (signal.aborted) return;
+      const began = clock.monotonic();
       try {
-        await this.#session(signal, () => {
-          attempt = 0;
-        });
+        this.#become(await this.#session(signal));
       } catch (error) {
         if (signal.aborted) return;
-        const failure = toRhumbError(error);
-        log('info', 'desk.link-lost', { error: failure.message });
-        const wasReady = this.#answers.link.kind === 'ready' || this.#answers.link.kind === 'lost';
-        const isRecent = clock.monotonic() - beganMs < SEARCH_MS;
-        if (wasReady && this.#lostFor() < SEARCH_MS) this.#set({ link: this.#lost() });
-        else if (!isRecent || failure.code === 'not-allowed') {
-          const link = await this.#options.diagnose(failure);
-          this.#answers = nothingKnown(platform, link);
-          this.#publish();
-        }
+        await this.#failed(toRhumbError(error));
       }
+      failures = clock.monotonic() - began >= STABLE_MS ? 0 : failures + 1;
     }
   }
 
-  #lostFor(): number {
+  async #failed(failure: RhumbError): Promise<void> {
+    const { clock, log, diagnose } = this.#options;
     const { link } = this.#answers;
-    return link.kind === 'lost' ? this.#options.clock.now() - link.sinceMs : 0;
+    log('info', 'desk.link-lost', { error: failure.message });
+    const isPatient =
+      failure.code !== 'not-allowed' &&
+      (link.kind === 'ready' ||
+        (link.kind === 'lost' && clock.now() - link.sinceMs < SEARCH_MS) ||
+        (link.kind === 'searching' && clock.monotonic() - this.#beganAt < SEARCH_MS));
+    if (isPatient) {
+      // The screen stays as it was for a moment: a restart takes no longer.
+      if (link.kind === 'ready') this.#set({ link: { kind: 'lost', sinceMs: clock.now() } }, 'now');
+      return;
+    }
+    try {
+      this.#become(await diagnose(failure));
+    } catch (error) {
+      log('warn', 'desk.diagnosis-failed', { error });
+      this.#become({ kind: 'absent', why: 'stopped' });
+    }
   }
 
-  /** The screen stays as it was for a moment: a restart takes no longer. */
-  #lost(): Link {
-    const { link } = this.#answers;
-    return link.kind === 'lost' ? link : { kind: 'lost', sinceMs: this.#options.clock.now() };
+  /** Without a daemon nothing is known of it. */
+  #become(link: Link): void {
+    this.#answers = nothingKnown(this.#options.platform, link);
+    this.#publisher.tell(this.#answers, 'now');
   }
 
-  /** From connecting until the stream ends, which is always an error. */
-  async #session(signal: AbortSignal, connected: () => void): Promise<void> {
-    const { api, checkSocket, rights } = this.#options;
+  /** From connecting until the stream ends, which is an error; gives what it is instead of a session with a daemon that we can't use. */
+  async #session(signal: AbortSignal): Promise<Link> {
+    const { api, checkSocket, rights, isCompatible } = this.#options;
     await checkSocket();
     const ended = new AbortController();
     const inner = AbortSignal.any([signal, ended.signal]);
     try {
-      await using watch = await api.watch(MASK, inner);
-      const [status, prefs, allowed] = await Promise.all([
-        api.status({ peers: true }, inner),
-        api.prefs(inner),
-        rights(inner),
-      ]);
-      const accounts = await this.#accounts(allowed, inner);
-      this.#set({ link: { kind: 'ready', rights: allowed }, ...ofStatus(status), prefs, ...accounts });
-      connected();
-      const looking = this.#keepLooking(inner);
-      await Promise.race([this.#listen(watch), looking]);
+      await using watch = await this.#answered(ended, () => api.watch(MASK, inner));
+      const version = api.rhumbVersion;
+      if (version !== undefined && isCompatible?.(version) === false)
+        return { kind: 'mismatch', daemonVersion: version };
+      const [status, prefs, allowed] = await this.#answered(ended, () =>
+        Promise.all([api.status({ peers: true }, inner), api.prefs(inner), rights(inner)]),
+      );
+      this.#accountsAreOld = true;
+      const accounts = await this.#answered(ended, () => this.#accounts(allowed, inner));
+      const known = { status, state: undefined, version: status.Version, isRhumb: version !== undefined };
+      this.#set({ link: { kind: 'ready', rights: allowed }, ...known, prefs, ...accounts }, 'now');
+      return await Promise.race([this.#listen(watch), this.#keepLooking(ended, inner)]);
+    } catch (error) {
+      if (!signal.aborted && toRhumbError(error).code === 'protocol')
+        return { kind: 'mismatch', daemonVersion: api.rhumbVersion ?? '' };
+      throw error;
     } finally {
       ended.abort();
       this.#cancelRefresh?.();
+    }
+  }
+
+  /** Ends the whole session when there is no answer in time. */
+  async #answered<T>(ended: AbortController, ask: () => Promise<T>): Promise<T> {
+    const cancel = this.#options.clock.after(ANSWER_MS, () =>
+      ended.abort(new RhumbError('timeout', 'the daemon does not answer')),
+    );
+    try {
+      return await ask();
+    } finally {
+      cancel();
     }
   }
 
@@ -176,67 +227,59 @@ export class Desk implements AsyncDisposable {
 
   #heard(message: Notify): void {
     const state = message.State === undefined ? undefined : stateName(message.State);
+    if (state !== undefined) this.#statesHeard++;
+    const isIn = message.LoginFinished !== undefined || state === 'Starting' || state === 'Running';
     const change: Partial<Answers> = {
       ...(state !== undefined && { state }),
       ...(message.Prefs !== undefined && { prefs: message.Prefs as Prefs }),
       ...(message.Health !== undefined && { health: message.Health as HealthState }),
       ...(message.SuggestedExitNode !== undefined && { suggested: message.SuggestedExitNode }),
+      ...(isIn && { loginError: undefined }),
       ...(message.ErrMessage !== undefined && { loginError: message.ErrMessage }),
-      ...(message.LoginFinished !== undefined && { loginError: undefined }),
     };
+    if (message.LoginFinished !== undefined || message.Prefs !== undefined || state !== undefined)
+      this.#accountsAreOld = true;
     if (Object.keys(change).length > 0) this.#set(change);
     // Whatever else it says, the status says it too.
-    this.refresh();
+    this.#lookSoon();
   }
 
   /** Asks for the status whenever there is news, and now and then for what makes none. */
-  async #keepLooking(signal: AbortSignal): Promise<never> {
+  async #keepLooking(ended: AbortController, signal: AbortSignal): Promise<never> {
     const { api, clock } = this.#options;
+    this.#lookSoon();
     while (true) {
-      await this.#wake.promise;
-      this.#wake = Promise.withResolvers();
-      signal.throwIfAborted();
-      const began = clock.monotonic();
-      const status = await api.status({ peers: true }, signal);
-      const link = this.#answers.link;
-      const accounts = link.kind === 'ready' ? await this.#accounts(link.rights, signal) : {};
-      this.#set({ ...ofStatus(status), ...accounts });
-      const cost = clock.monotonic() - began;
-      const pause = Math.max(this.#isWatched ? REFRESH_MS : HIDDEN_REFRESH_MS, cost * COST_FACTOR);
+      await this.#bell.heard(signal);
       this.#cancelRefresh?.();
-      this.#cancelRefresh = clock.after(pause, () => this.refresh());
+      const began = clock.monotonic();
+      const heard = this.#statesHeard;
+      const status = await this.#answered(ended, () => api.status({ peers: true }, signal));
+      const { link } = this.#answers;
+      const accounts =
+        link.kind === 'ready' ? await this.#answered(ended, () => this.#accounts(link.rights, signal)) : {};
+      const isNewest = heard === this.#statesHeard;
+      this.#set({ status, version: status.Version, ...(isNewest && { state: undefined }), ...accounts });
+      const cost = clock.monotonic() - began;
+      this.#mayLookAt = clock.monotonic() + cost * BUSY_COST_FACTOR;
+      const pause = Math.max(this.#isWatched ? REFRESH_MS : HIDDEN_REFRESH_MS, cost * IDLE_COST_FACTOR);
+      this.#cancelRefresh = clock.after(pause, () => this.#bell.ring());
     }
   }
 
-  /** The list of accounts is only for those who may change it. */
+  /** The list of accounts is only for those who may change it, and seldom another one. */
   async #accounts(rights: Rights, signal: AbortSignal): Promise<Partial<Answers>> {
-    if (rights !== 'manage') return {};
+    if (rights !== 'manage' || !this.#accountsAreOld) return {};
+    this.#accountsAreOld = false;
     const { api } = this.#options;
     const [profiles, current] = await Promise.all([api.profiles(signal), api.currentProfile(signal)]);
     return { profiles, currentProfile: current.ID };
   }
 
-  #set(change: Partial<Answers>): void {
+  #set(change: Partial<Answers>, when: 'now' | 'soon' = 'soon'): void {
     this.#answers = { ...this.#answers, ...change };
-    this.#publish();
-  }
-
-  #publish(): void {
-    const next = assemble(this.#answers);
-    const patch = diffSnapshots(this.#snapshot, next);
-    if (patch === undefined) return;
-    this.#snapshot = next;
-    this.#seq++;
-    for (const listener of this.#listeners) listener(patch, this.#seq);
+    this.#publisher.tell(this.#answers, when);
   }
 }
-
-/** A status is as new as the moment it was asked for, so it decides the state until the bus says otherwise. */
-const ofStatus = (status: Status): Pick<Answers, 'status' | 'state' | 'version'> => ({
-  status,
-  state: undefined,
-  version: status.Version,
-});
 
 const nothingKnown = (platform: string, link: Link): Answers => ({
   link,

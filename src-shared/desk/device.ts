@@ -21,7 +21,7 @@ export function deviceOf(peer: PeerStatus, ownUserId: string, suffix: string): D
     isShared: peer.AltSharerUserID !== 0n || peer.ShareeNode || isForeign(dnsName, suffix),
     tags: [...tags],
     addresses: sortedAddresses(peer.TailscaleIPs ?? []),
-    routes: (peer.PrimaryRoutes ?? []).filter((route) => !DEFAULT_ROUTES.includes(route)),
+    routes: routesOf(peer),
     isOnline: peer.Online,
     isExpired: peer.Expired,
     lastSeenMs: peer.LastSeen,
@@ -75,6 +75,13 @@ function placeOf({ Location: at }: PeerStatus): Place | undefined {
     cityCode: at.CityCode,
     priority: at.Priority,
   };
+}
+
+/** What it carries now, and what it may carry while another one does. */
+function routesOf({ PrimaryRoutes, AllowedIPs, TailscaleIPs }: PeerStatus): string[] {
+  const own = new Set((TailscaleIPs ?? []).map((ip) => `${ip}/${ip.includes(':') ? 128 : 32}`));
+  const all = new Set([...(PrimaryRoutes ?? []), ...(AllowedIPs ?? [])]);
+  return [...all].filter((route) => !DEFAULT_ROUTES.includes(route) && !own.has(route));
 }
 
 const withoutDot = (name: string): string => name.replace(/\.$/, '');
