@@ -6,25 +6,30 @@ type Values = Readonly<Record<string, string | number>>;
 export type Catalogue = Readonly<Record<string, string>>;
 
 let catalogue: Catalogue = {};
+let spoken = 'en';
+let plurals = new Intl.PluralRules(spoken);
+let numbers = new Intl.NumberFormat(spoken);
 
-export function setCatalogue(next: Catalogue): void {
+export function setCatalogue(next: Catalogue, locale = 'en'): void {
   catalogue = next;
+  spoken = locale;
+  plurals = new Intl.PluralRules(locale);
+  numbers = new Intl.NumberFormat(locale);
 }
+
+/** For formats of the language that is spoken. */
+export const spokenLocale = (): string => spoken;
 
 /** `{name}` in the text is replaced by the value of that name. */
 export function t(text: string, values?: Values): string {
   return fill(catalogue[text] ?? text, values);
 }
 
-const plurals = new Intl.PluralRules('en');
-
 /** The text for `count` things; `{count}` is the number as people write it. */
 export function plural(count: number, one: string, other: string, values?: Values): string {
   const text = plurals.select(count) === 'one' ? one : other;
   return t(text, { ...values, count: formatNumber(count) });
 }
-
-const numbers = new Intl.NumberFormat('en');
 
 export const formatNumber = (value: number): string => numbers.format(value);
 

@@ -1,6 +1,6 @@
 /** Moments as people say them: "3 hours ago", with the exact time in the title; one ticking clock for the whole page. */
 import { useSyncExternalStore } from 'react';
-import { t } from './text.ts';
+import { spokenLocale, t } from './text.ts';
 
 const TICK_MS = 30_000;
 const MINUTE = 60_000;
@@ -28,14 +28,32 @@ function subscribe(listener: () => void): () => void {
 /** The time of the last tick: what is shown must not change at every render. */
 export const useNow = (): number => useSyncExternalStore(subscribe, () => now);
 
-const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
-const exact = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'medium' });
+interface Formats {
+  readonly locale: string;
+  readonly relative: Intl.RelativeTimeFormat;
+  readonly exact: Intl.DateTimeFormat;
+}
 
-export const formatExact = (at: number): string => exact.format(at);
+let made: Formats | undefined;
+
+/** Made once for each language: a list asks for them at every row. */
+function formats(): Formats {
+  const locale = spokenLocale();
+  if (made?.locale === locale) return made;
+  made = {
+    locale,
+    relative: new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }),
+    exact: new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' }),
+  };
+  return made;
+}
+
+export const formatExact = (at: number): string => formats().exact.format(at);
 
 /** Coarse on purpose: a list that counts seconds is restless. */
 export function formatRelative(at: number, nowMs: number): string {
   const away = at - nowMs;
+  const { relative } = formats();
   const size = Math.abs(away);
   if (size < MINUTE) return away > 0 ? t('in a moment') : t('just now');
   if (size < HOUR) return relative.format(Math.trunc(away / MINUTE), 'minute');
@@ -53,12 +71,23 @@ export function When({
   readonly at: string | null | undefined;
   readonly none?: string;
 }): React.JSX.Element {
+  return <Moment atMs={at === null || at === undefined ? undefined : Date.parse(at)} none={none} />;
+}
+
+/** `atMs` is wall clock. */
+export function Moment({
+  atMs,
+  none = '—',
+}: {
+  readonly atMs: number | undefined;
+  readonly none?: string;
+}): React.JSX.Element {
   const nowMs = useNow();
-  const ms = at === null || at === undefined ? Number.NaN : Date.parse(at);
-  if (Number.isNaN(ms)) return <span className="soft">{none}</span>;
+  // Beyond it a Date has no text (ECMA-262 §21.4.1.1).
+  if (atMs === undefined || !(Math.abs(atMs) <= 8.64e15)) return <span className="soft">{none}</span>;
   return (
-    <time className="numbers" dateTime={at ?? ''} title={formatExact(ms)}>
-      {formatRelative(ms, nowMs)}
+    <time className="numbers" dateTime={new Date(atMs).toISOString()} title={formatExact(atMs)}>
+      {formatRelative(atMs, nowMs)}
     </time>
   );
 }
