@@ -1,7 +1,15 @@
 /** Prints the firewall for `iptables-restore --noflush`: own chains, and jumps to them at the head of the built-in ones. */
 import { BYPASS_MARK } from '../outside/escape.ts';
 import { type KillSwitchWish, LAN_GROUPS } from './kill-switch-text.ts';
-import { type Action, type FirewallPlan, MARK_MASK, type Match, type Place, type Rule } from './rules.ts';
+import {
+  type Action,
+  type FirewallPlan,
+  FORWARDED_MARK,
+  MARK_MASK,
+  type Match,
+  type Place,
+  type Rule,
+} from './rules.ts';
 
 export type IptablesTable = 'filter' | 'nat' | 'mangle';
 
@@ -23,6 +31,8 @@ const PLACES = Object.keys(SPOTS) as readonly Place[];
 const KILL_SWITCH: readonly Spot[] = [
   { table: 'filter', from: 'OUTPUT', chain: 'rhumb-kill-out' },
   { table: 'filter', from: 'FORWARD', chain: 'rhumb-kill-fwd' },
+  // Where it is known by which interface a packet really leaves, and where nobody accepts before us.
+  { table: 'mangle', from: 'POSTROUTING', chain: 'rhumb-kill-post' },
 ];
 
 /** How many jumps from where to which chain there are. */
@@ -73,23 +83,18 @@ export function killSwitchTables(
   const nearby = groups
     .filter((prefix) => prefix.includes(':') === (family === 6))
     .map((prefix) => `-d ${prefix} -j ACCEPT`);
-  const mark = `0x${BYPASS_MARK.toString(16)}/0x${MARK_MASK.toString(16)}`;
-  const out = [
-    ...tunnel,
-    `-m mark --mark ${mark} -j ACCEPT`,
+  const own = [
+    `-m mark --mark ${masked(BYPASS_MARK)} -j ACCEPT`,
     ...(family === 4 ? ['-p udp --sport 68 --dport 67 -j ACCEPT'] : OWN_ADDRESSES_6),
-    ...noDns(refuse),
-    ...nearby,
-    refuse,
   ];
-  const through = [
-    ...tunnel,
-    ...(forwards ? [`-i ${tunName} -j ACCEPT`] : []),
-    ...noDns('-j DROP'),
-    ...nearby,
-    '-j DROP',
-  ];
-  const lines = [out, through];
+  const out = [...tunnel, ...own, ...noDns(refuse), ...nearby, refuse];
+  const fromPeers = forwards ? [`-i ${tunName} -j ACCEPT`] : [];
+  const rest = [...noDns('-j DROP'), ...nearby, '-j DROP'];
+  const through = [...tunnel, ...fromPeers, ...rest];
+  // Before Linux 5.7 nobody knows there any more where a packet came from.
+  const forwarded = forwards ? [...fromPeers, `-m mark --mark ${masked(FORWARDED_MARK)} -j ACCEPT`] : [];
+  const after = [...tunnel, ...own, ...forwarded, ...rest];
+  const lines = [out, through, after];
   return restore(
     KILL_SWITCH.map((spot, i) => ({ ...spot, lines: lines[i] ?? [] })),
     now,

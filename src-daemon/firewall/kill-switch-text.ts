@@ -1,6 +1,6 @@
 /** The kill switch for `nft -f`: nothing leaves but through the tunnel and from the daemon's own sockets (localapi-and-daemon.md §6.8). */
 import { BYPASS_MARK } from '../outside/escape.ts';
-import { MARK_MASK } from './rules.ts';
+import { FORWARDED_MARK, MARK_MASK } from './rules.ts';
 
 export const KILL_SWITCH_TABLE = 'rhumb-killswitch';
 
@@ -37,36 +37,37 @@ function lanRules(lan: readonly string[]): string[] {
   });
 }
 
+const marked = (mark: number): string => `meta mark & 0x${MARK_MASK.toString(16)} == 0x${mark.toString(16)}`;
+
+/** The daemon's own sockets, and addresses of this machine itself: asking for them, and saying who has them. */
+const OWN = [
+  `${marked(BYPASS_MARK)} accept`,
+  'meta nfproto ipv4 udp sport 68 udp dport 67 accept',
+  'ip6 daddr { fe80::/10, ff02::1:2, ff05::1:3 } udp sport 546 udp dport 547 accept',
+  'icmpv6 type { 133, 135, 136 } ip6 hoplimit 255 accept',
+  'ip6 daddr ff02::/16 icmpv6 type { 131, 132, 143 } accept',
+];
+
 /**
- * One transaction: packets see the old table or the new one. Last in their hooks, when it is decided where a packet goes
- * and what its destination is; no process owns it.
+ * One transaction: packets see the old table or the new one. Last in their hooks; no process owns it. At `output` the
+ * interface is the one of the first look at the routes: who is given another destination there, or a mark that others'
+ * rules go by, leaves by another one. `postrouting` knows where a packet really goes, but can't tell its sender that it
+ * is refused.
  */
 export function killSwitchText({ tunName, lan, forwards }: KillSwitchWish): string[] {
   const table = `inet ${KILL_SWITCH_TABLE}`;
-  const output = [
-    ...tunnel(tunName),
-    `meta mark & 0x${MARK_MASK.toString(16)} == 0x${BYPASS_MARK.toString(16)} accept`,
-    // Addresses of this machine itself: asking for them, and saying who has them.
-    'meta nfproto ipv4 udp sport 68 udp dport 67 accept',
-    'ip6 daddr { fe80::/10, ff02::1:2, ff05::1:3 } udp sport 546 udp dport 547 accept',
-    'icmpv6 type { 133, 135, 136 } ip6 hoplimit 255 accept',
-    'ip6 daddr ff02::/16 icmpv6 type { 131, 132, 143 } accept',
-    `${DNS} ${REFUSE}`,
-    ...lanRules(lan),
-    REFUSE,
-  ];
-  const forward = [
-    ...tunnel(tunName),
-    ...(forwards ? [`iifname "${tunName}" accept`] : []),
-    `${DNS} counter drop`,
-    ...lanRules(lan),
-    'counter drop',
-  ];
+  const output = [...tunnel(tunName), ...OWN, `${DNS} ${REFUSE}`, ...lanRules(lan), REFUSE];
+  const fromPeers = forwards ? [`iifname "${tunName}" accept`] : [];
+  const rest = [`${DNS} counter drop`, ...lanRules(lan), 'counter drop'];
+  const forward = [...tunnel(tunName), ...fromPeers, ...rest];
+  // Before Linux 5.7 nobody knows there any more where a packet came from.
+  const forwarded = forwards ? [...fromPeers, `${marked(FORWARDED_MARK)} accept`] : [];
+  const postrouting = [...tunnel(tunName), ...OWN, ...forwarded, ...rest];
   return [
     `add table ${table}`,
     `delete table ${table}`,
     `add table ${table}`,
-    ...Object.entries({ output, forward }).flatMap(([hook, rules]) => [
+    ...Object.entries({ output, forward, postrouting }).flatMap(([hook, rules]) => [
       `add chain ${table} ${hook} { type filter hook ${hook} priority 300; policy drop; }`,
       ...rules.map((rule) => `add rule ${table} ${hook} ${rule}`),
     ]),

@@ -98,9 +98,10 @@ describe('the kill switch', () => {
       'delete table inet rhumb-killswitch',
       'add table inet rhumb-killswitch',
     ]);
-    expect(text.filter((line) => line.includes('policy drop'))).toHaveLength(2);
+    expect(text.filter((line) => line.includes('policy drop'))).toHaveLength(3);
     expect(chainOf('output', []).at(-1)).toMatch(/^counter reject/);
     expect(chainOf('forward', []).at(-1)).toBe('counter drop');
+    expect(chainOf('postrouting', []).at(-1)).toBe('counter drop');
   });
 
   test.each(['output', 'forward'])('names are never asked for in the LAN: %s', (hook) => {

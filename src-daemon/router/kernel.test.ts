@@ -214,6 +214,21 @@ END`);
     },
   );
 
+  test.runIf(mayCount)(
+    'a packet that others give another way on its way out does not leave by it',
+    async () => {
+      const { router } = setUp(kind);
+      watched();
+      const closed = { ...config.firewall, killSwitch: { lan: [] } };
+      await router.apply({ ...config, firewall: closed });
+      run(
+        "ip rule add pref 100 fwmark 0x1 lookup main; nft 'add table ip others; add chain ip others to { type nat hook output priority -100; }; add rule ip others to ip daddr 203.0.113.1 dnat to 10.9.0.2; add chain ip others marks { type route hook output priority -150; }; add rule ip others marks ip daddr 203.0.113.2 meta mark set 1'",
+      );
+      udp(['203.0.113.1', '203.0.113.2'], [9]);
+      expect(sent()).toBe(0);
+    },
+  );
+
   test.runIf(mayCount)('the LAN is open where the user says so, but for names', async () => {
     const { router } = setUp(kind);
     watched();
