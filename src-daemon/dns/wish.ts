@@ -25,6 +25,8 @@ const ANSWERS_BELOW = 'dns-subdomain-resolve';
 /** Official clients from this capability version on answer questions of exit-node users (control-protocol.md §7.4). */
 const CAP_PROXIES_DNS = 26;
 const REVERSE_V6 = '0.e.1.a.c.5.1.1.a.7.d.f.ip6.arpa';
+/** Each is asked for with every short name, and files of the system are read only so far. */
+const MAX_SEARCH_DOMAINS = 64;
 const NO_DNS: DnsConfig = dnsConfig.parse({});
 const NO_HOSTS: Hosts = { addresses: () => undefined, name: () => undefined, answersBelow: () => false };
 const NOTHING: DnsWish = {
@@ -53,7 +55,7 @@ export function dnsWish({ map, prefs, exitNode, wantsExit, isExpired }: DnsWishI
     hosts,
     defaults: url === undefined ? defaultsWithout(dns, exitNode, wantsExit) : defaultsThrough(dns, url),
     routes: covering(new Map([...zones, ...split]), records),
-    searchDomains: (dns.Domains ?? []).map(canonical).filter(isName),
+    searchDomains: (dns.Domains ?? []).map(canonical).filter(isForFiles).slice(0, MAX_SEARCH_DOMAINS),
     hasUncoveredHosts: !isOn,
     configuresSystem: true,
     onlyIpv6,
@@ -69,7 +71,7 @@ function suffixOf(self: Node): string {
 
 function ownZones(self: Node): string[] {
   const suffix = suffixOf(self);
-  if (suffix === '') return [];
+  if (!isForFiles(suffix)) return [];
   const v4 = Array.from({ length: 64 }, (_, i) => `${64 + i}.100.in-addr.arpa`);
   return [suffix, REVERSE_V6, ...v4];
 }
@@ -107,7 +109,7 @@ function splitRoutes(dns: DnsConfig, isThroughExit: boolean): Routes {
   const routes = new Map<string, readonly Upstream[]>();
   for (const [text, resolvers] of Object.entries(dns.Routes ?? {})) {
     const suffix = canonical(text);
-    if (suffix !== '' && !isName(suffix)) continue;
+    if (suffix !== '' && !isForFiles(suffix)) continue;
     const all = resolvers ?? [];
     const kept = isThroughExit ? all.filter(forExit) : all;
     if (kept.length > 0 || all.length === 0) routes.set(suffix, upstreams(kept));
@@ -118,11 +120,15 @@ function splitRoutes(dns: DnsConfig, isThroughExit: boolean): Routes {
 /** So that a system's resolver can be told to ask us for the records that no route holds. */
 function covering(routes: Map<string, readonly Upstream[]>, records: Records): Routes {
   for (const name of records.byName.keys())
-    if (!routes.has('') && ![...upwards(name)].some((suffix) => routes.has(suffix))) routes.set(name, []);
+    if (isForFiles(name) && !routes.has('') && ![...upwards(name)].some((suffix) => routes.has(suffix)))
+      routes.set(name, []);
   return routes;
 }
 
 const isName = (name: string): boolean => name !== '' && encodeName(name) !== undefined;
+
+/** What names of hosts are made of: a line break or a quote would say other things to those who read what we write. */
+const isForFiles = (name: string): boolean => /^[a-z0-9_.-]+$/.test(name) && isName(name);
 
 /** Where the node's PeerAPI answers questions of exit-node users; undefined = it doesn't. */
 function dnsProxyUrl(node: Node, own: readonly string[]): string | undefined {
@@ -163,7 +169,7 @@ function recordsOf(dns: DnsConfig): Records {
     const name = canonical(Name ?? '');
     const ip = canonicalIp(Value ?? '');
     if (ip === undefined || !isName(name) || !['', 'A', 'AAAA'].includes(Type ?? '')) continue;
-    byName.set(name, [...(byName.get(name) ?? []), ip]);
+    if (byName.get(name)?.push(ip) === undefined) byName.set(name, [ip]);
     if (!byIp.has(ip)) byIp.set(ip, name);
   }
   const records = { byName, byIp };
@@ -197,7 +203,8 @@ function hostsOf(map: DnsWishInput['map'], records: Records, onlyIpv6: boolean):
       return (node === undefined ? undefined : nameOfNode(node)) ?? records.byIp.get(ip);
     },
     answersBelow: (name) => {
-      const node = nodeOf(name);
+      // A bare name is short for a machine's, but what is below it is not: `com` has many children.
+      const node = name.includes('.') ? nodeOf(name) : undefined;
       return node !== undefined && has(node, ANSWERS_BELOW);
     },
   };
