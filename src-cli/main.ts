@@ -45,7 +45,7 @@ process.exitCode = await run(process.argv.slice(2), {
   readFile: readSmallFile,
   confirm,
   openProbes: async (options) =>
-    (await import('./commands/probes.ts')).openSystemProbes(Math.random)(options),
+    (await import('#shared/probing/probes.ts')).openSystemProbes(Math.random)(options),
   writeFile: async (path, content, mode) =>
     (await import('#shared/node/atomic-file.ts')).writeFileAtomic(path, content, mode),
   stdin: process.stdin,

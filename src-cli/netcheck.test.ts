@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '#shared/node/clock.ts';
 import { openStunSockets } from '#shared/node/stun-sockets.ts';
+import type { OpenProbes } from '#shared/probing/probes.ts';
 import { decodeRequest, encodeResponse } from '#shared/stun/stun.ts';
-import type { OpenProbes } from './commands/probes.ts';
 import { withDaemon } from './testing/two-machines.ts';
 
 /** On the loopback alone, whatever the command asks for. */

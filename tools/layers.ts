@@ -45,7 +45,16 @@ export const rules: Readonly<Record<string, Rule>> = {
   'src-shared/bridge': { may: ['src-shared', 'src-shared/async', 'src-shared/ui-state', 'zod'] },
   // One daemon followed, for the desktop program and for the daemon's own web page.
   'src-shared/desk': {
-    may: [...PURE, 'src-shared/node', 'src-shared/ui-state', 'src-shared/bridge', 'node', 'zod'],
+    may: [
+      ...PURE,
+      'src-shared/node',
+      'src-shared/netcheck',
+      'src-shared/probing',
+      'src-shared/ui-state',
+      'src-shared/bridge',
+      'node',
+      'zod',
+    ],
   },
   'src-shared/testing': { may: ['src-shared', 'src-shared/async'] },
   'src-shared/crypto': {
@@ -62,6 +71,8 @@ export const rules: Readonly<Record<string, Rule>> = {
   // Used by the daemon for itself and by `rhumb netcheck` in its own process.
   'src-shared/portmap': { may: [...PURE, 'src-shared/crypto', 'src-shared/node', 'node', 'fast-xml-parser'] },
   'src-shared/netcheck': { may: [...PURE, 'src-shared/crypto', 'src-shared/node', 'node'] },
+  // The network as a program that is not the daemon sees it: for `rhumb netcheck` and the desktop program.
+  'src-shared/probing': { may: [...SHARED, 'src-shared/portmap', 'src-shared/netcheck', 'dns-packet'] },
 
   'src-daemon/ffi': { may: [...SHARED, 'koffi'] },
   'src-daemon/store': { may: [...SHARED, 'zod'] },
@@ -361,10 +372,29 @@ export const rules: Readonly<Record<string, Rule>> = {
       'src-renderer/ui',
     ],
   },
+  // The app's page: in the desktop program's window and served by the daemon.
+  'src-renderer/app': {
+    may: [
+      'react',
+      'react-dom',
+      'react-aria-components',
+      '@tanstack/react-virtual',
+      'i18next',
+      'lucide-react',
+      'uplot',
+      'zustand',
+      'src-shared',
+      'src-shared/bridge',
+      'src-shared/ui-state',
+      'src-renderer/ui',
+    ],
+  },
   'src-renderer/testing': { may: ['react', 'react-dom', 'src-renderer/ui', 'src-renderer/console'] },
 
   'src-cli/print': { may: [...SHARED, 'qrcode'] },
-  'src-cli/commands': { may: [...SHARED, ...NET, 'zod', 'dns-packet', 'src-cli/print'] },
+  'src-cli/commands': {
+    may: [...SHARED, ...NET, 'src-shared/probing', 'zod', 'dns-packet', 'src-cli/print'],
+  },
   'src-cli/debug': { may: [...SHARED, ...NET, 'zod', 'src-cli/commands', 'src-cli/print'] },
   'src-cli/complete': { may: [...SHARED, 'src-cli/commands', 'src-cli/print'] },
   // Declares all commands; the code of each is loaded when it is run.
@@ -375,6 +405,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   'src-cli': {
     may: [
       ...SHARED,
+      'src-shared/probing',
       'dns-packet',
       'src-cli/commands',
       'src-cli/debug',

@@ -3,7 +3,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Clock } from '#shared/async/clock.ts';
 import { RhumbError } from '#shared/errors.ts';
 import type { LocalApi } from '#shared/node/localapi-client.ts';
-import type { OpenProbes } from './probes.ts';
+import type { OpenProbes } from '#shared/probing/probes.ts';
 import type { Command, Flag } from './spec.ts';
 
 export interface Context {

@@ -1,10 +1,10 @@
 /** `rhumb dns query`: asks the daemon's resolver for a name and shows the answer (localapi-and-daemon.md §4.10). */
 import { z } from 'zod';
 import { RhumbError } from '#shared/errors.ts';
+import { type Answer, readAnswer } from '#shared/probing/dns-answer.ts';
 import { type ResolverInfo, resolverText } from '../print/dns-status.ts';
 import { goJson } from '../print/go-json.ts';
 import { elastic } from '../print/table.ts';
-import { type Answer, readAnswer } from './dns-answer.ts';
 import type { Action } from './spec.ts';
 
 const MAX_BYTES = 128 * 1024;

@@ -8,10 +8,10 @@ import { natWords } from '#shared/netcheck/nat-words.ts';
 import { rehearse } from '#shared/netcheck/rehearsal.ts';
 import type { NetReport } from '#shared/netcheck/report.ts';
 import { renderReport } from '#shared/netcheck/text.ts';
+import type { ProbeOptions, Probes } from '#shared/probing/probes.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
 import type { Context } from './context.ts';
 import { relayMap } from './derp-map.ts';
-import type { ProbeOptions, Probes } from './probes.ts';
 import type { Action, FlagValues } from './spec.ts';
 
 const MAX_PORT = 65_535;

@@ -1,16 +1,16 @@
 /** The network as `rhumb netcheck` sees it: sockets of its own, the router, the web; handed in so that tests stay on the loopback. */
-import type { Clock, Random } from '#shared/async/clock.ts';
-import type { SockAddr } from '#shared/ip/address.ts';
-import type { Log } from '#shared/log/log.ts';
-import { mayBeCaptive } from '#shared/netcheck/captive.ts';
-import type { NetcheckOptions } from '#shared/netcheck/check.ts';
-import { defaultGateway } from '#shared/node/gateway.ts';
-import { localAddresses } from '#shared/node/interfaces.ts';
-import { httpGet, osHasIpv6, resolveBySystem, sendFromElsewhere } from '#shared/node/net-probes.ts';
-import { relayDial } from '#shared/node/relay/dial.ts';
-import { httpsLatency } from '#shared/node/relay/latency.ts';
-import { openStunSockets } from '#shared/node/stun-sockets.ts';
-import { PortMapper } from '#shared/portmap/port-mapper.ts';
+import type { Clock, Random } from '../async/clock.ts';
+import type { SockAddr } from '../ip/address.ts';
+import type { Log } from '../log/log.ts';
+import { mayBeCaptive } from '../netcheck/captive.ts';
+import type { NetcheckOptions } from '../netcheck/check.ts';
+import { defaultGateway } from '../node/gateway.ts';
+import { localAddresses } from '../node/interfaces.ts';
+import { httpGet, osHasIpv6, resolveBySystem, sendFromElsewhere } from '../node/net-probes.ts';
+import { relayDial } from '../node/relay/dial.ts';
+import { httpsLatency } from '../node/relay/latency.ts';
+import { openStunSockets } from '../node/stun-sockets.ts';
+import { PortMapper } from '../portmap/port-mapper.ts';
 
 export interface ProbeOptions {
   readonly clock: Clock;

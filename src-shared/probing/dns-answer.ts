@@ -1,6 +1,6 @@
 /** The answers of a DNS message in words. */
 import { type Answer as Decoded, decode } from 'dns-packet';
-import { RhumbError } from '#shared/errors.ts';
+import { RhumbError } from '../errors.ts';
 
 export interface Answer {
   readonly Name: string;
