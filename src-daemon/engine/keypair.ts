@@ -126,6 +126,17 @@ export class KeypairSlots {
     return freed.filter((one) => one !== undefined);
   }
 
+  clearOlder(createdBeforeMs: number): TransportKeypair[] {
+    const freed: TransportKeypair[] = [];
+    for (const slot of ['previous', 'current', 'next'] as const) {
+      const keypair = this[slot];
+      if (keypair === undefined || keypair.createdMs >= createdBeforeMs) continue;
+      freed.push(keypair);
+      this[slot] = undefined;
+    }
+    return freed;
+  }
+
   /** Identity changed: nothing more is sent, what is under way is still received. */
   expireSend(): void {
     this.current?.expireSend();

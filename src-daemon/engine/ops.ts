@@ -82,6 +82,7 @@ class Plan {
         this.#need(op.peer);
         checkPath(op.path);
         break;
+      case 'erase-older-keys':
       case 'expire-send':
       case 'drop-staged':
       case 'peer-heard':

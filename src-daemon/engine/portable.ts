@@ -358,6 +358,7 @@ class PortableEngine implements PacketEngine {
           | 'peer-del'
           | 'pending-add'
           | 'erase-keys'
+          | 'erase-older-keys'
           | 'expire-send'
           | 'drop-staged'
           | 'path-set'
@@ -378,6 +379,9 @@ class PortableEngine implements PacketEngine {
         return;
       case 'erase-keys':
         this.#erase(peer);
+        return;
+      case 'erase-older-keys':
+        this.#state.freeKeypairs(peer.slots.clearOlder(op.createdBeforeMs));
         return;
       case 'expire-send':
         peer.slots.expireSend();

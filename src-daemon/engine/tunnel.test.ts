@@ -365,6 +365,21 @@ describe('trouble', () => {
     );
   });
 
+  test('who has only the old key of a machine is heard and told nothing ten seconds after another took its place', async () => {
+    await using net = await pair();
+    net.a.send(toB(0));
+    await net.clock.advance(100);
+    net.b.tunnel.renewPeer(7, publicOf(99));
+    net.a.send(toB(1));
+    await net.clock.advance(10_100);
+    net.a.send(toB(2));
+    net.b.send(toA(1));
+    await net.clock.advance(100);
+    expect(net.b.received).toEqual([toB(0), toB(1)]);
+    expect(net.a.received).toEqual([]);
+    expect(net.b.tunnel.peerStatus(7)?.state).not.toBe('established');
+  });
+
   test('a wall clock set back an hour does not stop the next handshake', async () => {
     await using net = await pair();
     net.a.send(toB(1));

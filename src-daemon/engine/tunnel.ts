@@ -39,6 +39,8 @@ export interface TunnelOptions {
   readonly onTimestamp?: ((ceilingMs: number) => void) | undefined;
 }
 
+/** Two attempts at a handshake under a new key, and a server that tells one side later than the other. */
+const OLD_KEY_MS = 10_000;
 /** Ticks are at least this far apart, so that a thousand peers share them. */
 const MIN_TICK_MS = 20;
 
@@ -149,14 +151,19 @@ export class Tunnel implements AsyncDisposable {
 
   /**
    * The peer goes on under another key: what is under way with the sessions of the old one arrives, on both sides, until a
-   * handshake under the new one has taken their place. It is begun at once.
+   * handshake under the new one has taken their place. It is begun at once. A key is also renewed because someone else has
+   * the old one, so that soon nothing under it is taken or sent any more, whatever became of the handshake.
    */
   renewPeer(peer: PeerId, publicKey: Uint8Array): void {
     const old = this.#peers.get(peer);
     if (this.#isClosed || old === undefined) return;
     this.#peers.set(peer, { ...old, publicKey: copyOf(publicKey) });
-    this.#carryOut(this.#core.renew(peer, publicKey, this.#moment()));
+    const now = this.#moment();
+    this.#carryOut(this.#core.renew(peer, publicKey, now));
     this.#plan();
+    this.#clock.after(OLD_KEY_MS, () => {
+      if (!this.#isClosed && this.#peers.has(peer)) this.#carryOut(this.#core.endOlder(peer, now.nowMs));
+    });
   }
 
   peerStatus(peer: PeerId): HandshakeStatus | undefined {
@@ -260,6 +267,11 @@ export class Tunnel implements AsyncDisposable {
           break;
         case 'erase':
           this.#engine.apply([{ op: 'erase-keys', peer: effect.peer }]);
+          break;
+        case 'erase-older':
+          this.#engine.apply([
+            { op: 'erase-older-keys', peer: effect.peer, createdBeforeMs: effect.createdBeforeMs },
+          ]);
           break;
         case 'drop-staged':
           this.#log('debug', 'handshake.gave-up', { peer: effect.peer });

@@ -143,6 +143,8 @@ export type EngineOp =
   | { readonly op: 'pending-add'; readonly index: number; readonly peer: PeerId }
   | { readonly op: 'pending-del'; readonly index: number }
   | { readonly op: 'erase-keys'; readonly peer: PeerId | 'all' }
+  /** Only keypairs made before that moment (`createdMs`); what waits for a handshake goes on waiting. */
+  | { readonly op: 'erase-older-keys'; readonly peer: PeerId; readonly createdBeforeMs: number }
   | { readonly op: 'expire-send'; readonly peer: PeerId }
   /** Drops what waits for a handshake of that peer (the handshake gave up). */
   | { readonly op: 'drop-staged'; readonly peer: PeerId }

@@ -44,7 +44,8 @@ export type CoreEffect =
   | {
       readonly do: 'keepalive' | 'erase' | 'expire-send' | 'drop-staged';
       readonly peer: CorePeerId;
-    };
+    }
+  | { readonly do: 'erase-older'; readonly peer: CorePeerId; readonly createdBeforeMs: number };
 
 export interface HandshakeStatus {
   /** Wall clock ms of the last completed handshake. */

@@ -187,6 +187,15 @@ export class WireGuardCore {
     return this.#take();
   }
 
+  /** Whatever session with the peer began before that moment is over. */
+  endOlder(peer: CorePeerId, createdBeforeMs: number): CoreEffect[] {
+    const entry = this.#peers.get(peer);
+    if (entry === undefined) return [];
+    if (entry.keysSince !== undefined && entry.keysSince < createdBeforeMs) entry.keysSince = undefined;
+    this.#effects.push({ do: 'erase-older', peer, createdBeforeMs });
+    return this.#take();
+  }
+
   /**
    * A message of type 1 to 3 that passed the engine's mac1 and flood checks. `from` is undefined over a relay; `peer` is
    * whose index a response or cookie reply names.

@@ -202,6 +202,22 @@ export function keyConformance(make: MakeEngine): void {
     expect(rig.stat('drop.staged')).toBe(1);
   });
 
+  test('keys from before a moment are erased alone', async () => {
+    await using rig = await engineRig(make);
+    rig.install();
+    await rig.clock.advance(1_000);
+    rig.install({ localIndex: LOCAL_INDEX + 1, createdMs: rig.clock.monotonic() });
+    rig.engine.apply([{ op: 'erase-older-keys', peer: PEER, createdBeforeMs: rig.clock.monotonic() }]);
+    await rig.fromWire(dataPacket(0n, IN));
+    expect(rig.toHost).toEqual([]);
+    rig.sent.length = 0;
+    rig.fromHost(OUT);
+    expect(rig.sent).toHaveLength(1);
+    rig.engine.apply([{ op: 'erase-older-keys', peer: PEER, createdBeforeMs: rig.clock.monotonic() + 1 }]);
+    rig.fromHost(OUT);
+    expect(rig.sent).toHaveLength(1);
+  });
+
   test('a keepalive without a key asks for one', async () => {
     await using rig = await engineRig(make);
     rig.engine.apply([{ op: 'send-keepalive', peer: PEER }]);
