@@ -130,7 +130,7 @@ export class PacketFilter {
       rules.passed[rule] = (rules.passed[rule] as number) + 1;
       return true;
     }
-    const near = index.nearMiss(packet);
+    const near = index.nearMiss();
     if (near >= 0) rules.nearMisses[near] = (rules.nearMisses[near] as number) + 1;
     return false;
   }

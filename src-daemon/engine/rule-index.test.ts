@@ -82,7 +82,7 @@ test('whatever the rules, the same rule is met', () => {
         const { packet, version } = packetOf(from, to);
         expect(indexes[version].match(packet, protocol, at)).toBe(naive(rules, from, to, protocol, at));
         // A miss by port or protocol alone is what ICMP would have met.
-        expect(indexes[version].nearMiss(packet)).toBe(naive(rules, from, to, 1, 0));
+        expect(indexes[version].nearMiss()).toBe(naive(rules, from, to, 1, 0));
       }
     }),
     { numRuns: 300 },
@@ -104,6 +104,6 @@ test('ten thousand rules for one address are told apart, and the first one count
     expect(index.match(packet, 6, i)).toBe(i);
     expect(index.match(packet, 6, i + 1)).toBe(-1);
     expect(index.match(packet, 17, i)).toBe(-1);
-    expect(index.nearMiss(packet)).toBe(i);
+    expect(index.nearMiss()).toBe(i);
   }
 });

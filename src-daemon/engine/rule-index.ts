@@ -37,9 +37,13 @@ export class RuleIndex {
   /** Entries of single ports, and those of ranges. */
   readonly #onePort = new Map<number, number[]>();
   readonly #ranges: number[] = [];
-  readonly #byPort = new Map<number, RuleBits>();
+  /** By the number of the edge. */
+  #byPort: (RuleBits | undefined)[] = [];
   readonly #byProtocol = new Map<number, RuleBits>();
   #everyPort: RuleBits | undefined;
+  /** Which entries fit the addresses of the packet that was looked at last. */
+  #source: RuleBits | undefined;
+  #target: RuleBits | undefined;
   #keptBytes = 0;
 
   constructor(rules: readonly FilterRuleSpec[], version: 4 | 6, texts: PrefixTexts = new PrefixTexts()) {
@@ -79,9 +83,10 @@ export class RuleIndex {
   /** Number of the first rule that lets the packet in, or -1. ICMP passes with any rule for its addresses. */
   match(packet: Uint8Array, protocol: number, port: number): number {
     const source = this.#bitsOf(this.#sources, packet, this.#sourceAt);
-    if (source === undefined) return -1;
-    const target = this.#bitsOf(this.#targets, packet, this.#targetAt);
-    if (target === undefined) return -1;
+    const target = source && this.#bitsOf(this.#targets, packet, this.#targetAt);
+    this.#source = source;
+    this.#target = target;
+    if (source === undefined || target === undefined) return -1;
     if (protocol === PROTOCOL_ICMP || protocol === PROTOCOL_ICMPV6)
       return this.#ruleOf(firstOfAll(source, target, source, target));
     const hasPorts = protocol === PROTOCOL_TCP || protocol === PROTOCOL_UDP || protocol === PROTOCOL_SCTP;
@@ -89,10 +94,10 @@ export class RuleIndex {
     return this.#ruleOf(firstOfAll(source, target, ports, this.#protocolBits(protocol)));
   }
 
-  /** Number of the first rule for the packet's addresses, whatever its protocol and port; -1 without one. */
-  nearMiss(packet: Uint8Array): number {
-    const source = this.#bitsOf(this.#sources, packet, this.#sourceAt);
-    const target = this.#bitsOf(this.#targets, packet, this.#targetAt);
+  /** Number of the first rule for the addresses of the packet matched last, whatever its protocol and port; -1 without one. */
+  nearMiss(): number {
+    const source = this.#source;
+    const target = this.#target;
     if (source === undefined || target === undefined) return -1;
     return this.#ruleOf(firstOfAll(source, target, source, target));
   }
@@ -110,14 +115,14 @@ export class RuleIndex {
 
   #portBits(port: number): RuleBits {
     const edge = lastNotAbove(this.#edges, port);
-    let bits = this.#byPort.get(edge);
+    let bits = this.#byPort[edge];
     if (bits === undefined) {
       const at = this.#edges[edge] as number;
       bits = this.#made([
         ...(this.#onePort.get(at) ?? []),
         ...this.#ranges.filter((entry) => this.#holds(entry, at)),
       ]);
-      this.#byPort.set(edge, bits);
+      this.#byPort[edge] = bits;
     }
     return bits;
   }
@@ -151,14 +156,13 @@ export class RuleIndex {
   }
 
   #made(entries: Iterable<number>): RuleBits {
-    const bits = new RuleBits(this.#entries.length);
-    for (const entry of entries) bits.add(entry);
+    const bits = new RuleBits(this.#entries.length, entries);
     this.#keptBytes += bits.bytes;
     if (this.#keptBytes > MAX_KEPT_BYTES) {
       this.#keptBytes = bits.bytes;
       this.#sources.forget();
       this.#targets.forget();
-      this.#byPort.clear();
+      this.#byPort = [];
     }
     return bits;
   }
