@@ -135,7 +135,7 @@ test.each([
   },
 ])('with $what there is no kill switch', async ({ more, says }) => {
   const firewall = new Firewall(silent, { ...bareSystem(), ...more });
-  await expect(firewall.checkKillSwitch({ kind: '' })).rejects.toThrow(says);
+  await expect(firewall.setKillSwitch({ lan: [] }, config, 'rhumb0')).rejects.toThrow(says);
 });
 
 test('a kill switch for a prefix that is none is refused', async () => {

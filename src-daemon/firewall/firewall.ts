@@ -7,12 +7,17 @@ import {
   applyIptables,
   clearIptables,
   clearIptablesKillSwitch,
-  hasIptablesKillSwitch,
   type Iptables,
   setIptablesKillSwitch,
+  shownIptablesKillSwitch,
   usableIptables,
 } from './iptables.ts';
-import { KILL_SWITCH_TABLE, killSwitchGone, killSwitchText } from './kill-switch-text.ts';
+import {
+  KILL_SWITCH_TABLE,
+  type KillSwitchWish,
+  killSwitchGone,
+  killSwitchText,
+} from './kill-switch-text.ts';
 import { applyNft, clearNft, isInForce, readNft, runNft } from './nft.ts';
 import { acceptsForOthers, firewallPlan } from './rules.ts';
 import { isMissing, systemTool, type Tool } from './tool.ts';
@@ -46,7 +51,8 @@ export class Firewall {
   #inForce: { readonly kind: Kind; readonly text: string } | undefined;
   /** Something of ours may be there. */
   #touched = false;
-  #killSwitch: string | undefined;
+  /** As it was asked for, and as it was shown when it was made. */
+  #killSwitch: { readonly kind: Kind; readonly text: string; readonly shown: string } | undefined;
   readonly #pids: number[] = [];
 
   constructor(log: Log, system: FirewallSystem = linuxFirewall()) {
@@ -63,19 +69,6 @@ export class Firewall {
   /** Processes that changed rules for us since the last call. */
   takePids(): readonly number[] {
     return this.#pids.splice(0);
-  }
-
-  /** Refuses a kill switch that can't be had, before anything is changed. */
-  async checkKillSwitch(config: Pick<FirewallConfig, 'kind'>): Promise<void> {
-    const kind = await this.#choose(config.kind);
-    if (kind === undefined) throw noKillSwitch();
-    if (kind === 'nftables' || !this.#system.exists('/proc/net/if_inet6')) return;
-    const usable = await usableIptables(this.#system.iptables);
-    if (!usable.some(({ family }) => family === 6))
-      throw new RhumbError(
-        'unavailable',
-        'an exit node needs a firewall for IPv6 too, and ip6tables does not work here: install nftables',
-      );
   }
 
   /** What is missing or refused is a warning: the tunnel works without, if not in every direction. */
@@ -100,22 +93,24 @@ export class Firewall {
     }
   }
 
-  /** Strict reverse-path filtering goes by the mark of a packet only with this. What it was before, when we changed it. */
-  lookAtMarks(): string | undefined {
+  /** What the setting is that has strict reverse-path filtering go by the mark of a packet; undefined when it need not change. */
+  marksBefore(): string | undefined {
     const before = this.#system.read(SRC_VALID_MARK)?.trim();
-    if (before === undefined || before === '1') return undefined;
-    if (this.#system.write(SRC_VALID_MARK, '1\n')) return before;
+    return before === '1' ? undefined : before;
+  }
+
+  lookAtMarks(): void {
+    if (this.#system.write(SRC_VALID_MARK, '1\n')) return;
     this.#log('warn', 'firewall.src-valid-mark', {
       effect: 'strict reverse-path filtering may drop answers',
     });
-    return undefined;
   }
 
   restoreMarks(before: string): void {
     if (this.#system.read(SRC_VALID_MARK)?.trim() === '1') this.#system.write(SRC_VALID_MARK, `${before}\n`);
   }
 
-  /** Whole and idempotent. Rejects when it is not in force. */
+  /** Whole and idempotent. Rejects when it is not wholly in force; as much of it as can be had is. */
   async setKillSwitch(
     { lan }: KillSwitch,
     { kind, forwards }: Pick<FirewallConfig, 'kind' | 'forwards'>,
@@ -125,25 +120,24 @@ export class Firewall {
     const chosen = await this.#choose(kind);
     if (chosen === undefined) throw noKillSwitch();
     const text = JSON.stringify([chosen, wish]);
-    if (text === this.#killSwitch && (await this.#hasKillSwitch(chosen))) return;
+    const before = this.#killSwitch;
+    if (before?.text === text && before.shown === (await this.#shownKillSwitch(chosen))) return;
     if (chosen === 'nftables') await runNft(this.#system.nft, killSwitchText(wish));
-    else await setIptablesKillSwitch(await usableIptables(this.#system.iptables), wish);
-    if (this.#killSwitch !== text) this.#log('info', 'kill-switch.on', { by: chosen, lan: wish.lan.length });
-    this.#killSwitch = text;
+    else await this.#setIptables(wish);
+    this.#killSwitch = { kind: chosen, text, shown: await this.#shownKillSwitch(chosen) };
+    // An earlier run may have chosen the other program, and what that one says about the LAN is old.
+    if (before?.kind !== chosen)
+      await this.#clearKillSwitchOf(chosen === 'nftables' ? 'iptables' : 'nftables');
+    if (before?.text !== text) this.#log('info', 'kill-switch.on', { by: chosen, lan: wish.lan.length });
   }
 
-  /** True when there was one, of this run or of one before. */
+  /** True when there was one, of this run or of one before. Rejects when the one that is there can't be taken away. */
   async clearKillSwitch(): Promise<boolean> {
-    let found = false;
-    if (await this.#nftWorks()) {
-      found = await this.#hasKillSwitch('nftables');
-      if (found) await runNft(this.#system.nft, killSwitchGone());
-    }
-    const usable = await usableIptables(this.#system.iptables);
-    if (await clearIptablesKillSwitch(usable)) found = true;
+    const found = [await this.#clearKillSwitchOf('nftables'), await this.#clearKillSwitchOf('iptables')];
+    if (this.#killSwitch?.kind === 'nftables' && !(await this.#nftWorks())) throw noWayToOpen();
     this.#killSwitch = undefined;
-    if (found) this.#log('info', 'kill-switch.off');
-    return found;
+    if (found.includes(true)) this.#log('info', 'kill-switch.off');
+    return found.includes(true);
   }
 
   /** Everything but the kill switch, of this run or of one before; true when there was something. */
@@ -205,10 +199,31 @@ export class Firewall {
     }
   }
 
-  async #hasKillSwitch(kind: Kind | undefined): Promise<boolean> {
-    if (kind === 'iptables') return await hasIptablesKillSwitch(await usableIptables(this.#system.iptables));
-    if (kind === undefined) return false;
-    return (await this.#system.nft(['list', 'chain', 'inet', KILL_SWITCH_TABLE, 'output'])).code === 0;
+  async #setIptables(wish: KillSwitchWish): Promise<void> {
+    const usable = await usableIptables(this.#system.iptables);
+    await setIptablesKillSwitch(usable, wish);
+    const needs6 = this.#system.exists('/proc/net/if_inet6');
+    if (needs6 && !usable.some(({ family }) => family === 6))
+      throw new RhumbError(
+        'unavailable',
+        'an exit node needs a firewall for IPv6 too, and ip6tables does not work here: install nftables',
+      );
+  }
+
+  async #clearKillSwitchOf(kind: Kind): Promise<boolean> {
+    if (kind === 'iptables')
+      return await clearIptablesKillSwitch(await usableIptables(this.#system.iptables));
+    if (!(await this.#nftWorks()) || (await this.#shownKillSwitch('nftables')) === '') return false;
+    await runNft(this.#system.nft, killSwitchGone());
+    return true;
+  }
+
+  /** As the program shows it, without counters: somebody may have emptied it and left the rest. Empty = there is none. */
+  async #shownKillSwitch(kind: Kind): Promise<string> {
+    if (kind === 'iptables')
+      return await shownIptablesKillSwitch(await usableIptables(this.#system.iptables));
+    const shown = await this.#system.nft(['-s', 'list', 'table', 'inet', KILL_SWITCH_TABLE]);
+    return shown.code === 0 ? shown.stdout : '';
   }
 
   /** Asking `iptables-legacy` would make the tables it is asked about: only those who are in use are looked at. */
@@ -236,6 +251,12 @@ const noKillSwitch = (): RhumbError =>
   new RhumbError(
     'unavailable',
     'an exit node needs a firewall that keeps everything else inside, and neither nft nor iptables works here: install nftables',
+  );
+
+const noWayToOpen = (): RhumbError =>
+  new RhumbError(
+    'unavailable',
+    'packets are still kept from leaving outside the tunnel, because nft is missing now: install nftables, then: rhumbd --cleanup',
   );
 
 function prefixText(text: string): string {

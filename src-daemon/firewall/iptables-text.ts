@@ -118,8 +118,25 @@ export const hasJumps = (plan: Partial<FirewallPlan>, diverts: boolean, now: Jum
     return now.has(`${table} ${chain}`) && (now.get(`${table} ${from} ${chain}`) ?? 0) === (diverts ? 1 : 0);
   });
 
+/** Also when there is only a part of it left. */
 export const hasKillSwitch = (now: Jumps): boolean =>
-  KILL_SWITCH.every(({ table, from, chain }) => (now.get(`${table} ${from} ${chain}`) ?? 0) > 0);
+  KILL_SWITCH.some(({ table, chain }) => now.has(`${table} ${chain}`));
+
+/** Its rules in `iptables-save`, and where among those of others it is jumped to: who accepts before it opens the way. */
+export function killSwitchLines(saved: string): string[] {
+  const places = KILL_SWITCH.map(({ table, from }) => `${table} ${from}`);
+  const seen = new Map<string, number>();
+  let table = '';
+  return saved.split('\n').flatMap((line) => {
+    if (line.startsWith('*')) table = line.slice(1).trim();
+    const [, from = '', rule = ''] = /^-A (\S+) (.*)$/.exec(line.trim()) ?? [];
+    if (from.startsWith('rhumb-kill-')) return [`${from} ${rule}`];
+    const at = `${table} ${from}`;
+    if (!places.includes(at)) return [];
+    seen.set(at, (seen.get(at) ?? 0) + 1);
+    return rule.startsWith('-j rhumb-kill-') ? [`${at} ${seen.get(at)} ${rule}`] : [];
+  });
+}
 
 const OWN_ADDRESSES_6 = [
   ...['fe80::/10', 'ff02::1:2', 'ff05::1:3'].map((to) => `-d ${to} -p udp --sport 546 --dport 547 -j ACCEPT`),

@@ -6,6 +6,7 @@ import {
   iptablesGone,
   iptablesText,
   type Jumps,
+  killSwitchLines,
   killSwitchTables,
   killSwitchTablesGone,
   readJumps,
@@ -59,9 +60,11 @@ export async function setIptablesKillSwitch(tools: readonly Iptables[], wish: Ki
   for (const [tool, text] of before) await restore(tool, text);
 }
 
-export async function hasIptablesKillSwitch(tools: readonly Iptables[]): Promise<boolean> {
-  for (const tool of tools) if (!hasKillSwitch(await jumps(tool))) return false;
-  return tools.length > 0;
+/** The lines of it that are there, and whatever comes before it; empty when there are none. */
+export async function shownIptablesKillSwitch(tools: readonly Iptables[]): Promise<string> {
+  const shown: string[] = [];
+  for (const tool of tools) shown.push(...killSwitchLines(must(await tool.save([]), `${tool.name}-save`)));
+  return shown.join('\n');
 }
 
 export async function clearIptablesKillSwitch(tools: readonly Iptables[]): Promise<boolean> {

@@ -20,6 +20,8 @@ export interface FirewallConfig {
 
 /** Nothing but the tunnel and the daemon's own marked packets leaves this machine. Outlives the daemon. */
 export interface KillSwitch {
+  /** The user wants the firewall left alone: routes have to do, as long as the daemon runs. */
+  readonly byRoutesOnly?: boolean | undefined;
   /** What may be reached beside the tunnel: networks that this machine is attached to, when the user allows it. */
   readonly lan: readonly string[];
 }

@@ -1,5 +1,5 @@
 /** The Linux router against an `ip` that keeps an interface in memory and answers in iproute2's words. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -8,6 +8,7 @@ import { silent } from '#shared/log/log.ts';
 import { FakeClock, settle } from '#shared/testing/fake-clock.ts';
 import { bareSystem } from '../firewall/fake-system.ts';
 import { Firewall } from '../firewall/firewall.ts';
+import type { Tool } from '../firewall/tool.ts';
 import { cleanup } from './cleanup.ts';
 import { FakeIp } from './fake-ip.ts';
 import { LinuxRouter } from './linux.ts';
@@ -28,11 +29,12 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const setUp = (hasIpv6 = true, files = new Map<string, string>()) => {
+const setUp = (hasIpv6 = true, files = new Map<string, string>(), nft?: Tool) => {
   const ip = new FakeIp();
   const clock = new FakeClock();
   const recordPath = join(folder, 'router.json');
-  const firewall = new Firewall(silent, bareSystem(files));
+  const bare = bareSystem(files);
+  const firewall = new Firewall(silent, nft === undefined ? bare : { ...bare, nft });
   const common = { tunName: 'rhumb0', recordPath, log: silent, ip: ip.run, firewall } as const;
   let tell: ((deletion: Deletion) => void) | undefined;
   const router = new LinuxRouter({
@@ -319,10 +321,70 @@ describe('without a firewall program', () => {
     expect(ip.routes.size).toBe(2);
   });
 
-  test('an exit node is refused before anything is changed', async () => {
-    const { ip, router, recordPath } = setUp();
+  test('an exit node is an error, and the routes hold all the same', async () => {
+    const { ip, router } = setUp();
     const firewall = { ...NO_FIREWALL, mode: 'on', killSwitch: { lan: [] } } as const;
-    await expect(router.apply({ ...config, firewall })).rejects.toThrow('install nftables');
-    expect([ip.calls, existsSync(recordPath)]).toEqual([0, false]);
+    const closed = { ...config, routes: ['0.0.0.0/0', '::/0'], firewall };
+    await expect(router.apply(closed)).rejects.toThrow('install nftables');
+    expect([...ip.routes.keys()]).toEqual(['0.0.0.0/0', '::/0']);
+    await expect(router.apply(closed)).rejects.toThrow('install nftables');
+  });
+
+  test('what others take away while an attempt fails does not bring back the wish before', async () => {
+    const { ip, router, gone } = setUp();
+    await router.apply(config);
+    const firewall = { ...NO_FIREWALL, mode: 'on', killSwitch: { lan: [] } } as const;
+    await expect(router.apply({ ...config, routes: ['0.0.0.0/0'], firewall })).rejects.toThrow();
+    await gone({ what: 'all', pid: 0 });
+    expect([...ip.routes.keys()]).toEqual(['0.0.0.0/0']);
+  });
+});
+
+describe('with a kill switch', () => {
+  const firewall = { ...NO_FIREWALL, mode: 'on', killSwitch: { lan: [] } } as const;
+  /** Takes every batch and shows the kill switch that is in force. */
+  const withNft = () => {
+    const state = { shown: '', sets: 0 };
+    const nft: Tool = async (args, input = '') => {
+      if (input.includes('add table inet rhumb-killswitch')) {
+        state.shown = input.includes('policy drop') ? 'table' : '';
+        state.sets++;
+      }
+      if (args.includes('-s')) return { code: state.shown === '' ? 1 : 0, stdout: state.shown, stderr: '' };
+      return { code: 0, stdout: '', stderr: '' };
+    };
+    return { state, ...setUp(true, new Map(), nft) };
+  };
+
+  test('nothing leaves even when the routes are refused', async () => {
+    const { ip, router, state } = withNft();
+    ip.refuse.push({ pattern: /route add/, answer: 'RTNETLINK answers: No buffer space available' });
+    await expect(router.apply({ ...config, firewall })).rejects.toThrow('No buffer space');
+    expect(state.shown).toBe('table');
+  });
+
+  test('nothing leaves even when the disk is full', async () => {
+    const { router, state, recordPath } = withNft();
+    mkdirSync(recordPath);
+    await expect(router.apply({ ...config, firewall })).rejects.toThrow();
+    expect(state.shown).toBe('table');
+  });
+
+  test('it comes back when somebody has taken or emptied it, and is left alone otherwise', async () => {
+    const { router, state, gone } = withNft();
+    await router.apply({ ...config, firewall });
+    await gone({ what: 'firewall', pid: 1 });
+    expect(state.sets).toBe(1);
+    state.shown = 'table without rules';
+    await gone({ what: 'firewall', pid: 1 });
+    expect([state.shown, state.sets]).toEqual(['table', 2]);
+  });
+
+  test('who gives the exit node up gets out although something else can not be taken back', async () => {
+    const { ip, router, state } = withNft();
+    await router.apply({ ...config, firewall });
+    ip.refuse.push({ pattern: /rule del/, answer: 'RTNETLINK answers: No buffer space available' });
+    await expect(router.clear({ killSwitch: undefined })).rejects.toThrow('No buffer space');
+    expect(state.shown).toBe('');
   });
 });

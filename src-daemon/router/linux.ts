@@ -92,21 +92,27 @@ export class LinuxRouter implements Router {
 
   clear({ killSwitch }: { readonly killSwitch: KillSwitch | undefined }): Promise<void> {
     return this.#queue(async () => {
-      this.#closed =
-        killSwitch === undefined ? undefined : { killSwitch, kind: this.#config?.firewall.kind ?? '' };
-      await this.#close();
-      await this.#clear();
-      if (killSwitch === undefined) await this.#firewall.clearKillSwitch();
+      const kind = this.#config?.firewall.kind ?? '';
+      this.#closed = killSwitch === undefined ? undefined : { killSwitch, kind };
+      const isShut = await this.#close();
+      if (isShut) return await this.#clear();
+      try {
+        await this.#clear();
+      } finally {
+        // Whoever gave the exit node up must not stay shut in because something else can't be taken back.
+        await this.#firewall.clearKillSwitch();
+      }
     });
   }
 
-  /** Without a tunnel there is nobody to forward for. */
-  async #close(): Promise<void> {
-    if (this.#closed === undefined) return;
+  /** True when there is a kill switch now. Without a tunnel there is nobody to forward for. */
+  async #close(): Promise<boolean> {
+    if (this.#closed === undefined) return false;
     const { killSwitch, kind } = this.#closed;
     this.#restorer.start();
     await this.#firewall.setKillSwitch(killSwitch, { kind, forwards: false }, this.#deps.tunName);
     this.#restorer.own(this.#firewall.takePids());
+    return true;
   }
 
   /** The kill switch stays: who ends the daemon has not said that packets may go around the tunnel. */
@@ -118,10 +124,12 @@ export class LinuxRouter implements Router {
   async #apply(config: RouterConfig): Promise<readonly RouterWarning[]> {
     const { tunName, log } = this.#deps;
     const { firewall } = config;
-    const killSwitch = killSwitchOf(firewall);
+    const isFirst = this.#config === undefined;
+    // Also when this attempt fails: what others take away meanwhile must not bring back what was wanted before.
+    this.#config = config;
     const firewallText = JSON.stringify([firewall, config.addresses]);
     const isFirewallKnown = this.#restorer.isWatching && this.#firewallText === firewallText;
-    if (killSwitch !== undefined && !isFirewallKnown) await this.#firewall.checkKillSwitch(firewall);
+    const refusal = isFirewallKnown ? undefined : await this.#shut(firewall);
     if (!this.#restorer.isWatching) this.#known = undefined;
     const known = this.#known ?? (await readKernel(this.#ip, tunName));
     if (known === undefined)
@@ -137,19 +145,32 @@ export class LinuxRouter implements Router {
     // On disk before anything changes, so that a crash in the middle can be undone.
     await this.#remember(known.state, ops, firewall.mode !== 'off');
     this.#restorer.start();
-    if (killSwitch !== undefined && !isFirewallKnown)
-      await this.#firewall.setKillSwitch(killSwitch, firewall, tunName);
     const warnings = wanted.withoutIpv6.length > 0 ? [noIpv6(tunName)] : [];
     const failed = await this.#change(known, ops, wanted);
     warnings.push(...failed);
     if (!isFirewallKnown) await this.#applyFirewall(firewall, [...wanted.addresses]);
-    this.#firewallText = this.#firewallWarnings.length === 0 ? firewallText : undefined;
+    const isDone = this.#firewallWarnings.length === 0 && refusal === undefined;
+    this.#firewallText = isDone ? firewallText : undefined;
     warnings.push(...this.#firewallWarnings);
-    if (this.#config === undefined || ops.length > 0)
+    if (isFirst || ops.length > 0)
       log('info', 'router.applied', { tun: tunName, changes: ops.length, warnings: warnings.length });
-    this.#config = config;
     this.#closed = undefined;
+    // Not before the routes are there: they hold most of what a kill switch would.
+    if (refusal !== undefined) throw refusal.error;
     return warnings;
+  }
+
+  /** Before anything that can fail: whatever does must find the way closed. What is wrong when it is not. */
+  async #shut(firewall: FirewallConfig): Promise<{ readonly error: unknown } | undefined> {
+    const killSwitch = killSwitchOf(firewall);
+    if (killSwitch === undefined) return undefined;
+    this.#restorer.start();
+    try {
+      await this.#firewall.setKillSwitch(killSwitch, firewall, this.#deps.tunName);
+      return undefined;
+    } catch (error) {
+      return { error };
+    }
   }
 
   async #applyFirewall(firewall: FirewallConfig, addresses: readonly string[]): Promise<void> {
@@ -230,7 +251,8 @@ export class LinuxRouter implements Router {
     const before = old?.before ?? { mtu: current.mtu, isUp: current.isUp };
     const addresses = new Set(old?.addresses);
     for (const op of ops) if (op.op === 'address-add') addresses.add(op.prefix);
-    if (hasFirewall) this.#srcValidMark ??= this.#firewall.lookAtMarks();
+    const marks = hasFirewall && this.#srcValidMark === undefined ? this.#firewall.marksBefore() : undefined;
+    this.#srcValidMark ??= marks;
     const firewall = this.#firewallRecord(hasFirewall);
     const isKnown =
       old !== undefined &&
@@ -247,6 +269,7 @@ export class LinuxRouter implements Router {
     };
     await writeRecord(this.#deps.recordPath, record);
     this.#record = record;
+    if (marks !== undefined) this.#firewall.lookAtMarks();
   }
 
   #firewallRecord(hasFirewall: boolean): RouterRecord['firewall'] {

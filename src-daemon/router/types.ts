@@ -26,9 +26,8 @@ export type RouterWarning =
 
 export interface Router extends AsyncDisposable {
   /**
-   * Whole and idempotent; the interface must exist. A kill switch comes before the routes that need it and goes after
-   * them. Rejects when the kernel refuses, naming the command; what a missing program makes impossible is refused
-   * before anything is changed.
+   * Whole and idempotent; the interface must exist. A kill switch comes before everything else and goes after it. Rejects
+   * when the kernel refuses, naming the command; also when there can be no kill switch: then the routes hold by themselves.
    */
   apply(config: RouterConfig): Promise<readonly RouterWarning[]>;
   /**
