@@ -10,10 +10,12 @@ const MIN_TIMER_MS = 30_000;
 
 export function isExpired(node: Node, nowMs: number, skewMs: number): boolean {
   if (node.Expired === true) return true;
-  if (node.KeyExpiry === undefined) return false;
-  const now = nowMs + skewMs;
-  return now >= CLOCK_EPOCH_MS && now >= node.KeyExpiry;
+  return nowMs + skewMs >= expiryOf(node);
 }
+
+/** When its key is over by the server's clock, if nobody says so before; infinity = never. */
+export const expiryOf = ({ KeyExpiry }: Node): number =>
+  KeyExpiry === undefined ? Number.POSITIVE_INFINITY : Math.max(CLOCK_EPOCH_MS, KeyExpiry);
 
 /** Milliseconds until the next expiry among `nodes` deserves a look; undefined when none is ahead. */
 export function nextExpiryInMs(nodes: Iterable<Node>, nowMs: number, skewMs: number): number | undefined {

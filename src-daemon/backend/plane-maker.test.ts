@@ -21,7 +21,11 @@ interface Shape {
   readonly subnet: number;
   readonly online: boolean;
   readonly expired: boolean;
+  /** Seconds after the beginning. */
+  readonly expiry: number | undefined;
 }
+
+const BEGIN_MS = 1_700_000_000_000;
 
 const nodeOf = (id: number, shape: Shape): Node => {
   const own = [`100.64.7.${shape.ip}/32`, `fd7a:115c:a1e0::7:${shape.ip}/128`];
@@ -34,6 +38,7 @@ const nodeOf = (id: number, shape: Shape): Node => {
     HomeDERP: 1,
     Online: shape.online,
     Expired: shape.expired,
+    KeyExpiry: shape.expiry === undefined ? undefined : BEGIN_MS + shape.expiry * 1_000,
   };
 };
 
@@ -44,40 +49,66 @@ const shape = fc.record({
   subnet: fc.nat(3),
   online: fc.boolean(),
   expired: fc.boolean(),
+  expiry: fc.option(fc.nat(40), { nil: undefined }),
 });
 const edit = fc.tuple(fc.integer({ min: 2, max: 9 }), fc.option(shape, { nil: undefined }));
-const edits = fc.array(fc.array(edit, { maxLength: 4 }), { minLength: 1, maxLength: 12 });
-const prefsOf = fc.record({ RouteAll: fc.boolean(), ExitNodeID: fc.constantFrom('', 'n3') });
+const prefsOf = fc.record({
+  RouteAll: fc.boolean(),
+  ExitNodeID: fc.constantFrom('', 'n3', 'n4', 'auto:any'),
+  ExitNodeAllowLANAccess: fc.boolean(),
+  ShieldsUp: fc.boolean(),
+});
+const step = fc.record({
+  changes: fc.array(edit, { maxLength: 4 }),
+  // Mostly as before: what changes with every map is made wholly every time.
+  prefs: fc.option(prefsOf, { freq: 4, nil: undefined }),
+  lan: fc.option(fc.constantFrom(['192.168.1.5/24'], [], ['10.1.2.3/16', 'fd00::5/64']), {
+    freq: 6,
+    nil: undefined,
+  }),
+  /** The clock may be set back, too. */
+  seconds: fc.option(fc.integer({ min: -30, max: 30 }), { freq: 2, nil: undefined }),
+});
+const history = fc.array(step, { minLength: 1, maxLength: 12 });
 
-const plain = ({ dns: _, ...rest }: PlaneConfig): Omit<PlaneConfig, 'dns'> => rest;
+/** Hosts are found by functions, which are never equal; they are of the map alone. */
+const plain = ({ dns, ...rest }: PlaneConfig): unknown => ({ ...rest, dns: { ...dns, hosts: undefined } });
 
 test('any changes lead to what a whole new look gives', () => {
   fc.assert(
-    fc.property(edits, prefsOf, (steps, some) => {
-      const prefs = { ...PREFS, ...some };
+    fc.property(history, (steps) => {
       const maker = new PlaneMaker();
+      let input = inputOf({ ...fakeMap(self, []), peers: OverlayMap.from<Node>([]) }, PREFS);
       let peers = OverlayMap.from<Node>([]);
-      for (const step of steps) {
+      for (const { changes, prefs, lan, seconds = 1 } of steps) {
         peers = peers.with(
-          new Map(step.map(([id, made]) => [String(id), made === undefined ? undefined : nodeOf(id, made)])),
+          new Map(
+            changes.map(([id, made]) => [String(id), made === undefined ? undefined : nodeOf(id, made)]),
+          ),
         );
-        const input = inputOf({ ...fakeMap(self, []), peers }, prefs);
+        input = {
+          ...input,
+          map: { ...input.map, peers },
+          prefs: prefs === undefined ? input.prefs : { ...input.prefs, ...prefs },
+          lan: lan ?? input.lan,
+          nowMs: input.nowMs + seconds * 1_000,
+        };
         expect(plain(maker.make(input))).toEqual(plain(planeConfig(input)));
       }
     }),
-    { numRuns: 400 },
+    { numRuns: 600 },
   );
 });
 
 function inputOf(map: NetworkMap, prefs: PlaneInput['prefs']): PlaneInput {
-  return { map, privateKey: PRIVATE, prefs, lan: LAN, nowMs: 1_700_000_000_000 };
+  return { map, privateKey: PRIVATE, prefs, lan: LAN, nowMs: BEGIN_MS };
 }
 const LAN = ['192.168.1.5/24'];
 const PREFS = newPrefs();
 const PRIVATE = testKey(1);
 
 test('who only comes online leaves routes, filter and all other peers the objects that they were', () => {
-  const first = { key: 1, ip: 1, subnet: 0, online: false, expired: false };
+  const first = { key: 1, ip: 1, subnet: 0, online: false, expired: false, expiry: undefined };
   const peers = OverlayMap.from(
     [2, 3, 4].map((id) => [String(id), nodeOf(id, { ...first, key: id, ip: id })] as const),
   );

@@ -6,6 +6,7 @@ import type { NodeKey } from '#shared/key/key.ts';
 import type { Node } from '#shared/wire/node.ts';
 import { attachedNetworks } from './attached.ts';
 import { chosenExit } from './exit-choice.ts';
+import { expiryOf } from './expiry.ts';
 import { differentPeers } from './map-difference.ts';
 import { networkFilter } from './network-filter.ts';
 import { type PeerClaims, peerClaims } from './peer-claims.ts';
@@ -24,6 +25,8 @@ interface Made {
   readonly counts: Counts;
   /** Some peer is left out because another has its key, and comes back when that one goes. */
   readonly hasTwins: boolean;
+  /** By the server's clock, the next moment at which some peer's key is over. */
+  readonly goodUntilMs: number;
 }
 
 /** How many there are of each; owned by the newest configuration alone. */
@@ -69,6 +72,7 @@ function whole(input: PlaneInput): Made {
     config,
     nodes,
     hasTwins,
+    goodUntilMs: soonest(Number.POSITIVE_INFINITY, nodes),
     counts: { keys: new Set(nodes.map(({ Key }) => Key)), claims, routes },
   };
 }
@@ -83,7 +87,10 @@ function changed(last: Made, input: PlaneInput): Made | undefined {
     before.lan === input.lan &&
     old.self === now.self &&
     old.nodeKey === now.nodeKey &&
-    old.clockSkewMs === now.clockSkewMs;
+    old.clockSkewMs === now.clockSkewMs &&
+    // A timer comes for each expiry, but not in time when the machine slept, or when its clock was set.
+    input.nowMs >= before.nowMs &&
+    input.nowMs + now.clockSkewMs < last.goodUntilMs;
   if (!isSame || last.hasTwins || last.config.addresses.length === 0) return undefined;
   const ids = differentPeers(old.peers, now.peers, MAX_CHANGES);
   const steps = ids === undefined ? undefined : stepsFor(last, input, ids);
@@ -177,6 +184,7 @@ function carryOut(last: Made, input: PlaneInput, { replaced, removed, added }: S
     nodes,
     counts,
     hasTwins: false,
+    goodUntilMs: soonest(last.goodUntilMs, [...replaced.map(({ node }) => node), ...added]),
     config: {
       ...config,
       peers: isSamePeers ? config.peers : peers.filter((peer) => peer !== undefined),
@@ -187,6 +195,9 @@ function carryOut(last: Made, input: PlaneInput, { replaced, removed, added }: S
     },
   };
 }
+
+const soonest = (ms: number, nodes: readonly Node[]): number =>
+  nodes.reduce((least, node) => Math.min(least, expiryOf(node)), ms);
 
 /** The list of routes with a few more or less of them; the same object when it stays the same. */
 class SortedRoutes {

@@ -21,6 +21,8 @@ export class PlaneWish {
   #closed: KillSwitch | undefined;
   #armedFor: NetworkMap | undefined;
   #cancelTimer: (() => void) | undefined;
+  /** When the timer is due, by the wall clock: timers stand still while the machine sleeps. */
+  #dueAtMs = Number.POSITIVE_INFINITY;
 
   /** `expired` is called when a key, ours or a peer's, may have expired by now. */
   constructor(clock: Clock, expired: () => void) {
@@ -35,6 +37,7 @@ export class PlaneWish {
     const isUp = state === 'Starting' || state === 'Running' || state === 'NeedsMachineAuth';
     if (!isUp || blocked || map === undefined || privateKey === undefined) return undefined;
     const source = { map, privateKey, prefs, lan };
+    if (this.#clock.now() >= this.#dueAtMs) this.#timeHasCome();
     const last = this.#last;
     if (last !== undefined && isSame(last.source, source)) return last.config;
     const config = this.#maker.make({ ...source, nowMs: this.#clock.now() });
@@ -59,15 +62,22 @@ export class PlaneWish {
     this.#armedFor = map;
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
+    this.#dueAtMs = Number.POSITIVE_INFINITY;
     if (map === undefined) return;
     const wait = nextExpiryOf(map, this.#clock.now());
     if (wait === undefined) return;
+    this.#dueAtMs = this.#clock.now() + wait;
     this.#cancelTimer = this.#clock.after(wait, () => {
-      this.#last = undefined;
-      this.#maker.forget();
-      this.#armedFor = undefined;
+      this.#timeHasCome();
       this.#expired();
     });
+  }
+
+  /** Nothing made before holds. */
+  #timeHasCome(): void {
+    this.#last = undefined;
+    this.#maker.forget();
+    this.#armedFor = undefined;
   }
 
   close(): void {
