@@ -33,13 +33,19 @@ const REFILL_MS = 5_000;
 const RETRY_MS = 60_000;
 /** Our own processes' changes come back as news: their numbers are known this long. */
 const OWN_PIDS = 64;
+/** More different ones are as well answered by a look at everything. */
+const MAX_WAITING = 64;
+const ALL: Deletion = { what: 'all', pid: 0 };
 
 export class Restorer implements AsyncDisposable {
   readonly #deps: RestorerDeps;
   readonly #stop = new AbortController();
   readonly #own: number[] = [];
-  /** Seen while a change of ours may still be under way, to be judged when its pid is known. */
-  #waiting: Deletion[] = [];
+  /**
+   * Seen while a change of ours may still be under way, to be judged when its pid is known. Each kind once: thousands of
+   * routes of our own must not hide what another took.
+   */
+  #waiting = new Map<string, Deletion>();
   #cancel: (() => void) | undefined;
   #isWatching = false;
   #tokens = BURST;
@@ -89,14 +95,14 @@ export class Restorer implements AsyncDisposable {
         log('warn', 'router.watch-failed', { error: toRhumbError(error).message });
         await clock.sleep(RETRY_MS, signal).catch(() => undefined);
         // Whatever happened meanwhile was not heard.
-        this.#heard({ what: 'all', pid: 0 });
+        this.#heard(ALL);
       }
     }
   }
 
   #heard(deletion: Deletion): void {
-    this.#waiting.push(deletion);
-    if (this.#waiting.length > OWN_PIDS) this.#waiting.splice(0, 1);
+    this.#waiting.set(JSON.stringify(deletion), deletion);
+    if (this.#waiting.size > MAX_WAITING) this.#waiting = new Map([['', ALL]]);
     if (this.#cancel !== undefined || this.#stop.signal.aborted) return;
     this.#cancel = this.#deps.clock.after(DELAY_MS + this.#reserve(), () => {
       this.#cancel = undefined;
@@ -106,8 +112,9 @@ export class Restorer implements AsyncDisposable {
 
   async #answer(): Promise<void> {
     const { log, concerns, restore } = this.#deps;
-    const heard = this.#waiting.filter((one) => !this.#own.includes(one.pid) && concerns(one));
-    this.#waiting = [];
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    const heard = waiting.filter((one) => !this.#own.includes(one.pid) && concerns(one));
     const [first] = heard;
     if (first === undefined || this.#stop.signal.aborted) {
       this.#tokens = Math.min(BURST, this.#tokens + 1);
@@ -118,6 +125,8 @@ export class Restorer implements AsyncDisposable {
       await restore(new Set(heard.map(({ what }) => what)));
     } catch (error) {
       log('warn', 'router.restore-failed', { error: toRhumbError(error).message });
+      // Nobody need ever say again that it is gone.
+      this.#heard(ALL);
     }
   }
 
