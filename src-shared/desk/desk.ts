@@ -98,6 +98,12 @@ export class Desk implements AsyncDisposable {
     return this.#publisher.seq;
   }
 
+  /** The page that the daemon gave for one of its warnings. */
+  warningPage(code: string): string | undefined {
+    const warnings = this.#answers.health?.Warnings ?? {};
+    return Object.hasOwn(warnings, code) ? warnings[code]?.PrimaryAction?.URL : undefined;
+  }
+
   /** Called with each change and its number. */
   subscribe(listener: PatchListener): () => void {
     return this.#publisher.subscribe(listener);

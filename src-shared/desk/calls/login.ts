@@ -2,36 +2,34 @@
 
 import type { Handlers } from '../../bridge/dispatch.ts';
 import { RhumbError, toRhumbError } from '../../errors.ts';
-import { DEFAULT_CONTROL_URL } from '../../localapi/prefs.ts';
+import { DEFAULT_CONTROL_URL, type Prefs } from '../../localapi/prefs.ts';
 import { fetchControlKey } from '../../node/control-key.ts';
 import type { CallParts } from './parts.ts';
 
 export function loginCalls({
   api,
   desk,
-}: CallParts): Handlers<'login.start' | 'login.cancel' | 'login.probeServer'> {
+}: Pick<CallParts, 'api' | 'desk'>): Handlers<'login.start' | 'login.cancel' | 'login.probeServer'> {
   return {
     'login.start': async ({ server, authKey = '', hostname, force = false }, { signal }) => {
-      const prefs = await api.prefs(signal);
-      const url = server === undefined ? prefs.ControlURL : serverUrl(server);
-      const changes = url !== prefs.ControlURL || (hostname !== undefined && hostname !== prefs.Hostname);
-      if (changes || authKey !== '' || prefs.LoggedOut)
-        await api.start(
-          {
-            UpdatePrefs: {
-              ...prefs,
-              ControlURL: url,
-              Hostname: hostname ?? prefs.Hostname,
-              WantRunning: true,
-              LoggedOut: false,
-              Config: undefined,
-            },
-            AuthKey: authKey,
-          },
-          signal,
-        );
-      // A key signs in by itself; everybody else needs a page to go to.
-      if (authKey === '' || force) await api.loginInteractive(signal);
+      const [status, prefs] = await Promise.all([api.status({ peers: false }, signal), api.prefs(signal)]);
+      const wanted: Prefs = {
+        ...prefs,
+        ControlURL: server === undefined ? prefs.ControlURL || DEFAULT_CONTROL_URL : serverUrl(server),
+        Hostname: hostname ?? prefs.Hostname,
+        WantRunning: true,
+        LoggedOut: false,
+        Config: undefined,
+      };
+      const problem = await api.checkPrefs(wanted, signal);
+      if (problem !== '') throw new RhumbError('bad-argument', problem);
+      // Who only renews a key stays connected until there is a new one.
+      const isRenewal = force && status.BackendState === 'Running' && authKey === '';
+      const moves = wanted.ControlURL !== prefs.ControlURL || wanted.Hostname !== prefs.Hostname;
+      if (!isRenewal || moves) await api.start({ UpdatePrefs: wanted, AuthKey: authKey.trim() }, signal);
+      // A key signs in by itself, and one that is still good needs nobody.
+      const needsPerson = force || !status.HaveNodeKey || status.BackendState === 'NeedsLogin';
+      if (needsPerson && (authKey === '' || !status.HaveNodeKey)) await api.loginInteractive(signal);
       desk.refresh();
       return undefined;
     },

@@ -3,6 +3,7 @@
 import type { Caller, Handlers } from '../../bridge/dispatch.ts';
 import { RhumbError, toRhumbError } from '../../errors.ts';
 import type { PingKind, PingResult } from '../../localapi/misc.ts';
+import { findDevice } from '../../ui-state/find.ts';
 import type { CallParts } from './parts.ts';
 
 const KINDS = { disco: 'disco', icmp: 'ICMP', tsmp: 'TSMP', peerapi: 'peerapi' } as const satisfies Record<
@@ -13,13 +14,15 @@ const SPACING_MS = 1_000;
 const ANSWER_MS = 5_000;
 /** Of one caller. */
 const MAX_AT_ONCE = 8;
+const MAX_TEXT = 8_192;
+const MAX_VIA = 256;
 
 export function pingCalls({
   api,
   desk,
   clock,
   newId,
-}: CallParts): Handlers<'device.ping' | 'operation.cancel'> {
+}: Pick<CallParts, 'api' | 'desk' | 'clock' | 'newId'>): Handlers<'device.ping' | 'operation.cancel'> {
   const running = new Map<string, { readonly caller: Caller; readonly stop: AbortController }>();
 
   const run = async (
@@ -53,7 +56,7 @@ export function pingCalls({
     try {
       return sampleOf(await api.ping({ ip, kind, size: 0 }, AbortSignal.any([signal, late.signal])));
     } catch (error) {
-      return { via: '', error: late.signal.aborted ? '' : toRhumbError(error).message };
+      return { via: '', error: late.signal.aborted ? '' : toRhumbError(error).message.slice(0, MAX_TEXT) };
     } finally {
       cancel();
     }
@@ -61,8 +64,7 @@ export function pingCalls({
 
   return {
     'device.ping': ({ id, kind, count }, { caller }) => {
-      const device = desk.snapshot.devices[id];
-      const ip = device?.addresses[0];
+      const ip = findDevice(desk.snapshot, id)?.addresses[0];
       if (ip === undefined) throw new RhumbError('not-found', 'that device is not in the network any more');
       const mine = [...running.values()].filter((one) => one.caller === caller).length;
       if (mine >= MAX_AT_ONCE) throw new RhumbError('unavailable', 'too many pings at once');
@@ -86,7 +88,7 @@ export function pingCalls({
 }
 
 function sampleOf(result: PingResult): { latencyMs?: number; via: string; error?: string } {
-  if (result.Err !== '') return { via: '', error: result.Err };
+  if (result.Err !== '') return { via: '', error: result.Err.slice(0, MAX_TEXT) };
   const via = result.Endpoint || result.PeerRelay || result.DERPRegionCode;
-  return { latencyMs: result.LatencySeconds * 1_000, via };
+  return { latencyMs: result.LatencySeconds * 1_000, via: via.slice(0, MAX_VIA) };
 }

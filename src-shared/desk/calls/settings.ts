@@ -3,7 +3,7 @@
 import type { ParsedArg } from '../../bridge/contract.ts';
 import type { Handlers } from '../../bridge/dispatch.ts';
 import { RhumbError } from '../../errors.ts';
-import type { PrefsEdit } from '../../localapi/prefs.ts';
+import type { Prefs, PrefsEdit } from '../../localapi/prefs.ts';
 import type { CallParts } from './parts.ts';
 
 type Names =
@@ -19,22 +19,33 @@ type Names =
 
 const DEFAULT_ROUTES: readonly string[] = ['0.0.0.0/0', '::/0'];
 
-export function settingsCalls({ api, desk }: CallParts): Handlers<Names> {
+export function settingsCalls({ api, desk }: Pick<CallParts, 'api' | 'desk'>): Handlers<Names> {
   const edit = async (change: PrefsEdit, signal: AbortSignal): Promise<undefined> => {
     await api.editPrefs(change, signal);
     desk.refresh();
     return undefined;
   };
+  /** Put aside rather than cleared, so that it can be taken up again; one that was never found has nothing to put aside. */
+  const stopExit = async (prefs: Prefs, signal: AbortSignal): Promise<void> => {
+    if (prefs.ExitNodeID !== '' && !prefs.ExitNodeID.startsWith('auto:'))
+      await api.post('set-use-exit-node-enabled?enabled=false', undefined, signal);
+    else if (prefs.ExitNodeID !== '' || prefs.ExitNodeIP !== '' || prefs.AutoExitNode !== '')
+      await api.editPrefs({ ExitNodeID: '', ExitNodeIP: '', AutoExitNode: '' }, signal);
+  };
   return {
     'prefs.edit': (arg, { signal }) => edit(editOf(arg), signal),
     'exitNode.set': async (arg, { signal }) => {
+      const { id, auto, allowLan } = arg;
+      const isNone = auto !== true && (id === '' || (id === undefined && auto === false));
+      if (isNone) await stopExit(await api.prefs(signal), signal);
       const change: PrefsEdit = {
-        ...(arg.auto === true ? { AutoExitNode: 'any' } : {}),
-        ...(arg.id !== undefined && arg.auto !== true && { ExitNodeID: arg.id, ExitNodeIP: '' }),
-        ...(arg.auto === false && arg.id === undefined && { AutoExitNode: '' }),
-        ...(arg.allowLan !== undefined && { ExitNodeAllowLANAccess: arg.allowLan }),
+        ...(auto === true && { AutoExitNode: 'any' }),
+        ...(auto !== true && id !== undefined && id !== '' && { ExitNodeID: id, ExitNodeIP: '' }),
+        ...(allowLan !== undefined && { ExitNodeAllowLANAccess: allowLan }),
       };
-      return await edit(change, signal);
+      if (Object.keys(change).length > 0) await api.editPrefs(change, signal);
+      desk.refresh();
+      return undefined;
     },
     'exitNode.toggleLast': async ({ on }, { signal }) => {
       await api.post(`set-use-exit-node-enabled?enabled=${on}`, undefined, signal);
@@ -51,7 +62,10 @@ export function settingsCalls({ api, desk }: CallParts): Handlers<Names> {
       return await edit({ AdvertiseRoutes: on ? [...others, ...DEFAULT_ROUTES] : others }, signal);
     },
     'account.add': async (_arg, { signal }) => {
+      const { ControlURL } = await api.prefs(signal);
       await api.newProfile(signal);
+      // Whoever has a server of his own most likely means that one again; he can still name another.
+      if (ControlURL !== '') await api.editPrefs({ ControlURL }, signal);
       desk.refresh();
       return undefined;
     },

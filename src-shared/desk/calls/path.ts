@@ -1,0 +1,70 @@
+/** Why a device is reached as it is: what the daemon concludes, where it may be, and how it was reached lately. */
+import { z } from 'zod';
+import type { ResultOf } from '../../bridge/contract.ts';
+import type { Handlers } from '../../bridge/dispatch.ts';
+import { RhumbError } from '../../errors.ts';
+import { findDevice } from '../../ui-state/find.ts';
+import type { Device } from '../../ui-state/types.ts';
+import type { CallParts } from './parts.ts';
+
+type Explanation = ResultOf<'path.explain'>;
+
+const MAX_TRIED = 256;
+const MAX_HISTORY = 64;
+const MAX_WORD = 256;
+
+/** Changes of a path as `debug-peer-endpoint-changes` tells them. */
+const changes = z
+  .array(z.looseObject({ When: z.string().max(64), What: z.string(), From: z.unknown(), To: z.unknown() }))
+  .max(4_096)
+  .nullable();
+
+export function pathCalls({ api, desk }: Pick<CallParts, 'api' | 'desk'>): Handlers<'path.explain'> {
+  return {
+    'path.explain': async ({ id }, { signal }) => {
+      const device = findDevice(desk.snapshot, id);
+      const ip = device?.addresses[0];
+      if (device === undefined || ip === undefined)
+        throw new RhumbError('not-found', 'that device is not in the network any more');
+      return {
+        conclusion: device.path.why ?? '',
+        tried: triedOf(device),
+        history: await historyOf(api, ip, signal),
+      };
+    },
+  };
+}
+
+const triedOf = ({ candidates, path }: Device): Explanation['tried'] =>
+  candidates.slice(0, MAX_TRIED).map((endpoint) => {
+    const isUsed = path.kind === 'direct' && path.via === endpoint;
+    return { endpoint: endpoint.slice(0, 64), result: isUsed ? 'used' : 'known', atMs: null };
+  });
+
+/** Daemons that keep no record say so; then there is none to show. */
+async function historyOf(
+  api: CallParts['api'],
+  ip: string,
+  signal: AbortSignal,
+): Promise<Explanation['history']> {
+  const query = new URLSearchParams({ ip });
+  let json: unknown;
+  try {
+    json = await api.get(`debug-peer-endpoint-changes?${query}`, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof RhumbError && error.code !== 'unavailable') return [];
+    throw error;
+  }
+  const parsed = changes.safeParse(json);
+  if (!parsed.success)
+    throw new RhumbError('protocol', "debug-peer-endpoint-changes: the daemon's reply is malformed");
+  return (parsed.data ?? []).slice(-MAX_HISTORY).map(({ When, From, To }) => ({
+    atMs: Math.max(0, Date.parse(When) || 0),
+    from: inWords(From),
+    to: inWords(To),
+  }));
+}
+
+const inWords = (value: unknown): string =>
+  (typeof value === 'string' ? value : JSON.stringify(value ?? '')).slice(0, MAX_WORD);
