@@ -15,7 +15,7 @@ const ALLOWED = new Set([
   'Unlicense',
 ]);
 /** Only in tools that no user gets. */
-const ALLOWED_IN_TOOLS = new Set([...ALLOWED, 'MPL-2.0', 'WTFPL']);
+const ALLOWED_IN_TOOLS = new Set([...ALLOWED, 'MPL-2.0', 'OFL-1.1', 'WTFPL']);
 
 const lockFile = z.object({
   packages: z.record(
