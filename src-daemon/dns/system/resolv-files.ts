@@ -7,12 +7,14 @@ import {
   link,
   lstat,
   open,
+  readdir,
   readlink,
   rename,
   rm,
   symlink,
   writeFile,
 } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { RhumbError } from '#shared/errors.ts';
 import { MAX_RESOLV_CONF, ownerOf } from './resolv-conf.ts';
 
@@ -57,6 +59,7 @@ export async function ownTun({ resolvConf }: ResolvFiles): Promise<string | unde
 export async function takeOver(files: ResolvFiles, text: string): Promise<void> {
   const { resolvConf } = files;
   try {
+    await finishGivingBack(files);
     if ((await ownTun(files)) === undefined) await keep(files);
     await replace(resolvConf, text);
   } catch (error) {
@@ -67,9 +70,11 @@ export async function takeOver(files: ResolvFiles, text: string): Promise<void> 
 /** Puts back what was there when the file is ours; true when something changed. */
 export async function giveBack(files: ResolvFiles): Promise<boolean> {
   const { resolvConf, backup } = files;
-  const isOurs = (await ownTun(files)) !== undefined;
-  const isGone = !(await isThere(resolvConf));
   try {
+    for (const path of [resolvConf, backup]) await removeTemporaries(path);
+    if (await finishGivingBack(files)) return true;
+    const isOurs = (await ownTun(files)) !== undefined;
+    const isGone = !(await isThere(resolvConf));
     if (!(await isThere(backup))) {
       // There was none before us.
       if (isOurs) await removeOrEmpty(resolvConf);
@@ -80,7 +85,7 @@ export async function giveBack(files: ResolvFiles): Promise<boolean> {
       await rm(backup, { force: true });
       return false;
     }
-    await moveOver(backup, resolvConf);
+    await moveBack(files);
     return true;
   } catch (error) {
     throw refused(`restore ${resolvConf}`, error);
@@ -126,23 +131,40 @@ async function replace(path: string, text: string): Promise<void> {
   }
 }
 
-async function moveOver(from: string, to: string): Promise<void> {
+async function moveBack(files: ResolvFiles): Promise<void> {
+  const { resolvConf, backup } = files;
   try {
-    await rename(from, to);
+    await rename(backup, resolvConf);
   } catch (error) {
     if (!isMountPoint(error)) throw error;
-    await overwrite(to, (await readText(from)) ?? '');
-    await rm(from, { force: true });
+    await rename(backup, halfBack(files));
+    await finishGivingBack(files);
   }
+}
+
+/** What is kept under this name counts, whatever the file says: whoever ended us may have done so between two writes. */
+const halfBack = ({ backup }: ResolvFiles): string => `${backup}.giving-back`;
+
+async function finishGivingBack(files: ResolvFiles): Promise<boolean> {
+  const text = await readText(halfBack(files));
+  if (text === undefined) return false;
+  const { resolvConf } = files;
+  const isOthers = await isThere(resolvConf, (info) => !info.isFile());
+  if (!isOthers) await overwrite(resolvConf, text);
+  await rm(halfBack(files), { force: true });
+  return !isOthers;
 }
 
 /** In containers the file is often mounted from outside by itself: then it can be neither renamed nor removed. */
 const isMountPoint = (error: unknown): boolean => ['EBUSY', 'EXDEV'].includes(codeOf(error));
 
+/** Never empty in between: a file that says nothing is nobody's, and what was kept would be taken for older. */
 async function overwrite(path: string, text: string): Promise<void> {
-  const file = await open(path, constants.O_WRONLY | constants.O_TRUNC | constants.O_NOFOLLOW);
+  const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW, MODE);
   try {
-    await file.writeFile(text);
+    const bytes = Buffer.from(text);
+    await file.write(bytes, 0, bytes.length, 0);
+    await file.truncate(bytes.length);
   } finally {
     await file.close();
   }
@@ -170,6 +192,14 @@ async function isThere(
 }
 
 const temporary = (path: string): string => `${path}.${randomBytes(6).toString('hex')}.tmp`;
+
+/** Of a daemon that was killed. */
+async function removeTemporaries(path: string): Promise<void> {
+  const [folder, name] = [dirname(path), basename(path)];
+  for (const found of await readdir(folder))
+    if (found.startsWith(`${name}.`) && /^\.[0-9a-f]{12}\.tmp$/.test(found.slice(name.length)))
+      await rm(join(folder, found), { force: true });
+}
 
 const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
