@@ -23,7 +23,7 @@ import type { MapCache } from '../store/map-cache.ts';
 import { Account } from './account.ts';
 import type { Bus, WatchActor, Watcher } from './bus.ts';
 import { Course } from './course.ts';
-import { chosenExit } from './exit-choice.ts';
+import { chosenExit, closesMore } from './exit-choice.ts';
 import { type ExitEdit, ExitNodes, toggleExit } from './exit-nodes.ts';
 import type { ExitSuggestion } from './exit-suggestion.ts';
 import { isExpired } from './expiry.ts';
@@ -67,6 +67,8 @@ export interface BackendDeps {
 }
 
 const LOGOUT_TIMEOUT_MS = 10_000;
+/** Routes and firewall take a fraction of it; a name service that hangs must not hold up the user. */
+const SHUT_WITHIN_MS = 5_000;
 
 export class Backend implements AsyncDisposable {
   readonly health: Health;
@@ -470,7 +472,20 @@ export class Backend implements AsyncDisposable {
     if (samePrefs(wanted, current)) return this.prefs();
     await this.#setPrefs(wanted);
     this.#course.step();
+    if (closesMore(wanted, current)) await this.#shut(current);
     return this.prefs();
+  }
+
+  /** An exit node that can't be had is given up again: who reads that it is set would send things outside. */
+  async #shut(before: Prefs): Promise<void> {
+    const failure = await this.#course.settled(SHUT_WITHIN_MS);
+    if (failure === undefined) return;
+    await this.#setPrefs(before);
+    this.#course.step();
+    throw new RhumbError(
+      'unavailable',
+      `the settings stay as they were, because nothing would keep packets from leaving outside the exit node: ${failure}`,
+    );
   }
 
   /** With what is known by now; the change is told like one of the user's. */

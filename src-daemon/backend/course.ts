@@ -83,6 +83,15 @@ export class Course {
     return this.#keeper.idle();
   }
 
+  /** Waits until what is wanted now is in force, and no longer than this. Why it can't be; undefined when it is, or takes its time. */
+  async settled(withinMs: number): Promise<string | undefined> {
+    const over = new AbortController();
+    const limit = this.#deps.clock.sleep(withinMs, over.signal).catch(() => undefined); // over
+    await Promise.race([this.#keeper.idle(), limit]);
+    over.abort();
+    return this.#keeper.failure;
+  }
+
   /** From now on nothing moves any more. */
   halt(): void {
     this.#closed = true;

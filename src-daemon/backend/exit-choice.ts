@@ -20,3 +20,11 @@ export const chosenExit = ({ ExitNodeID, ExitNodeIP }: ExitPrefs): string | unde
 /** While this holds nothing leaves but through the exit node, even when there is no tunnel: only the user's own act ends it. */
 export const holdsBack = (prefs: ExitPrefs & Pick<Prefs, 'WantRunning' | 'LoggedOut'>): boolean =>
   prefs.WantRunning && !prefs.LoggedOut && wantsExit(prefs);
+
+/** Whether less may leave by one wish than by the other: whoever asks for that relies on it as soon as he is told that it is so. */
+export const closesMore = (
+  wanted: Parameters<typeof holdsBack>[0] & Pick<Prefs, 'ExitNodeAllowLANAccess'>,
+  before: Parameters<typeof holdsBack>[0] & Pick<Prefs, 'ExitNodeAllowLANAccess'>,
+): boolean =>
+  holdsBack(wanted) &&
+  (!holdsBack(before) || (before.ExitNodeAllowLANAccess && !wanted.ExitNodeAllowLANAccess));

@@ -198,3 +198,24 @@ test('another network’s map says nothing of an exit node', async () => {
   await world.settle();
   expect(choice(world)).toMatchObject({ ExitNodeID: '', ExitNodeIP: '100.64.0.8' });
 });
+
+test('an exit node is set when its user is told so, and not a moment later', async () => {
+  const world = await joined([exit(7)]);
+  await world.backend.editPrefs({ ExitNodeID: 'n7' });
+  expect(world.plane.config?.firewall.killSwitch).toEqual({ lan: [] });
+  expect(world.plane.config?.routes).toEqual(expect.arrayContaining(EXIT));
+});
+
+test('an exit node that can not be had is refused, and everything is as before', async () => {
+  const world = await joined([exit(7)]);
+  world.plane.failure = 'neither nft nor iptables works here';
+  await expect(world.backend.editPrefs({ ExitNodeID: 'n7' })).rejects.toThrow(
+    /^the settings stay as they were, .*: neither nft nor iptables works here$/,
+  );
+  expect(choice(world).ExitNodeID).toBe('');
+  world.plane.failure = undefined;
+  await world.settle();
+  await world.clock.advance(60_000);
+  await world.settle();
+  expect(world.plane.config?.firewall.killSwitch).toBeUndefined();
+});

@@ -26,6 +26,8 @@ export class PlaneKeeper {
   #appliedVersion = 0;
   #attempt = 0;
   #running: Promise<void> | undefined;
+  /** Why the last attempt failed. */
+  #failure: string | undefined;
   #cancelRetry: (() => void) | undefined;
   #hasEnded = false;
 
@@ -38,12 +40,18 @@ export class PlaneKeeper {
     return this.#appliedVersion === this.#wantedVersion;
   }
 
+  /** Why what was wanted last is not in force; undefined when it is, or has not been tried. */
+  get failure(): string | undefined {
+    return this.isApplied ? undefined : this.#failure;
+  }
+
   /** The same objects again are no news, but nothing at all is at first. `closed` is for while there is no configuration. */
   want(config: PlaneConfig | undefined, closed?: KillSwitch | undefined): void {
     if (this.#wantedVersion > 0 && config === this.#wanted && closed === this.#closed) return;
     this.#wanted = config;
     this.#closed = closed;
     this.#wantedVersion++;
+    this.#failure = undefined;
     this.#attempt = 0;
     this.#kick();
   }
@@ -79,7 +87,11 @@ export class PlaneKeeper {
     } catch (error) {
       const text = toRhumbError(error).message;
       this.#deps.log('warn', 'plane.configure-failed', { error: text, attempt: this.#attempt });
-      this.#retryLater();
+      // A newer wish is tried at once instead.
+      if (version === this.#wantedVersion) {
+        this.#failure = text;
+        this.#retryLater();
+      }
       this.#deps.settled(text);
     }
   }
