@@ -8,13 +8,18 @@ import {
   parsePrefix,
   prefixContains,
 } from '#shared/ip/address.ts';
-import { outermost, subtract } from '#shared/ip/prefix-set.ts';
+import { covers, outermost, subtract } from '#shared/ip/prefix-set.ts';
 
 export interface Attached {
   /** Never leave this machine: loopback. */
   readonly internal: readonly string[];
   /** All others: where there may be somebody else. */
   readonly external: readonly string[];
+  /**
+   * Those of them that are nobody's elsewhere. A stranger's Wi-Fi may say that any address of the world is beside us
+   * (LocalNet, CVE-2023-36672), and what goes there would go outside an exit node.
+   */
+  readonly own: readonly string[];
 }
 
 const fixed = (text: string): Prefix => {
@@ -24,6 +29,11 @@ const fixed = (text: string): Prefix => {
 };
 
 const LOOPBACK: readonly Prefix[] = [fixed('127.0.0.0/8'), fixed('::1/128')];
+
+const PRIVATE: readonly Prefix[] = [
+  ...['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16'].map(fixed),
+  ...['fc00::/7', 'fe80::/10'].map(fixed),
+];
 
 /** Kept from whoever uses us as exit node, unless it is offered by itself (localapi-and-daemon.md §6.4). */
 const NOT_THE_WORLD: readonly Prefix[] = [
@@ -39,9 +49,12 @@ export function attachedNetworks(lan: readonly string[]): Attached {
   const networks = readLan(lan).map(maskPrefix);
   const isInternal = ({ ip }: Prefix): boolean => LOOPBACK.some((range) => prefixContains(range, ip));
   const texts = (list: readonly Prefix[]): string[] => outermost(list).map(formatPrefix).sort();
+  const external = networks.filter((network) => !isInternal(network));
+  const isPrivate = (network: Prefix): boolean => PRIVATE.some((range) => covers(range, network));
   return {
     internal: texts(networks.filter(isInternal)),
-    external: texts(networks.filter((network) => !isInternal(network))),
+    external: texts(external),
+    own: texts(external.filter(isPrivate)),
   };
 }
 

@@ -168,7 +168,7 @@ function firewall(
     stateful: prefs.NoStatefulFiltering === false,
     dropsCgnat: !hasCapability(self, 'disable-linux-cgnat-drop-rule'),
     forwards,
-    killSwitch: wantsExit(prefs) ? { lan: prefs.ExitNodeAllowLANAccess ? attached.external : [] } : undefined,
+    killSwitch: wantsExit(prefs) ? { lan: prefs.ExitNodeAllowLANAccess ? attached.own : [] } : undefined,
   };
 }
 

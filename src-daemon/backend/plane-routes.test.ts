@@ -117,15 +117,24 @@ test.each<{ name: string; prefs: Partial<Prefs> }>([
 
 test('networks beside us go into the tunnel with everything else, unless the user wants them reachable', () => {
   const peers = [router(2, ['0.0.0.0/0', '::/0'])];
-  const attached = ['192.168.1.0/24', '203.0.113.0/28', 'fe80::/64'];
+  const attached = ['192.168.1.0/24', 'fe80::/64'];
   const closed = configOf(peers, { ExitNodeID: 'n2' });
   expect(beyond(closed)).toEqual(['0.0.0.0/0', '192.168.1.0/24', '203.0.113.0/28', '::/0', 'fe80::/64']);
   expect(closed.localRoutes).toEqual(['127.0.0.0/8']);
   const open = configOf(peers, { ExitNodeID: 'n2', ExitNodeAllowLANAccess: true });
-  expect(beyond(open)).toEqual(['0.0.0.0/0', '::/0']);
+  expect(beyond(open)).toEqual(['0.0.0.0/0', '203.0.113.0/28', '::/0']);
   expect(open.localRoutes).toEqual(['127.0.0.0/8', ...attached]);
   expect(open.firewall.killSwitch).toEqual({ lan: attached });
 });
+
+test.each(['128.0.0.5/1', '8.8.8.77/24', '10.0.0.1/7', '2001:db8::5/64', 'fc00::1/6'])(
+  'a Wi-Fi that claims %s to be beside us opens no way there',
+  (lan) => {
+    const prefs = { ExitNodeID: 'n2', ExitNodeAllowLANAccess: true };
+    const config = configOf([router(2, ['0.0.0.0/0', '::/0'])], prefs, { lan: [lan] });
+    expect(config).toMatchObject({ localRoutes: [], firewall: { killSwitch: { lan: [] } } });
+  },
+);
 
 test('without an exit node the networks beside us are left alone', () => {
   const config = configOf([], { ExitNodeAllowLANAccess: true });
@@ -136,6 +145,7 @@ test('networks beside us: overlapping ones once, addresses of the network and si
   expect(attachedNetworks(['10.1.2.3/16', '10.1.3.4/24', '100.64.0.2/10', '192.0.2.1/32', 'x'])).toEqual({
     internal: [],
     external: ['10.1.0.0/16'],
+    own: ['10.1.0.0/16'],
   });
 });
 

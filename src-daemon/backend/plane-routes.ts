@@ -30,11 +30,10 @@ export function tunnelRoutes(input: RouteInput): Pick<PlaneConfig, 'routes' | 'l
   if (!wantsExit(prefs)) return { routes: [...routes].sort(), localRoutes: [] };
   // Both families, whatever the exit node carries and even before it is known: the rest must not go elsewhere.
   for (const prefix of EVERYTHING) routes.add(prefix);
-  if (prefs.ExitNodeAllowLANAccess)
-    return { routes: [...routes].sort(), localRoutes: [...attached.internal, ...attached.external].sort() };
+  const beside = prefs.ExitNodeAllowLANAccess ? attached.own : [];
   // A network beside us is nearer than the default route: it has to be named to go into the tunnel as well.
-  for (const prefix of attached.external) routes.add(prefix);
-  return { routes: [...routes].sort(), localRoutes: attached.internal };
+  for (const prefix of attached.external) if (!beside.includes(prefix)) routes.add(prefix);
+  return { routes: [...routes].sort(), localRoutes: [...attached.internal, ...beside].sort() };
 }
 
 function peerRoutes({ allowed, self }: RouteInput): Set<string> {

@@ -51,7 +51,7 @@ export class PlaneWish {
    */
   closed({ profile: { prefs }, lan }: Knowledge): KillSwitch | undefined {
     if (!holdsBack(prefs)) return undefined;
-    const wanted = prefs.ExitNodeAllowLANAccess ? attachedNetworks(lan).external : [];
+    const wanted = prefs.ExitNodeAllowLANAccess ? attachedNetworks(lan).own : [];
     if (this.#closed?.lan.join() !== wanted.join()) this.#closed = { lan: wanted };
     return this.#closed;
   }
