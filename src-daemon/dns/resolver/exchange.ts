@@ -6,7 +6,7 @@ import type { SockAddr } from '#shared/ip/address.ts';
 import type { Question } from './question.ts';
 import { answers, type Response, readResponse } from './response.ts';
 import type { Transport, UpstreamSockets } from './types.ts';
-import { get16, MAX_MESSAGE_BYTES, put16 } from './wire.ts';
+import { get16, MAX_MESSAGE_BYTES, put16, USUAL_UDP_BYTES } from './wire.ts';
 
 export interface ExchangeDeps {
   readonly clock: Clock;
@@ -26,8 +26,6 @@ export interface Asked {
 /** After which an answer over UDP is no longer only waited for. */
 const TCP_BESIDE_MS = 2_000;
 const TCP_MS = 5_000;
-/** What most servers put into a datagram at most, whatever they are asked for (dnsflagday.net/2020). */
-const USUAL_UDP_BYTES = 1_232;
 
 /**
  * Over UDP, and over TCP when that fails, or says nothing for a while. Whoever comes by TCP has mostly been told that UDP is

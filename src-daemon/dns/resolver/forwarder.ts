@@ -5,7 +5,7 @@ import type { Attempt, Server } from './attempts.ts';
 import { Cache } from './cache.ts';
 import { deliver } from './deliver.ts';
 import { DohClients } from './doh.ts';
-import { clampSize } from './edns.ts';
+import { askedSize, clampSize } from './edns.ts';
 import { type Asked, askPlainly, type ExchangeDeps } from './exchange.ts';
 import type { Question } from './question.ts';
 import { type Outcome, race } from './race.ts';
@@ -21,6 +21,8 @@ export interface ForwardRequest {
   /** Whom to ask, with a name for that choice: equal names, equal servers. */
   readonly attempts: readonly Attempt[];
   readonly group: string;
+  /** Asked for another machine: those leave room for this one's own questions. */
+  readonly isForPeer: boolean;
   /** Told how it went, for health. */
   readonly settled?: ((outcome: Outcome) => void) | undefined;
 }
@@ -39,6 +41,7 @@ interface Flight {
 }
 
 const MAX_FLIGHTS = 256;
+const MAX_PEER_FLIGHTS = 128;
 /** Of one question; each is a promise and a query of some client. */
 const MAX_WAITERS = 256;
 const OVERALL_MS = 10_000;
@@ -57,6 +60,7 @@ export class Forwarder implements AsyncDisposable {
   /** Of what is cached and under way; another number, other servers or another way to them. */
   #generation = 0;
   #underWay = 0;
+  #peersUnderWay = 0;
   #marks: (ip: string) => boolean = () => false;
 
   constructor(deps: ResolverDeps) {
@@ -118,13 +122,15 @@ export class Forwarder implements AsyncDisposable {
   #flight(request: ForwardRequest, key: string | undefined): Flight | undefined {
     const { question, transport } = request;
     // With another EDNS size or over another protocol the same question may have another answer.
-    const flightKey = key === undefined ? undefined : `${transport}${question.edns?.size ?? 0} ${key}`;
+    const flightKey = key === undefined ? undefined : `${transport}${askedSize(question)} ${key}`;
     const known = flightKey === undefined ? undefined : this.#flights.get(flightKey);
     if (known !== undefined && known.waiters < MAX_WAITERS) {
       this.counters.coalesced++;
       return known;
     }
-    if (known !== undefined || this.#underWay >= MAX_FLIGHTS) return undefined;
+    const isFull =
+      this.#underWay >= MAX_FLIGHTS || (request.isForPeer && this.#peersUnderWay >= MAX_PEER_FLIGHTS);
+    if (known !== undefined || isFull) return undefined;
     const flight: Flight = { outcome: this.#ask(request, key), waiters: 0 };
     if (flightKey !== undefined) {
       this.#flights.set(flightKey, flight);
@@ -137,13 +143,14 @@ export class Forwarder implements AsyncDisposable {
   }
 
   async #ask(request: ForwardRequest, key: string | undefined): Promise<Outcome> {
-    const { query, question, transport, attempts } = request;
+    const { query, question, transport, attempts, isForPeer } = request;
     const generation = this.#generation;
     const wait = new AbortController();
     this.#waits.add(wait);
     const cancel = this.#clock.after(OVERALL_MS, () => wait.abort(LATE));
     const asked: Asked = { query: clampSize(query, question), question, transport };
     this.#underWay++;
+    if (isForPeer) this.#peersUnderWay++;
     this.counters.forwarded++;
     try {
       const outcome = await race(
@@ -161,6 +168,7 @@ export class Forwarder implements AsyncDisposable {
       return outcome;
     } finally {
       this.#underWay--;
+      if (isForPeer) this.#peersUnderWay--;
       this.#waits.delete(wait);
       cancel();
     }

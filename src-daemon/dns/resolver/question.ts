@@ -5,6 +5,7 @@ import {
   Flag,
   get16,
   HEADER_BYTES,
+  MAX_MESSAGE_BYTES,
   OPCODE_MASK,
   PLAIN_UDP_BYTES,
   Rcode,
@@ -32,7 +33,7 @@ export interface Question {
   /** The byte after the question. */
   readonly end: number;
   readonly edns: Edns | undefined;
-  /** Only the question and perhaps an OPT record without options: the same for everybody who asks it. */
+  /** Only the question and perhaps an OPT record without options, nothing behind: the same for everybody who asks it. */
   readonly isPlain: boolean;
 }
 
@@ -51,14 +52,17 @@ export function readQuery(message: Uint8Array): Query {
   const flags = get16(message, 2);
   if ((flags & Flag.QR) !== 0) return NONE;
   if ((flags & OPCODE_MASK) !== 0) return bad(Rcode.NotImp);
+  // Whoever brought it knows no frames; sent on in one it would become several messages.
+  if (message.length > MAX_MESSAGE_BYTES) return bad(Rcode.FormErr);
   if (get16(message, 4) !== 1) return bad(Rcode.FormErr); // RFC 9619: one question, no more and no less
   const nameEnd = endOfPlainName(message, HEADER_BYTES);
   if (nameEnd < 0 || nameEnd + 4 > message.length) return bad(Rcode.FormErr);
   const end = nameEnd + 4;
   const name = textOfPlainName(message, HEADER_BYTES, nameEnd);
   if (name === undefined) return bad(Rcode.FormErr, end);
-  const edns = message.length === end ? undefined : readRest(message, end);
-  if (edns === 'broken') return bad(Rcode.FormErr, end);
+  const rest = readRest(message, end);
+  if (rest === 'broken') return bad(Rcode.FormErr, end);
+  const { edns } = rest;
   const others = get16(message, 6) + get16(message, 8) + get16(message, 10);
   return {
     kind: 'question',
@@ -70,13 +74,20 @@ export function readQuery(message: Uint8Array): Query {
       class: get16(message, nameEnd + 2),
       end,
       edns,
-      isPlain: others === (edns === undefined ? 0 : 1) && edns?.hasOptions !== true,
+      isPlain:
+        others === (edns === undefined ? 0 : 1) && edns?.hasOptions !== true && rest.end === message.length,
     },
   };
 }
 
+interface Rest {
+  readonly edns: Edns | undefined;
+  /** Where the last record ends. */
+  readonly end: number;
+}
+
 /** Every record has at least eleven bytes, so the length of the message bounds the walk. */
-function readRest(message: Uint8Array, from: number): Edns | undefined | 'broken' {
+function readRest(message: Uint8Array, from: number): Rest | 'broken' {
   const before = get16(message, 6) + get16(message, 8);
   const count = before + get16(message, 10);
   let edns: Edns | undefined;
@@ -100,5 +111,5 @@ function readRest(message: Uint8Array, from: number): Edns | undefined | 'broken
     }
     at = end;
   }
-  return edns;
+  return { edns, end: at };
 }

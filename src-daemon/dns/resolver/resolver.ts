@@ -17,7 +17,7 @@ import type {
   ResolverDeps,
   Transport,
 } from './types.ts';
-import { Rcode, Type } from './wire.ts';
+import { Class, Rcode, Type } from './wire.ts';
 import { Zones } from './zones.ts';
 
 /** What is known of a query at once: an answer, that none is due, or whom to ask. */
@@ -98,6 +98,8 @@ export class Resolver implements DnsResolver {
       return codeReply(query, question, Rcode.Refused);
     if (isBonjour(question.name)) return codeReply(query, question, Rcode.NxDomain);
     if (isTransfer(question.type)) return codeReply(query, question, Rcode.NotImp);
+    if (isWithin(question.name, 'onion')) return codeReply(query, question, Rcode.NxDomain);
+    if (question.class !== Class.IN) return codeReply(query, question, Rcode.Refused);
     const base = await this.#deps.baseNameservers();
     const attempts = attemptsFor(base.map((addr) => ({ addr, bootstrap: [] })));
     // Where we are the machine's only resolver it has no others: then what we would ask ourselves.
@@ -108,6 +110,7 @@ export class Resolver implements DnsResolver {
       transport: 'tcp',
       attempts: zone?.attempts ?? attempts,
       group: zone?.suffix ?? `${BASE_GROUP} ${base.join()}`,
+      isForPeer: true,
     };
     if (request.attempts.length === 0) return codeReply(query, question, Rcode.ServFail);
     return this.#forwarder.cached(request) ?? (await this.#forwarder.forward(request, signal));
@@ -172,6 +175,7 @@ export class Resolver implements DnsResolver {
       transport,
       attempts: zone.attempts,
       group: zone.suffix,
+      isForPeer: false,
       settled: isDefault ? (outcome) => this.#settled(outcome) : undefined,
     };
     const bytes = this.#forwarder.cached(request);

@@ -5,6 +5,8 @@ export const HEADER_BYTES = 12;
 export const MAX_NAME_BYTES = 255;
 /** Of the answers that we take and of the size that we tell others. */
 export const MAX_UDP_BYTES = 4_095;
+/** What most servers put into a datagram at most, whatever they are asked for (dnsflagday.net/2020). */
+export const USUAL_UDP_BYTES = 1_232;
 /** Without EDNS (RFC 1035 §4.2.1). */
 export const PLAIN_UDP_BYTES = 512;
 export const MAX_MESSAGE_BYTES = 65_535;
