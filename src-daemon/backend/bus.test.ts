@@ -99,11 +99,16 @@ test('a rate-limited watcher gets the newest map every three seconds and the res
   const clock = new FakeClock();
   const bus = new Bus(clock, () => undefined);
   const watcher = bus.add(Watch.RateLimit | Watch.InitialNetMap | Watch.EngineUpdates, { uid: 0 });
+  const got: Notify[] = [];
+  const reading = (async () => {
+    for (let m = await watcher.next(nobody); m !== undefined; m = await watcher.next(nobody)) got.push(m);
+  })();
   for (let i = 0; i < 10; i++) {
     bus.send({ NetMap: { i }, State: i % 7 });
     await clock.advance(500);
   }
-  const got = await drain(watcher);
+  watcher.close();
+  await reading;
   expect(got.filter(({ State }) => State !== undefined)).toHaveLength(10);
   expect(got.flatMap(({ NetMap }) => (NetMap === undefined ? [] : [NetMap]))).toEqual([{ i: 0 }, { i: 5 }]);
   expect(clock.pending).toBe(0);
@@ -133,6 +138,15 @@ test('a message for one user reaches only that user', async () => {
   bus.send({ BrowseToURL: 'https://x' }, ({ uid }) => uid === 1);
   expect(await drain(mine)).toHaveLength(1);
   expect(await drain(other)).toEqual([]);
+});
+
+test('of the maps that a watcher has not taken only the newest waits; what came with the others stays', async () => {
+  const bus = new Bus(new FakeClock(), () => undefined);
+  const [slow, other] = [bus.add(Watch.InitialNetMap, { uid: 0 }), bus.add(Watch.InitialNetMap, { uid: 0 })];
+  for (let i = 0; i < 300; i++) bus.send({ NetMap: { i }, ...(i % 100 === 0 && { State: 1 }) });
+  const got = await drain(slow);
+  expect(got).toEqual([{ State: 1 }, { State: 1 }, { State: 1 }, { NetMap: { i: 299 } }]);
+  expect((await drain(other))[0]).toBe(got[0]);
 });
 
 test('a watcher that lags loses the rest and hears why', async () => {

@@ -79,12 +79,25 @@ function withoutProfiles(message: Notify): Notify {
   return rest;
 }
 
+/** A message without its map, once for each message; undefined when nothing is left. */
+const mapless = new WeakMap<Notify, { readonly rest: Notify | undefined }>();
+function withoutMap(message: Notify): Notify | undefined {
+  const known = mapless.get(message);
+  if (known !== undefined) return known.rest;
+  const { NetMap: _, ...kept } = message;
+  const rest = Object.keys(kept).length > 0 ? kept : undefined;
+  mapless.set(message, { rest });
+  return rest;
+}
+
 export class Watcher {
   readonly mask: number;
   readonly actor: WatchActor;
   readonly #queue = new BoundedQueue<Notify>(QUEUE_LIMIT);
   readonly #clock: Clock;
   #fellBehind = false;
+  /** The newest message with a map, which may wait in the queue. */
+  #withMap: Notify | undefined;
   /** Text of each profile already sent, by user id. */
   #profiles = new Map<string, string>();
   #boring: Notify | undefined;
@@ -177,8 +190,16 @@ export class Watcher {
     return count > 0 ? { ...rest, UserProfiles: fresh } : rest;
   }
 
+  /** Only the newest map may wait: a hundred of a large network would fill our memory for one slow reader. */
+  #supersedeMap(message: Notify): void {
+    const before = this.#withMap;
+    this.#withMap = message;
+    if (before !== undefined) this.#queue.replace(before, withoutMap(before));
+  }
+
   #enqueue(message: Notify): void {
     if (this.#queue.closed || Object.keys(message).length === 0) return;
+    if (message.NetMap !== undefined) this.#supersedeMap(message);
     if (this.#queue.push(message)) return;
     this.#fellBehind = true;
     this.close();

@@ -40,23 +40,39 @@ function withoutPeers(map: NetworkMap, cached: boolean): Record<string, unknown>
   };
 }
 
-/** A map on its way to watchers: its text is made when the first of them takes it, for many are superseded before. */
+/**
+ * A map on its way to watchers: its JSON is made when the first of them takes it, for many are superseded before, and is one
+ * for all of them, for that of a large network has megabytes.
+ */
 export class LazyNetMap {
+  static readonly #known = {
+    cached: new WeakMap<NetworkMap, LazyNetMap>(),
+    fresh: new WeakMap<NetworkMap, LazyNetMap>(),
+  };
   readonly #map: NetworkMap;
   readonly #cached: boolean;
-  #text: string | undefined;
+  #bytes: Buffer | undefined;
 
-  constructor(map: NetworkMap, cached: boolean) {
+  /** The same object for the same map. */
+  static of(map: NetworkMap, cached: boolean): LazyNetMap {
+    const known = LazyNetMap.#known[cached ? 'cached' : 'fresh'];
+    const found = known.get(map) ?? new LazyNetMap(map, cached);
+    known.set(map, found);
+    return found;
+  }
+
+  private constructor(map: NetworkMap, cached: boolean) {
     this.#map = map;
     this.#cached = cached;
   }
 
-  text(): string {
-    if (this.#text === undefined) {
+  bytes(): Buffer {
+    if (this.#bytes === undefined) {
       const rest = stringifyJson(withoutPeers(this.#map, this.#cached)).slice(0, -1);
-      this.#text = `${rest},"Peers":[${[...this.#map.peers.values()].map(nodeText).join(',')}]}`;
+      const text = `${rest},"Peers":[${[...this.#map.peers.values()].map(nodeText).join(',')}]}`;
+      this.#bytes = Buffer.from(text, 'utf8');
     }
-    return this.#text;
+    return this.#bytes;
   }
 
   toJSON(): unknown {

@@ -63,7 +63,7 @@ export class WatchHub {
       ...(removed.length > 0 && { PeersRemoved: removed }),
       ...(map.users !== told?.users && { UserProfiles: userProfiles(map) }),
       ...(releases !== undefined && releases !== told?.clientVersion && { ClientVersion: releases }),
-      ...(this.bus.wants(Watch.InitialNetMap) && { NetMap: new LazyNetMap(map, false) }),
+      ...(this.bus.wants(Watch.InitialNetMap) && { NetMap: LazyNetMap.of(map, false) }),
     });
   }
 
@@ -124,7 +124,7 @@ export class WatchHub {
       ...(has(Watch.InitialState) && url !== '' && { BrowseToURL: url }),
       ...(has(Watch.InitialPrefs) && { Prefs: visiblePrefs(know.profile) }),
       ...(has(Watch.InitialNetMap) &&
-        map !== undefined && { SelfChange: map.self, NetMap: new LazyNetMap(map, know.mapIsCached) }),
+        map !== undefined && { SelfChange: map.self, NetMap: LazyNetMap.of(map, know.mapIsCached) }),
       ...(has(Watch.InitialDriveShares) && { DriveShares: [] }),
       ...(has(Watch.InitialOutgoingFiles) && { OutgoingFiles: [] }),
       ...(has(Watch.InitialHealthState) && { Health: this.#health(mask) }),

@@ -69,16 +69,19 @@ test('a line of the bus says the same as the message, and is made once', () => {
     {},
     { State: 6 },
     { PeersChanged: [peer], SelfChange: map.self, PeersRemoved: [9_007_199_254_740_995n] },
-    { NetMap: new LazyNetMap(map, true), State: 5 },
+    { NetMap: LazyNetMap.of(map, true), State: 5 },
+    { NetMap: LazyNetMap.of(map, true) },
   ];
   for (const message of messages) {
     const line = lines.line(message);
-    const text = line.toString('utf8');
+    const text = Buffer.concat(line).toString('utf8');
     expect(text.endsWith('\n')).toBe(true);
     expect(text.indexOf('\n')).toBe(text.length - 1);
     expect(parseJson(text)).toEqual(parseJson(stringifyJson(encodeNotify({ Version: '1.2', ...message }))));
     expect(lines.line(message)).toBe(line);
   }
+  const [one, other] = messages.slice(-2).map((message) => lines.line(message)[1]);
+  expect(one).toBe(other);
 });
 
 test('services are named by what is inside their attribute; those described wrongly are none', () => {

@@ -2,7 +2,10 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { type Api, openApi, USER } from './testing/api.ts';
+import { newPrefs } from '#shared/localapi/prefs.ts';
+import type { Node } from '#shared/wire/node.ts';
+import { fakeNode } from '../backend/fake-world.ts';
+import { type Api, openApi, ROOT, USER } from './testing/api.ts';
 
 const open: AsyncDisposable[] = [];
 afterEach(async () => {
@@ -64,3 +67,31 @@ test('a thousand requests at once on one connection end it', async () => {
   expect(size).toBeLessThan(100_000);
   expect((await call('GET', 'status')).status).toBe(200);
 });
+
+test('a watcher that stops reading large maps gets the newest when it goes on', async () => {
+  const api = await setUp();
+  const { path, world } = api;
+  api.as = ROOT;
+  await world.backend.startWith({
+    UpdatePrefs: { ...newPrefs(), ControlURL: 'http://control.example', WantRunning: true },
+    AuthKey: 'key',
+  });
+  const socket = await say(path, `GET /localapi/v0/watch-ipn-bus?mask=8 ${HEAD}\r\n`);
+  const peers = (round: number): Node[] =>
+    Array.from({ length: 300 }, (_, i) => fakeNode({ id: i + 2, name: `round${round}x${i}` }));
+  const first = await world.join(peers(0));
+  for (let round = 1; round < 30; round++) {
+    const now = new Map(peers(round).map((peer) => [String(peer.ID), peer]));
+    const change = { kind: 'delta', self: false, changed: ['2'], removed: [], other: false } as const;
+    world.control().events.netmap({ ...first, peers: now }, change);
+    await world.backend.idle();
+  }
+  let said = '';
+  socket.on('data', (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  while (!said.includes('round29x')) await once(socket, 'data');
+  socket.destroy();
+  expect(said).not.toContain('round20x');
+  expect(said).not.toContain('fell behind');
+}, 20_000);

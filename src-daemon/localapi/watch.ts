@@ -41,7 +41,10 @@ export async function watchBus({
     for (;;) {
       const message = await watcher.next(over);
       if (message === undefined) break;
-      response.write(lines.line(message));
+      // As one chunk: some clients take each for a message.
+      response.cork();
+      for (const piece of lines.line(message)) response.write(piece);
+      response.uncork();
       if (response.writableNeedDrain) await until('drain', response, over);
     }
     response.end();

@@ -26,6 +26,14 @@ export class BoundedQueue<T> {
     return true;
   }
 
+  /** Puts `by` in the place of an item that still waits, or nothing; false when it waits no more. */
+  replace(item: T, by: T | undefined): boolean {
+    const at = this.#items.indexOf(item);
+    if (at < 0) return false;
+    this.#items.splice(at, 1, ...(by === undefined ? [] : [by]));
+    return true;
+  }
+
   /** Lets the reader take what is queued, then ends it. */
   close(): void {
     this.#closed = true;
