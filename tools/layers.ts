@@ -391,6 +391,22 @@ export const rules: Readonly<Record<string, Rule>> = {
   },
   'src-renderer/testing': { may: ['react', 'react-dom', 'src-renderer/ui', 'src-renderer/console'] },
 
+  // The desktop program. Only electron.ts and the preload know Electron.
+  'src-main': {
+    may: [
+      ...SHARED,
+      ...NET,
+      'src-shared/ui-state',
+      'src-shared/bridge',
+      'src-shared/desk',
+      'src-shared/probing',
+      'electron',
+      'electron-updater',
+      'i18next',
+      'zod',
+    ],
+  },
+
   'src-cli/print': { may: [...SHARED, 'qrcode'] },
   'src-cli/commands': {
     may: [...SHARED, ...NET, 'src-shared/probing', 'zod', 'dns-packet', 'src-cli/print'],

@@ -1,0 +1,351 @@
+/** The desktop program: which part starts when, and who is told of what. Everything it needs is handed in. */
+import { join } from 'node:path';
+import type { Bridge, Capability, GuiSettings } from '#shared/bridge/contract.ts';
+import { Dispatcher, type Handlers } from '#shared/bridge/dispatch.ts';
+import type { Desk } from '#shared/desk/desk.ts';
+import { tellChanges } from '#shared/desk/view.ts';
+import { toRhumbError } from '#shared/errors.ts';
+import { deriveUi } from '#shared/ui-state/derive.ts';
+import type { Rights } from '#shared/ui-state/types.ts';
+import { ownCaller } from './calls/own-caller.ts';
+import { PageCaller } from './calls/page-caller.ts';
+import { shellCalls } from './calls/shell-calls.ts';
+import { linkIn, routeOf } from './links.ts';
+import { Notifier } from './notify/adapter.ts';
+import type { NoticeAction } from './notify/types.ts';
+import { APP_ID, APP_SCHEME, HOST_CHANNEL, LINK_SCHEME } from './product.ts';
+import { bundleAt } from './protocol/handler.ts';
+import { PAGE_RULES, webPreferences } from './security/policy.ts';
+import type { Service } from './service/types.ts';
+import type { SettingsFile } from './settings/file.ts';
+import type { Shell } from './shell.ts';
+import type { System } from './system.ts';
+import { type Text, textIn } from './text/text.ts';
+import { actOn } from './tray/act.ts';
+import { TrayAdapter } from './tray/adapter.ts';
+import { trayImage } from './tray/image.ts';
+import { trayModel } from './tray/model.ts';
+import { closeMeans, startsHidden } from './window/close.ts';
+import { MainWindow } from './window/main-window.ts';
+
+/** What follows the daemon, and the calls that both hosts answer alike. */
+export interface Daemon {
+  readonly desk: Desk;
+  readonly handlers: Partial<Handlers>;
+}
+
+export interface AppParts {
+  readonly shell: Shell;
+  readonly system: System;
+  readonly settings: SettingsFile;
+  readonly service: Service;
+  readonly daemon: Daemon;
+}
+
+/** Before anything is shown; false = another one runs, and shows itself instead. */
+export function prepare(
+  { app, declareScheme }: Pick<Shell, 'app' | 'declareScheme'>,
+  system: System,
+): boolean {
+  if (!app.takeSingleInstance()) return false;
+  app.enableSandbox();
+  app.setUserModelId(APP_ID);
+  if (system.argv.includes('--disable-gpu')) app.addSwitch('disable-gpu');
+  // What is shown needs none of these, and each is a way out.
+  app.addSwitch('disable-features', 'WebRtc,MediaRouter,DialMediaRouteProvider');
+  app.addSwitch('disable-background-networking');
+  app.addSwitch('no-pings');
+  declareScheme(APP_SCHEME);
+  return true;
+}
+
+/** How long ending may take. */
+const END_MS = 1_000;
+
+export class App {
+  readonly #parts: AppParts;
+  readonly #dispatcher: Dispatcher;
+  readonly #page: PageCaller;
+  readonly #window: MainWindow;
+  readonly #notifier: Notifier;
+  #tray: TrayAdapter | undefined;
+  #text: Text;
+  #hasTray = false;
+  #hasAttention = false;
+  #isEnding = false;
+
+  constructor(parts: AppParts) {
+    this.#parts = parts;
+    const { shell, system, settings, daemon, service } = parts;
+    const { clock, log } = system;
+    this.#text = textIn(settings.settings.language, shell.app.locale());
+    const handlers: Partial<Handlers> = {
+      ...daemon.handlers,
+      ...shellCalls({
+        service,
+        updates: system.updates,
+        hideWindow: () => this.#window.hide(),
+        refresh: () => daemon.desk.refresh(),
+      }),
+    };
+    this.#dispatcher = new Dispatcher(handlers, clock, (call, error) =>
+      log('error', 'call.fault', { call, error: toRhumbError(error).message }),
+    );
+    this.#page = new PageCaller({
+      shell,
+      dispatcher: this.#dispatcher,
+      rights: () => this.#rights(),
+      log,
+      told: (caller) => tellChanges(daemon.desk, caller),
+    });
+    this.#window = this.#makeWindow();
+    this.#notifier = this.#makeNotifier();
+  }
+
+  /** After `ready`: the page's rules, the tray, the window. */
+  async start(): Promise<void> {
+    const { shell, system, settings, daemon } = this.#parts;
+    shell.guard(PAGE_RULES);
+    shell.serve(APP_SCHEME, bundleAt(join(shell.app.folder, 'dist', 'app')));
+    shell.app.handleLinks(LINK_SCHEME);
+    this.#listen();
+    shell.setTheme(settings.settings.theme);
+    shell.setMainMenu(undefined);
+    this.#hasTray = settings.settings.trayIcon !== 'off' && (await system.hasTrayHost());
+    if (this.#hasTray) this.#tray = this.#makeTray();
+    daemon.desk.subscribe(() => this.#changed());
+    settings.subscribe((now) => this.#settingsChanged(now));
+    this.#changed();
+    if (!startsHidden(system.argv, this.#hasTray)) this.#window.open(true);
+    const link = linkIn(system.argv);
+    if (link !== undefined) this.#followLink(link);
+  }
+
+  #listen(): void {
+    const { shell, daemon } = this.#parts;
+    const { app } = shell;
+    app.onSecondInstance((argv) => {
+      const link = linkIn(argv);
+      if (link === undefined) this.#window.show();
+      else this.#followLink(link);
+    });
+    app.onLink((url) => this.#followLink(url));
+    app.onActivate(() => this.#window.show());
+    // With a tray or a dock the program goes on without a window; otherwise closing it has ended it.
+    app.onAllWindowsClosed(() => {
+      if (!this.#isEnding && this.#closeMeans() === 'quit') app.quit();
+    });
+    app.onBeforeQuit((prevent) => {
+      if (this.#isEnding) return;
+      prevent();
+      void this.#end();
+    });
+    shell.onSuspend(() => daemon.desk.setWatched(false));
+    shell.onResume(() => {
+      daemon.desk.setWatched(this.#window.isVisible);
+      daemon.desk.refresh();
+    });
+    shell.onThemeChange(() => this.#tray?.redraw());
+    app.onGpuGone((reason) => {
+      this.#parts.system.log('warn', 'gpu.gone', { reason });
+      if (reason !== 'crashed' || this.#parts.system.argv.includes('--disable-gpu')) return;
+      app.relaunch([...this.#parts.system.argv.slice(1), '--disable-gpu']);
+      app.quit();
+    });
+  }
+
+  #makeWindow(): MainWindow {
+    const { shell, system, settings } = this.#parts;
+    const { app } = shell;
+    return new MainWindow({
+      shell,
+      clock: system.clock,
+      log: system.log,
+      webPreferences: () =>
+        webPreferences(join(app.folder, 'dist', 'preload', 'preload.cjs'), app.isPackaged, [
+          `--${HOST_CHANNEL}=${encodeURIComponent(JSON.stringify(this.#host()))}`,
+        ]),
+      icon: system.platform === 'darwin' ? undefined : join(app.folder, 'resources', 'icons', '256.png'),
+      lastPlacement: () => settings.window,
+      placed: (placement) => settings.placed(placement),
+      closeMeans: () => this.#closeMeans(),
+      opened: (window) => this.#page.attach(window),
+      closed: () => {
+        this.#page.detach();
+        this.#seen();
+      },
+      seen: () => this.#seen(),
+      failed: () => void this.#pageFailed(),
+    });
+  }
+
+  /** What the page is told of its host before it starts. */
+  #host(): Bridge['host'] {
+    const { shell, system } = this.#parts;
+    const can: Capability[] = ['service', 'notifications', 'login-item', 'terminal', 'window'];
+    if (this.#hasTray) can.push('tray');
+    if (system.hasUpdates) can.push('updates');
+    return { kind: 'electron', can, platform: system.platform, version: shell.app.version };
+  }
+
+  #makeNotifier(): Notifier {
+    const { shell, system, settings, daemon } = this.#parts;
+    return new Notifier({
+      shell,
+      clock: system.clock,
+      log: system.log,
+      text: () => this.#text,
+      look: () => ({
+        snapshot: daemon.desk.snapshot,
+        gui: settings.settings,
+        isWindowShown: this.#window.isVisible,
+        isWindowFocused: this.#window.isFocused,
+      }),
+      act: (action) => void this.#actOnNotice(action),
+      onAttention: (waits) => {
+        this.#hasAttention = waits;
+        this.#updateTray();
+      },
+    });
+  }
+
+  #makeTray(): TrayAdapter {
+    const { shell, system, settings } = this.#parts;
+    return new TrayAdapter({
+      shell,
+      clock: system.clock,
+      platform: system.platform,
+      image: (model) =>
+        trayImage(model, {
+          folder: join(shell.app.folder, 'resources', 'tray'),
+          platform: system.platform,
+          style: settings.settings.trayIcon,
+          isDark: shell.isDark(),
+        }),
+      act: (action) =>
+        void actOn(action, {
+          call: this.#call(),
+          show: (route) => this.#show(route),
+          quit: () => shell.app.quit(),
+          signInAddress: () => this.#parts.daemon.desk.snapshot.authUrl,
+        }),
+      clicked: () => this.#window.toggle(),
+    });
+  }
+
+  #call(): ReturnType<typeof ownCaller> {
+    return ownCaller(
+      this.#dispatcher,
+      () => this.#rights(),
+      this.#parts.system.log,
+      () => this.#window.show(),
+    );
+  }
+
+  async #actOnNotice(action: NoticeAction): Promise<void> {
+    const call = this.#call();
+    switch (action.kind) {
+      case 'open':
+        return this.#show(action.route);
+      case 'stop-exit-node':
+        return await call('exitNode.set', { id: '', auto: false });
+      case 'sign-in':
+        this.#show('/');
+        return await call('login.start', { force: true });
+      case 'sign-in-page':
+        return await call('open.url', { kind: 'auth' });
+      default:
+        return action satisfies never;
+    }
+  }
+
+  #rights(): Rights {
+    const { link } = this.#parts.daemon.desk.snapshot;
+    return link.kind === 'ready' ? link.rights : 'readonly';
+  }
+
+  #closeMeans(): 'hide' | 'quit' {
+    return closeMeans(this.#parts.settings.settings.onClose, this.#hasTray, this.#parts.system.platform);
+  }
+
+  #show(route: string | undefined): void {
+    this.#window.show();
+    if (route !== undefined) this.#page.emit('navigate', route);
+  }
+
+  #followLink(link: string): void {
+    this.#show(routeOf(link));
+  }
+
+  #changed(): void {
+    this.#updateTray();
+    this.#notifier.look();
+  }
+
+  #updateTray(): void {
+    const { daemon, system, settings } = this.#parts;
+    const { snapshot } = daemon.desk;
+    this.#tray?.show(
+      trayModel({
+        state: deriveUi(snapshot, system.clock.now()),
+        snapshot,
+        gui: settings.settings,
+        t: this.#text,
+        hasAttention: this.#hasAttention,
+      }),
+    );
+  }
+
+  #seen(): void {
+    this.#parts.daemon.desk.setWatched(this.#window.isVisible);
+    this.#notifier.look();
+  }
+
+  #settingsChanged(now: GuiSettings): void {
+    const { shell } = this.#parts;
+    this.#text = textIn(now.language, shell.app.locale());
+    shell.setTheme(now.theme);
+    const { isOn } = shell.app.loginItem();
+    if (now.startAtLogin !== isOn)
+      shell.app.setLoginItem(now.startAtLogin, now.startHidden ? ['--hidden'] : []);
+    this.#page.emit('gui', now);
+    void this.#traySetting(now.trayIcon);
+  }
+
+  async #traySetting(trayIcon: GuiSettings['trayIcon']): Promise<void> {
+    const wanted = trayIcon !== 'off' && (await this.#parts.system.hasTrayHost());
+    if (wanted !== this.#hasTray) {
+      this.#hasTray = wanted;
+      this.#tray?.close();
+      this.#tray = wanted ? this.#makeTray() : undefined;
+    }
+    this.#tray?.redraw();
+    this.#updateTray();
+  }
+
+  async #pageFailed(): Promise<void> {
+    const { shell, system } = this.#parts;
+    const answer = await shell.ask({
+      message: this.#text('dialog.pageGone'),
+      detail: this.#text('dialog.pageGoneBody'),
+      buttons: [this.#text('dialog.restart'), this.#text('tray.quit')],
+    });
+    if (answer === 0) shell.app.relaunch(system.argv.slice(1));
+    shell.app.quit();
+  }
+
+  /** Takes the tray away and closes the stream; what hangs is left behind. */
+  async #end(): Promise<void> {
+    const { shell, settings, daemon, system } = this.#parts;
+    this.#isEnding = true;
+    this.#window.prepareToQuit();
+    this.#notifier.stop();
+    this.#tray?.close();
+    this.#page.detach();
+    const late = new AbortController();
+    const closing = Promise.all([settings.flush(), daemon.desk[Symbol.asyncDispose]()]);
+    await Promise.race([closing, system.clock.sleep(END_MS, late.signal).catch(() => undefined)]);
+    late.abort();
+    shell.app.quit();
+  }
+}

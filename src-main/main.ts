@@ -1,0 +1,89 @@
+/** Entry point of the desktop program: Electron, the machine, the daemon, joined. */
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { toRhumbError } from '#shared/errors.ts';
+import { DEFAULT_SOCKET } from '#shared/localapi/socket.ts';
+import { systemClock } from '#shared/node/clock.ts';
+import { openLog } from '#shared/node/log.ts';
+import { App, prepare } from './app.ts';
+import { electron as shell } from './electron.ts';
+import { startProgram } from './launch/start.ts';
+import { terminalArgv } from './launch/terminal.ts';
+import { openDaemon } from './link/daemon.ts';
+import { rotatingFile } from './log-file.ts';
+import { webAddress } from './security/urls.ts';
+import { programRunner } from './service/run.ts';
+import { serviceOf } from './service/service.ts';
+import { settingsOnDisk } from './settings/disk.ts';
+import { SettingsFile } from './settings/file.ts';
+import type { System } from './system.ts';
+import { hasTrayHost } from './tray/host.ts';
+import { openElectronUpdater } from './update/electron-updater.ts';
+import { updateSource } from './update/policy.ts';
+import { updatesFrom } from './update/updates.ts';
+
+const { app } = shell;
+const { platform, argv, env } = process;
+const clock = systemClock();
+const log = openLog({
+  level: 'info',
+  program: 'rhumb-desktop',
+  destination: rotatingFile(join(app.userData, 'logs', 'main.log')),
+  limit: { nowMs: () => clock.monotonic() },
+});
+const run = programRunner(env);
+const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+const source = updateSource(platform, app.isPackaged, env['RHUMB_UPDATE_FEED']);
+const system: System = {
+  clock,
+  log,
+  platform,
+  argv,
+  updates: updatesFrom(source, app.version, openElectronUpdater),
+  hasUpdates: source.kind === 'feed',
+  hasTrayHost: () => hasTrayHost(platform, run),
+};
+
+/** `--socket=…` names another daemon. */
+const socketPath =
+  argv.find((arg) => arg.startsWith('--socket='))?.slice('--socket='.length) ?? DEFAULT_SOCKET;
+
+async function main(): Promise<void> {
+  await app.ready();
+  const settings = await SettingsFile.open(settingsOnDisk(join(app.userData, 'settings.json')), log);
+  const service = serviceOf(platform, { run, app, isFile });
+  const daemon = openDaemon({
+    socketPath,
+    system,
+    service,
+    settings,
+    version: app.version,
+    ignoreOwner: argv.includes('--ignore-socket-owner'),
+    host: {
+      openUrl: async (url) => {
+        await shell.openExternal(webAddress(url));
+        return true;
+      },
+      writeClipboard: shell.writeClipboard,
+      openSsh: async (target) => {
+        const command = terminalArgv(target, platform, isFile, env['LOCALAPPDATA']);
+        return command !== undefined && (await startProgram(command));
+      },
+    },
+  });
+  await new App({ shell, system, settings, service, daemon }).start();
+}
+
+process.on('uncaughtException', (error) =>
+  log('error', 'program.bug', { error: error.stack ?? error.message }),
+);
+process.on('unhandledRejection', (error) =>
+  log('error', 'program.bug', { error: toRhumbError(error).message }),
+);
+
+if (prepare(shell, system)) {
+  main().catch((error: unknown) => {
+    log('error', 'program.not-started', { error: toRhumbError(error).message });
+    app.exit(1);
+  });
+} else app.quit();

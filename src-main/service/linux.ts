@@ -1,0 +1,48 @@
+/** The service on Linux: systemd, asked directly for what it is and through polkit's helper for what shall change. */
+import { RhumbError } from '#shared/errors.ts';
+import type { Argv, Ran, RunProgram, Service, ServiceState, Verb } from './types.ts';
+
+const UNIT = 'rhumbd.service';
+/** Root's own, and the only program that our polkit actions name. */
+export const HELPER = '/usr/lib/rhumb/rhumb-helper';
+const PKEXEC = '/usr/bin/pkexec';
+/** From polkit: the dialog was closed; nobody was there to ask, or the answer was no. */
+const DISMISSED = 126;
+const NOT_AUTHORISED = 127;
+const PASSWORD_MS = 110_000;
+
+export const showUnit: Argv = [
+  '/usr/bin/systemctl',
+  'show',
+  UNIT,
+  '--property=LoadState',
+  '--property=ActiveState',
+];
+
+/** The helper takes the verb and nothing else: whom it is for it learns from polkit. */
+export const helperArgv = (verb: Verb): Argv => [PKEXEC, HELPER, verb];
+
+export function stateOf({ code, output }: Ran): ServiceState {
+  if (code !== 0 || !/^LoadState=(?:loaded|masked)$/m.test(output)) return 'not-installed';
+  return /^ActiveState=(?:active|activating|reloading)$/m.test(output) ? 'running' : 'stopped';
+}
+
+export function linuxService(run: RunProgram, isFile: (path: string) => boolean): Service {
+  return {
+    state: async () => stateOf(await run(showUnit, { timeoutMs: 5_000 })),
+    run: async (verb, signal) => {
+      // Without the package there is nothing of root's that could be run, and nothing else may be run as root.
+      if (!isFile(HELPER))
+        throw new RhumbError('unavailable', 'install the package rhumb-daemon with your package manager');
+      const { code, output } = await run(helperArgv(verb), { timeoutMs: PASSWORD_MS, signal });
+      if (code === DISMISSED)
+        throw new RhumbError('not-allowed', 'nothing was changed: the question was closed');
+      if (code === NOT_AUTHORISED)
+        throw new RhumbError('not-allowed', 'nothing was changed: an administrator has to allow it');
+      if (code !== 0) throw new RhumbError('internal', lastLine(output) || `the helper ended with ${code}`);
+    },
+  };
+}
+
+export const lastLine = (output: string): string =>
+  output.trim().split('\n').at(-1)?.trim().slice(0, 500) ?? '';

@@ -1,0 +1,98 @@
+/** Puts the model into the system's tray: only when it changed, and not more often than twice a second. */
+import { isDeepStrictEqual } from 'node:util';
+import type { Clock } from '#shared/async/clock.ts';
+import type { MenuEntry, Shell, ShellTray } from '../shell.ts';
+import type { TrayAction, TrayItem, TrayModel } from './types.ts';
+
+const SPACING_MS = 500;
+/** GNOME may leave the old picture until it is told again (electron#54152). */
+const REPAINT_MS = 1_000;
+
+export interface TrayAdapterOptions {
+  readonly shell: Pick<Shell, 'openTray'>;
+  readonly clock: Clock;
+  readonly platform: string;
+  /** The file of a drawing. */
+  readonly image: (model: TrayModel) => string;
+  readonly act: (action: TrayAction) => void;
+  /** A click on the icon itself, where the system tells of it. */
+  readonly clicked: () => void;
+}
+
+export class TrayAdapter {
+  readonly #options: TrayAdapterOptions;
+  #tray: ShellTray | undefined;
+  #shown: TrayModel | undefined;
+  #image = '';
+  #wanted: TrayModel | undefined;
+  #lastMs = Number.NEGATIVE_INFINITY;
+  #cancelShow: (() => void) | undefined;
+  #cancelRepaint: (() => void) | undefined;
+
+  constructor(options: TrayAdapterOptions) {
+    this.#options = options;
+  }
+
+  show(model: TrayModel): void {
+    this.#wanted = model;
+    if (this.#cancelShow !== undefined) return;
+    const { clock } = this.#options;
+    const wait = this.#lastMs + SPACING_MS - clock.monotonic();
+    if (wait <= 0) this.#apply();
+    else
+      this.#cancelShow = clock.after(wait, () => {
+        this.#cancelShow = undefined;
+        this.#apply();
+      });
+  }
+
+  /** The look of the system or of the setting changed: the same model may need another drawing. */
+  redraw(): void {
+    if (this.#tray !== undefined && this.#shown !== undefined) this.#setImage(this.#tray, this.#shown);
+  }
+
+  close(): void {
+    this.#cancelShow?.();
+    this.#cancelShow = undefined;
+    this.#cancelRepaint?.();
+    this.#tray?.destroy();
+    this.#tray = undefined;
+    this.#shown = undefined;
+    this.#image = '';
+  }
+
+  #apply(): void {
+    const model = this.#wanted;
+    if (model === undefined || isDeepStrictEqual(model, this.#shown)) return;
+    const { shell, clock, image, platform, clicked } = this.#options;
+    this.#lastMs = clock.monotonic();
+    if (this.#tray === undefined) {
+      this.#image = image(model);
+      this.#tray = shell.openTray(this.#image);
+      // Elsewhere a click opens the menu, or is never told of.
+      if (platform === 'win32' || platform === 'linux') this.#tray.onClick(clicked);
+    } else this.#setImage(this.#tray, model);
+    this.#tray.setTooltip(model.tooltip);
+    if (!isDeepStrictEqual(model.menu, this.#shown?.menu))
+      this.#tray.setMenu(model.menu.map((item) => this.#entry(item)));
+    this.#shown = model;
+  }
+
+  #setImage(tray: ShellTray, model: TrayModel): void {
+    const { image, platform, clock } = this.#options;
+    const file = image(model);
+    if (file === this.#image) return;
+    this.#image = file;
+    tray.setImage(file);
+    if (platform !== 'linux') return;
+    this.#cancelRepaint?.();
+    this.#cancelRepaint = clock.after(REPAINT_MS, () => tray.setImage(this.#image));
+  }
+
+  #entry(item: TrayItem): MenuEntry {
+    if (item.kind === 'separator' || item.kind === 'label') return item;
+    if (item.kind === 'submenu') return { ...item, items: item.items.map((one) => this.#entry(one)) };
+    const { does, ...entry } = item;
+    return { ...entry, click: () => this.#options.act(does) };
+  }
+}
