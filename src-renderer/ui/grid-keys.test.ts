@@ -33,6 +33,7 @@ describe('a key in a grid', () => {
     [' ', {}, 'toggle'],
     [' ', { shift: true }, 'toggle-range'],
     ['a', { ctrl: true }, 'select-all'],
+    ['c', { ctrl: true }, 'copy'],
     ['F10', { shift: true }, 'menu'],
     ['ContextMenu', {}, 'menu'],
     ['ArrowRight', {}, 'into'],
@@ -42,7 +43,7 @@ describe('a key in a grid', () => {
   ] as const)('%s %j: %s', (key, held, what) => expect(moveFor(place, press(key, held))?.do).toBe(what));
 
   test('leaves the browser its own', () => {
-    expect(moveFor(place, press('c', { ctrl: true }))).toBeUndefined();
+    expect(moveFor(place, press('v', { ctrl: true }))).toBeUndefined();
     expect(moveFor(place, press('ArrowLeft', { alt: true }))).toBeUndefined();
     expect(moveFor(place, press('Tab'))).toBeUndefined();
     expect(moveFor(place, press('?'))).toBeUndefined();

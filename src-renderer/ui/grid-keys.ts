@@ -16,7 +16,18 @@ export interface GridKey {
 
 export type GridMove =
   | { readonly do: 'go'; readonly row: number; readonly extend: boolean }
-  | { readonly do: 'open' | 'toggle' | 'toggle-range' | 'select-all' | 'clear' | 'menu' | 'into' | 'out' }
+  | {
+      readonly do:
+        | 'open'
+        | 'toggle'
+        | 'toggle-range'
+        | 'select-all'
+        | 'clear'
+        | 'menu'
+        | 'into'
+        | 'out'
+        | 'copy';
+    }
   /** A letter: the screen's search takes it from here. */
   | { readonly do: 'search' };
 
@@ -55,7 +66,12 @@ export function moveFor(place: GridPlace, { key, ctrl, shift, alt }: GridKey): G
     case 'Escape':
       return { do: 'clear' };
     default:
-      if (ctrl) return key === 'a' ? { do: 'select-all' } : undefined;
+      if (ctrl) return withCtrl(key);
       return key.length === 1 && key !== '?' ? { do: 'search' } : undefined;
   }
+}
+
+function withCtrl(key: string): GridMove | undefined {
+  if (key === 'a') return { do: 'select-all' };
+  return key === 'c' ? { do: 'copy' } : undefined;
 }

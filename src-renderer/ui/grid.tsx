@@ -61,6 +61,10 @@ export interface GridProps<Row> {
   readonly selection?: GridSelection;
   readonly onOpen?: (row: Row) => void;
   readonly actionsOf?: (row: Row) => readonly (readonly Action[])[];
+  /** Ctrl C on a row, unless some text is selected. */
+  readonly onCopy?: (row: Row) => void;
+  /** The row is a heading of those that follow, and this is what it says. */
+  readonly headingOf?: (row: Row) => ReactNode | undefined;
   /** Shown instead of rows. */
   readonly empty?: ReactNode;
 }
@@ -193,6 +197,13 @@ export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
         event.preventDefault();
         row.querySelector<HTMLElement>('[data-row-menu]')?.click();
         return;
+      case 'copy': {
+        const copied = rows[at];
+        if (copied === undefined || props.onCopy === undefined || getSelection()?.toString() !== '') return;
+        event.preventDefault();
+        props.onCopy(copied);
+        return;
+      }
       case 'into':
       case 'out':
         event.preventDefault();
@@ -271,6 +282,7 @@ export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
                   isCurrent={index === at}
                   isSelectable={selection !== undefined}
                   actionsOf={actionsOf}
+                  heading={props.headingOf?.(row)}
                 />
               );
             })}
@@ -300,6 +312,7 @@ interface RowProps<Row> {
   readonly isSelectable: boolean;
   readonly isSelected: boolean;
   readonly actionsOf: GridProps<Row>['actionsOf'];
+  readonly heading: ReactNode | undefined;
   /** What a row's own events lead to, always of the grid as it is now. */
   readonly hands: { readonly current: Hands };
 }
@@ -307,6 +320,7 @@ interface RowProps<Row> {
 // Memoised by measurement: without it every step of the wheel renders all rows in view.
 const GridRow = memo(function GridRow<Row>(props: RowProps<Row>): React.JSX.Element {
   const { row, name, index, template, columns, isNarrow, isSelectable, isSelected, actionsOf, hands } = props;
+  if (props.heading !== undefined) return <HeadingRow {...props} heading={props.heading} />;
   return (
     <div
       role="row"
@@ -349,6 +363,32 @@ const GridRow = memo(function GridRow<Row>(props: RowProps<Row>): React.JSX.Elem
     </div>
   );
 }) as <Row>(props: RowProps<Row>) => React.JSX.Element;
+
+function HeadingRow<Row>({
+  heading,
+  index,
+  size,
+  start,
+  isCurrent,
+  hands,
+  columns,
+}: RowProps<Row> & { readonly heading: ReactNode }): React.JSX.Element {
+  return (
+    <div
+      role="row"
+      aria-rowindex={index + 2}
+      data-index={index}
+      tabIndex={isCurrent ? 0 : -1}
+      className="grid-row grid-line grid-heading"
+      style={{ gridTemplateColumns: '1fr', height: `${size}px`, transform: `translateY(${start}px)` }}
+      onFocus={() => hands.current.setCurrent(index)}
+    >
+      <div role="gridcell" aria-colspan={columns.length} className="grid-cell">
+        {heading}
+      </div>
+    </div>
+  );
+}
 
 /** "3 of 120 machines", beside a filtered list. */
 export const countText = (shown: number, all: number, one: string, other: string): string =>

@@ -1,0 +1,152 @@
+/** Which devices are listed, in what order and under which headings; pure. */
+import type { Device, Snapshot } from '#shared/ui-state/types.ts';
+import { compareNames } from '../../i18n/format.ts';
+import { expiresSoon, isLocationServer, ownerText, systemName } from '../../lib/devices.ts';
+
+export const FILTERS = [
+  'online',
+  'mine',
+  'shared',
+  'tagged',
+  'exit',
+  'routers',
+  'ssh',
+  'files',
+  'direct',
+  'relayed',
+  'expiring',
+  'location',
+] as const;
+export type Filter = (typeof FILTERS)[number];
+
+export const SORTS = ['name', 'presence', 'seen', 'latency', 'os'] as const;
+export type SortBy = (typeof SORTS)[number];
+
+export const GROUPS = ['none', 'owner', 'tag', 'os'] as const;
+export type GroupBy = (typeof GROUPS)[number];
+
+export function parseFilters(text: string | null): readonly Filter[] {
+  const named = new Set((text ?? '').split(','));
+  return FILTERS.filter((one) => named.has(one));
+}
+
+export const parseSort = (text: string | null): SortBy => SORTS.find((one) => one === text) ?? 'name';
+export const parseGroup = (text: string | null): GroupBy => GROUPS.find((one) => one === text) ?? 'none';
+
+function is(device: Device, filter: Filter, nowMs: number): boolean {
+  switch (filter) {
+    case 'online':
+      return device.isOnline;
+    case 'mine':
+      return device.isMine;
+    case 'shared':
+      return device.isShared;
+    case 'tagged':
+      return device.tags.length > 0;
+    case 'exit':
+      return device.isExitOption;
+    case 'routers':
+      return device.routes.length > 0;
+    case 'ssh':
+      return device.hasSsh;
+    case 'files':
+      return device.canReceiveFiles;
+    case 'direct':
+      return device.path.kind === 'direct';
+    case 'relayed':
+      return device.path.kind === 'relay' || device.path.kind === 'peer-relay';
+    case 'expiring':
+      return expiresSoon(device, nowMs);
+    case 'location':
+      return true;
+    default:
+      return filter satisfies never;
+  }
+}
+
+/** All filters must hold. Servers that stand for places, often hundreds, are listed only when asked for. */
+export function passes(device: Device, filters: readonly Filter[], nowMs: number): boolean {
+  if (isLocationServer(device) && !filters.includes('location')) return false;
+  return filters.every((filter) => is(device, filter, nowMs));
+}
+
+/** Filters that would leave anything; one that nothing passes is not offered. */
+export const usefulFilters = (devices: readonly Device[], nowMs: number): readonly Filter[] =>
+  FILTERS.filter((filter) =>
+    filter === 'location'
+      ? devices.some(isLocationServer)
+      : devices.some((device) => !isLocationServer(device) && is(device, filter, nowMs)),
+  );
+
+type Order = (a: Device, b: Device) => number;
+
+const byName: Order = (a, b) => compareNames(a.name, b.name);
+const presenceRank = ({ isExpired, isOnline }: Device): number => (isExpired ? 2 : isOnline ? 0 : 1);
+const seenAt = (device: Device): number =>
+  device.isOnline ? Number.POSITIVE_INFINITY : (device.lastSeenMs ?? 0);
+const differ = (a: number, b: number): number => (a === b ? 0 : a - b);
+
+/** `latencyOf`: what was measured or is known; undefined comes last in both directions. */
+export function sorted(
+  devices: readonly Device[],
+  by: SortBy,
+  isDescending: boolean,
+  latencyOf: (device: Device) => number | undefined,
+): readonly Device[] {
+  const turn = isDescending ? -1 : 1;
+  const orders: Readonly<Record<SortBy, Order>> = {
+    name: (a, b) => turn * byName(a, b),
+    presence: (a, b) => turn * (presenceRank(a) - presenceRank(b)),
+    seen: (a, b) => turn * differ(seenAt(b), seenAt(a)),
+    os: (a, b) => turn * compareNames(systemName(a.os), systemName(b.os)),
+    latency: (a, b) => {
+      const [x, y] = [latencyOf(a), latencyOf(b)];
+      if (x === undefined || y === undefined) return Number(x === undefined) - Number(y === undefined);
+      return turn * (x - y);
+    },
+  };
+  const order = orders[by];
+  return devices.toSorted((a, b) => order(a, b) || byName(a, b));
+}
+
+export type Entry =
+  | { readonly kind: 'device'; readonly id: string; readonly device: Device }
+  | { readonly kind: 'heading'; readonly id: string; readonly title: string; readonly count: number };
+
+/** A device with several tags is under each; what has no group comes last, under `rest`. */
+export function grouped(
+  devices: readonly Device[],
+  by: GroupBy,
+  users: Snapshot['users'],
+  rest: string,
+): readonly Entry[] {
+  if (by === 'none') return devices.map((device) => ({ kind: 'device', id: device.id, device }));
+  const groups = new Map<string, Device[]>();
+  for (const device of devices)
+    for (const title of titlesOf(device, by, users)) {
+      const group = groups.get(title);
+      if (group === undefined) groups.set(title, [device]);
+      else group.push(device);
+    }
+  const titles = [...groups.keys()].sort((a, b) => Number(a === '') - Number(b === '') || compareNames(a, b));
+  return titles.flatMap((title): Entry[] => {
+    const within = groups.get(title) ?? [];
+    return [
+      { kind: 'heading', id: `group ${title}`, title: title === '' ? rest : title, count: within.length },
+      ...within.map((device): Entry => ({ kind: 'device', id: `${title} ${device.id}`, device })),
+    ];
+  });
+}
+
+function titlesOf(device: Device, by: Exclude<GroupBy, 'none'>, users: Snapshot['users']): readonly string[] {
+  switch (by) {
+    case 'tag':
+      return device.tags.length > 0 ? device.tags : [''];
+    case 'os':
+      return [systemName(device.os)];
+    case 'owner':
+      return [device.tags.length > 0 ? '' : ownerText(device, users)];
+    default:
+      return by satisfies never;
+  }
+}
