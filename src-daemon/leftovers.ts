@@ -2,12 +2,14 @@
 import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { toRhumbError } from '#shared/errors.ts';
 import type { Log } from '#shared/log/log.ts';
 import { systemClock } from '#shared/node/clock.ts';
 import { undoSystemDns } from './dns/system/open.ts';
 import { lockFile } from './ffi/fd.ts';
+import { Firewall } from './firewall/firewall.ts';
 import type { DaemonOptions } from './flags.ts';
-import { type CleanupOptions, cleanup } from './router/cleanup.ts';
+import { type CleanupOptions, cleanup, openWay } from './router/cleanup.ts';
 import { lockState } from './store/lock.ts';
 import { holdLinuxTun } from './tun/linux.ts';
 
@@ -38,11 +40,19 @@ async function undo(
   log: Log,
   how: Pick<CleanupOptions, 'hold' | 'keepKillSwitch'>,
 ): Promise<readonly string[]> {
-  if (tun === undefined) return [];
-  const router = await cleanup({ tunName: tun, recordPath: routerRecordPath(stateDir, tun), log, ...how });
-  // After it, since it refuses while another daemon has the interface.
-  const names = await undoSystemDns({ tunName: tun, clock: systemClock(), log: log.child({ mod: 'dns' }) });
-  return [...router, ...names];
+  // An earlier run with an interface may have closed the way.
+  if (tun === undefined) return how.keepKillSwitch ? [] : await openWay(new Firewall(log));
+  const names = (): Promise<readonly string[]> =>
+    undoSystemDns({ tunName: tun, clock: systemClock(), log: log.child({ mod: 'dns' }) });
+  let router: readonly string[];
+  try {
+    router = await cleanup({ tunName: tun, recordPath: routerRecordPath(stateDir, tun), log, ...how });
+  } catch (error) {
+    // Names are no less wanted back where routes are stuck, unless another daemon has the interface.
+    if (toRhumbError(error).code !== 'conflict') await names();
+    throw error;
+  }
+  return [...router, ...(await names())];
 }
 
 /** Removes what a crash left between writing these files and renaming them; another daemon's are left alone. */

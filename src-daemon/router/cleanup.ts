@@ -88,9 +88,23 @@ export async function cleanup(options: CleanupOptions): Promise<readonly string[
       : { tunName, addresses: [], before: undefined, firewall: record?.firewall };
   // A person who asks wants everything gone, also when the record is.
   const all: Undo = keepKillSwitch || own.firewall !== undefined ? own : { ...own, firewall: {} };
-  using _held = (await readKernel(ip, tunName)) === undefined ? undefined : hold(tunName);
-  const { done } = await undo({ ip, firewall, log }, all);
-  const isOff = keepKillSwitch ? false : await firewall.clearKillSwitch();
-  await removeRecord(recordPath);
-  return isOff ? [...done, 'the kill switch: packets may leave outside the tunnel again'] : done;
+  let isOthers = false;
+  try {
+    const exists = (await readKernel(ip, tunName)) !== undefined;
+    isOthers = exists;
+    using _held = exists ? hold(tunName) : undefined;
+    isOthers = false;
+    const { done } = await undo({ ip, firewall, log }, all);
+    const opened = keepKillSwitch ? [] : await openWay(firewall);
+    await removeRecord(recordPath);
+    return [...done, ...opened];
+  } catch (error) {
+    // Whoever asks for the way out gets it, also where `ip` is missing.
+    if (!keepKillSwitch && !isOthers) await openWay(firewall);
+    throw error;
+  }
 }
+
+/** Takes the kill switch away, whoever made it; returns what was done, for people. */
+export const openWay = async (firewall: Firewall): Promise<readonly string[]> =>
+  (await firewall.clearKillSwitch()) ? ['the kill switch: packets may leave outside the tunnel again'] : [];

@@ -380,6 +380,19 @@ describe('with a kill switch', () => {
     expect([state.shown, state.sets]).toEqual(['table', 2]);
   });
 
+  test('a clean-up opens the way also where routes can not be taken back', async () => {
+    const { ip, router, state, clean } = withNft();
+    await router.apply({ ...config, firewall });
+    ip.refuse.push({ pattern: /rule del/, answer: 'RTNETLINK answers: No buffer space available' });
+    const held = (): never => {
+      throw new RhumbError('conflict', 'another program uses it');
+    };
+    await expect(clean(held)).rejects.toThrow('another program');
+    expect(state.shown).toBe('table');
+    await expect(clean()).rejects.toThrow('No buffer space');
+    expect(state.shown).toBe('');
+  });
+
   test('who gives the exit node up gets out although something else can not be taken back', async () => {
     const { ip, router, state } = withNft();
     await router.apply({ ...config, firewall });
