@@ -41,12 +41,21 @@ export class Account {
 
   /** Rejects when they can't be stored, and then nothing has happened. */
   async setPrefs(wanted: Prefs): Promise<void> {
-    const old = this.#know.profile;
+    await this.#orAsBefore(() => this.#save({ ...this.#know.profile, prefs: wanted }));
+  }
+
+  /** A profile that is to become the current one. Rejects when it can't be stored, and then nothing has happened. */
+  async storeOther(profile: Profile): Promise<void> {
+    await this.#orAsBefore(() => this.#deps.profiles.save(profile));
+  }
+
+  async #orAsBefore(work: () => Promise<void>): Promise<void> {
+    const before = this.#know.profile;
     try {
-      await this.#save({ ...old, prefs: wanted });
+      await work();
     } catch (error) {
       // The store keeps what it could not write for its next write, and that must not bring a refused wish into force.
-      await this.#deps.profiles.save(old).catch(() => undefined); // it reports that itself
+      await this.#deps.profiles.save(before).catch(() => undefined); // it reports that itself
       throw error;
     }
   }
@@ -102,7 +111,6 @@ export class Account {
   /** The store reports how it went, and so a next attempt follows. */
   async #storeAgain(): Promise<void> {
     const { serial, profiles } = this.#deps;
-    if (this.#know.profile.persist.nodeKey === undefined) return;
     await serial.run(() => profiles.save(this.#know.profile)).catch(() => undefined);
   }
 }

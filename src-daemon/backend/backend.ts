@@ -367,11 +367,11 @@ export class Backend implements AsyncDisposable {
 
   /** Forgets every login and the key of this machine without telling any server (§3.8). */
   resetAuth(): Promise<void> {
-    return this.#switchTo(async () => {
-      const { profiles } = this.#deps;
+    const { profiles } = this.#deps;
+    return this.#serial.run(async () => {
       await profiles.reset();
       this.#machineKey = await profiles.machineKey();
-      return profiles.fresh();
+      await this.#switchTo(profiles.fresh());
     });
   }
 
@@ -401,23 +401,26 @@ export class Backend implements AsyncDisposable {
 
   /** A new empty profile becomes the current one. */
   newProfile(): Promise<void> {
-    return this.#switchTo(() => this.#deps.profiles.fresh());
+    return this.#serial.run(() => this.#switchTo(this.#deps.profiles.fresh()));
   }
 
   switchProfile(id: string): Promise<void> {
-    if (id === this.#know.profile.login.ID) return Promise.resolve();
-    return this.#switchTo(() => {
+    return this.#serial.run(async () => {
+      if (id === this.#know.profile.login.ID) return;
       const profile = this.#deps.profiles.find(id);
       if (profile === undefined) throw new RhumbError('not-found', 'Profile not found');
-      return profile;
+      await this.#switchTo(profile);
     });
   }
 
-  async deleteProfile(id: string): Promise<void> {
-    if (!this.allProfiles().some(({ ID }) => ID === id))
-      throw new RhumbError('not-found', 'Profile not found');
-    if (id === this.#know.profile.login.ID) await this.newProfile();
-    await this.#serial.run(() => this.#deps.profiles.remove(id));
+  deleteProfile(id: string): Promise<void> {
+    const { profiles } = this.#deps;
+    return this.#serial.run(async () => {
+      if (!this.allProfiles().some(({ ID }) => ID === id))
+        throw new RhumbError('not-found', 'Profile not found');
+      if (id === this.#know.profile.login.ID) await this.#switchTo(profiles.fresh());
+      await profiles.remove(id);
+    });
   }
 
   /** Ends the session and takes the data plane away. What the user wants stays stored, so that a restart resumes. */
@@ -536,19 +539,16 @@ export class Backend implements AsyncDisposable {
     return session.client;
   }
 
-  #switchTo(pick: () => Profile | Promise<Profile>): Promise<void> {
-    return this.#serial.run(async () => {
-      const profile = await pick();
-      // First, so that a switch that can't be stored has changed nothing.
-      if (profile.persist.nodeKey !== undefined) await this.#deps.profiles.save(profile);
-      await this.#login.end();
-      await this.#deps.mapCache.clear();
-      this.#know.state = 'NoState';
-      this.bus.send({ State: State.NoState });
-      this.#adopt(profile);
-      this.#login.resume('');
-      this.#course.step();
-    });
+  async #switchTo(profile: Profile): Promise<void> {
+    // First, so that a switch that can't be stored has changed nothing.
+    if (profile.persist.nodeKey !== undefined) await this.#account.storeOther(profile);
+    await this.#login.end();
+    await this.#deps.mapCache.clear();
+    this.#know.state = 'NoState';
+    this.bus.send({ State: State.NoState });
+    this.#adopt(profile);
+    this.#login.resume('');
+    this.#course.step();
   }
 
   #forgetMap(): void {
