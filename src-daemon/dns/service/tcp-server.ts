@@ -24,7 +24,10 @@ export class DnsTcpServer implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
 
   private constructor(options: TcpServerOptions) {
-    this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket, options));
+    // Half open: who has no more to ask still wants the answers (RFC 7766 §6.2.4 closes after them).
+    this.#server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) =>
+      this.#accept(socket, options),
+    );
     this.#server.maxConnections = MAX_CONNECTIONS;
   }
 
@@ -74,8 +77,12 @@ function serve(socket: Socket, resolver: Pick<DnsResolver, 'answer'>, ended: Abo
   socket.once('close', () => gone.abort(new RhumbError('unavailable', 'the client has gone')));
   socket.once('end', () => {
     isReadable = false;
-    if (underWay === 0) socket.end();
+    endWhenDone();
   });
+  /** What is left by then is the beginning of a question. */
+  const endWhenDone = (): void => {
+    if (!isReadable && underWay === 0 && !socket.writableNeedDrain) socket.end();
+  };
 
   const send = (answer: Uint8Array | undefined): void => {
     underWay--;
@@ -85,14 +92,15 @@ function serve(socket: Socket, resolver: Pick<DnsResolver, 'answer'>, ended: Abo
       framed.set(answer, 2);
       socket.write(framed);
     }
-    if (!isReadable && underWay === 0) socket.end();
-    else take();
+    take();
+    endWhenDone();
   };
   const ask = async (message: Uint8Array): Promise<void> => {
     send(await resolver.answer(message, { transport: 'tcp', signal }));
   };
   const take = (): void => {
-    while (pending.length >= 2 && underWay < MAX_UNDER_WAY) {
+    // Nor are answers made for one who does not read them.
+    while (pending.length >= 2 && underWay < MAX_UNDER_WAY && !socket.writableNeedDrain) {
       const length = get16(pending, 0);
       if (length > MAX_REQUEST_BYTES) {
         socket.destroy();
@@ -109,7 +117,10 @@ function serve(socket: Socket, resolver: Pick<DnsResolver, 'answer'>, ended: Abo
     if (isFull) socket.pause();
     else socket.resume();
   };
-  socket.on('drain', take);
+  socket.on('drain', () => {
+    take();
+    endWhenDone();
+  });
   socket.on('data', (chunk: Buffer) => {
     pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
     take();
