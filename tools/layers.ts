@@ -122,6 +122,18 @@ export const rules: Readonly<Record<string, Rule>> = {
       'src-daemon/testing',
     ],
   },
+  // The page for browsers, with what serves the desktop program's own window.
+  'src-daemon/webui': {
+    may: [
+      ...LEVEL1,
+      'zod',
+      'ws',
+      'src-shared/probing',
+      'src-shared/ui-state',
+      'src-shared/bridge',
+      'src-shared/desk',
+    ],
+  },
   'src-daemon/localapi': { may: [...LEVEL1, 'zod', 'src-daemon/backend', 'src-daemon/control'] },
   'src-daemon/testing': {
     may: [
@@ -155,6 +167,8 @@ export const rules: Readonly<Record<string, Rule>> = {
       'src-daemon/derp',
       'src-daemon/backend',
       'src-daemon/localapi',
+      'src-daemon/webui',
+      'src-shared/probing',
       'src-daemon/service',
     ],
   },

@@ -1,5 +1,5 @@
 /**
- * Set-up of a clone, on any Node from 18: npm packages, Node 24, Debian packages, /dev/net/tun, the native engine, the console.
+ * Set-up of a clone, on any Node from 18: npm packages, Node 24, Debian packages, /dev/net/tun, the native engine, the pages.
  *
  *   node tools/setup.mjs                     sets up, says what it did and what it could not
  *   node tools/setup.mjs tools/start.ts …    sets up what is missing, then becomes that program under Node 24
@@ -214,21 +214,30 @@ function buildNative() {
   else say('the native engine did not build: the portable engine is used');
 }
 
-/** What the console's files are made of; its stamp is good only while the files are there. */
-const consoleSources = () =>
-  ['src-renderer', join('src-shared', 'console')].map((name) => newestIn(join(root, name))).join(' ');
-const consoleIsBuilt = () =>
-  existsSync(join(root, 'dist', 'console', 'index.html')) && readStamp().console === consoleSources();
+/** What the pages' files are made of; their stamp is good only while the files are there. */
+const PAGE_SOURCES = [
+  'src-renderer',
+  ...['bridge', 'console', 'ui-state', 'localapi'].map((name) => join('src-shared', name)),
+];
+/** The app's own page, and the administrators' console that rhumb-control serves. */
+const PAGES = ['app', 'console'];
+const pageSources = () => PAGE_SOURCES.map((name) => newestIn(join(root, name))).join(' ');
+const pagesAreBuilt = () =>
+  PAGES.every((page) => existsSync(join(root, 'dist', page, 'index.html'))) &&
+  readStamp().pages === pageSources();
 
-/** The administrators' console, which rhumb-control serves; without it the server says so and does everything else. */
-function buildConsole() {
-  if (consoleIsBuilt()) return;
-  const before = consoleSources();
-  say('building the console');
+/** Without them the programs that serve pages say so and do everything else. */
+function buildPages() {
+  if (pagesAreBuilt()) return;
+  const before = pageSources();
   const vite = join(modules, 'vite', 'bin', 'vite.js');
-  if (run(node, [vite, 'build', '--config', join('src-renderer', 'vite.config.ts')]))
-    writeStamp({ console: before });
-  else say('the console did not build: rhumb-control runs without it');
+  const config = join('src-renderer', 'vite.config.ts');
+  const areBuilt = PAGES.map((page) => {
+    say(`building the page \`${page}\``);
+    return run(node, [vite, 'build', '--config', config, '--mode', page]);
+  });
+  if (areBuilt.every(Boolean)) writeStamp({ pages: before });
+  else say('not every page did build: what serves it runs without');
 }
 
 /** One set-up of this clone at a time; a lock whose owner is gone is taken over. */
@@ -292,7 +301,7 @@ function setUp() {
   if (programsMissing) withLock(installPrograms);
   makeTunNode();
   if (existsSync(join(root, 'native', 'Cargo.toml'))) withLock(buildNative);
-  if (!consoleIsBuilt()) withLock(buildConsole);
+  if (!pagesAreBuilt()) withLock(buildPages);
   return true;
 }
 

@@ -21,7 +21,7 @@ export interface TextFieldProps {
   /** Why the value cannot be used. */
   readonly problem?: string | undefined;
   readonly placeholder?: string;
-  readonly type?: 'text' | 'email' | 'number' | 'url';
+  readonly type?: 'text' | 'email' | 'number' | 'url' | 'password';
   readonly isDisabled?: boolean;
   readonly isReadOnly?: boolean;
   readonly isRequired?: boolean;

@@ -4,6 +4,8 @@ import './page.css';
 
 export interface PageProps {
   readonly title: string;
+  /** Of the browser's window, when it says more than the page's title. */
+  readonly windowTitle?: string;
   /** Beside the title, such as a count or a state. */
   readonly aside?: ReactNode;
   readonly about?: ReactNode;
@@ -17,6 +19,7 @@ export interface PageProps {
 
 export function Page({
   title,
+  windowTitle = `${title} – Rhumb`,
   aside,
   about,
   actions,
@@ -27,10 +30,11 @@ export function Page({
   const heading = useRef<HTMLHeadingElement>(null);
   // Whoever navigates by ear lands on the title of the new screen.
   useEffect(() => {
-    if (!hasFocus) return;
-    document.title = `${title} – Rhumb`;
-    heading.current?.focus({ preventScroll: true });
+    if (hasFocus && title !== '') heading.current?.focus({ preventScroll: true });
   }, [title, hasFocus]);
+  useEffect(() => {
+    if (hasFocus) document.title = windowTitle;
+  }, [windowTitle, hasFocus]);
   return (
     <div className={`page${isFilled ? ' page-filled' : ''}`}>
       <header className="page-head">

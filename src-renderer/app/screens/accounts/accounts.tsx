@@ -1,0 +1,221 @@
+/** The accounts of this device: which one is in use, switching, adding, renaming, signing out. */
+import { LogOut, MoreVertical, Pencil, Plus, Trash2, UserRound } from 'lucide-react';
+import { useState } from 'react';
+import type { Account } from '#shared/ui-state/types.ts';
+import { Badge } from '../../../ui/badge.tsx';
+import { Button, IconButton } from '../../../ui/button.tsx';
+import { Dialog, DialogBody, DialogFoot, FormDialog } from '../../../ui/dialog.tsx';
+import { TextField } from '../../../ui/field.tsx';
+import { Menu } from '../../../ui/menu.tsx';
+import { EmptyState } from '../../../ui/notice.tsx';
+import { Card } from '../../../ui/page.tsx';
+import { t } from '../../i18n/text.ts';
+import { cut, Foreign } from '../../lib/foreign.tsx';
+import { go } from '../../shell/route.ts';
+import { Screen } from '../../shell/screen.tsx';
+import { addAccount, removeAccount, serverHost, signOut, switchAccount } from '../../store/accounts.ts';
+import { ask, failureText } from '../../store/act.ts';
+import { useMayManage, useSnapshot, useUi } from '../../store/store.ts';
+import './accounts.css';
+
+type Over =
+  | { readonly kind: 'rename'; readonly account: Account }
+  | { readonly kind: 'leave'; readonly account: Account };
+
+export function AccountsScreen(): React.JSX.Element {
+  const accounts = useSnapshot(({ accounts }) => accounts);
+  const mayManage = useMayManage();
+  const [over, setOver] = useState<Over>();
+  const close = (): void => setOver(undefined);
+  return (
+    <Screen
+      title={t('accounts.title')}
+      about={t('accounts.about')}
+      actions={
+        mayManage ? (
+          <Button kind="strong" icon={Plus} onPress={() => void addAccount()}>
+            {t('accounts.add')}
+          </Button>
+        ) : undefined
+      }
+    >
+      {accounts.length === 0 ? (
+        <Nobody mayManage={mayManage} />
+      ) : (
+        <ul className="accounts" aria-label={t('accounts.list')}>
+          {accounts.map((account) => (
+            <li key={account.id}>
+              <Row account={account} onOver={setOver} />
+            </li>
+          ))}
+        </ul>
+      )}
+      {over?.kind === 'rename' ? <Rename account={over.account} onClose={close} /> : null}
+      {over?.kind === 'leave' ? <Leave account={over.account} onClose={close} /> : null}
+    </Screen>
+  );
+}
+
+function Row({
+  account,
+  onOver,
+}: {
+  readonly account: Account;
+  readonly onOver: (over: Over) => void;
+}): React.JSX.Element {
+  const { id, name, loginName, network, server, isCurrent } = account;
+  const mayManage = useMayManage();
+  const device = useSnapshot(({ self }) => self?.name ?? '');
+  const line = [name === loginName ? '' : loginName, serverHost(server)].filter(Boolean).join(' · ');
+  return (
+    <div className={`account-row${isCurrent ? ' account-current' : ''}`}>
+      <span className="avatar" aria-hidden="true" data-letter={[...cut(name)][0]?.toUpperCase() ?? ''} />
+      <div className="account-row-texts">
+        <p className="account-row-name">
+          <Foreign text={name} max={80} />
+          {network === '' ? null : (
+            <span className="soft">
+              {' · '}
+              <Foreign text={network} max={80} />
+            </span>
+          )}
+        </p>
+        {line === '' ? null : (
+          <p className="soft">
+            <Foreign text={line} max={120} />
+          </p>
+        )}
+        {isCurrent && device !== '' ? (
+          <p className="soft">{t('accounts.deviceName', { name: device })}</p>
+        ) : null}
+      </div>
+      {isCurrent ? (
+        <CurrentState />
+      ) : mayManage ? (
+        <Button
+          aria-label={t('accounts.switchTo', { name: [name, network].filter(Boolean).join(', ') })}
+          onPress={() => void switchAccount(id)}
+        >
+          {t('accounts.switch')}
+        </Button>
+      ) : null}
+      {mayManage ? (
+        <Menu
+          label={t('accounts.actions', { name })}
+          actions={[
+            isCurrent
+              ? [
+                  {
+                    id: 'rename',
+                    text: t('accounts.rename'),
+                    icon: Pencil,
+                    run: () => onOver({ kind: 'rename', account }),
+                  },
+                ]
+              : [],
+            [
+              {
+                id: 'leave',
+                text: isCurrent ? t('accounts.signOut') : t('accounts.remove'),
+                icon: isCurrent ? LogOut : Trash2,
+                isDanger: true,
+                run: () => onOver({ kind: 'leave', account }),
+              },
+            ],
+          ]}
+        >
+          <IconButton icon={MoreVertical} label={t('accounts.actions', { name })} />
+        </Menu>
+      ) : null}
+    </div>
+  );
+}
+
+function CurrentState(): React.JSX.Element {
+  const ui = useUi();
+  if (ui === 'expired') return <Badge tone="bad">{t('accounts.expired')}</Badge>;
+  if (ui === 'signed-out' || ui === 'waiting-browser')
+    return <Badge tone="warn">{t('accounts.signedOutState')}</Badge>;
+  return <Badge tone="good">{t('accounts.current')}</Badge>;
+}
+
+function Nobody({ mayManage }: { readonly mayManage: boolean }): React.JSX.Element {
+  return (
+    <Card>
+      <EmptyState
+        icon={UserRound}
+        title={t('accounts.empty.title')}
+        action={mayManage ? <Button onPress={() => go('/')}>{t('signin.button')}</Button> : undefined}
+      >
+        <p>{mayManage ? t('accounts.empty.text') : t('accounts.readonly')}</p>
+      </EmptyState>
+    </Card>
+  );
+}
+
+/** The daemon keeps it as a preference of the account in use. */
+function Rename({
+  account,
+  onClose,
+}: {
+  readonly account: Account;
+  readonly onClose: () => void;
+}): React.JSX.Element {
+  const [name, setName] = useState(account.name);
+  return (
+    <FormDialog
+      title={t('accounts.rename.title')}
+      submit={t('accounts.rename.save')}
+      size="small"
+      onClose={onClose}
+      onSubmit={async () => {
+        try {
+          await ask('prefs.edit', { nickname: name.trim() });
+        } catch (error) {
+          throw new Error(failureText(error), { cause: error });
+        }
+        onClose();
+      }}
+    >
+      <TextField
+        label={t('accounts.rename.label')}
+        help={t('accounts.rename.help')}
+        value={name}
+        onChange={setName}
+        autoFocus
+        maxLength={80}
+      />
+    </FormDialog>
+  );
+}
+
+function Leave({
+  account: { id, name, isCurrent },
+  onClose,
+}: {
+  readonly account: Account;
+  readonly onClose: () => void;
+}): React.JSX.Element {
+  const title = isCurrent ? t('accounts.out.title', { name }) : t('accounts.remove.title', { name });
+  return (
+    <Dialog title={title} size="small" onClose={onClose}>
+      <DialogBody>
+        <p>{t('accounts.out.text')}</p>
+      </DialogBody>
+      <DialogFoot>
+        <Button autoFocus onPress={onClose}>
+          {t('common.cancel')}
+        </Button>
+        <Button
+          kind="danger"
+          onPress={() => {
+            onClose();
+            void (isCurrent ? signOut() : removeAccount(id));
+          }}
+        >
+          {isCurrent ? t('accounts.signOut') : t('accounts.remove')}
+        </Button>
+      </DialogFoot>
+    </Dialog>
+  );
+}

@@ -1,0 +1,184 @@
+/** Offering this device's internet to the network: what it means, what it needs, and whether it is approved. */
+import { CircleAlert, CircleCheck, Info } from 'lucide-react';
+import { type ReactNode, useEffect, useState } from 'react';
+import type { ResultOf } from '#shared/bridge/contract.ts';
+import { exitNodeOf } from '#shared/ui-state/derive.ts';
+import { Button } from '../../../ui/button.tsx';
+import { Dialog, DialogBody, DialogFoot } from '../../../ui/dialog.tsx';
+import { Notice, Problem, Skeleton } from '../../../ui/notice.tsx';
+import { Card } from '../../../ui/page.tsx';
+import { Switch } from '../../../ui/toggle.tsx';
+import { t } from '../../i18n/text.ts';
+import { Foreign } from '../../lib/foreign.tsx';
+import { Screen } from '../../shell/screen.tsx';
+import { act, ask, failureText, openPage } from '../../store/act.ts';
+import { chooseExitNode, isOffering } from '../../store/exit-node.ts';
+import { useMayManage, useSnapshot } from '../../store/store.ts';
+import './exit.css';
+
+export function OfferScreen(): React.JSX.Element {
+  const isOn = useSnapshot(isOffering);
+  const isUsing = useSnapshot((snapshot) => exitNodeOf(snapshot).kind !== 'none');
+  const mayManage = useMayManage();
+  const [isAsking, setAsking] = useState(false);
+  const set = (on: boolean): void => {
+    setAsking(false);
+    void act('exitNode.offer', { on }, on ? t('offer.on') : t('offer.off'));
+  };
+  return (
+    <Screen title={t('offer.title')} about={t('offer.about')}>
+      <div className="offer-cards">
+        {isUsing && !isOn ? (
+          <Notice
+            tone="warn"
+            action={
+              mayManage ? (
+                <Button size="small" onPress={() => chooseExitNode('')}>
+                  {t('offer.using.stop')}
+                </Button>
+              ) : undefined
+            }
+          >
+            {t('offer.using')}
+          </Notice>
+        ) : null}
+        <Card>
+          <Switch
+            isSelected={isOn}
+            isDisabled={!mayManage || (isUsing && !isOn)}
+            onChange={(on) => (on ? setAsking(true) : set(false))}
+          >
+            {t('offer.switch')}
+          </Switch>
+        </Card>
+        <Card title={t('offer.checks')}>
+          <Checks isOn={isOn} />
+        </Card>
+      </div>
+      {isAsking ? (
+        <Dialog title={t('offer.ask.title')} size="small" onClose={() => setAsking(false)}>
+          <DialogBody>
+            <p>{t('offer.ask.text')}</p>
+          </DialogBody>
+          <DialogFoot>
+            <Button autoFocus onPress={() => setAsking(false)}>
+              {t('offer.ask.no')}
+            </Button>
+            <Button kind="strong" onPress={() => set(true)}>
+              {t('offer.ask.yes')}
+            </Button>
+          </DialogFoot>
+        </Dialog>
+      ) : null}
+    </Screen>
+  );
+}
+
+type Found =
+  | { readonly kind: 'asking' }
+  | { readonly kind: 'known'; readonly found: ResultOf<'routes.check'> }
+  | { readonly kind: 'failed'; readonly problem: string };
+
+/** Asked anew whenever it is switched: the daemon may have changed what it could. */
+function useFound(isOn: boolean): Found {
+  const [found, setFound] = useState<Found>({ kind: 'asking' });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the switch is what makes the answer another one
+  useEffect(() => {
+    let isHere = true;
+    ask('routes.check', undefined).then(
+      (answer) => {
+        if (isHere) setFound({ kind: 'known', found: answer });
+      },
+      (error: unknown) => {
+        if (isHere) setFound({ kind: 'failed', problem: failureText(error) });
+      },
+    );
+    return () => {
+      isHere = false;
+    };
+  }, [isOn]);
+  return found;
+}
+
+function Checks({ isOn }: { readonly isOn: boolean }): React.JSX.Element {
+  const found = useFound(isOn);
+  const isApproved = useSnapshot(({ self }) => self?.isExitOption === true);
+  if (found.kind === 'asking') return <Skeleton rows={3} />;
+  return (
+    <>
+      {found.kind === 'failed' ? <Problem text={found.problem} /> : null}
+      <ul className="checks">
+        {found.kind === 'known' ? <Machine found={found.found} /> : null}
+        {isOn ? (
+          <Check
+            tone={isApproved ? 'good' : 'bad'}
+            title={isApproved ? t('offer.check.approved') : t('offer.check.waiting')}
+            {...(isApproved
+              ? {}
+              : {
+                  note: t('offer.check.waitingNote'),
+                  action: (
+                    <Button size="small" onPress={() => void openPage('admin')}>
+                      {t('offer.check.open')}
+                    </Button>
+                  ),
+                })}
+          />
+        ) : null}
+        <Check tone="info" title={t('offer.check.online')} note={t('offer.check.onlineNote')} />
+      </ul>
+    </>
+  );
+}
+
+function Machine({
+  found: { forwarding, udpGro },
+}: {
+  readonly found: ResultOf<'routes.check'>;
+}): React.JSX.Element {
+  return (
+    <>
+      {forwarding === '' ? (
+        <Check tone="good" title={t('offer.check.forwarding')} />
+      ) : (
+        <Check
+          tone="bad"
+          title={t('offer.check.forwardingBad')}
+          note={<Foreign text={forwarding} max={400} />}
+        />
+      )}
+      {udpGro === '' ? (
+        <Check tone="good" title={t('offer.check.gro')} />
+      ) : (
+        <Check tone="info" title={t('offer.check.groBad')} note={<Foreign text={udpGro} max={400} />} />
+      )}
+    </>
+  );
+}
+
+const ICONS = { good: CircleCheck, bad: CircleAlert, info: Info } as const;
+
+function Check({
+  tone,
+  title,
+  note,
+  action,
+}: {
+  readonly tone: 'good' | 'bad' | 'info';
+  readonly title: string;
+  readonly note?: ReactNode;
+  readonly action?: ReactNode;
+}): React.JSX.Element {
+  const Icon = ICONS[tone];
+  const word = tone === 'good' ? t('offer.ok') : tone === 'bad' ? t('offer.bad') : t('offer.info');
+  return (
+    <li className={`check check-${tone}`}>
+      <Icon role="img" aria-label={word} />
+      <div>
+        <p>{title}</p>
+        {note === undefined ? null : <p className="soft">{note}</p>}
+      </div>
+      {action}
+    </li>
+  );
+}

@@ -1,0 +1,153 @@
+/** What needs attention: the key that is about to end, health warnings, a newer version; two at once, the rest on request. */
+import { type ReactNode, useState } from 'react';
+import type { Warning } from '#shared/ui-state/types.ts';
+import { Button } from '../../../ui/button.tsx';
+import { Notice } from '../../../ui/notice.tsx';
+import { Moment } from '../../../ui/time.tsx';
+import { formatSpan } from '../../i18n/format.ts';
+import { t } from '../../i18n/text.ts';
+import { Foreign } from '../../lib/foreign.tsx';
+import { go } from '../../shell/route.ts';
+import { openPage } from '../../store/act.ts';
+import { signInAgain } from '../../store/sign-in.ts';
+import { useApp, useMayManage, useSnapshot } from '../../store/store.ts';
+import { expiryNotice, visibleWarnings } from './alerts.ts';
+
+const AT_FIRST = 2;
+
+interface Alert {
+  readonly id: string;
+  readonly content: ReactNode;
+}
+
+export function AlertList(): React.JSX.Element | null {
+  const [isOpen, setOpen] = useState(false);
+  const [dismissed, setDismissed] = useState<Readonly<Record<string, string>>>({});
+  const warnings = useSnapshot(({ warnings }) => warnings);
+  const newVersion = useSnapshot(({ newVersion }) => newVersion);
+  const expiry = useExpiry();
+  const dismiss = ({ code, etag }: Warning): void => setDismissed((known) => ({ ...known, [code]: etag }));
+  const alerts: readonly Alert[] = [
+    ...(expiry === undefined ? [] : [{ id: 'key', content: expiry }]),
+    ...visibleWarnings(warnings, dismissed).map((warning) => ({
+      id: `w-${warning.code}`,
+      content: <WarningNotice warning={warning} onDismiss={() => dismiss(warning)} />,
+    })),
+    ...(newVersion?.isUrgent === true
+      ? [{ id: 'update', content: <UpdateNotice version={newVersion.version} /> }]
+      : []),
+  ];
+  if (alerts.length === 0) return null;
+  const hidden = alerts.length - AT_FIRST;
+  return (
+    <section className="alerts" aria-label={t('home.alerts')}>
+      <ul className="stack">
+        {(isOpen ? alerts : alerts.slice(0, AT_FIRST)).map(({ id, content }) => (
+          <li key={id}>{content}</li>
+        ))}
+      </ul>
+      {hidden > 0 ? (
+        <Button kind="quiet" size="small" aria-expanded={isOpen} onPress={() => setOpen(!isOpen)}>
+          {isOpen ? t('home.alerts.less') : t('home.alerts.more', { count: hidden })}
+        </Button>
+      ) : null}
+    </section>
+  );
+}
+
+const toneOf = ({ severity, impactsConnectivity }: Warning): 'bad' | 'warn' | 'accent' =>
+  severity === 'high' ? 'bad' : severity === 'medium' || impactsConnectivity ? 'warn' : 'accent';
+
+function WarningNotice({
+  warning,
+  onDismiss,
+}: {
+  readonly warning: Warning;
+  readonly onDismiss: () => void;
+}): React.JSX.Element {
+  const { code, title, text, action, severity, brokenSinceMs } = warning;
+  return (
+    <Notice
+      tone={toneOf(warning)}
+      action={
+        <span className="alert-actions">
+          {action === undefined ? (
+            <Button size="small" onPress={() => go('/diagnostics')}>
+              {t('home.alerts.open')}
+            </Button>
+          ) : (
+            <Button size="small" onPress={() => void openPage('warning', code)}>
+              <Foreign text={action} max={40} />
+            </Button>
+          )}
+          {severity === 'low' ? (
+            <Button kind="quiet" size="small" onPress={onDismiss}>
+              {t('home.alerts.dismiss')}
+            </Button>
+          ) : null}
+        </span>
+      }
+    >
+      <p className="alert-title">
+        <Foreign text={title === '' ? code : title} max={100} />
+        {brokenSinceMs === undefined ? null : (
+          <span className="alert-since">
+            {' '}
+            <Moment atMs={brokenSinceMs} />
+          </span>
+        )}
+      </p>
+      {text === '' || text === title ? null : (
+        <p>
+          <Foreign text={text} max={400} />
+        </p>
+      )}
+    </Notice>
+  );
+}
+
+const UpdateNotice = ({ version }: { readonly version: string }): React.JSX.Element => (
+  <Notice
+    tone="warn"
+    action={
+      <Button size="small" onPress={() => go('/settings/updates')}>
+        {t('home.update.open')}
+      </Button>
+    }
+  >
+    {t('home.update.urgent', { version })}
+  </Notice>
+);
+
+function useExpiry(): ReactNode | undefined {
+  const [quietUntilMs, setQuietUntilMs] = useState(0);
+  const nowMs = useApp(({ nowMs }) => nowMs);
+  const expiryMs = useSnapshot(({ self }) => self?.keyExpiryMs);
+  const createdMs = useSnapshot(({ self }) => self?.createdMs);
+  const mayManage = useMayManage();
+  if (expiryMs === undefined || nowMs < quietUntilMs) return undefined;
+  const notice = expiryNotice({
+    lifetimeMs: createdMs === undefined ? undefined : expiryMs - createdMs,
+    remainingMs: expiryMs - nowMs,
+  });
+  if (notice === undefined) return undefined;
+  return (
+    <Notice
+      tone={notice.kind === 'hour' ? 'bad' : 'warn'}
+      action={
+        mayManage ? (
+          <span className="alert-actions">
+            <Button size="small" kind="strong" onPress={() => void signInAgain()}>
+              {t('expiry.signIn')}
+            </Button>
+            <Button size="small" kind="quiet" onPress={() => setQuietUntilMs(nowMs + notice.remainingMs / 2)}>
+              {t('expiry.later')}
+            </Button>
+          </span>
+        ) : undefined
+      }
+    >
+      {t(`expiry.${notice.kind}`, { time: formatSpan(notice.remainingMs) })}
+    </Notice>
+  );
+}

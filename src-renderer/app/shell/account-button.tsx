@@ -1,0 +1,66 @@
+/** Whose network it is, and the way to others: name, network, and the server where it is not the usual one. */
+import { Check, ChevronsUpDown, Plus, UserRound, UsersRound } from 'lucide-react';
+import { Button as AriaButton } from 'react-aria-components';
+import type { Account } from '#shared/ui-state/types.ts';
+import { Menu } from '../../ui/menu.tsx';
+import { t } from '../i18n/text.ts';
+import { cut, Foreign } from '../lib/foreign.tsx';
+import { addAccount, serverHost, switchAccount } from '../store/accounts.ts';
+import { useMayManage, useSnapshot } from '../store/store.ts';
+import { go } from './route.ts';
+
+export function AccountButton(): React.JSX.Element {
+  const accounts = useSnapshot(({ accounts }) => accounts);
+  const network = useSnapshot(({ network }) => network?.name ?? '');
+  const self = useSnapshot(({ self, users }) => users[self?.userId ?? '']?.displayName ?? '');
+  const mayManage = useMayManage();
+  const current = accounts.find(({ isCurrent }) => isCurrent);
+  const name = current?.name || self || t('account.none');
+  const line = second(current, network);
+  return (
+    <Menu
+      label={t('account.menu')}
+      actions={[
+        mayManage
+          ? accounts.map((account) => ({
+              id: `a-${account.id}`,
+              text: [cut(account.name, 40), cut(account.network, 40)].filter(Boolean).join(' · '),
+              icon: account.isCurrent ? Check : UserRound,
+              run: () => {
+                if (!account.isCurrent) void switchAccount(account.id);
+              },
+            }))
+          : [],
+        [
+          ...(mayManage
+            ? [{ id: 'add', text: t('account.add'), icon: Plus, run: () => void addAccount() }]
+            : []),
+          { id: 'all', text: t('account.manage'), icon: UsersRound, run: () => go('/accounts') },
+        ],
+      ]}
+    >
+      <AriaButton
+        className="account"
+        aria-label={[t('account.menu'), cut(name, 60), cut(line, 60)].join(', ')}
+      >
+        <span className="avatar" aria-hidden="true" data-letter={[...cut(name)][0]?.toUpperCase() ?? ''} />
+        <span className="account-texts">
+          <span className="account-name">
+            <Foreign text={name} max={60} />
+          </span>
+          {line === '' ? null : (
+            <span className="account-role">
+              <Foreign text={line} max={60} />
+            </span>
+          )}
+        </span>
+        <ChevronsUpDown aria-hidden="true" className="account-arrow" />
+      </AriaButton>
+    </Menu>
+  );
+}
+
+function second(account: Account | undefined, network: string): string {
+  const server = serverHost(account?.server ?? '');
+  return [account?.network || network, server].filter(Boolean).join(' · ');
+}

@@ -1,0 +1,41 @@
+/** A fault in one part leaves the rest usable, and can be told to somebody. */
+import { CircleAlert } from 'lucide-react';
+import { Component, type ErrorInfo, type ReactNode } from 'react';
+import { Button } from '../../ui/button.tsx';
+import { copyText } from '../../ui/copy.tsx';
+import { t } from '../i18n/text.ts';
+
+interface State {
+  readonly details: string | undefined;
+}
+
+const LONGEST = 4_000;
+
+export class Fence extends Component<{ readonly children: ReactNode }, State> {
+  override state: State = { details: undefined };
+  static getDerivedStateFromError(error: unknown): State {
+    return { details: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  }
+  override componentDidCatch(error: Error, { componentStack }: ErrorInfo): void {
+    const details = `${error.stack ?? error.message}\n${componentStack ?? ''}`.slice(0, LONGEST);
+    this.setState({ details });
+    reportError(new Error(details, { cause: error }));
+  }
+  override render(): ReactNode {
+    const { details } = this.state;
+    if (details === undefined) return this.props.children;
+    return (
+      <div className="empty" role="alert">
+        <CircleAlert aria-hidden="true" className="empty-icon empty-bad" />
+        <h2>{t('fault.title')}</h2>
+        <p className="empty-text">{t('fault.text')}</p>
+        <div className="row">
+          <Button kind="strong" onPress={() => this.setState({ details: undefined })}>
+            {t('fault.reload')}
+          </Button>
+          <Button onPress={() => void copyText(details)}>{t('common.copyDetails')}</Button>
+        </div>
+      </div>
+    );
+  }
+}

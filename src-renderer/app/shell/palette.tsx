@@ -1,0 +1,72 @@
+/** Everything by name: sections, devices, exit nodes, accounts, settings; type, choose, there. */
+import { Search } from 'lucide-react';
+import { useMemo, useState } from 'react';
+import {
+  Dialog as AriaDialog,
+  Autocomplete,
+  Input,
+  Menu,
+  MenuItem,
+  Modal,
+  ModalOverlay,
+  SearchField,
+  Text,
+} from 'react-aria-components';
+import { t } from '../i18n/text.ts';
+import { Foreign } from '../lib/foreign.tsx';
+import { useApp } from '../store/store.ts';
+import { allCommands, found } from './commands.ts';
+import './palette.css';
+
+export function Palette({ onClose }: { readonly onClose: () => void }): React.JSX.Element {
+  const [words, setWords] = useState('');
+  const state = useApp();
+  const commands = useMemo(() => allCommands(state), [state]);
+  const matching = useMemo(() => found(commands, words), [commands, words]);
+  return (
+    <ModalOverlay
+      isOpen
+      isDismissable
+      onOpenChange={(isOpen) => {
+        if (!isOpen) onClose();
+      }}
+      className="veil palette-veil"
+    >
+      <Modal className="modal palette">
+        <AriaDialog className="dialog" aria-label={t('palette.title')}>
+          <Autocomplete inputValue={words} onInputChange={setWords}>
+            <SearchField aria-label={t('palette.title')} autoFocus className="palette-field">
+              <Search aria-hidden="true" />
+              <Input placeholder={t('palette.placeholder')} className="palette-input" />
+            </SearchField>
+            <Menu
+              aria-label={t('palette.found')}
+              items={matching}
+              className="palette-list"
+              renderEmptyState={() => <div className="popup-empty">{t('palette.nothing')}</div>}
+              onAction={(key) => {
+                const command = matching.find(({ id }) => id === key);
+                onClose();
+                command?.run();
+              }}
+            >
+              {({ id, text, note, icon: Icon }) => (
+                <MenuItem id={id} textValue={text} className="popup-item">
+                  <Icon aria-hidden="true" />
+                  <span className="popup-texts">
+                    <Text slot="label">
+                      <Foreign text={text} />
+                    </Text>
+                  </span>
+                  <Text slot="description" className="popup-note">
+                    <Foreign text={note} max={60} />
+                  </Text>
+                </MenuItem>
+              )}
+            </Menu>
+          </Autocomplete>
+        </AriaDialog>
+      </Modal>
+    </ModalOverlay>
+  );
+}

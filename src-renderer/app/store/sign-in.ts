@@ -1,0 +1,63 @@
+/** Signing in: asking for the page, opening it once, waiting, giving up; what outlives a screen is here. */
+import { create } from 'zustand';
+import type { ArgOf } from '#shared/bridge/contract.ts';
+import { ask, failureText, openPage } from './act.ts';
+import { useApp } from './store.ts';
+
+export interface SignIn {
+  /** When this page asked for a sign-in, wall clock ms; undefined = it did not. */
+  readonly startedMs: number | undefined;
+  readonly problem: string | undefined;
+  /** No browser came up: link and code are shown at once. */
+  readonly isUnopened: boolean;
+}
+
+const NOT_BEGUN: SignIn = { startedMs: undefined, problem: undefined, isUnopened: false };
+
+export const useSignIn = create<SignIn>(() => NOT_BEGUN);
+
+let stopWaiting = (): void => undefined;
+
+/** Opens the sign-in page as soon as the daemon has one that it had not before. */
+function openWhenThere(before: string): void {
+  stopWaiting();
+  stopWaiting = useApp.subscribe(({ confirmed: { authUrl } }) => {
+    if (authUrl === '' || authUrl === before) return;
+    stopWaiting();
+    void openSignInPage();
+  });
+}
+
+export async function openSignInPage(): Promise<void> {
+  useSignIn.setState({ isUnopened: !(await openPage('auth')) });
+}
+
+export async function startSignIn(how: ArgOf<'login.start'> = {}): Promise<void> {
+  useSignIn.setState({ ...NOT_BEGUN, startedMs: Date.now() });
+  if (how.authKey === undefined) openWhenThere(useApp.getState().confirmed.authUrl);
+  try {
+    await ask('login.start', how);
+  } catch (error) {
+    stopWaiting();
+    useSignIn.setState({ ...NOT_BEGUN, problem: failureText(error) });
+  }
+}
+
+/** With a new key, while the old one still carries the connection. */
+export const signInAgain = (): Promise<void> => startSignIn({ force: true });
+
+export async function cancelSignIn(): Promise<void> {
+  stopWaiting();
+  useSignIn.setState(NOT_BEGUN);
+  try {
+    await ask('login.cancel', undefined);
+  } catch (error) {
+    useSignIn.setState({ problem: failureText(error) });
+  }
+}
+
+/** Once it is over, whichever way. */
+export const forgetSignIn = (): void => {
+  stopWaiting();
+  useSignIn.setState(NOT_BEGUN);
+};
