@@ -219,3 +219,16 @@ test('an exit node that can not be had is refused, and everything is as before',
   await world.settle();
   expect(world.plane.config?.firewall.killSwitch).toBeUndefined();
 });
+
+test('with the firewall left alone routes have to do, and it is said what that means', async () => {
+  const world = await joined([exit(7)], { NetfilterMode: 0, ExitNodeID: 'n7' });
+  expect(world.backend.health.isSet('exit-node-unguarded')).toBe(true);
+  expect(world.plane.config?.firewall.mode).toBe('off');
+  world.control().events.netmap({ ...world.map, self: { ...world.map.self, Expired: true } }, FULL);
+  await world.settle();
+  expect(world.plane.closed).toEqual({ lan: [], byRoutesOnly: true });
+  await world.backend.editPrefs({ NetfilterMode: 2 });
+  await world.settle();
+  expect(world.plane.closed).toEqual({ lan: [] });
+  expect(world.backend.health.isSet('exit-node-unguarded')).toBe(false);
+});

@@ -1,5 +1,5 @@
 /** Which warnings follow from what the daemon knows (localapi-and-daemon.md §2.9). */
-import type { Prefs } from '#shared/localapi/prefs.ts';
+import { NetfilterMode, type Prefs } from '#shared/localapi/prefs.ts';
 import type { Health } from '../health/health.ts';
 import { homeRegions } from '../underlay/home-region.ts';
 import { holdsBack } from './exit-choice.ts';
@@ -20,6 +20,7 @@ export function reportHealth(
   health.report('not-in-map-poll', outOfSync, unreachable === '' ? {} : { error: unreachable });
   health.report('network-status', !networkUp);
   health.report('exit-node-closed', state === 'NeedsLogin' && holdsBack(prefs));
+  health.report('exit-node-unguarded', prefs.NetfilterMode === NetfilterMode.Off && holdsBack(prefs));
   health.report('nosnat-with-advertised-exit-node', prefs.NoSNAT && offersExitItself(prefs));
   health.report('sync-disabled', prefs.Sync === false);
   health.report('invalid-packet-filter', map !== undefined && networkFilter(map).isRefused);

@@ -1,5 +1,6 @@
 /** What the data plane shall be for what the daemon knows, worked out once per map, and again when a key expires. */
 import type { Clock } from '#shared/async/clock.ts';
+import { NetfilterMode } from '#shared/localapi/prefs.ts';
 import type { NetworkMap } from '../control/types.ts';
 import type { KillSwitch } from '../router/types.ts';
 import { attachedNetworks } from './attached.ts';
@@ -52,7 +53,9 @@ export class PlaneWish {
   closed({ profile: { prefs }, lan }: Knowledge): KillSwitch | undefined {
     if (!holdsBack(prefs)) return undefined;
     const wanted = prefs.ExitNodeAllowLANAccess ? attachedNetworks(lan).own : [];
-    if (this.#closed?.lan.join() !== wanted.join()) this.#closed = { lan: wanted };
+    const isOff = prefs.NetfilterMode === NetfilterMode.Off;
+    const closed: KillSwitch = isOff ? { lan: wanted, byRoutesOnly: true } : { lan: wanted };
+    if (JSON.stringify(closed) !== JSON.stringify(this.#closed)) this.#closed = closed;
     return this.#closed;
   }
 

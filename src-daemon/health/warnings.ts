@@ -31,6 +31,7 @@ export type WarningCode =
   | 'docker-stateful-filtering'
   | 'ip-forwarding-off'
   | 'exit-node-closed'
+  | 'exit-node-unguarded'
   | 'nosnat-with-advertised-exit-node'
   | 'sync-disabled'
   | 'invalid-packet-filter'
@@ -197,6 +198,12 @@ export const warnings: Readonly<Record<WarningCode, Warning>> = {
     'Nothing leaves this machine',
     'An exit node is set and this machine is not signed in, so nothing leaves it until it is: open the sign-in address on another device, use an auth key, or give the exit node up with: rhumb set --exit-node=',
     { dependsOn: ['wantrunning-false'], impactsConnectivity: true },
+  ),
+  'exit-node-unguarded': warning(
+    'medium',
+    'Exit node without kill switch',
+    'An exit node is set and the firewall is not to be touched (--netfilter-mode=off): routes alone keep packets inside, and only while the daemon runs. To close the way for good: rhumb set --netfilter-mode=on',
+    { dependsOn: ['wantrunning-false'] },
   ),
   'nosnat-with-advertised-exit-node': warning(
     'medium',

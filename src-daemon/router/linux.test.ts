@@ -330,6 +330,18 @@ describe('without a firewall program', () => {
     await expect(router.apply(closed)).rejects.toThrow('install nftables');
   });
 
+  test('without a tunnel routes into nowhere hold what no kill switch can', async () => {
+    const { ip, router } = setUp();
+    await expect(router.clear({ killSwitch: { lan: ['10.9.0.0/24'] } })).rejects.toThrow('install nftables');
+    expect([...ip.routes.values()].map(({ prefix, to }) => `${to} ${prefix}`)).toEqual([
+      'throw 10.9.0.0/24',
+      'tunnel 0.0.0.0/0',
+      'tunnel ::/0',
+    ]);
+    await router[Symbol.asyncDispose]();
+    expect(ip.routes.size).toBe(0);
+  });
+
   test('what others take away while an attempt fails does not bring back the wish before', async () => {
     const { ip, router, gone } = setUp();
     await router.apply(config);
@@ -368,6 +380,18 @@ describe('with a kill switch', () => {
     mkdirSync(recordPath);
     await expect(router.apply({ ...config, firewall })).rejects.toThrow();
     expect(state.shown).toBe('table');
+  });
+
+  test('who wants the firewall left alone is held by routes alone, while the daemon runs', async () => {
+    const { ip, router, state, gone } = withNft();
+    await router.apply({ ...config, firewall });
+    await router.clear({ killSwitch: { lan: [], byRoutesOnly: true } });
+    expect([state.shown, [...ip.routes.keys()]]).toEqual(['', ['0.0.0.0/0', '::/0']]);
+    ip.routes.clear();
+    await gone({ what: 'route', table: 52, pid: 1 });
+    expect([...ip.routes.keys()]).toEqual(['0.0.0.0/0', '::/0']);
+    await router[Symbol.asyncDispose]();
+    expect([ip.routes.size, ip.rules.size]).toEqual([0, 0]);
   });
 
   test('it comes back when somebody has taken or emptied it, and is left alone otherwise', async () => {

@@ -22,7 +22,7 @@ import {
 import { POLICY_SPAN, type PolicyStyle, policyRules, policyStyle, ROUTE_TABLE } from './policy.ts';
 import { INTERFACE_NAME, type RouterRecord, removeRecord, writeRecord } from './record.ts';
 import { type Deletion, Restorer } from './restorer.ts';
-import type { KillSwitch, Router, RouterConfig, RouterWarning } from './types.ts';
+import { type KillSwitch, NO_FIREWALL, type Router, type RouterConfig, type RouterWarning } from './types.ts';
 
 export interface RouterDeps {
   readonly tunName: string;
@@ -92,10 +92,8 @@ export class LinuxRouter implements Router {
 
   clear({ killSwitch }: { readonly killSwitch: KillSwitch | undefined }): Promise<void> {
     return this.#queue(async () => {
-      const kind = this.#config?.firewall.kind ?? '';
-      this.#closed = killSwitch === undefined ? undefined : { killSwitch, kind };
-      const isShut = await this.#close();
-      if (isShut) return await this.#clear();
+      if (killSwitch !== undefined) return await this.#hold(killSwitch);
+      this.#closed = undefined;
       try {
         await this.#clear();
       } finally {
@@ -105,14 +103,32 @@ export class LinuxRouter implements Router {
     });
   }
 
-  /** True when there is a kill switch now. Without a tunnel there is nobody to forward for. */
-  async #close(): Promise<boolean> {
-    if (this.#closed === undefined) return false;
+  /** Nothing is applied, and nothing leaves: by the firewall where that may be, by routes into nowhere where it may not. */
+  async #hold(killSwitch: KillSwitch): Promise<void> {
+    const kind = this.#config?.firewall.kind ?? '';
+    try {
+      if (killSwitch.byRoutesOnly === true) await this.#apply(nowhere(killSwitch, NO_FIREWALL));
+      else {
+        this.#closed = { killSwitch, kind };
+        await this.#close();
+        await this.#clear();
+      }
+    } catch (error) {
+      if (killSwitch.byRoutesOnly !== true && this.#config === undefined)
+        await this.#apply(nowhere(killSwitch, { ...NO_FIREWALL, mode: 'on', kind, killSwitch }));
+      throw error;
+    } finally {
+      this.#restorer.own(this.#firewall.takePids());
+    }
+  }
+
+  /** Without a tunnel there is nobody to forward for. */
+  async #close(): Promise<void> {
+    if (this.#closed === undefined) return;
     const { killSwitch, kind } = this.#closed;
     this.#restorer.start();
     await this.#firewall.setKillSwitch(killSwitch, { kind, forwards: false }, this.#deps.tunName);
     this.#restorer.own(this.#firewall.takePids());
-    return true;
   }
 
   /** The kill switch stays: who ends the daemon has not said that packets may go around the tunnel. */
@@ -287,3 +303,12 @@ export class LinuxRouter implements Router {
 /** Who wants the firewall left alone has none. */
 const killSwitchOf = ({ mode, killSwitch }: FirewallConfig): KillSwitch | undefined =>
   mode === 'off' ? undefined : killSwitch;
+
+/** Into a tunnel without peers. */
+const nowhere = ({ lan }: KillSwitch, firewall: FirewallConfig): RouterConfig => ({
+  addresses: [],
+  mtu: 1_280,
+  routes: ['0.0.0.0/0', '::/0'],
+  localRoutes: lan,
+  firewall,
+});
