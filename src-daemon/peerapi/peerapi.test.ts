@@ -251,3 +251,29 @@ test('listeners follow our addresses', async () => {
   await api.configure([]);
   expect(told.at(-1)).toEqual([]);
 });
+
+test('one machine has only so many questions under way, and hears of it', async () => {
+  const later = Promise.withResolvers<void>();
+  let underWay = 0;
+  const { port } = await open({
+    dns: () => ({
+      answerForPeer: async (query) => {
+        underWay++;
+        await later.promise;
+        return answerTo(query);
+      },
+    }),
+  });
+  const question = encode({ type: 'query', id: 0, questions: [{ type: 'A', name: 'a.test' }] });
+  const line = `GET /dns-query?dns=${question.toString('base64url')} HTTP/1.1\r\nHost: peer\r\n\r\n`;
+  const socket = connect({ host: OWN, port });
+  const text = closed(socket);
+  socket.write(`${line.repeat(300)}GET / HTTP/1.1\r\nHost: peer\r\nConnection: close\r\n\r\n`);
+  while (underWay < 64) await new Promise((resolve) => setImmediate(resolve));
+  for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve));
+  expect(underWay).toBe(64);
+  later.resolve();
+  const replies = (await text).match(/HTTP\/1\.1 \d+/g) ?? [];
+  expect(replies.filter((one) => one.endsWith('200'))).toHaveLength(65);
+  expect(replies.filter((one) => one.endsWith('503'))).toHaveLength(236);
+});

@@ -1,13 +1,15 @@
 /** One request of a peer: who may ask what, and the answer (localapi-and-daemon.md §8.2). */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isAdmitted, securityHeaders } from './admission.ts';
-import type { Caller, PeerApiWorld } from './caller.ts';
+import type { Caller, Dns, PeerApiWorld } from './caller.ts';
 import { questionOf, readableAnswer } from './doh.ts';
 import { greeting } from './greeting.ts';
 import { refuse, send } from './reply.ts';
 
 /** Longer than a resolver tries, short enough to be noticed by people. */
 const DNS_TIMEOUT_MS = 5_000;
+/** Of one machine: a browser asks for dozens, and others want their share. */
+const MAX_QUESTIONS = 64;
 const PAGES = '/v0/';
 
 export interface PeerRequest {
@@ -19,6 +21,8 @@ export interface PeerRequest {
   /** Addresses of this machine. */
   readonly own: readonly string[];
   readonly world: PeerApiWorld;
+  /** How many each caller has under way. */
+  readonly questions: Map<string, number>;
 }
 
 export async function answer(call: PeerRequest): Promise<'answered' | 'refused'> {
@@ -60,7 +64,7 @@ function page({ request, response, caller, world }: PeerRequest, name: string): 
 }
 
 async function resolve(call: PeerRequest, params: URLSearchParams): Promise<void> {
-  const { request, response, caller, world } = call;
+  const { response, caller, world, questions } = call;
   const dns = world.dns();
   if (dns === undefined) {
     refuse(response, 501, 'DNS not wired up');
@@ -70,6 +74,26 @@ async function resolve(call: PeerRequest, params: URLSearchParams): Promise<void
     refuse(response, 403, 'DNS access denied');
     return;
   }
+  const underWay = questions.get(caller.id) ?? 0;
+  if (underWay >= MAX_QUESTIONS) {
+    refuse(response, 503, 'too many DNS questions at a time');
+    return;
+  }
+  questions.set(caller.id, underWay + 1);
+  try {
+    await ask(call, dns, params);
+  } finally {
+    const left = (questions.get(caller.id) ?? 1) - 1;
+    if (left > 0) questions.set(caller.id, left);
+    else questions.delete(caller.id);
+  }
+}
+
+async function ask(
+  { request, response, world }: PeerRequest,
+  dns: Dns,
+  params: URLSearchParams,
+): Promise<void> {
   const question = await questionOf(request, params);
   if (question.kind === 'bad') {
     refuse(response, 400, question.why);

@@ -38,6 +38,8 @@ export class PeerApi implements AsyncDisposable {
   #own: readonly string[] = [];
   #listeners: readonly Listener[] = [];
   readonly #open = new Map<string, number>();
+  /** Questions about names under way, by caller. */
+  readonly #questions = new Map<string, number>();
   readonly #callers = new WeakMap<Socket, { readonly caller: Caller; readonly ip: string }>();
   readonly #counts = { requests: 0, refused: 0, unknown: 0, tooMany: 0 };
   #cancelRetry: (() => void) | undefined;
@@ -165,7 +167,7 @@ export class PeerApi implements AsyncDisposable {
       return;
     }
     const { world, log } = this.#deps;
-    answer({ request, response, caller, ip: at.ip, own: this.#own, world }).then(
+    answer({ request, response, caller, ip: at.ip, own: this.#own, world, questions: this.#questions }).then(
       (outcome) => {
         if (outcome === 'answered') return;
         this.#counts.refused++;
