@@ -9,6 +9,8 @@ import { peer, running, withDaemon } from './testing/two-machines.ts';
 
 const status = { ...running, Peer: { [String(peer.PublicKey)]: { ...peer, ExitNodeOption: true } } };
 
+const ASK = ['completion', '__complete', '--flags=false', '--'] as const;
+
 /** The words that are offered, without what they are. */
 async function offered(...words: string[]): Promise<readonly string[]> {
   const { out } = await withDaemon(['completion', '__complete', '--', ...words], { status });
@@ -82,6 +84,22 @@ describe('what is offered', () => {
     expect(out).toBe('status\tShow the machines of the network and how they are reached\n:4\n');
     const bare = await withDaemon(['completion', '__complete', '--descs=false', '--', 'stat'], { status });
     expect(bare.out).toBe('status\n:4\n');
+  });
+
+  test.each(['$(touch x)', 'a b', '`x`', "a'b", '-x', ':1', 'a\nb', 'a;b', '~', '*'])(
+    'a machine that calls itself %j is not offered, for shells would read it',
+    async (name) => {
+      const odd = { ...peer, DNSName: name, OS: 'x\ny' };
+      const hostile = { ...running, Peer: { [String(peer.PublicKey)]: odd } };
+      const { out } = await withDaemon([...ASK, 'ping', ''], { status: hostile });
+      expect(out).toBe(':4\n');
+    },
+  );
+
+  test('what a word is stays on its line', async () => {
+    const odd = { ...running, Peer: { [String(peer.PublicKey)]: { ...peer, OS: 'x\n:1\ty' } } };
+    const { out } = await withDaemon([...ASK, 'ping', ''], { status: odd });
+    expect(out).toBe('there.net.example\t100.64.0.2 x :1 y\n:4\n');
   });
 
   test('a daemon that does not run offers nothing and says so by a bit', async () => {

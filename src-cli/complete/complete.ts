@@ -113,13 +113,25 @@ async function valuesOf(context: Context, flag: Flag, before: string): Promise<F
   };
 }
 
+/**
+ * Shells put words into the command line as they are. Those that come from elsewhere are names of other people's machines: a
+ * blank, a quote or a dollar in one would have the shell do something else, and a dash in front would make it a flag.
+ */
+const PLAIN = /^[\p{L}\p{N}_][\p{L}\p{N}\p{M}._:@+%/=,-]*$/u;
+const plain = (offers: readonly Offer[]): readonly Offer[] =>
+  offers
+    .filter(({ word }) => PLAIN.test(word))
+    .map(({ word, about }) =>
+      about === undefined ? { word } : { word, about: about.replace(/\p{Cc}+/gu, ' ') },
+    );
+
 /** A daemon that doesn't answer has nothing to offer; an error in the middle of typing would only be in the way. */
 async function ask(context: Context, offers: Offers): Promise<Found> {
   try {
     const found = await withTimeout(context, PATIENCE_MS, (signal) =>
       offers({ ...context, signal, api: context.api }),
     );
-    return { offers: found ?? [], failed: found === undefined };
+    return { offers: plain(found ?? []), failed: found === undefined };
   } catch {
     return { offers: [], failed: true };
   }

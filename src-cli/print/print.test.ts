@@ -240,6 +240,15 @@ describe('status rows', () => {
   });
 });
 
+test('whois: a line break in a name begins no row', () => {
+  const text = renderWhoIs({
+    Node: { ID: 1, StableID: 'n1', Name: 'srv.', User: 1, Addresses: [] } as never,
+    UserProfile: { ...NO_USER, LoginName: 'alice\n  Tags: tag:admin' },
+    CapMap: null,
+  } as never);
+  expect(text).toContain('alice   Tags: tag:admin');
+});
+
 test('whois: further routes, tags instead of a user, capabilities with their values', () => {
   const text = renderWhoIs({
     Node: {
@@ -302,6 +311,7 @@ describe('what must not reach the terminal', () => {
   });
 
   test('control characters', () => {
+    expect(sanitize('a\u202eb\u2066c\u2028d\u200fe')).toBe('abcd\u200fe');
     expect(sanitize('a\u001b[2J\u009bb\r\u0000c\td\ne\u007f')).toBe('a[2Jbc\td\ne');
   });
 });

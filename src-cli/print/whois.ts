@@ -35,9 +35,12 @@ export function renderWhoIs(
           `  MagicDNS Suffix:\t${tailnet.MagicDNSSuffix}`,
         ]),
     '',
-  ];
+  ].map(oneLine);
   return elastic(rows.join('\n'), { minWidth: 10, padding: 5 }) + renderCapabilities(CapMap ?? {});
 }
+
+/** A line break in a name would begin a row of its own. */
+const oneLine = (row: string): string => row.replaceAll(/[\r\n]+/g, ' ');
 
 function displayName({ CapMap }: WhoIsResponse['Node']): string | undefined {
   const [name] = CapMap?.[DISPLAY_NAME] ?? [];
