@@ -42,8 +42,10 @@ class FakeRouter implements Router {
   }
   async [Symbol.asyncDispose](): Promise<void> {
     this.config = undefined;
-    this.closed.push('as found');
+    if (this.closed.length === 0) this.closed.push('as found');
+    this.hasEnded = true;
   }
+  hasEnded = false;
 }
 
 interface Machine {
@@ -379,8 +381,10 @@ test('what is closed stays so without a configuration, and when the daemon ends,
   await a.plane.configure(undefined, closed);
   await a.plane.configure(undefined, undefined);
   await a.plane.configure(undefined, closed);
+  expect(a.router.hasEnded).toBe(false);
   await a.plane[Symbol.asyncDispose]();
   expect(a.router.closed).toEqual([closed, undefined, closed, closed]);
+  expect(a.router.hasEnded).toBe(true);
   const config = b.configWith(a);
   await b.plane.configure({ ...config, firewall: { ...config.firewall, mode: 'on', killSwitch: closed } });
   await b.plane[Symbol.asyncDispose]();

@@ -370,6 +370,8 @@ export class TunnelPlane implements DataPlane {
     try {
       await this.#takeDown();
     } finally {
+      // What routes hold back ends with the daemon; a kill switch does not.
+      await this.#deps.router?.[Symbol.asyncDispose]();
       await this.#peerApi?.[Symbol.asyncDispose]();
       await this.#names?.[Symbol.asyncDispose]();
       await this.#underlay[Symbol.asyncDispose]();
