@@ -13,6 +13,7 @@ import { policy } from './policy.ts';
 import { portableThroughput } from './portable-throughput.ts';
 import { relay } from './relay.ts';
 import { timeToDirect } from './time-to-direct.ts';
+import { ui } from './ui.ts';
 
 export const benchmarks: readonly Benchmark[] = [
   handshake,
@@ -25,6 +26,7 @@ export const benchmarks: readonly Benchmark[] = [
   netmap,
   filter,
   localapi,
+  ui,
   timeToDirect,
   failover,
   idle,

@@ -22,6 +22,7 @@ const steps: readonly Step[] = [
     name: 'format and lint',
     argv: [tool('@biomejs/biome/bin/biome'), 'ci', '--error-on-warnings', '--colors=off', '.'],
   },
+  { name: 'size of the app’s page', argv: [join(root, 'tools/bundle-size.ts')] },
   { name: 'unused code', argv: [tool('knip/bin/knip.js'), '--no-progress'] },
   {
     name: 'the tree: layers, headers, licences',

@@ -37,20 +37,3 @@ export async function faultsOf(
     ]);
   }
 }
-
-/** As many at a time as help: a page waits more than it works. */
-const AT_ONCE = 3;
-
-export async function inParallel<T>(
-  all: readonly T[],
-  work: (one: T) => Promise<readonly string[]>,
-): Promise<string[]> {
-  const waiting = [...all];
-  const found: string[] = [];
-  const worker = async (): Promise<void> => {
-    for (let one = waiting.shift(); one !== undefined; one = waiting.shift())
-      found.push(...(await work(one)));
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
-  return found;
-}

@@ -17,6 +17,8 @@ interface Script {
 export interface MadeCall {
   readonly name: CallName;
   readonly arg: unknown;
+  /** Since the page began to load. */
+  readonly atMs: number;
 }
 
 /** What tests find in the page beside `window.rhumb`. */
@@ -60,13 +62,19 @@ export function putBridge(text: string): void {
     for (const listener of listeners.get(name) ?? []) listener(copy(value));
   };
   const call = (name: CallName, arg: unknown): Promise<unknown> => {
-    calls.push({ name, arg: copy(arg) });
+    calls.push({ name, arg: copy(arg), atMs: performance.now() });
     const answer = Object.hasOwn(answers, name) ? answers[name] : undefined;
     if (answer === undefined)
       return Promise.reject({ code: 'unavailable', message: `${name} is not possible here` });
     if ('never' in answer) return new Promise(() => undefined);
     if ('fails' in answer) return Promise.reject({ code: answer.fails, message: answer.message });
-    return Promise.resolve(copy(answer.gives));
+    return Promise.resolve(name === 'traffic.watch' ? lastOf(copy(answer.gives), arg) : copy(answer.gives));
+  };
+  /** As many seconds as were asked for. */
+  const lastOf = (value: unknown, arg: unknown): unknown => {
+    const { seconds } = arg as { readonly seconds: number };
+    const cut = (_key: string, one: unknown): unknown => (Array.isArray(one) ? one.slice(-seconds) : one);
+    return JSON.parse(JSON.stringify(value, cut));
   };
   const on = (name: string, listener: (value: unknown) => void): (() => void) => {
     const set = listeners.get(name) ?? new Set();

@@ -8,7 +8,7 @@ import { chromiumPath } from '../sign-in/chromium.ts';
 import { NOW } from './builders.ts';
 import type { Look, Scene } from './scene.ts';
 import { BROKEN_POLICY, emitting, putBridge, scriptOf } from './scripted-bridge.ts';
-import { type Served, serveBundle } from './serve.ts';
+import { serveBundle } from './serve.ts';
 
 export interface Shown extends AsyncDisposable {
   readonly page: Page;
@@ -17,7 +17,9 @@ export interface Shown extends AsyncDisposable {
 }
 
 export interface Stage extends AsyncDisposable {
-  show(scene: Scene, look: Look): Promise<Shown>;
+  readonly browser: Browser;
+  /** `script` runs in the page before its own. */
+  show(scene: Scene, look: Look, script?: string): Promise<Shown>;
 }
 
 const FONTS = { '/scene/sans.woff2': 'inter', '/scene/mono.woff2': 'jetbrains-mono' } as const;
@@ -63,12 +65,13 @@ export async function openStage(): Promise<Stage> {
   });
   const contexts = new Map<string, Promise<BrowserContext>>();
   return {
-    show: async (scene, look) => {
+    browser,
+    show: async (scene, look, script) => {
       const { theme, contrast } = look;
       const key = `${theme} ${contrast}`;
       const known = contexts.get(key) ?? newContext(browser, look);
       contexts.set(key, known);
-      return await show(await known, served, fontCss(fonts), scene, look);
+      return await show(await known, { url: served.url, css: fontCss(fonts), script }, scene, look);
     },
     [Symbol.asyncDispose]: async () => {
       await browser.close();
@@ -86,14 +89,20 @@ const newContext = async (browser: Browser, { theme, contrast }: Look): Promise<
     timezoneId: 'UTC',
     permissions: ['clipboard-write'],
   });
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(20_000);
+  await context.clock.setFixedTime(NOW);
   return context;
 };
 
+interface Scenery {
+  readonly url: string;
+  readonly css: string;
+  readonly script: string | undefined;
+}
+
 async function show(
   context: BrowserContext,
-  { url }: Served,
-  css: string,
+  { url, css, script }: Scenery,
   scene: Scene,
   { width, height, zoom = 1, language }: Look,
 ): Promise<Shown> {
@@ -105,11 +114,11 @@ async function show(
   page.on('pageerror', ({ message }) => said.push(message));
   page.on('requestfailed', (request) => said.push(`${request.url()}: ${request.failure()?.errorText}`));
   await page.setViewportSize({ width, height });
-  await page.clock.setFixedTime(NOW);
   const gui = language === undefined ? scene.gui : { ...scene.gui, language };
   await page.addInitScript(putBridge, scriptOf(gui === undefined ? scene : { ...scene, gui }));
   const sheet = `${css} :root { font-size: ${100 * zoom}% !important } * { caret-color: transparent !important }`;
   await page.addInitScript({ content: adopting(sheet) });
+  if (script !== undefined) await page.addInitScript({ content: script });
   await page.goto(`${url}/#${scene.route}`);
   await page.evaluate('document.fonts.ready');
   for (const event of scene.events ?? []) await page.evaluate(emitting(event));
