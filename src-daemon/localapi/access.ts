@@ -12,6 +12,8 @@ export interface Actor {
   readonly pid: number | undefined;
   readonly canRead: boolean;
   readonly canWrite: boolean;
+  /** May see what would outlast its rights, such as private keys: an operator is one only until another is named. */
+  readonly isAdmin: boolean;
 }
 
 export interface AccessRules {
@@ -23,9 +25,9 @@ export interface AccessRules {
 
 /** Everyone on the machine may look; root, our own user (unless that is root) and the operator may change. */
 export function actorOf(credentials: PeerCredentials | undefined, rules: AccessRules): Actor {
-  if (credentials === undefined) return { uid: undefined, pid: undefined, canRead: true, canWrite: false };
+  if (credentials === undefined)
+    return { uid: undefined, pid: undefined, canRead: true, canWrite: false, isAdmin: false };
   const { uid, pid } = credentials;
-  const canWrite =
-    uid === 0 || (rules.daemonUid !== 0 && uid === rules.daemonUid) || uid === rules.operatorUid;
-  return { uid, pid, canRead: true, canWrite };
+  const isAdmin = uid === 0 || (rules.daemonUid !== 0 && uid === rules.daemonUid);
+  return { uid, pid, canRead: true, canWrite: isAdmin || uid === rules.operatorUid, isAdmin };
 }

@@ -95,3 +95,13 @@ test('a watcher that stops reading large maps gets the newest when it goes on', 
   expect(said).not.toContain('round20x');
   expect(said).not.toContain('fell behind');
 }, 20_000);
+
+test('an operator does not get the memory of the daemon, where its keys are', async () => {
+  const api = await setUp();
+  api.as = ROOT;
+  await api.world.backend.editPrefs({ OperatorUser: 'operator' });
+  api.as = USER;
+  expect((await api.call('GET', 'prefs')).status).toBe(200);
+  expect((await api.call('GET', 'goroutines')).status).toBe(200);
+  expect((await api.call('GET', 'pprof?name=heap')).status).toBe(403);
+});

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { cachedUid } from './operator.ts';
 
-test('an answer is remembered per name, and that there is none only for a while', async () => {
+test('an answer is remembered per name, each for a while', async () => {
   const known = new Map<string, number>();
   const asked: string[] = [];
   const clock = new FakeClock();
@@ -20,4 +20,8 @@ test('an answer is remembered per name, and that there is none only for a while'
   expect(await uidOf('ann')).toBe(1_000);
   expect(await uidOf('ann')).toBe(1_000);
   expect(asked).toEqual(['ann', 'ann']);
+  // The user goes, and another gets the number.
+  known.delete('ann');
+  await clock.advance(60_000);
+  expect(await uidOf('ann')).toBeUndefined();
 });

@@ -25,8 +25,10 @@ export const lookUpUid: UidOf = async (user) => {
 
 /** The user may be made later; asking costs a process, and everyone on the machine can make us ask. */
 const ASK_AGAIN_MS = 10_000;
+/** A user may go, and the number be given to someone else. */
+const KNOWN_MS = 60_000;
 
-/** Remembers the answer for one name; another name asks again, and so does one that nobody had, after a while. */
+/** Remembers the answer for one name for a while; another name asks again. */
 export function cachedUid(lookUp: UidOf, clock: Pick<Clock, 'monotonic'>): UidOf {
   let last:
     | { readonly user: string; readonly uid: Promise<number | undefined>; askAgainAt: number }
@@ -37,7 +39,7 @@ export function cachedUid(lookUp: UidOf, clock: Pick<Clock, 'monotonic'>): UidOf
       const asked = { user, uid: lookUp(user), askAgainAt: Number.POSITIVE_INFINITY };
       last = asked;
       asked.uid = asked.uid.then((uid) => {
-        if (uid === undefined) asked.askAgainAt = clock.monotonic() + ASK_AGAIN_MS;
+        asked.askAgainAt = clock.monotonic() + (uid === undefined ? ASK_AGAIN_MS : KNOWN_MS);
         return uid;
       });
     }

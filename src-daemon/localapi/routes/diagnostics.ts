@@ -32,7 +32,7 @@ export const diagnosticsRoutes: RouteTable = {
 const MAX_PROFILE_S = 300;
 const DEFAULT_PROFILE_S = 30;
 
-async function profile({ query, response, signal }: Call): Promise<void> {
+async function profile({ actor, query, response, signal }: Call): Promise<void> {
   const name = query.get('name') ?? '';
   const seconds = Number(query.get('seconds') ?? DEFAULT_PROFILE_S);
   if (name === 'profile') {
@@ -41,6 +41,8 @@ async function profile({ query, response, signal }: Call): Promise<void> {
     const text = await cpuProfile(seconds * 1_000, signal);
     sendText(response, text, 200, 'application/json');
   } else if (name === 'heap') {
+    // All that is in our memory, keys included.
+    if (!actor.isAdmin) throw new RhumbError('not-allowed', 'memory access denied');
     response.writeHead(200, { 'Content-Type': 'application/json' });
     await heapSnapshot(response, signal);
   } else {
