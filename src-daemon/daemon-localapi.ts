@@ -1,12 +1,21 @@
 /** What the local API may look at besides the backend, joined from the daemon's parts. */
 import type { Clock, Random } from '#shared/async/clock.ts';
+import { Recent } from '#shared/log/recent.ts';
 import type { AdjustableLog } from '#shared/node/log.ts';
 import { relayDial } from '#shared/node/relay/dial.ts';
 import type { TunnelPlane } from './backend/tunnel-plane.ts';
 import type { Names } from './daemon-dns.ts';
 import type { Tap } from './engine/types.ts';
-import type { ForwardingPart, LogPart, OptionalParts, PlanePart, ProbePart } from './localapi/parts.ts';
+import type {
+  ForwardingPart,
+  LogPart,
+  OptionalParts,
+  PlanePart,
+  ProbePart,
+  TrafficPart,
+} from './localapi/parts.ts';
 import type { CapturePath } from './localapi/pcap.ts';
+import type { TrafficHistory } from './metrics/traffic-history.ts';
 import type { Gateway } from './netmon/default-route.ts';
 import type { Outside } from './outside/outside.ts';
 import { probePortMapping } from './port-mapping-probe.ts';
@@ -26,6 +35,7 @@ export interface ApiSources {
   readonly log: AdjustableLog;
   readonly logId: string;
   readonly plane: TunnelPlane;
+  readonly traffic: TrafficHistory;
   readonly names: Names | undefined;
   readonly outside: Outside;
   readonly gateway: () => Gateway | undefined;
@@ -49,6 +59,7 @@ export function apiParts(from: ApiSources): OptionalParts {
     logs: logPart(from),
     plane: planePart(from.plane),
     probes: probePart(from),
+    traffic: trafficPart(from),
     stateDir,
     usesMark: outside.mark !== undefined,
   };
@@ -88,11 +99,17 @@ const COMPONENTS = [
   'wireguard',
 ] as const;
 
+/** About 400 kB. */
+const KEPT_LINES = 2_000;
+
 function logPart({ log, logId, clock }: ApiSources): LogPart {
+  const recent = new Recent<string>(KEPT_LINES);
+  log.tap((line) => recent.add(line));
   const endings = new Map<string, () => void>();
   return {
     id: logId,
     tap: log.tap,
+    recent: () => recent.all(),
     components: COMPONENTS,
     verbose: (component, forMs) => {
       endings.get(component)?.();
@@ -106,6 +123,11 @@ function logPart({ log, logId, clock }: ApiSources): LogPart {
     },
   };
 }
+
+const trafficPart = ({ plane, traffic }: ApiSources): TrafficPart => ({
+  past: (seconds, peer) => traffic.past(seconds, peer === undefined ? undefined : (plane.idOf(peer) ?? 0)),
+  subscribe: (listener) => traffic.subscribe(listener),
+});
 
 const PATHS = { 'from-host': 0, 'from-peer': 1, 'to-host': 2, 'to-peer': 3 } as const satisfies Record<
   Parameters<Tap>[0],

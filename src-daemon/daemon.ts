@@ -22,16 +22,19 @@ import { joinNames, type Names } from './daemon-dns.ts';
 import { apiParts } from './daemon-localapi.ts';
 import { clientMetrics, userMetrics } from './daemon-metrics.ts';
 import { peerApiWorld } from './daemon-peerapi.ts';
+import { offerWebUi, openWebUi } from './daemon-webui.ts';
 import { pickEngine } from './engine/pick.ts';
 import type { PacketEngine } from './engine/types.ts';
 import { lockFile } from './ffi/fd.ts';
 import { type PeerCredentials, peerCredentials } from './ffi/sockets.ts';
+import { Firewall } from './firewall/firewall.ts';
 import type { DaemonOptions } from './flags.ts';
 import { Health } from './health/health.ts';
-import { mapCachePath, routerRecordPath, sweepTemporary, undoLeftovers } from './leftovers.ts';
+import { closeEarly, mapCachePath, routerRecordPath, sweepTemporary, undoLeftovers } from './leftovers.ts';
 import { claimSocket } from './localapi/listen.ts';
 import { cachedUid, lookUpUid } from './localapi/operator.ts';
 import { LocalApiServer } from './localapi/server.ts';
+import { TrafficHistory } from './metrics/traffic-history.ts';
 import type { Gateway } from './netmon/default-route.ts';
 import { watchNetlink } from './netmon/netlink.ts';
 import { NetworkMonitor } from './netmon/network-monitor.ts';
@@ -79,6 +82,7 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
     nowMs: () => clock.now(),
   });
   await claimSocket(options.socket);
+  await closeEarly(options, profiles.current().prefs, new Firewall(log), log);
   let monitor: NetworkMonitor | undefined;
   let names: Names | undefined;
   const outside = openOutside({
@@ -153,11 +157,14 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
     filter: () => plane.refusalCounters(),
     health: () => backend?.health,
   };
+  const traffic = parts.use(openTraffic(plane, clock));
+  const webUi = parts.use(openWebUi(backend, options.socket, system));
   const api = await LocalApiServer.listen({
     ...apiParts({
       ...system,
       logId,
       plane,
+      traffic,
       names,
       outside,
       gateway: () => monitor?.gateway(),
@@ -165,6 +172,7 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
       defaultInterface: () => monitor?.snapshot.defaultRoutes[0]?.interfaceName,
       stateDir: options.statePath === undefined ? '' : options.stateDir,
     }),
+    web: { link: (visitor) => webUi.link(visitor) },
     backend,
     clock,
     version: longVersion(),
@@ -181,7 +189,10 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
   parts.use(api);
   await backend.start();
   using service = openServiceManager({ env: process.env, pid: process.pid, clock, log });
-  const told = tellServiceManager(service, backend, ending.signal);
+  const told = Promise.all([
+    tellServiceManager(service, backend, ending.signal),
+    offerWebUi(webUi, backend, ending.signal),
+  ]);
   log('info', 'daemon.started', { version: longVersion(), tun: engine.tunName, port: engine.port });
   await Promise.race([aborted(AbortSignal.any([signal, ending.signal])), broken.promise]);
   log('info', 'daemon.ending');
@@ -189,6 +200,12 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
   ending.abort();
   await told;
 }
+
+const openTraffic = (plane: TunnelPlane, clock: Clock): TrafficHistory =>
+  new TrafficHistory({
+    clock,
+    look: () => plane.traffic().map((peer) => ({ ...peer, isDirect: peer.path.startsWith('direct') })),
+  });
 
 /** Ready, since the local API listens and the backend has started; then each change until the end. */
 async function tellServiceManager(

@@ -1,12 +1,31 @@
-/** `rhumb web`: not there yet, and it says so. */
+/** `rhumb web`: the page of this daemon in a browser, by a link that works once. */
+import { z } from 'zod';
 import { RhumbError } from '#shared/errors.ts';
+import type { Context } from './context.ts';
 import type { Action } from './spec.ts';
 
+const reply = z.looseObject({ URL: z.url({ protocol: /^http$/ }).max(2_048) });
+
 /** `rhumb web`. */
-export const web: Action = async () => {
-  throw new RhumbError(
-    'unavailable',
-    "there is no page for controlling rhumbd yet: 'rhumb status --web' serves the status, " +
-      "'rhumb set' and 'rhumb up' change settings",
-  );
+export const web: Action = async (context, { flags }) => {
+  const parsed = reply.safeParse(await ask(context, flags.bool('readonly')));
+  if (!parsed.success) throw new RhumbError('protocol', "rhumb/web: the daemon's reply is malformed");
+  const url = parsed.data.URL;
+  context.out(`${url}\n`);
+  context.err('The link works once, within five minutes. Whoever has it may do what you may do.\n');
+  if (flags.bool('browser') && !(await context.openUrl(url)))
+    context.err('No browser could be started: open the link yourself.\n');
+  return 0;
 };
+
+async function ask({ api, signal }: Context, isReadonly: boolean): Promise<unknown> {
+  try {
+    return await api.post(`rhumb/web${isReadonly ? '?readonly=true' : ''}`, undefined, signal);
+  } catch (error) {
+    if (error instanceof RhumbError && error.code === 'not-found')
+      throw new RhumbError('unavailable', 'this daemon has no page: it is no rhumbd, or an old one', {
+        cause: error,
+      });
+    throw error;
+  }
+}

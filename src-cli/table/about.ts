@@ -59,22 +59,13 @@ export const bugreport: Command = {
 
 export const web: Command = {
   name: 'web',
-  about: 'Serve a page for controlling the daemon',
+  about: 'Open the daemon’s page in a browser',
   details:
-    'Not there yet: for looking, `rhumb status --web` serves the status; for changing, use the other commands.',
+    'Prints a link to the page, on this machine alone, and opens it. The link works once and lets its visitor do what you ' +
+    'may do. To let your other devices open the page too, use `rhumb set --webclient`.',
   flags: [
-    {
-      name: 'listen',
-      kind: 'text',
-      initial: 'localhost:8088',
-      value: 'address',
-      about: 'where; port 0 for any',
-    },
-    { name: 'cgi', kind: 'bool', about: 'run as a CGI program' },
-    { name: 'prefix', kind: 'text', value: 'path', about: 'path before the pages behind a proxy' },
-    { name: 'readonly', kind: 'bool', about: 'show, but change nothing' },
-    { name: 'origin', kind: 'text', value: 'url', about: 'address of the page behind a proxy' },
+    { name: 'readonly', kind: 'bool', about: 'a link to look and change nothing' },
+    { name: 'browser', kind: 'bool', initial: 'true', about: 'open it in a browser' },
   ],
   load: async () => (await import('../commands/web.ts')).web,
-  isOffline: () => true,
 };

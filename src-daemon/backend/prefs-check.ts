@@ -50,7 +50,6 @@ const HOSTNAME = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$/;
 /** Asked for, and not there yet: saying yes would let the user rely on it. */
 function unavailable(wanted: Prefs): string | undefined {
   if (wanted.RunSSH) return 'the SSH server is not available yet: leave out --ssh';
-  if (wanted.RunWebClient) return 'the web interface is not available yet';
   if (wanted.AppConnector.Advertise) return 'app connectors are not available yet';
   if (wanted.RelayServerPort !== undefined) return 'peer relays are not available yet';
   if ((wanted.AdvertiseServices ?? []).length > 0) return 'services are not available yet';

@@ -291,7 +291,11 @@ export class TunnelPlane implements DataPlane {
     return this.#peerApi?.counters() ?? {};
   }
 
-  /** See every inner packet; undefined ends it. */
+  /** The number by which a peer is counted; undefined when it is none of ours. */
+  idOf(key: NodeKey): PeerId | undefined {
+    return this.#ids.find(key);
+  }
+
   /** By what ways a peer was reached lately, oldest first. */
   pathChanges(key: NodeKey): readonly PathChange[] {
     const id = this.#ids.find(key);
@@ -395,6 +399,7 @@ export class TunnelPlane implements DataPlane {
         own: config.addresses.map(withoutBits),
         service: SERVICE_ADDRESSES,
         forwarded: config.accepts,
+        beside: config.beside,
       },
     ]);
     // Before the peers: nothing of theirs may pass unjudged.

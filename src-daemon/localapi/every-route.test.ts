@@ -21,6 +21,7 @@ const PARTS: OptionalParts = {
   logs: {
     id: 'a'.repeat(64),
     tap: () => () => undefined,
+    recent: () => ['{}\n'],
     components: ['magicsock'],
     verbose: () => undefined,
   },
@@ -36,6 +37,11 @@ const PARTS: OptionalParts = {
     relayRegion: async () => ({ Info: [], Warnings: [], Errors: [] }),
     portMapping: async () => undefined,
   },
+  traffic: {
+    past: () => ({ endMs: 0, direct: { in: [], out: [] }, relayed: { in: [], out: [] } }),
+    subscribe: () => () => undefined,
+  },
+  web: { link: async () => 'http://127.0.0.1:1/#t=x' },
   stateDir: '/nowhere',
 };
 

@@ -38,6 +38,8 @@ export interface LogPart {
   readonly id: string;
   /** Lines as they are written, whatever their number; the returned function ends it. */
   readonly tap: (listener: (line: string) => void) => () => void;
+  /** The last lines that were written, oldest first. */
+  readonly recent: () => readonly string[];
   /** Parts of the daemon whose level can be changed: the `mod` of their lines. */
   readonly components: readonly string[];
   /** More words of one part for so long, in ms; 0 ends it. */
@@ -68,6 +70,31 @@ export interface PlanePart {
   readonly capture: (listener: (path: CapturePath, packet: Uint8Array) => void) => () => void;
 }
 
+/** Bytes of each second, newest last; all lists have the same length. */
+export interface TrafficStretch {
+  /** Wall clock at the end of the last second. */
+  readonly endMs: number;
+  readonly direct: { readonly in: readonly number[]; readonly out: readonly number[] };
+  readonly relayed: { readonly in: readonly number[]; readonly out: readonly number[] };
+}
+
+/** The past hour of traffic, and each second to come. */
+export interface TrafficPart {
+  /** Of one peer, or of all. */
+  readonly past: (seconds: number, peer: NodeKey | undefined) => TrafficStretch;
+  /** Called after each second with how many there were; the returned function ends it. */
+  readonly subscribe: (listener: (seconds: number) => void) => () => void;
+}
+
+/** The page with which this daemon is looked at and managed in a browser. */
+export interface WebPart {
+  /** A link for one visit with these rights; starts what serves it. */
+  readonly link: (visitor: {
+    readonly uid: number | undefined;
+    readonly canWrite: boolean;
+  }) => Promise<string>;
+}
+
 /** Looks at relays and routers from this machine. */
 export interface ProbePart {
   /** Each reply is a line for people. */
@@ -93,6 +120,8 @@ export interface OptionalParts {
   readonly logs?: LogPart | undefined;
   readonly plane?: PlanePart | undefined;
   readonly probes?: ProbePart | undefined;
+  readonly traffic?: TrafficPart | undefined;
+  readonly web?: WebPart | undefined;
   /** Folder of this daemon's state; '' when it keeps none. */
   readonly stateDir?: string | undefined;
   /** Whether our sockets are kept out of the tunnel by a mark. */

@@ -7,6 +7,7 @@ import { absentRoutes } from './routes/files-absent.ts';
 import { networkRoutes } from './routes/network.ts';
 import { nodeRoutes } from './routes/nodes.ts';
 import { noteRoutes } from './routes/notes.ts';
+import { ownRoutes } from './routes/own.ts';
 import { prefsRoutes } from './routes/prefs.ts';
 import { profileRoutes } from './routes/profiles.ts';
 import { serverRoutes } from './routes/server.ts';
@@ -24,4 +25,5 @@ export const routes: RouteTable = {
   ...absentRoutes,
   ...diagnosticsRoutes,
   ...debugRoutes,
+  ...ownRoutes,
 };

@@ -49,6 +49,8 @@ interface Call {
   /** Sent as it is, instead of `body`. */
   readonly text?: string | undefined;
   readonly reason?: string | undefined;
+  /** The reply has no end. */
+  readonly isStream?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -89,6 +91,8 @@ export interface RawReply {
 export class LocalApi implements Disposable {
   readonly #options: LocalApiOptions;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 4 });
+  /** An endless reply keeps its connection: it must not be one of those that calls take turns with. */
+  readonly #streams = new Agent();
   readonly #openedAt: number;
   #versionTold = false;
   #rhumbVersion: string | undefined;
@@ -100,6 +104,7 @@ export class LocalApi implements Disposable {
 
   [Symbol.dispose](): void {
     this.#agent.destroy();
+    this.#streams.destroy();
   }
 
   /** Of the daemon that answered last, when it was a rhumbd. */
@@ -201,7 +206,7 @@ export class LocalApi implements Disposable {
 
   /** The bytes of an endless reply as they come; leaving the loop ends it. */
   async *stream(method: string, path: string, signal: AbortSignal): AsyncGenerator<Uint8Array, undefined> {
-    const response = await this.#open({ method, path, want: 200, signal });
+    const response = await this.#open({ method, path, want: 200, signal, isStream: true });
     try {
       yield* response as AsyncIterable<Buffer>;
     } catch (error) {
@@ -262,6 +267,7 @@ export class LocalApi implements Disposable {
       path: `watch-ipn-bus?mask=${mask}`,
       want: 200,
       signal,
+      isStream: true,
     });
     return {
       [Symbol.asyncIterator]: () => messages(response, signal),
@@ -304,7 +310,8 @@ export class LocalApi implements Disposable {
     let resend = call.method === 'GET';
     while (true) {
       call.signal?.throwIfAborted();
-      const result = await exchange(this.#agent, socketPath, call);
+      const agent = call.isStream === true ? this.#streams : this.#agent;
+      const result = await exchange(agent, socketPath, call);
       if (result.kind === 'reply') return result.response;
       call.signal?.throwIfAborted();
       if (result.stale && resend) {

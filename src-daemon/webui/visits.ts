@@ -1,0 +1,94 @@
+/** Who visits the page on this machine: a link works once, and gives its tab a key for as long as it is used. */
+import { createHash, randomBytes } from 'node:crypto';
+import type { Clock } from '#shared/async/clock.ts';
+import type { Rights } from '#shared/ui-state/types.ts';
+
+export interface Visitor {
+  /** Whom the link was given to: `uid 1000`. */
+  readonly name: string;
+  readonly rights: Rights;
+}
+
+interface Token extends Visitor {
+  readonly untilMs: number;
+}
+
+interface Visit extends Visitor {
+  readonly untilMs: number;
+  usedAt: number;
+  /** Sockets that are open: a page that is looked at is not idle. */
+  open: number;
+}
+
+/** A link that was printed and forgotten is worth nothing soon. */
+const TOKEN_MS = 5 * 60_000;
+const IDLE_MS = 30 * 60_000;
+const LONGEST_MS = 12 * 3_600_000;
+/** Of one user: another one's links stay good, however many somebody asks for. */
+const MAX_TOKENS = 8;
+const MAX_VISITS = 32;
+
+const newSecret = (): string => randomBytes(32).toString('base64url');
+/** Looked up by what can't be guessed bit by bit. */
+const digest = (secret: string): string => createHash('sha256').update(secret).digest('base64');
+
+export class Visits {
+  readonly #clock: Clock;
+  readonly #tokens = new Map<string, Token>();
+  readonly #visits = new Map<string, Visit>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** A token for one visit. */
+  invite(visitor: Visitor): string {
+    this.#sweep();
+    makeRoom(this.#tokens, visitor.name, MAX_TOKENS);
+    const token = newSecret();
+    this.#tokens.set(digest(token), { ...visitor, untilMs: this.#clock.monotonic() + TOKEN_MS });
+    return token;
+  }
+
+  /** The key for this visit; undefined when the token was used, is too old or never was one. */
+  redeem(token: string): string | undefined {
+    this.#sweep();
+    const found = this.#tokens.get(digest(token));
+    if (found === undefined) return undefined;
+    this.#tokens.delete(digest(token));
+    makeRoom(this.#visits, found.name, MAX_VISITS);
+    const key = newSecret();
+    const now = this.#clock.monotonic();
+    const { name, rights } = found;
+    this.#visits.set(digest(key), { name, rights, untilMs: now + LONGEST_MS, usedAt: now, open: 0 });
+    return key;
+  }
+
+  /** Whose key it is, and that a socket is open with it until the returned function is called. */
+  enter(key: string): { readonly visitor: Visitor; readonly leave: () => void } | undefined {
+    this.#sweep();
+    const visit = this.#visits.get(digest(key));
+    if (visit === undefined) return undefined;
+    visit.open++;
+    return {
+      visitor: visit,
+      leave: () => {
+        visit.open--;
+        visit.usedAt = this.#clock.monotonic();
+      },
+    };
+  }
+
+  #sweep(): void {
+    const now = this.#clock.monotonic();
+    for (const [id, { untilMs }] of this.#tokens) if (now >= untilMs) this.#tokens.delete(id);
+    for (const [id, { untilMs, usedAt, open }] of this.#visits)
+      if (now >= untilMs || (open === 0 && now - usedAt >= IDLE_MS)) this.#visits.delete(id);
+  }
+}
+
+/** The oldest of the same person's go first. */
+function makeRoom(kept: Map<string, Visitor>, name: string, most: number): void {
+  const own = [...kept].filter(([, one]) => one.name === name);
+  for (const [id] of own.slice(0, Math.max(0, own.length - most + 1))) kept.delete(id);
+}
