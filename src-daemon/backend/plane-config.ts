@@ -67,6 +67,7 @@ export function wholePlane(input: PlaneInput): {
     peers,
     ...tunnelRoutes({ own, allowed, prefs, attached, self: map.self }),
     accepts,
+    beside: wantsExit(prefs) ? [...attached.internal, ...attached.own] : [],
     firewall: firewall(map.self, prefs, attached, accepts.length > 0),
     dns: dnsOf(input, nodes),
     derpMap: map.derpMap,

@@ -125,6 +125,8 @@ test('networks beside us go into the tunnel with everything else, unless the use
   expect(beyond(open)).toEqual(['0.0.0.0/0', '203.0.113.0/28', '::/0']);
   expect(open.localRoutes).toEqual(['127.0.0.0/8', ...attached]);
   expect(open.firewall.killSwitch).toEqual({ lan: attached });
+  // Whatever the user wants reachable: the exit node is nobody there. A public network may be a stranger's claim.
+  for (const { beside } of [closed, open]) expect(beside).toEqual(['127.0.0.0/8', ...attached]);
 });
 
 test.each(['128.0.0.5/1', '8.8.8.77/24', '10.0.0.1/7', '2001:db8::5/64', 'fc00::1/6'])(
@@ -138,7 +140,12 @@ test.each(['128.0.0.5/1', '8.8.8.77/24', '10.0.0.1/7', '2001:db8::5/64', 'fc00::
 
 test('without an exit node the networks beside us are left alone', () => {
   const config = configOf([], { ExitNodeAllowLANAccess: true });
-  expect(config).toMatchObject({ routes: SERVICE, localRoutes: [], firewall: { killSwitch: undefined } });
+  expect(config).toMatchObject({
+    routes: SERVICE,
+    localRoutes: [],
+    beside: [],
+    firewall: { killSwitch: undefined },
+  });
 });
 
 test('networks beside us: overlapping ones once, addresses of the network and single hosts are none', () => {

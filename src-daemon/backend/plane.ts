@@ -37,6 +37,8 @@ export interface PlaneConfig {
   readonly localRoutes: readonly string[];
   /** Where peers may send packets through this machine: the routes that it advertises, as far as they are not to be kept from them. */
   readonly accepts: readonly string[];
+  /** Private networks that this machine is in itself, while an exit node is used: it must not speak for them. */
+  readonly beside?: readonly string[] | undefined;
   /** But for the port, which the plane knows. */
   readonly firewall: Omit<FirewallConfig, 'udpPort'>;
   /** Undefined = names are none of our business. */

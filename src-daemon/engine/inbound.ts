@@ -247,7 +247,8 @@ export class Inbound {
     // The most specific route of all must be this peer's; "one of its routes" would let it take a neighbour's address.
     const isPeers = state.routes.lookupAt(packet, sourceAt(version), size) === peer.id;
     // An exit node's routes hold every address, ours too.
-    if (!isPeers || isThisHosts(state.locals.lookupAt(packet, sourceAt(version), size))) {
+    const isOthers = isThisHosts(state.locals.lookupAt(packet, sourceAt(version), size));
+    if (!isPeers || isOthers || state.isBeside(packet, sourceAt(version), size)) {
       state.counters['drop.wrong-source']++;
       return;
     }

@@ -90,7 +90,8 @@ class Plan {
         this.#need(op.peer);
         break;
       case 'local-ips':
-        for (const prefix of [...op.own, ...op.service, ...op.forwarded]) checkPrefix(prefix);
+        for (const prefix of [...op.own, ...op.service, ...op.forwarded, ...(op.beside ?? [])])
+          checkPrefix(prefix);
         break;
       case 'bind':
         checkPort(op.port, 'udp');

@@ -50,6 +50,7 @@ export class EngineState {
   readonly filter = new PacketFilter();
   routes: PrefixTable = new PrefixTable();
   locals = new PrefixTable();
+  #beside: PrefixTable | undefined;
   /** Without own addresses nothing is known about what is local, and everything goes to the host. */
   hasOwn = false;
   mtu = 0;
@@ -92,7 +93,7 @@ export class EngineState {
     }
   }
 
-  setLocals({ own, service, forwarded }: Locals): void {
+  setLocals({ own, service, forwarded, beside = [] }: Locals): void {
     const table = new PrefixTable();
     const add = (texts: readonly string[], use: number): void => {
       for (const text of texts) {
@@ -106,6 +107,15 @@ export class EngineState {
     add(own, LocalUse.Own);
     this.locals = table;
     this.hasOwn = own.length > 0;
+    const networks = beside.map(parsePrefix).filter((prefix) => prefix !== undefined);
+    this.#beside = networks.length === 0 ? undefined : new PrefixTable();
+    for (const prefix of networks) this.#beside?.set(prefix, 1);
+  }
+
+  /** Whether only a route for everything leads to an address of a network that this host is in: its machines are trusted there. */
+  isBeside(packet: Uint8Array, offset: number, size: 4 | 16): boolean {
+    if (this.#beside === undefined || this.#beside.lookupAt(packet, offset, size) < 0) return false;
+    return this.routes.bitsAt(packet, offset, size) === 0;
   }
 
   freeKeypairs(freed: readonly TransportKeypair[]): void {

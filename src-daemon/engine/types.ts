@@ -162,13 +162,15 @@ export type EngineOp =
    * has them as its source. `service`: packets of the host to these go to TypeScript instead of a peer, and no peer may
    * send to or from them. `forwarded`: prefixes that peers reach through this host (advertised routes); for packets of
    * the host they mean nothing. Of several that hold an address the most specific counts, and of equal ones own, then
-   * service.
+   * service. `beside`: networks that this host is in; a peer that carries everything (a route of length 0) does not speak
+   * for machines there.
    */
   | {
       readonly op: 'local-ips';
       readonly own: readonly string[];
       readonly service: readonly string[];
       readonly forwarded: readonly string[];
+      readonly beside?: readonly string[] | undefined;
     }
   /** New sockets for everything; extra ones stay as they are. What is absent stays as it was. */
   | {

@@ -30,6 +30,7 @@ test('the longest prefix that contains the address wins', () => {
             }
           }
           expect(table.lookup(ip)).toBe(wanted);
+          expect(table.bitsAt(ip, 0, ip.length)).toBe(bits);
         }
       },
     ),

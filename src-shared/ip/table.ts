@@ -120,6 +120,20 @@ export class PrefixTable {
     return found;
   }
 
+  /** Length of that prefix; -1 for none. */
+  bitsAt(packet: Uint8Array, offset: number, size: number): number {
+    let node = size === 4 ? this.#v4 : this.#v6;
+    let found = NONE;
+    while (node !== undefined && matches(node.ip, node.bits, packet, offset)) {
+      if (node.value !== NONE) found = node.bits;
+      if (node.bits === size * 8) break;
+      const at = node.bits;
+      const bit = ((packet[offset + (at >> 3)] as number) >> (7 - (at & 7))) & 1;
+      node = bit === 0 ? node.zero : node.one;
+    }
+    return found;
+  }
+
   /** Values of all prefixes that hold an address, shortest first. */
   path(ip: IpBytes): number[] {
     let node = ip.length === 4 ? this.#v4 : this.#v6;

@@ -161,6 +161,33 @@ export function routeConformance(make: MakeEngine): void {
     expect(rig.stat('drop.wrong-source')).toBe(forged.length);
   });
 
+  test('an exit node does not speak for networks that this host is in, but a router of just that network does', async () => {
+    await using rig = await engineRig(make);
+    const beside = ['192.168.1.0/24', '10.0.0.0/8', 'fe80::/10'];
+    rig.engine.apply([
+      {
+        op: 'routes-set',
+        routes: [
+          { prefix: '0.0.0.0/0', peer: PEER },
+          { prefix: '::/0', peer: PEER },
+          { prefix: '10.9.0.0/16', peer: PEER },
+        ],
+      },
+      { op: 'local-ips', own: [INNER, 'fd00::1'], service: [SERVICE], forwarded: [], beside },
+    ]);
+    rig.install();
+    const honest = ['203.0.113.5', '10.9.0.1', '192.168.2.1'].map((from) => ipPacket({ from, to: INNER }));
+    const forged = [
+      ipPacket({ from: '192.168.1.1', to: INNER }),
+      ipPacket({ from: '10.8.0.1', to: INNER }),
+      ipPacket({ from: 'fe80::1', to: 'fd00::1' }),
+    ];
+    for (const [i, packet] of [...honest, ...forged].entries())
+      await rig.fromWire(dataPacket(BigInt(i), packet));
+    expect(rig.toHost).toEqual(honest);
+    expect(rig.stat('drop.wrong-source')).toBe(forged.length);
+  });
+
   test('in-tunnel messages are handed up, and the host may not send any', async () => {
     await using rig = await engineRig(make);
     rig.install();
