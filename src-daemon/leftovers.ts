@@ -3,8 +3,10 @@ import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { toRhumbError } from '#shared/errors.ts';
+import { NetfilterMode, type Prefs } from '#shared/localapi/prefs.ts';
 import type { Log } from '#shared/log/log.ts';
 import { systemClock } from '#shared/node/clock.ts';
+import { holdsBack } from './backend/exit-choice.ts';
 import { undoSystemDns } from './dns/system/open.ts';
 import { lockFile } from './ffi/fd.ts';
 import { Firewall } from './firewall/firewall.ts';
@@ -33,6 +35,26 @@ export async function cleanUp(options: DaemonOptions, log: Log): Promise<readonl
  */
 export async function undoLeftovers(options: DaemonOptions, log: Log): Promise<void> {
   await undo(options, log, { hold: () => ({ [Symbol.dispose]: () => undefined }), keepKillSwitch: true });
+}
+
+/**
+ * At start, before anything that takes time or can fail: after a boot, or when somebody has flushed the firewall, nothing
+ * holds back what an exit node is to carry. What an earlier run closed stays as it is, and knows the networks beside us.
+ */
+export async function closeEarly(
+  { tun }: Pick<DaemonOptions, 'tun'>,
+  prefs: Parameters<typeof holdsBack>[0] & Pick<Prefs, 'NetfilterMode'>,
+  firewall: Pick<Firewall, 'hasKillSwitch' | 'setKillSwitch'>,
+  log: Log,
+): Promise<void> {
+  if (tun === undefined || !holdsBack(prefs) || prefs.NetfilterMode === NetfilterMode.Off) return;
+  try {
+    if (await firewall.hasKillSwitch()) return;
+    await firewall.setKillSwitch({ lan: [] }, { kind: '', forwards: false }, tun);
+  } catch (error) {
+    // The data plane tries the same again, and tells the user.
+    log('warn', 'kill-switch.not-early', { error: toRhumbError(error).message });
+  }
 }
 
 async function undo(

@@ -131,6 +131,12 @@ export class Firewall {
     if (before?.text !== text) this.#log('info', 'kill-switch.on', { by: chosen, lan: wish.lan.length });
   }
 
+  /** Of whichever run, and of whichever program. */
+  async hasKillSwitch(): Promise<boolean> {
+    if ((await this.#nftWorks()) && (await this.#shownKillSwitch('nftables')) !== '') return true;
+    return (await this.#shownKillSwitch('iptables')) !== '';
+  }
+
   /** True when there was one, of this run or of one before. Rejects when the one that is there can't be taken away. */
   async clearKillSwitch(): Promise<boolean> {
     const found = [await this.#clearKillSwitchOf('nftables'), await this.#clearKillSwitchOf('iptables')];
