@@ -319,7 +319,7 @@ export class Backend implements AsyncDisposable {
       await this.#setPrefs(isElsewhere ? withoutConfig(wanted) : this.#exits.resolve(withoutConfig(wanted)));
       if (isElsewhere) this.#forgetMap();
       await this.#login.end();
-      if (isElsewhere) await this.#deps.mapCache.clear();
+      if (isElsewhere) await this.#dropCache();
       know.state = 'NoState';
       this.#hasStarted = true;
       this.#login.resume(options.AuthKey);
@@ -353,7 +353,7 @@ export class Backend implements AsyncDisposable {
       const limit = AbortSignal.any([signal, AbortSignal.timeout(LOGOUT_TIMEOUT_MS)]);
       const failure = await this.#login.tellLogout(limit);
       await this.#login.end();
-      await this.#deps.mapCache.clear();
+      await this.#dropCache();
       await this.#deps.profiles.remove(know.profile.login.ID);
       this.#adopt(this.#deps.profiles.fresh());
       this.#course.step();
@@ -543,12 +543,21 @@ export class Backend implements AsyncDisposable {
     // First, so that a switch that can't be stored has changed nothing.
     if (profile.persist.nodeKey !== undefined) await this.#account.storeOther(profile);
     await this.#login.end();
-    await this.#deps.mapCache.clear();
+    await this.#dropCache();
     this.#know.state = 'NoState';
     this.bus.send({ State: State.NoState });
     this.#adopt(profile);
     this.#login.resume('');
     this.#course.step();
+  }
+
+  /** A map that can't be deleted harms nothing: it is used for the key alone that it was made for. */
+  async #dropCache(): Promise<void> {
+    try {
+      await this.#deps.mapCache.clear();
+    } catch (error) {
+      this.#deps.log('warn', 'map-cache.not-deleted', { error });
+    }
   }
 
   #forgetMap(): void {

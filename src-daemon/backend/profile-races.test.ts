@@ -2,10 +2,13 @@
 import { expect, test } from 'vitest';
 import { newPrefs } from '#shared/localapi/prefs.ts';
 import { memoryStore, type StateStore } from '../store/state-store.ts';
-import { fakeWorld, type World } from './fake-world.ts';
+import { fakeWorld, MemoryMapCache, type World } from './fake-world.ts';
 
-async function loggedIn(store?: StateStore): Promise<{ world: World; id: string }> {
-  const world = await fakeWorld(store === undefined ? {} : { store });
+async function loggedIn(
+  store: StateStore = memoryStore(),
+  mapCache = new MemoryMapCache(),
+): Promise<{ world: World; id: string }> {
+  const world = await fakeWorld({ store, mapCache });
   await world.backend.startWith({
     UpdatePrefs: { ...newPrefs(), ControlURL: 'http://control.example', WantRunning: true },
     AuthKey: 'key',
@@ -78,4 +81,16 @@ test('a machine that never logged in hears that its disk has room again', async 
   await world.clock.advance(31_000);
   await world.settle();
   expect(store.onDisk()).not.toBe(written);
+});
+
+test('a map that can not be deleted stops neither a switch nor a logout half-way', async () => {
+  const mapCache = new MemoryMapCache();
+  mapCache.clear = () => Promise.reject(new Error('read-only file system'));
+  const { world, id } = await loggedIn(undefined, mapCache);
+  await world.backend.newProfile();
+  expect(world.backend.currentProfile().ID).not.toBe(id);
+  await world.backend.switchProfile(id);
+  expect(world.backend.currentProfile().ID).toBe(id);
+  await world.backend.logout(new AbortController().signal);
+  expect(world.backend.allProfiles()).toEqual([]);
 });
