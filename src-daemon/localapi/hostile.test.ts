@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
+import { nodeKeyFrom } from '#shared/key/key.ts';
 import { newPrefs } from '#shared/localapi/prefs.ts';
 import type { Node } from '#shared/wire/node.ts';
 import { fakeNode } from '../backend/fake-world.ts';
@@ -105,3 +106,32 @@ test('an operator does not get the memory of the daemon, where its keys are', as
   expect((await api.call('GET', 'goroutines')).status).toBe(200);
   expect((await api.call('GET', 'pprof?name=heap')).status).toBe(403);
 });
+
+test('who asks and does not take the answer loses the connection after a minute', async () => {
+  const api = await setUp();
+  const { path, world } = api;
+  await world.backend.startWith({
+    UpdatePrefs: { ...newPrefs(), ControlURL: 'http://control.example', WantRunning: true },
+    AuthKey: 'key',
+  });
+  await world.join(Array.from({ length: 500 }, (_, i) => fakeNode({ id: i + 2, key: keyOf(i) })));
+  const socket = await say(path, `GET /localapi/v0/status ${HEAD}\r\n`);
+  await once(socket, 'readable');
+  await world.clock.advance(59_000);
+  expect((await api.call('GET', 'status')).status).toBe(200);
+  await world.clock.advance(2_000);
+  let size = 0;
+  socket.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+  });
+  await once(socket, 'close');
+  expect(size).toBeLessThan((await api.call('GET', 'status')).body.length);
+});
+
+const keyOf = (i: number): NonNullable<Node['Key']> =>
+  nodeKeyFrom(
+    new Uint8Array(32)
+      .fill(1)
+      .with(0, i & 255)
+      .with(1, i >> 8),
+  );

@@ -43,6 +43,8 @@ const MAX_HEADER_BYTES = 16 * 1_024;
  * map in our memory.
  */
 const MAX_PER_USER = 64;
+/** For the whole of a reply that is ready; those without an end look after themselves. */
+const MAX_SENDING_MS = 60_000;
 
 export class LocalApiServer implements AsyncDisposable {
   readonly #options: ServerOptions;
@@ -113,6 +115,13 @@ export class LocalApiServer implements AsyncDisposable {
     });
     this.#server.closeAllConnections();
     await closed;
+  }
+
+  /** A reply that is not taken would stay in our memory for as long as its connection. */
+  #limitSending(request: IncomingMessage, response: ServerResponse): void {
+    if (response.writableFinished || response.destroyed) return;
+    const cancel = this.#options.clock.after(MAX_SENDING_MS, () => request.socket.destroy());
+    response.once('close', cancel);
   }
 
   /** Users without credentials share one count. */
@@ -190,18 +199,9 @@ export class LocalApiServer implements AsyncDisposable {
       if (decodeReason(text(reason)) === false) throw new RhumbError('bad-argument', 'invalid reason header');
       const signal = AbortSignal.any([gone.signal, this.#ending.signal]);
       const query = await withForm(request, url.searchParams);
-      await found.route.handle({
-        ...this.#options,
-        lines: this.#lines,
-        actor,
-        method,
-        query,
-        rest: found.rest,
-        request,
-        response,
-        upgrade,
-        signal,
-      });
+      const call = { actor, method, query, rest: found.rest, request, response, upgrade, signal };
+      await found.route.handle({ ...this.#options, lines: this.#lines, ...call });
+      if (upgrade === undefined) this.#limitSending(request, response);
     } catch (error) {
       if (gone.signal.aborted) return; // nobody is left to tell
       const { code, message } = toRhumbError(error);
