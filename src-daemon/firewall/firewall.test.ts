@@ -1,7 +1,7 @@
 /** Which program changes the firewall, and what follows when it can't, with an `nft` that keeps chains in memory. */
 import { expect, test } from 'vitest';
 import { silent } from '#shared/log/log.ts';
-import { bareSystem } from './fake-system.ts';
+import { bareSystem, missingTool } from './fake-system.ts';
 import { Firewall, type FirewallSystem } from './firewall.ts';
 import type { Iptables } from './iptables.ts';
 import type { Tool, ToolResult } from './tool.ts';
@@ -136,6 +136,31 @@ test.each([
 ])('with $what there is no kill switch', async ({ more, says }) => {
   const firewall = new Firewall(silent, { ...bareSystem(), ...more });
   await expect(firewall.setKillSwitch({ lan: [] }, config, 'rhumb0')).rejects.toThrow(says);
+});
+
+test('a program that is missing is no reason to leave the way open', async () => {
+  const { nft, firewall } = setUp();
+  await firewall.setKillSwitch({ lan: [] }, { kind: 'iptables', forwards: false }, 'rhumb0');
+  expect(nft.batches[0]).toContain('add table inet rhumb-killswitch');
+});
+
+test('a kill switch that can not be taken away any more is no success', async () => {
+  let isThere = true;
+  const nft = new FakeNft();
+  const run: Tool = async (args, input) => (isThere ? nft.run : missingTool('nft'))(args, input);
+  const { firewall } = setUp({ nft: run });
+  await firewall.setKillSwitch({ lan: [] }, config, 'rhumb0');
+  isThere = false;
+  await expect(firewall.clearKillSwitch()).rejects.toThrow(/install nftables, then: rhumbd --cleanup/);
+});
+
+test('what an earlier run closed by the other program goes when this one closes', async () => {
+  const done: string[] = [];
+  const saved = '*filter\n:rhumb-kill-out - [0:0]\n-A OUTPUT -j rhumb-kill-out\nCOMMIT\n';
+  const iptables = [{ ...fakeIptables(4, done), save: async () => ok(saved) }];
+  const { firewall } = setUp({ iptables });
+  await firewall.setKillSwitch({ lan: [] }, config, 'rhumb0');
+  expect(done).toEqual([expect.stringContaining('-X rhumb-kill-out')]);
 });
 
 test('a kill switch for a prefix that is none is refused', async () => {

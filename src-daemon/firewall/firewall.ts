@@ -117,7 +117,8 @@ export class Firewall {
     tunName: string,
   ): Promise<void> {
     const wish = { tunName, forwards, lan: lan.map(prefixText) };
-    const chosen = await this.#choose(kind);
+    // Whichever was asked for (the server may ask, too): it is no reason to leave the way open.
+    const chosen = (await this.#choose(kind)) ?? (await this.#choose(''));
     if (chosen === undefined) throw noKillSwitch();
     const text = JSON.stringify([chosen, wish]);
     const before = this.#killSwitch;
