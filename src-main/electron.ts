@@ -135,7 +135,6 @@ function openWindow({ bounds, icon, background, webPreferences, ...options }: Wi
     send: (channel, name, value) => {
       if (!contents.isDestroyed()) contents.send(channel, name, value);
     },
-    setZoom: (factor) => contents.setZoomFactor(factor),
     onClose: (listener) => void made.on('close', (event) => listener(() => event.preventDefault())),
     onClosed: (listener) => void made.on('closed', listener),
     onSeen: (listener) => {

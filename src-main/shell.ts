@@ -58,7 +58,6 @@ export interface ShellWindow {
   /** Of the window as it is when neither maximised nor minimised. */
   normalBounds(): Rect;
   send(channel: string, name: string, value: unknown): void;
-  setZoom(factor: number): void;
   /** `prevent` keeps it open. */
   onClose(listener: (prevent: () => void) => void): void;
   onClosed(listener: () => void): void;
