@@ -1,5 +1,5 @@
 /** The firewall as data: which chains there are and what they say, for both languages to print (localapi-and-daemon.md §6.3). */
-import { CGNAT, CHROMEOS, formatPrefix } from '#shared/ip/address.ts';
+import { CGNAT, CHROMEOS, formatPrefix, TAILNET_ULA } from '#shared/ip/address.ts';
 import { BYPASS_MARK } from '../outside/escape.ts';
 import type { FirewallConfig, FirewallFacts } from './types.ts';
 
@@ -90,6 +90,11 @@ function inputRules({ udpPort, dropsCgnat }: FirewallConfig, { tunName, addresse
     {
       family: 4,
       when: [notTunnel, { on: 'from', prefix: formatPrefix(CGNAT) }],
+      act: { do: dropsCgnat ? 'drop' : 'return' },
+    },
+    {
+      family: 6,
+      when: [notTunnel, { on: 'from', prefix: formatPrefix(TAILNET_ULA) }],
       act: { do: dropsCgnat ? 'drop' : 'return' },
     },
   ];

@@ -38,6 +38,7 @@ describe('by nft', () => {
       'iifname "lo" ip6 saddr fd7a:115c:a1e0::1/128 counter accept',
       'iifname "rhumb0" counter accept',
       'udp dport 41641 counter accept',
+      'iifname != "rhumb0" ip6 saddr fd7a:115c:a1e0::/48 counter drop',
     ]);
   });
 
