@@ -39,11 +39,9 @@ export function AccountButton(): React.JSX.Element {
         ],
       ]}
     >
-      <AriaButton
-        className="account"
-        aria-label={[t('account.menu'), cut(name, 60), cut(line, 60)].join(', ')}
-      >
-        <span className="avatar" aria-hidden="true" data-letter={[...cut(name)][0]?.toUpperCase() ?? ''} />
+      <AriaButton className="account">
+        <Avatar name={current?.name || self} />
+        <span className="visually-hidden">{t('account.menu')} </span>
         <span className="account-texts">
           <span className="account-name">
             <Foreign text={name} max={60} />
@@ -57,6 +55,16 @@ export function AccountButton(): React.JSX.Element {
         <ChevronsUpDown aria-hidden="true" className="account-arrow" />
       </AriaButton>
     </Menu>
+  );
+}
+
+/** The first letter of an account's name; a figure where there is none. */
+export function Avatar({ name }: { readonly name: string }): React.JSX.Element {
+  const [letter] = cut(name);
+  return (
+    <span className="avatar" aria-hidden="true">
+      {letter === undefined ? <UserRound /> : <span data-letter={letter.toUpperCase()} />}
+    </span>
   );
 }
 

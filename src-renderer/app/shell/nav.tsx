@@ -21,19 +21,21 @@ export function Navigation({
 }): React.JSX.Element {
   return (
     <>
-      <AccountButton />
-      <AriaButton className="nav-search" onPress={onSearch}>
-        <Search aria-hidden="true" />
-        <span>{t('shell.search')}</span>
-        <kbd>{commandKey()} K</kbd>
-      </AriaButton>
+      <header className="nav-head">
+        <AccountButton />
+        <AriaButton className="nav-search" onPress={onSearch}>
+          <Search aria-hidden="true" />
+          <span>{t('shell.search')}</span>
+          <kbd>{commandKey()} K</kbd>
+        </AriaButton>
+      </header>
       <nav aria-label={t('shell.sections')} className="nav">
         <NavList />
+        <div className="nav-foot">
+          <Version />
+          <IconButton size="small" icon={Keyboard} label={t('keys.title')} onPress={onKeys} />
+        </div>
       </nav>
-      <div className="nav-foot">
-        <Version />
-        <IconButton size="small" icon={Keyboard} label={t('keys.title')} onPress={onKeys} />
-      </div>
     </>
   );
 }

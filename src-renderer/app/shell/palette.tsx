@@ -10,7 +10,6 @@ import {
   Modal,
   ModalOverlay,
   SearchField,
-  Text,
 } from 'react-aria-components';
 import { t } from '../i18n/text.ts';
 import { Foreign } from '../lib/foreign.tsx';
@@ -54,13 +53,11 @@ export function Palette({ onClose }: { readonly onClose: () => void }): React.JS
                 <MenuItem id={id} textValue={text} className="popup-item">
                   <Icon aria-hidden="true" />
                   <span className="popup-texts">
-                    <Text slot="label">
-                      <Foreign text={text} />
-                    </Text>
+                    <Foreign text={text} />
                   </span>
-                  <Text slot="description" className="popup-note">
+                  <span className="popup-note">
                     <Foreign text={note} max={60} />
-                  </Text>
+                  </span>
                 </MenuItem>
               )}
             </Menu>

@@ -1,16 +1,16 @@
 /** The accounts of this device: which one is in use, switching, adding, renaming, signing out. */
-import { LogOut, MoreVertical, Pencil, Plus, Trash2, UserRound } from 'lucide-react';
+import { LogOut, Pencil, Plus, Trash2, UserRound } from 'lucide-react';
 import { useState } from 'react';
 import type { Account } from '#shared/ui-state/types.ts';
 import { Badge } from '../../../ui/badge.tsx';
 import { Button, IconButton } from '../../../ui/button.tsx';
 import { Dialog, DialogBody, DialogFoot, FormDialog } from '../../../ui/dialog.tsx';
 import { TextField } from '../../../ui/field.tsx';
-import { Menu } from '../../../ui/menu.tsx';
 import { EmptyState } from '../../../ui/notice.tsx';
 import { Card } from '../../../ui/page.tsx';
 import { t } from '../../i18n/text.ts';
-import { cut, Foreign } from '../../lib/foreign.tsx';
+import { Foreign } from '../../lib/foreign.tsx';
+import { Avatar } from '../../shell/account-button.tsx';
 import { go } from '../../shell/route.ts';
 import { Screen } from '../../shell/screen.tsx';
 import { addAccount, removeAccount, serverHost, signOut, switchAccount } from '../../store/accounts.ts';
@@ -69,7 +69,7 @@ function Row({
   const line = [name === loginName ? '' : loginName, serverHost(server)].filter(Boolean).join(' · ');
   return (
     <div className={`account-row${isCurrent ? ' account-current' : ''}`}>
-      <span className="avatar" aria-hidden="true" data-letter={[...cut(name)][0]?.toUpperCase() ?? ''} />
+      <Avatar name={name} />
       <div className="account-row-texts">
         <p className="account-row-name">
           <Foreign text={name} max={80} />
@@ -99,34 +99,24 @@ function Row({
           {t('accounts.switch')}
         </Button>
       ) : null}
-      {mayManage ? (
-        <Menu
-          label={t('accounts.actions', { name })}
-          actions={[
-            isCurrent
-              ? [
-                  {
-                    id: 'rename',
-                    text: t('accounts.rename'),
-                    icon: Pencil,
-                    run: () => onOver({ kind: 'rename', account }),
-                  },
-                ]
-              : [],
-            [
-              {
-                id: 'leave',
-                text: isCurrent ? t('accounts.signOut') : t('accounts.remove'),
-                icon: isCurrent ? LogOut : Trash2,
-                isDanger: true,
-                run: () => onOver({ kind: 'leave', account }),
-              },
-            ],
-          ]}
-        >
-          <IconButton icon={MoreVertical} label={t('accounts.actions', { name })} />
-        </Menu>
-      ) : null}
+      {!mayManage ? null : isCurrent ? (
+        <>
+          <IconButton
+            icon={Pencil}
+            label={t('accounts.rename')}
+            onPress={() => onOver({ kind: 'rename', account })}
+          />
+          <Button icon={LogOut} onPress={() => onOver({ kind: 'leave', account })}>
+            {t('accounts.signOut')}
+          </Button>
+        </>
+      ) : (
+        <IconButton
+          icon={Trash2}
+          label={t('accounts.removeName', { name })}
+          onPress={() => onOver({ kind: 'leave', account })}
+        />
+      )}
     </div>
   );
 }

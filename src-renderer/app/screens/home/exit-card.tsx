@@ -1,6 +1,6 @@
 /** Which way the internet is used: straight out, or through another device. */
 import { Globe, Laptop, Shield } from 'lucide-react';
-import { exitNodeOf } from '#shared/ui-state/derive.ts';
+import { type ExitNode, exitNodeOf } from '#shared/ui-state/derive.ts';
 import { findDevice } from '#shared/ui-state/find.ts';
 import type { Device } from '#shared/ui-state/types.ts';
 import { Button } from '../../../ui/button.tsx';
@@ -32,8 +32,8 @@ export function ExitCard(): React.JSX.Element {
       }
     >
       <ExitLine exit={exit.kind === 'none' ? undefined : exit.device} isBroken={exit.kind === 'broken'} />
-      <p className="soft">{explanation(isUsed, isOffered, hasOptions)}</p>
-      {mayManage && (isUsed || canAgain) ? (
+      <p className="soft">{explanation(exit.kind, isOffered, hasOptions)}</p>
+      {mayManage && (exit.kind === 'used' || (!isUsed && canAgain)) ? (
         <div className="row">
           {isUsed ? (
             <Button size="small" onPress={() => chooseExitNode('')}>
@@ -50,8 +50,9 @@ export function ExitCard(): React.JSX.Element {
   );
 }
 
-function explanation(isUsed: boolean, isOffered: boolean, hasOptions: boolean): string {
-  if (isUsed) return t('home.sub.on-exit');
+function explanation(kind: ExitNode['kind'], isOffered: boolean, hasOptions: boolean): string {
+  if (kind === 'used') return t('home.sub.on-exit');
+  if (kind === 'broken') return t('home.sub.exit-broken');
   if (isOffered) return t('home.exit.offering');
   return hasOptions ? t('home.exit.directText') : t('home.exit.none');
 }

@@ -12,7 +12,7 @@ import { t } from '../../i18n/text.ts';
 import { Foreign } from '../../lib/foreign.tsx';
 import { Link } from '../../shell/link.tsx';
 import { openPage } from '../../store/act.ts';
-import { useApp, useSnapshot } from '../../store/store.ts';
+import { useApp, useSnapshot, useUi } from '../../store/store.ts';
 
 const MOST = 6;
 
@@ -37,6 +37,8 @@ export function favouritesOf(
 export function Favourites(): React.JSX.Element {
   const devices = useSnapshot(({ devices }) => devices);
   const pinned = useApp(({ gui }) => gui.pinnedDevices);
+  const ui = useUi();
+  const isKnown = ui !== 'off' && ui !== 'reconnecting';
   const shown = useMemo(() => favouritesOf(devices, pinned), [devices, pinned]);
   if (shown.length === 0)
     return (
@@ -62,7 +64,7 @@ export function Favourites(): React.JSX.Element {
       <ul className="favourites">
         {shown.map((device) => (
           <li key={device.id}>
-            <Favourite device={device} isPinned={pinned.includes(device.id)} />
+            <Favourite device={device} isPinned={pinned.includes(device.id)} isKnown={isKnown} />
           </li>
         ))}
       </ul>
@@ -73,9 +75,12 @@ export function Favourites(): React.JSX.Element {
 function Favourite({
   device: { id, name, addresses, isOnline, isExpired, path },
   isPinned,
+  isKnown,
 }: {
   readonly device: Device;
   readonly isPinned: boolean;
+  /** False while nobody says how things are now. */
+  readonly isKnown: boolean;
 }): React.JSX.Element {
   const [address] = addresses;
   return (
@@ -87,7 +92,11 @@ function Favourite({
         {isPinned ? <Pin role="img" aria-label={t('home.favourites.pinned')} /> : null}
       </span>
       <span className="favourite-state">
-        <Status tone={toneOf(isOnline, isExpired)}>{wordOf(isOnline, isExpired, path)}</Status>
+        {isKnown ? (
+          <Status tone={toneOf(isOnline, isExpired)}>{wordOf(isOnline, isExpired, path)}</Status>
+        ) : (
+          t('home.glance.asOf')
+        )}
       </span>
       {address === undefined ? null : (
         <span className="favourite-address numbers">

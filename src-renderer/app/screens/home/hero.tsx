@@ -95,7 +95,7 @@ export function SelfFacts(): React.JSX.Element | null {
   if (self === undefined) return null;
   return (
     <dl className="hero-facts">
-      <SelfName self={self} />
+      {self.name === '' ? null : <SelfName self={self} />}
       {self.addresses.slice(0, 2).map((address) => (
         <div key={address} className="hero-fact">
           <dt>{address.includes(':') ? 'IPv6' : 'IPv4'}</dt>
