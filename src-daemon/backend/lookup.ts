@@ -71,9 +71,10 @@ export function peerCapabilities(map: NetworkMap, node: Node, to: WhoIsTarget): 
   const target =
     to.ip !== '' && to.service === '' ? canonicalIp(to.ip) : targetsOf(map, to.service).find(isAlike);
   if (source === undefined || target === undefined) return undefined;
-  const granted: CapMap = {};
+  // A capability may be called as what every object has.
+  const granted = new Map<string, unknown[] | null>();
   for (const rule of map.filter ?? []) collect(rule, source, target, granted);
-  return Object.keys(granted).length > 0 ? granted : undefined;
+  return granted.size > 0 ? Object.fromEntries(granted) : undefined;
 }
 
 /** Which addresses each service of this machine has; the network says so in an attribute of ours. */
@@ -86,13 +87,18 @@ function targetsOf(map: NetworkMap, service: string): readonly string[] {
   return parsed.success && Object.hasOwn(parsed.data, service) ? (parsed.data[service] ?? []) : [];
 }
 
-function collect(rule: FilterRule, source: string, target: string, granted: CapMap): void {
+function collect(
+  rule: FilterRule,
+  source: string,
+  target: string,
+  granted: Map<string, unknown[] | null>,
+): void {
   if (rule.SrcIPs?.some((text) => covers(text, source)) !== true) return;
   for (const grant of rule.CapGrant ?? []) {
     if (grant.Dsts?.some((text) => covers(text, target)) !== true) continue;
-    for (const cap of grant.Caps ?? []) granted[cap] ??= null;
+    for (const cap of grant.Caps ?? []) granted.set(cap, granted.get(cap) ?? null);
     for (const [cap, values] of Object.entries(grant.CapMap ?? {}))
-      granted[cap] = [...(granted[cap] ?? []), ...(values ?? [])];
+      granted.set(cap, [...(granted.get(cap) ?? []), ...(values ?? [])]);
   }
 }
 
