@@ -399,6 +399,7 @@ export const rules: Readonly<Record<string, Rule>> = {
       'zustand',
       'src-shared',
       'src-shared/bridge',
+      'src-shared/ip',
       'src-shared/ui-state',
       'src-renderer/ui',
     ],

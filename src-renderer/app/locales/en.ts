@@ -3,8 +3,11 @@
 import accounts from './en/accounts.json' with { type: 'json' };
 import common from './en/common.json' with { type: 'json' };
 import devices from './en/devices.json' with { type: 'json' };
+import diagnostics from './en/diagnostics.json' with { type: 'json' };
 import exit from './en/exit.json' with { type: 'json' };
 import home from './en/home.json' with { type: 'json' };
+import routes from './en/routes.json' with { type: 'json' };
+import settings from './en/settings.json' with { type: 'json' };
 import shell from './en/shell.json' with { type: 'json' };
 import signin from './en/signin.json' with { type: 'json' };
 import trouble from './en/trouble.json' with { type: 'json' };
@@ -19,6 +22,9 @@ export const en = {
   ...exit,
   ...accounts,
   ...devices,
+  ...routes,
+  ...settings,
+  ...diagnostics,
 } as const;
 export type EnglishKey = keyof typeof en;
 

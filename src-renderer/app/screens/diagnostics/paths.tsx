@@ -1,0 +1,159 @@
+/** All devices around this one, by how packets get to them, as a picture and as a table. */
+
+import { Network } from 'lucide-react';
+import { useMemo } from 'react';
+import type { Device } from '#shared/ui-state/types.ts';
+import { EmptyState } from '../../../ui/notice.tsx';
+import { Card } from '../../../ui/page.tsx';
+import { compareNames, formatMs } from '../../i18n/format.ts';
+import { t } from '../../i18n/text.ts';
+import { isLocationServer, pathWords } from '../../lib/devices.ts';
+import { cut } from '../../lib/foreign.tsx';
+import { TableTwin } from '../../lib/table-twin.tsx';
+import { Link } from '../../shell/link.tsx';
+import { useSnapshot } from '../../store/store.ts';
+import { type Placed, placed } from './circle.ts';
+
+/** More would only be a ring of ink; the table has them all. */
+const MOST_DRAWN = 48;
+
+export function Paths(): React.JSX.Element {
+  const devices = useSnapshot((snapshot) => snapshot.devices);
+  const selfName = useSnapshot(({ self }) => self?.name ?? '');
+  const there = useMemo(
+    () =>
+      Object.values(devices)
+        .filter((one) => one.isOnline && !isLocationServer(one))
+        .sort((a, b) => rank(a) - rank(b) || compareNames(a.name, b.name)),
+    [devices],
+  );
+  const count = (kind: Device['path']['kind']): number =>
+    there.filter(({ path }) => path.kind === kind).length;
+  const summary = t('paths.summary', {
+    count: there.length,
+    direct: count('direct'),
+    relayed: count('relay') + count('peer-relay'),
+    idle: count('idle'),
+  });
+  if (there.length === 0)
+    return (
+      <EmptyState icon={Network} title={t('paths.none')}>
+        {t('paths.noneText')}
+      </EmptyState>
+    );
+  return (
+    <div className="diagnostics-tab">
+      <Card title={t('paths.title')} about={summary}>
+        <TableTwin
+          summary={summary}
+          chart={<Picture all={there.slice(0, MOST_DRAWN)} selfName={selfName} summary={summary} />}
+          columns={[t('devices.column.name'), t('devices.column.path'), t('ping.via'), t('device.latency')]}
+          rows={there.map((device) => [
+            cut(device.name, 60),
+            pathWords(device, true).text,
+            cut(device.path.via, 64),
+            device.path.latencyMs === undefined ? '' : formatMs(device.path.latencyMs),
+          ])}
+        />
+        {there.length > MOST_DRAWN ? <p className="soft">{t('paths.more', { count: MOST_DRAWN })}</p> : null}
+      </Card>
+      <Card title={t('paths.relayed')} about={t('paths.relayedAbout')}>
+        <RelayedList all={there} />
+      </Card>
+    </div>
+  );
+}
+
+const RANKS: Readonly<Record<Device['path']['kind'], number>> = {
+  direct: 0,
+  'peer-relay': 1,
+  relay: 2,
+  idle: 3,
+  none: 4,
+};
+const rank = ({ path }: Device): number => RANKS[path.kind];
+
+const SIZE = 400;
+
+function Picture({
+  all,
+  selfName,
+  summary,
+}: {
+  readonly all: readonly Device[];
+  readonly selfName: string;
+  readonly summary: string;
+}): React.JSX.Element {
+  const nodes = placed(all.length, SIZE);
+  return (
+    <svg className="paths" viewBox={`0 0 ${SIZE} ${SIZE}`} role="img" aria-label={summary}>
+      {all.map(({ id, path }, n) => (
+        <Way key={id} kind={path.kind} to={nodes[n]} />
+      ))}
+      <circle cx={SIZE / 2} cy={SIZE / 2} r="9" className="paths-self" />
+      <text x={SIZE / 2} y={SIZE / 2 + 24} textAnchor="middle" className="paths-name">
+        {cut(selfName, 20)}
+      </text>
+      {all.map(({ id, name, path }, n) => (
+        <Node key={id} name={name} kind={path.kind} at={nodes[n]} isNamed={all.length <= 24} />
+      ))}
+    </svg>
+  );
+}
+
+function Way({
+  kind,
+  to,
+}: {
+  readonly kind: Device['path']['kind'];
+  readonly to: Placed | undefined;
+}): React.JSX.Element | null {
+  if (to === undefined || kind === 'none') return null;
+  return <line x1={SIZE / 2} y1={SIZE / 2} x2={to.x} y2={to.y} className={`paths-way path-${kind}`} />;
+}
+
+function Node({
+  name,
+  kind,
+  at,
+  isNamed,
+}: {
+  readonly name: string;
+  readonly kind: Device['path']['kind'];
+  readonly at: Placed | undefined;
+  readonly isNamed: boolean;
+}): React.JSX.Element | null {
+  if (at === undefined) return null;
+  return (
+    <g className={`path-${kind}`}>
+      <circle cx={at.x} cy={at.y} r="5" className="paths-node">
+        <title>{cut(name, 60)}</title>
+      </circle>
+      {isNamed ? (
+        <text x={at.labelX} y={at.labelY} textAnchor={at.anchor} className="paths-name">
+          {cut(name, 14)}
+        </text>
+      ) : null}
+    </g>
+  );
+}
+
+/** Each has its own page, with what was tried and why it is not better. */
+function RelayedList({ all }: { readonly all: readonly Device[] }): React.JSX.Element {
+  const relayed = all.filter(({ path }) => path.kind === 'relay' || path.kind === 'peer-relay');
+  if (relayed.length === 0) return <p className="soft">{t('paths.relayedNone')}</p>;
+  return (
+    <ul className="device-list">
+      {relayed.slice(0, 100).map((device) => (
+        <li key={device.id}>
+          <Link to={`/devices/${encodeURIComponent(device.id)}`}>
+            <bdi>{cut(device.name, 60)}</bdi>
+          </Link>{' '}
+          <span className="soft">
+            {pathWords(device, true).text} {cut(device.path.via, 40)}
+          </span>
+        </li>
+      ))}
+    </ul>
+  );
+}

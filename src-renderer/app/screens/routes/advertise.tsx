@@ -1,0 +1,207 @@
+/** Networks of this device that others may use: a list that is changed as a whole, each change with a way back. */
+import { Plus, Trash2 } from 'lucide-react';
+import { useState } from 'react';
+import type { Settings } from '#shared/ui-state/types.ts';
+import { announce } from '../../../ui/announce.tsx';
+import { Badge } from '../../../ui/badge.tsx';
+import { Button, IconButton } from '../../../ui/button.tsx';
+import { CopyField } from '../../../ui/copy.tsx';
+import { TextField } from '../../../ui/field.tsx';
+import { Notice } from '../../../ui/notice.tsx';
+import { Card } from '../../../ui/page.tsx';
+import { tellDone } from '../../../ui/toast.tsx';
+import { Switch } from '../../../ui/toggle.tsx';
+import { t } from '../../i18n/text.ts';
+import { cut, Foreign } from '../../lib/foreign.tsx';
+import {
+  type LocalNetwork,
+  parseNetwork,
+  suggestions,
+  withDefaults,
+  withoutDefaults,
+} from '../../lib/prefixes.ts';
+import { useWished } from '../../lib/setting.ts';
+import { useAsked } from '../../lib/use-asked.ts';
+import { act } from '../../store/act.ts';
+import { useMayManage, useSnapshot } from '../../store/store.ts';
+
+const NO_ROUTES: readonly string[] = [];
+
+export function Advertise({
+  settings,
+  local,
+}: {
+  readonly settings: Settings;
+  readonly local: readonly LocalNetwork[];
+}): React.JSX.Element {
+  const mayManage = useMayManage();
+  const isLinux = useSnapshot(({ daemon }) => daemon.platform === 'linux');
+  const carried = useSnapshot(({ self }) => self?.routes ?? NO_ROUTES);
+  const { value, set } = useWished<readonly string[]>(settings.advertiseRoutes, (routes) => ({
+    advertiseRoutes: [...routes],
+  }));
+  const networks = withoutDefaults(value);
+  const save = async (next: readonly string[], done: string): Promise<void> => {
+    const before = settings.advertiseRoutes;
+    const isSaved = await act('prefs.edit', { advertiseRoutes: withDefaults(next, before) });
+    if (isSaved) tellDone(done, { label: t('routes.undo'), run: () => set(before) });
+  };
+  const add = (prefix: string): void => void save([...networks, prefix], t('routes.added', { prefix }));
+  const remove = (prefix: string): void =>
+    void save(
+      networks.filter((one) => one !== prefix),
+      t('routes.removed', { prefix }),
+    );
+  return (
+    <Card title={t('routes.share')} about={t('routes.shareAbout')}>
+      {networks.length === 0 ? (
+        <p className="soft">{t('routes.shareNone')}</p>
+      ) : (
+        <ul className="routes-list" aria-label={t('routes.share')}>
+          {networks.map((prefix) => (
+            <li key={prefix} className="routes-row">
+              <span className="mono routes-prefix">{cut(prefix, 64)}</span>
+              <span className="routes-state">
+                {carried.includes(prefix) ? (
+                  <Badge tone="good">{t('routes.approved')}</Badge>
+                ) : (
+                  <Badge tone="warn">{t('routes.waiting')}</Badge>
+                )}
+              </span>
+              {mayManage ? (
+                <IconButton
+                  icon={Trash2}
+                  size="small"
+                  label={t('routes.remove', { prefix })}
+                  onPress={() => remove(prefix)}
+                />
+              ) : null}
+            </li>
+          ))}
+        </ul>
+      )}
+      {networks.length === 0 ? null : <Forwarding key={networks.length} />}
+      {mayManage ? <AddNetwork listed={value} local={local} onAdd={add} /> : null}
+      {isLinux && networks.length > 0 ? <Snat settings={settings} isDisabled={!mayManage} /> : null}
+    </Card>
+  );
+}
+
+function AddNetwork({
+  listed,
+  local,
+  onAdd,
+}: {
+  readonly listed: readonly string[];
+  readonly local: readonly LocalNetwork[];
+  readonly onAdd: (prefix: string) => void;
+}): React.JSX.Element {
+  const [text, setText] = useState('');
+  const [isTried, setTried] = useState(false);
+  const parsed = parseNetwork(text, listed);
+  const problem =
+    isTried && text.trim() !== '' && parsed.kind === 'bad' ? t(`routes.bad.${parsed.why}`) : undefined;
+  const submit = (): void => {
+    setTried(true);
+    if (parsed.kind === 'bad') return;
+    setText('');
+    setTried(false);
+    if (parsed.corrected) announce(t('routes.becomes', { prefix: parsed.prefix }));
+    onAdd(parsed.prefix);
+  };
+  const offered = suggestions(local, listed);
+  return (
+    <>
+      <form
+        className="routes-add"
+        onSubmit={(event) => {
+          event.preventDefault();
+          submit();
+        }}
+      >
+        <TextField
+          label={t('routes.add')}
+          value={text}
+          onChange={setText}
+          placeholder="192.168.1.0/24"
+          isMono
+          maxLength={64}
+          problem={problem}
+          help={
+            parsed.kind === 'good' && parsed.corrected
+              ? t('routes.becomes', { prefix: parsed.prefix })
+              : undefined
+          }
+        />
+        <Button type="submit" icon={Plus} isDisabled={text.trim() === ''}>
+          {t('routes.addButton')}
+        </Button>
+      </form>
+      {offered.length === 0 ? null : (
+        <div className="routes-offers">
+          <span className="soft">{t('routes.suggested')}</span>
+          {offered.slice(0, 6).map((one) => (
+            <Button key={one.prefix} size="small" icon={Plus} onPress={() => onAdd(one.prefix)}>
+              <span className="mono">{one.prefix}</span> (<Foreign text={one.interface} max={24} />)
+            </Button>
+          ))}
+        </div>
+      )}
+    </>
+  );
+}
+
+const ENABLE_FORWARDING = 'sudo sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1';
+
+/** What hinders this machine from passing packets on, and what helps. */
+function Forwarding(): React.JSX.Element | null {
+  const { answer, again } = useAsked('routes.check', undefined);
+  const isLinux = useSnapshot(({ daemon }) => daemon.platform === 'linux');
+  if (answer.kind !== 'ready') return null;
+  const { forwarding, udpGro } = answer.value;
+  return (
+    <>
+      {forwarding === '' ? null : (
+        <Notice
+          tone="warn"
+          action={
+            <Button size="small" onPress={again}>
+              {t('routes.checkAgain')}
+            </Button>
+          }
+        >
+          <p>{t('routes.forwardingOff')}</p>
+          <p>
+            <Foreign text={forwarding} max={400} />
+          </p>
+          {isLinux ? (
+            <>
+              <p>{t('routes.forwardingHow')}</p>
+              <CopyField text={ENABLE_FORWARDING} label={t('routes.copyCommand')} isBlock />
+            </>
+          ) : null}
+        </Notice>
+      )}
+      {udpGro === '' ? null : (
+        <Notice>
+          <Foreign text={udpGro} max={400} />
+        </Notice>
+      )}
+    </>
+  );
+}
+
+function Snat({
+  settings,
+  isDisabled,
+}: {
+  readonly settings: Settings;
+  readonly isDisabled: boolean;
+}): React.JSX.Element {
+  const { value, set } = useWished(!settings.noSnat, (on) => ({ noSnat: !on }));
+  return (
+    <Switch isSelected={value} onChange={set} isDisabled={isDisabled} note={t('routes.snatNote')}>
+      {t('routes.snat')}
+    </Switch>
+  );
+}
