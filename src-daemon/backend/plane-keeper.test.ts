@@ -110,3 +110,14 @@ test('closing waits for the change under way and starts none', async () => {
   expect(applied).toEqual(['a']);
   expect(clock.pending).toBe(0);
 });
+
+test('what was wanted before closing still comes into force: it says what stays closed afterwards', async () => {
+  const { keeper, applied, next } = setUp();
+  keeper.want(config('a'));
+  keeper.want(undefined, { lan: [] });
+  const closed = keeper.close();
+  await next();
+  await next();
+  await closed;
+  expect(applied).toEqual(['a', undefined]);
+});

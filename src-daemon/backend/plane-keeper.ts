@@ -61,10 +61,14 @@ export class PlaneKeeper {
     while (this.#running !== undefined) await this.#running;
   }
 
+  /** After what is under way, what was wanted by now is tried once more. */
   async close(): Promise<void> {
+    const version = this.#wantedVersion;
     this.#hasEnded = true;
     this.#cancelRetry?.();
+    const isBusy = this.#running !== undefined;
     await this.idle();
+    if (isBusy && this.#appliedVersion < version) await this.#run();
   }
 
   #kick(): void {

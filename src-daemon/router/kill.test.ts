@@ -33,7 +33,7 @@ const state = (): string =>
 
 /** Changes its mind all the time: exit node, many routes, allowed networks, none of it; ends only by being killed. */
 const ROUTER = (folder: string): string => `
-const { LinuxRouter } = await import('${import.meta.dirname}/linux.ts');
+const { LinuxRouter } = await import(process.argv[1]);
 const { systemClock } = await import('#shared/node/clock.ts');
 const router = new LinuxRouter({ tunName: 'rhumb0', recordPath: '${folder}/router.rhumb0.json', clock: systemClock(), log: () => undefined, hasIpv6: async () => true, hasFile: () => false });
 const firewall = (killSwitch) => ({ mode: 'on', kind: '', snat: true, stateful: false, dropsCgnat: true, forwards: true, udpPort: 41641, killSwitch });
@@ -50,7 +50,8 @@ for (;;) {
 }`;
 
 async function killedAfter(ms: number, folder: string): Promise<void> {
-  const argv = ['netns', 'exec', NETNS, process.execPath, '--input-type=module', '-e', ROUTER(folder)];
+  const node = [process.execPath, '--input-type=module', '-e', ROUTER(folder), '--', './linux.ts'];
+  const argv = ['netns', 'exec', NETNS, ...node];
   const child = spawn('ip', argv, { stdio: ['ignore', 'pipe', 'inherit'], cwd: import.meta.dirname });
   await once(child.stdout, 'data');
   const over = once(child, 'close');
