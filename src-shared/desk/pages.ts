@@ -57,14 +57,12 @@ function given<T>(value: T | undefined, why: string): T {
 }
 
 /** The address as it is opened. Encrypted, unless it leads to this very machine. */
-export function openable(text: string, origins?: readonly string[]): string {
+function openable(text: string): string {
   const url = text.length > MAX_LENGTH ? null : URL.parse(text);
   if (url === null) throw refused('it is no address');
   if (url.username !== '' || url.password !== '') throw refused('it hides its host behind a user name');
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url)))
     throw refused('only https pages are opened');
-  if (origins !== undefined && !origins.includes(url.origin))
-    throw refused('it is not on the host that was expected');
   return url.href;
 }
 
@@ -72,14 +70,26 @@ const refused = (why: string): RhumbError => new RhumbError('not-allowed', `the 
 
 const isLoopback = ({ hostname }: URL): boolean => ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
 
-/** On the account's own server, or where that server is known to send people. */
+/**
+ * A server may send people to any host to sign in, and which one it is is shown beside the button; the official one only to
+ * its own. Plain http is for servers that are themselves reached so.
+ */
 function signInUrl({ authUrl, settings }: Snapshot): string {
   if (authUrl === '') throw new RhumbError('not-found', 'there is no sign-in to finish');
-  // A server may send people to any host to sign in; which one is shown beside the button.
   const own = serverOrigin(settings?.server);
-  const url = URL.parse(authUrl);
-  const isOwnPlain = url?.protocol === 'http:' && url.origin === own && own !== undefined;
-  return isOwnPlain && url.username === '' ? url.href : openable(authUrl);
+  const isOwnPlain = own?.startsWith('http://') === true && URL.parse(authUrl)?.origin === own;
+  const url = isOwnPlain ? plain(authUrl) : openable(authUrl);
+  if (own !== undefined && SIGN_IN_ORIGINS.has(own) && !isOfficial(new URL(url).hostname))
+    throw refused('it is not on the host that was expected');
+  return url;
+}
+
+const isOfficial = (host: string): boolean => host === 'tailscale.com' || host.endsWith('.tailscale.com');
+
+function plain(text: string): string {
+  const url = new URL(text);
+  if (url.username !== '' || url.password !== '') throw refused('it hides its host behind a user name');
+  return url.href;
 }
 
 function adminUrl({ settings }: Snapshot): string {
@@ -89,8 +99,8 @@ function adminUrl({ settings }: Snapshot): string {
   return `${home}/admin`;
 }
 
-function serverOrigin(server: string | undefined): string | undefined {
-  const url = URL.parse(server === undefined || server === '' ? DEFAULT_CONTROL_URL : server);
+function serverOrigin(server = ''): string | undefined {
+  const url = URL.parse(server);
   return url !== null && (url.protocol === 'https:' || url.protocol === 'http:') ? url.origin : undefined;
 }
 

@@ -2,7 +2,7 @@
 
 import type { Handlers } from '../../bridge/dispatch.ts';
 import { RhumbError, toRhumbError } from '../../errors.ts';
-import { DEFAULT_CONTROL_URL, type Prefs } from '../../localapi/prefs.ts';
+import type { Prefs } from '../../localapi/prefs.ts';
 import { fetchControlKey } from '../../node/control-key.ts';
 import type { CallParts } from './parts.ts';
 
@@ -15,7 +15,7 @@ export function loginCalls({
       const [status, prefs] = await Promise.all([api.status({ peers: false }, signal), api.prefs(signal)]);
       const wanted: Prefs = {
         ...prefs,
-        ControlURL: server === undefined ? prefs.ControlURL || DEFAULT_CONTROL_URL : serverUrl(server),
+        ControlURL: serverUrl(server ?? prefs.ControlURL),
         Hostname: hostname ?? prefs.Hostname,
         WantRunning: true,
         LoggedOut: false,
@@ -56,7 +56,8 @@ export function loginCalls({
 /** People write `vpn.example.com`; nobody means plain HTTP by that. */
 function serverUrl(text: string): string {
   const trimmed = text.trim();
-  if (trimmed === '') return DEFAULT_CONTROL_URL;
+  if (trimmed === '')
+    throw new RhumbError('bad-argument', 'no server is set: name the coordination server of your network');
   const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(trimmed) ? trimmed : `https://${trimmed}`);
   if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:') || url.username !== '')
     throw new RhumbError(
