@@ -19,6 +19,8 @@ const MESSAGE_TYPE = 'application/dns-message';
 /** Long enough for a burst of questions; an idle connection costs both sides something. */
 const IDLE_MS = 10_000;
 const CONNECT_MS = 10_000;
+/** An answer to a ping needs no work of the server. */
+const PING_MS = 3_000;
 /** Between two addresses of one server (RFC 8305 §5 says 150 to 250; these are known to work mostly). */
 const NEXT_ADDRESS_MS = 300;
 const MAX_ADDRESSES = 8;
@@ -31,6 +33,8 @@ type Connection =
 export class DohClients implements AsyncDisposable {
   readonly #deps: DohDeps;
   readonly #sessions = new Map<string, Promise<ClientHttp2Session | undefined>>();
+  /** Those asked whether they still live. */
+  readonly #pinged = new WeakSet<ClientHttp2Session>();
   readonly #ended = new AbortController();
   readonly #agent: Agent;
 
@@ -100,7 +104,7 @@ export class DohClients implements AsyncDisposable {
     const open = this.#sessions.get(server.url);
     const known = open === undefined ? undefined : await abortable(open, signal);
     if (known !== undefined && !known.closed && !known.destroyed)
-      return await overHttp2(known, url, message, signal);
+      return await this.#overHttp2(known, url, message, signal);
     const connecting = this.#connect(server, url);
     const session = connecting.then((one) => (one.kind === 'h2' ? one.session : undefined));
     this.#sessions.set(server.url, session);
@@ -108,10 +112,35 @@ export class DohClients implements AsyncDisposable {
     const connection = await abortable(connecting, signal);
     if (connection.kind === 'h2') {
       connection.session.once('close', () => this.#forget(server.url, session));
-      return await overHttp2(connection.session, url, message, signal);
+      return await this.#overHttp2(connection.session, url, message, signal);
     }
     this.#forget(server.url, session);
     return await overHttp1(connection.socket, url, message, signal);
+  }
+
+  async #overHttp2(
+    session: ClientHttp2Session,
+    url: URL,
+    message: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    try {
+      return await overHttp2(session, url, message, signal);
+    } catch (error) {
+      if (signal.aborted) this.#probe(session);
+      throw error;
+    }
+  }
+
+  /** Where a way has broken silently, each new question would keep the connection for as long as the kernel tries: a quarter of an hour. */
+  #probe(session: ClientHttp2Session): void {
+    if (session.closed || session.destroyed || this.#pinged.has(session)) return;
+    this.#pinged.add(session);
+    const cancel = this.#deps.clock.after(PING_MS, () => session.destroy());
+    session.ping(() => {
+      cancel();
+      this.#pinged.delete(session);
+    });
   }
 
   #forget(url: string, session: Promise<ClientHttp2Session | undefined>): void {
@@ -202,15 +231,23 @@ const headersFor = (message: Uint8Array): Record<string, string | number> => ({
   'content-length': message.length,
 });
 
-function peerAgent({ sockets, marks }: DohDeps, signal: AbortSignal): Agent {
+function peerAgent({ sockets, marks, clock }: DohDeps, ended: AbortSignal): Agent {
   const agent = new Agent({ keepAlive: true, maxSockets: 8, timeout: IDLE_MS });
   agent.createConnection = (options, done) => {
     const ip = options.host ?? '';
     const port = Number(options.port);
-    sockets.connectTcp({ ip, port }, { mark: marks(ip), signal }).then(
-      (socket) => done?.(null, socket),
-      (error: Error) => done?.(error, NO_SOCKET),
+    const late = new AbortController();
+    const cancel = clock.after(CONNECT_MS, () =>
+      late.abort(new RhumbError('timeout', `no connection to ${ip} in time`)),
     );
+    const signal = AbortSignal.any([ended, late.signal]);
+    sockets
+      .connectTcp({ ip, port }, { mark: marks(ip), signal })
+      .then(
+        (socket) => done?.(null, socket),
+        (error: Error) => done?.(error, NO_SOCKET),
+      )
+      .finally(cancel);
     return undefined;
   };
   return agent;
