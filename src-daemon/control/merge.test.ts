@@ -218,6 +218,12 @@ describe('node upgrade', () => {
   ])('$name', ({ raw, want }) => {
     expect(upgradeNode(node.parse(wire(1, 'n', raw)))).toMatchObject(want);
   });
+
+  test('capabilities called as what every object has are keys, too', () => {
+    const raw = wire(1, 'n', { Capabilities: ['constructor', '__proto__', 'x'] });
+    const { CapMap } = upgradeNode(node.parse(raw));
+    expect(Object.keys(CapMap ?? {}).sort()).toEqual(['__proto__', 'constructor', 'x']);
+  });
 });
 
 describe('the rest of the map', () => {

@@ -22,9 +22,9 @@ export function upgradeNode(node: Node): Node {
 
 /** The deprecated list counts as keys of the map without arguments. */
 function foldCapabilities(node: Node): Node['CapMap'] {
-  const names = (node.Capabilities ?? []).filter((name) => node.CapMap?.[name] === undefined);
+  // By entries, for a name may be one that every object has.
+  const known = new Map(Object.entries(node.CapMap ?? {}));
+  const names = (node.Capabilities ?? []).filter((name) => !known.has(name));
   if (names.length === 0) return node.CapMap;
-  const folded: NonNullable<Node['CapMap']> = { ...node.CapMap };
-  for (const name of names) folded[name] = null;
-  return folded;
+  return Object.fromEntries([...known, ...names.map((name) => [name, null] as const)]);
 }

@@ -135,3 +135,12 @@ const keyOf = (i: number): NonNullable<Node['Key']> =>
       .with(0, i & 255)
       .with(1, i >> 8),
   );
+
+test('a note that was damaged on the disk is none, and another can be kept', async () => {
+  const api = await setUp();
+  api.as = ROOT;
+  await api.world.backend.setNote('pins', '{"Devices":[');
+  expect((await api.call('GET', 'pins')).body.trim()).toBe('{}');
+  const body = JSON.stringify({ Pins: { Devices: [{ ID: 'n1' }] }, DevicesSet: true });
+  expect((await api.call('POST', 'pins', { body })).status).toBe(200);
+});

@@ -42,7 +42,13 @@ const pinRequest = z.object({
 
 function stored<T>(text: string | undefined, schema: z.ZodType<T>, none: T): T {
   if (text === undefined) return none;
-  const parsed = schema.safeParse(parseJson(text));
+  let json: unknown;
+  try {
+    json = parseJson(text);
+  } catch {
+    return none; // damaged: what is kept next takes its place
+  }
+  const parsed = schema.safeParse(json);
   return parsed.success ? parsed.data : none;
 }
 
