@@ -1,5 +1,5 @@
 /** What the palette offers in the state the app is in, and which of it fits what was typed. */
-import { Copy, MonitorSmartphone, Power, Shield, ShieldOff, UserRound } from 'lucide-react';
+import { Copy, Power, Shield, ShieldOff, UserRound } from 'lucide-react';
 import { copyText } from '../../ui/copy.tsx';
 import { t } from '../i18n/text.ts';
 import { switchAccount } from '../store/accounts.ts';
@@ -27,7 +27,7 @@ export const allCommands = (state: AppState): readonly Command[] => [
   ),
   ...sections.flatMap(({ commands }) => commands?.(state) ?? []),
   ...accounts(state),
-  ...devices(state),
+  ...addresses(state),
   ...exitNodes(state),
 ];
 
@@ -60,30 +60,24 @@ function accounts(state: AppState): readonly Command[] {
     }));
 }
 
-const devices = ({ snapshot }: AppState): readonly Command[] =>
+/** Opening them is a command of their own section. */
+const addresses = ({ snapshot }: AppState): readonly Command[] =>
   Object.values(snapshot.devices)
     .filter(({ location }) => location === undefined)
-    .flatMap(({ id, name, dnsName, addresses }): Command[] => {
-      const [address = ''] = addresses;
-      const open: Command = {
-        id: `device ${id}`,
-        text: name,
-        note: address,
-        words: `${dnsName} ${addresses.join(' ')}`,
-        icon: MonitorSmartphone,
-        run: () => go(`/devices/${encodeURIComponent(id)}`),
-      };
-      if (address === '') return [open];
-      const copy: Command = {
-        id: `copy ${id}`,
-        text: t('palette.copyAddress', { name }),
-        note: address,
-        words: name,
-        icon: Copy,
-        run: () => void copyText(address),
-      };
-      return [open, copy];
-    });
+    .flatMap(({ id, name, addresses: [address] }): Command[] =>
+      address === undefined
+        ? []
+        : [
+            {
+              id: `copy ${id}`,
+              text: t('palette.copyAddress', { name }),
+              note: address,
+              words: name,
+              icon: Copy,
+              run: () => void copyText(address),
+            },
+          ],
+    );
 
 function exitNodes(state: AppState): readonly Command[] {
   const { snapshot } = state;

@@ -18,13 +18,19 @@ export const useSignIn = create<SignIn>(() => NOT_BEGUN);
 
 let stopWaiting = (): void => undefined;
 
-/** Opens the sign-in page as soon as the daemon has one that it had not before. */
-function openWhenThere(before: string): void {
+/** Until it is over: opens the page as soon as the daemon has one that it had not before. */
+function watch(): void {
+  const before = useApp.getState().confirmed;
+  let isOpened = false;
   stopWaiting();
-  stopWaiting = useApp.subscribe(({ confirmed: { authUrl } }) => {
-    if (authUrl === '' || authUrl === before) return;
-    stopWaiting();
-    void openSignInPage();
+  stopWaiting = useApp.subscribe(({ confirmed: { authUrl, state, loginError } }) => {
+    if (authUrl !== '' && authUrl !== before.authUrl && !isOpened) {
+      isOpened = true;
+      void openSignInPage();
+    }
+    const isDone = state !== 'NeedsLogin' && authUrl === '' && (isOpened || before.state === 'NeedsLogin');
+    const isRefused = loginError !== undefined && loginError !== before.loginError;
+    if (isDone || isRefused) forgetSignIn();
   });
 }
 
@@ -34,7 +40,7 @@ export async function openSignInPage(): Promise<void> {
 
 export async function startSignIn(how: ArgOf<'login.start'> = {}): Promise<void> {
   useSignIn.setState({ ...NOT_BEGUN, startedMs: Date.now() });
-  if (how.authKey === undefined) openWhenThere(useApp.getState().confirmed.authUrl);
+  watch();
   try {
     await ask('login.start', how);
   } catch (error) {
