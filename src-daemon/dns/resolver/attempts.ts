@@ -29,10 +29,17 @@ const MAX_ATTEMPTS = 32;
 export function serverOf({ addr, bootstrap }: Upstream): Server | undefined {
   if (addr.startsWith('https://')) return httpsServer(addr, bootstrap);
   if (addr.startsWith('http://')) return httpServer(addr);
-  const ip = canonicalIp(addr);
+  const ip = canonicalIp(addr) ?? linkLocal(addr);
   const plain = ip === undefined ? parseSockAddr(addr) : { ip, port: DNS_PORT };
   if (plain === undefined || plain.port === 0 || OURSELVES.includes(plain.ip)) return undefined;
   return { kind: 'plain', addr: plain };
+}
+
+/** Means nothing without its interface: `fe80::1%eth0`, as files of the system name routers. */
+function linkLocal(text: string): string | undefined {
+  const [, address = '', zone = ''] = /^(fe80:[\da-f:]+)%([\w.-]{1,15})$/i.exec(text) ?? [];
+  const ip = canonicalIp(address);
+  return ip === undefined ? undefined : `${ip}%${zone}`;
 }
 
 /** In the order of the list, HTTPS servers first; what can't be asked is left out. */

@@ -1,6 +1,7 @@
 /** Clients that mean harm: to other clients, to what is kept for them, and to the servers behind us. */
 import { expect, test } from 'vitest';
 import { answering, decoded, never, queryFor, world } from '../testing/world.ts';
+import { attemptsFor } from './attempts.ts';
 import { put16 } from './wire.ts';
 
 const upstream = '192.0.2.1';
@@ -10,6 +11,14 @@ const withTail = (query: Uint8Array, bytes: number): Uint8Array => {
   return out;
 };
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test('a router that names itself by a link-local address is asked on its link', () => {
+  const up = ['fe80::1%eth0', 'FE80:0::2%wlan0.1', 'fe80::3%', 'fe80::4%a b', '2001:db8::1%eth0'];
+  const attempts = attemptsFor(up.map((addr) => ({ addr, bootstrap: [] })));
+  expect(attempts.map(({ server }) => server)).toEqual(
+    ['fe80::1%eth0', 'fe80::2%wlan0.1'].map((ip) => ({ kind: 'plain', addr: { ip, port: 53 } })),
+  );
+});
 
 test('a message that no frame of TCP can hold is refused, not cut into several', async () => {
   const { resolver, asked } = world();

@@ -76,10 +76,9 @@ test('what a killed daemon had begun to write goes', async () => {
 });
 
 /** Of util-linux: mounts of a test's own. */
+const UNSHARE = 'unshare';
 const mayMount =
-  process.platform === 'linux' &&
-  spawnSync('unshare', ['-m', 'true']).status === 0 &&
-  process.getuid?.() === 0;
+  process.platform === 'linux' && spawnSync(UNSHARE, ['-m', 'true']).status === 0 && process.getuid?.() === 0;
 
 test.runIf(mayMount)(
   'a file that is mounted by itself is taken over and given back, and stays the same file',
@@ -98,7 +97,7 @@ test.runIf(mayMount)(
     process.stdout.write(JSON.stringify(said));
   `;
     const { stdout, stderr } = spawnSync(
-      'unshare',
+      UNSHARE,
       [
         '-m',
         'sh',
