@@ -60,7 +60,7 @@ export interface PathWords {
 }
 
 export function pathWords({ path, isOnline }: Device, isOn: boolean): PathWords {
-  if (!isOn || (!isOnline && path.kind === 'none')) return { tone: 'quiet', text: '—', note: '' };
+  if (!isOn || !isOnline) return { tone: 'quiet', text: '—', note: '' };
   switch (path.kind) {
     case 'direct':
       return { tone: 'good', text: t('path.direct'), note: directNote(path.via) };

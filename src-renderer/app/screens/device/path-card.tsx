@@ -148,7 +148,7 @@ export function Explained({ found }: { readonly found: Explanation }): React.JSX
             <caption>{t('device.tried')}</caption>
             <thead>
               <tr>
-                <th scope="col">{t('device.endpoint')}</th>
+                <th scope="col">{t('device.address')}</th>
                 <th scope="col">{t('device.result')}</th>
                 <th scope="col">{t('device.when')}</th>
               </tr>

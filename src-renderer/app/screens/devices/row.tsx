@@ -70,7 +70,7 @@ export function columnsOf({ marked, users, isOn, nowMs, pinned }: Around): reado
       {
         id: 'presence',
         title: t('devices.column.presence'),
-        track: 'minmax(8.5rem, 1fr)',
+        track: 'minmax(9.75rem, 1fr)',
         fromRem: 30,
         isSortable: true,
       },
@@ -87,7 +87,7 @@ export function columnsOf({ marked, users, isOn, nowMs, pinned }: Around): reado
       {
         id: 'latency',
         title: t('devices.column.latency'),
-        track: '5.5rem',
+        track: '6.75rem',
         fromRem: 46,
         isSortable: true,
       },

@@ -135,8 +135,8 @@ const columnsOf = (): readonly Column<LogLine>[] => [
   {
     id: 'level',
     title: t('logs.level'),
-    track: '6rem',
-    fromRem: 24,
+    track: '5.5rem',
+    fromRem: 20,
     cell: ({ level }) => <Badge tone={TONES[level]}>{t(`logs.level.${level}`)}</Badge>,
   },
   {

@@ -50,9 +50,7 @@ export const remember = (report: NetcheckReport): void =>
 export const lastRun = (runs: readonly NetcheckReport[]): NetcheckReport | undefined => runs.at(-1);
 
 /** How each region did over the runs, for those that ever answered. */
-export function histories(
-  runs: readonly NetcheckReport[],
-): readonly {
+export function histories(runs: readonly NetcheckReport[]): readonly {
   readonly id: number;
   readonly name: string;
   readonly times: readonly (number | undefined)[];

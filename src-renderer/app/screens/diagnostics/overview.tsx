@@ -21,12 +21,13 @@ export function Overview(): React.JSX.Element {
   const nowMs = useNow();
   const run = useNetcheck();
   const checks = checksOf({ snapshot, netcheck, appVersion, nowMs });
+  const failures = checks.filter(({ level }) => level === 'fail').length;
   const copy = (): void => void copyText(checks.map(lineOf).join('\n'));
   return (
     <div className="diagnostics-tab">
       <Card
         title={t('diagnostics.checks')}
-        about={t('diagnostics.checksSum', { count: checks.filter(({ level }) => level === 'fail').length })}
+        about={failures === 0 ? t('diagnostics.checksGood') : t('diagnostics.checksSum', { count: failures })}
         actions={
           <>
             {snapshot.link.kind === 'ready' ? <RunButton run={run} /> : null}

@@ -74,6 +74,9 @@ const RANKS: Readonly<Record<Device['path']['kind'], number>> = {
 const rank = ({ path }: Device): number => RANKS[path.kind];
 
 const SIZE = 400;
+/** Names stand beside the circle. */
+const SIDE = 90;
+const TOP = 60;
 
 function Picture({
   all,
@@ -86,7 +89,7 @@ function Picture({
 }): React.JSX.Element {
   const nodes = placed(all.length, SIZE);
   return (
-    <svg className="paths" viewBox={`0 0 ${SIZE} ${SIZE}`} role="img" aria-label={summary}>
+    <svg className="paths" viewBox={`${-SIDE} ${TOP} ${SIZE + 2 * SIDE} ${SIZE - 2 * TOP}`} role="img" aria-label={summary}>
       {all.map(({ id, path }, n) => (
         <Way key={id} kind={path.kind} to={nodes[n]} />
       ))}

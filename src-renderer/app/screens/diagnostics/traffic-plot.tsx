@@ -54,6 +54,7 @@ function optionsFor(width: number, colours: Colours, font: string): Options {
   return {
     width,
     height: HEIGHT,
+    padding: [8, 40, 0, 0],
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, points: { show: false } },
     scales: { y: { range: (_plot, min, max) => rangeOf(min, max) } },

@@ -74,10 +74,22 @@ function useShown(open: string): void {
     last.current = open;
     const [group = '', row = ''] = open.split('/', 2);
     const place = document.getElementById(row === '' ? `settings-${group}` : `setting-${row}`);
-    place?.scrollIntoView({ block: 'start' });
+    if (place !== null) scrollTo(place);
     place?.querySelector<HTMLElement>('h2, input, button, a')?.focus({ preventScroll: true });
   }, [open]);
 }
+
+/** Only what is meant to scroll: the frame around it must stay where it is. */
+function scrollTo(place: HTMLElement): void {
+  let scroller = place.parentElement;
+  while (scroller !== null && !/auto|scroll/.test(getComputedStyle(scroller).overflowY))
+    scroller = scroller.parentElement;
+  if (scroller === null) return;
+  const away = place.getBoundingClientRect().top - scroller.getBoundingClientRect().top;
+  scroller.scrollTop += away - GAP_PX;
+}
+
+const GAP_PX = 16;
 
 function GroupCard({
   group,
