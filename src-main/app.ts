@@ -30,7 +30,7 @@ import { MainWindow } from './window/main-window.ts';
 
 /** What follows the daemon, and the calls that both hosts answer alike. */
 export interface Daemon {
-  readonly desk: Desk;
+  readonly desk: Pick<Desk, 'snapshot' | 'subscribe' | 'setWatched' | 'refresh'> & AsyncDisposable;
   readonly handlers: Partial<Handlers>;
 }
 

@@ -1,0 +1,147 @@
+/** What is run for the service on each system, word by word; and what its answers mean. */
+import { describe, expect, test } from 'vitest';
+import { adminArgv, darwinService, jobState, PLIST, printJob } from './darwin.ts';
+import { HELPER, helperArgv, linuxService, showUnit, stateOf } from './linux.ts';
+import type { Argv, Ran, RunProgram, Service, Verb } from './types.ts';
+import { elevatedArgv, scArgv, scState, verifyPipeArgv, windowsService } from './windows.ts';
+
+const never = new AbortController().signal;
+
+/** Keeps what is run and gives one answer to all of it. */
+function runner(answer: Partial<Ran> = {}): { run: RunProgram; ran: Argv[] } {
+  const ran: Argv[] = [];
+  const run: RunProgram = async (argv) => {
+    ran.push(argv);
+    return { code: 0, output: '', ...answer };
+  };
+  return { run, ran };
+}
+
+describe('Linux', () => {
+  const service = (answer: Partial<Ran>, hasHelper = true): { service: Service; ran: Argv[] } => {
+    const { run, ran } = runner(answer);
+    return { service: linuxService(run, (path) => hasHelper && path === HELPER), ran };
+  };
+
+  test.each<Verb>(['install', 'start', 'restart', 'grant-operator'])(
+    '%s is one word to the helper',
+    async (verb) => {
+      const { service: made, ran } = service({});
+      await made.run(verb, never);
+      expect(ran).toEqual([['/usr/bin/pkexec', '/usr/lib/rhumb/rhumb-helper', verb]]);
+      expect(helperArgv(verb)).toHaveLength(3);
+    },
+  );
+
+  test('asks systemd without a password', async () => {
+    const { service: made, ran } = service({ output: 'LoadState=loaded\nActiveState=active\n' });
+    expect(await made.state()).toBe('running');
+    expect(ran).toEqual([showUnit]);
+  });
+
+  test.each<readonly [string, Ran, string]>([
+    ['not there', { code: 0, output: 'LoadState=not-found\nActiveState=inactive\n' }, 'not-installed'],
+    ['stopped', { code: 0, output: 'LoadState=loaded\nActiveState=inactive\n' }, 'stopped'],
+    ['failed', { code: 0, output: 'LoadState=loaded\nActiveState=failed\n' }, 'stopped'],
+    ['starting', { code: 0, output: 'LoadState=loaded\nActiveState=activating\n' }, 'running'],
+    ['without systemd', { code: -1, output: '' }, 'not-installed'],
+  ])('a unit that is %s', (_name, ran, state) => expect(stateOf(ran)).toBe(state));
+
+  test.each([
+    [126, 'nothing was changed'],
+    [127, 'administrator has to allow'],
+    [1, 'Job for rhumbd.service failed'],
+  ])('a helper that ends with %i is told in words', async (code, words) => {
+    const { service: made } = service({ code, output: 'x\nJob for rhumbd.service failed\n' });
+    await expect(made.run('start', never)).rejects.toThrow(words);
+  });
+
+  test('without the package nothing is run as root', async () => {
+    const { service: made, ran } = service({}, false);
+    await expect(made.run('install', never)).rejects.toThrow('install the package rhumb-daemon');
+    expect(ran).toEqual([]);
+  });
+});
+
+describe('macOS', () => {
+  const app = (status = 'enabled') => {
+    const did: string[] = [];
+    return {
+      did,
+      daemonItem: () => status,
+      setDaemonItem: (plist: string, isOn: boolean) => void did.push(`${plist} ${isOn}`),
+    };
+  };
+
+  test('the bundle registers its daemon, and registers it anew to restart it', async () => {
+    const { run, ran } = runner();
+    const system = app();
+    const service = darwinService(run, system, () => false);
+    await service.run('install', never);
+    await service.run('restart', never);
+    expect(system.did).toEqual([`${PLIST} true`, `${PLIST} false`, `${PLIST} true`]);
+    expect(ran).toEqual([]);
+  });
+
+  test('an installed daemon is started by launchd, after the system has asked', async () => {
+    const { run, ran } = runner();
+    await darwinService(run, app(), () => true).run('start', never);
+    expect(ran).toEqual([adminArgv('start')]);
+    expect(ran[0]).toEqual([
+      '/usr/bin/osascript',
+      '-e',
+      'do shell script "/bin/launchctl kickstart system/io.rhumb.rhumbd" with administrator privileges',
+    ]);
+  });
+
+  test('an approval that is missing says where to give it', async () => {
+    const service = darwinService(runner().run, app('requires-approval'), () => false);
+    await expect(service.run('install', never)).rejects.toThrow('System Settings');
+  });
+
+  test('a question that was closed changed nothing', async () => {
+    const { run } = runner({ code: 1, output: 'execution error: User canceled. (-128)\n' });
+    await expect(darwinService(run, app(), () => true).run('start', never)).rejects.toThrow(
+      'nothing was changed',
+    );
+  });
+
+  test('launchd says how the job is', () => {
+    expect(printJob).toEqual(['/bin/launchctl', 'print', 'system/io.rhumb.rhumbd']);
+    expect(jobState({ code: 0, output: '\tstate = running\n' })).toBe('running');
+    expect(jobState({ code: 0, output: '\tstate = not running\n' })).toBe('stopped');
+    expect(jobState({ code: 113, output: 'Could not find service' })).toBe('not-installed');
+  });
+});
+
+describe('Windows', () => {
+  test('asks sc.exe by its whole path', () => {
+    expect(scArgv('query')).toEqual(['C:\\Windows\\System32\\sc.exe', 'query', 'rhumbd']);
+    expect(scState({ code: 0, output: '        STATE              : 4  RUNNING \r\n' })).toBe('running');
+    expect(scState({ code: 0, output: '        STATE              : 1  STOPPED \r\n' })).toBe('stopped');
+    expect(scState({ code: 1060, output: '' })).toBe('not-installed');
+  });
+
+  test('starts as the person first, and asks for an administrator only when it must', async () => {
+    const ran: Argv[] = [];
+    const service = windowsService(async (argv) => {
+      ran.push(argv);
+      return { code: ran.length === 1 ? 5 : 0, output: '' };
+    });
+    await service.run('start', never);
+    expect(ran).toEqual([scArgv('start'), elevatedArgv('start')]);
+    expect(elevatedArgv('restart').at(-1)).toContain('Restart-Service rhumbd');
+  });
+
+  test('the pipe is verified by the installed program', () => {
+    expect(verifyPipeArgv('C:\\Program Files\\Rhumb')).toEqual([
+      'C:\\Program Files\\Rhumb\\rhumb.exe',
+      'service',
+      'verify-pipe',
+    ]);
+  });
+
+  test('what only the installer can do says so', async () => {
+    await expect(windowsService(runner().run).run('install', never)).rejects.toThrow('installer');
+  });
+});
