@@ -1,0 +1,251 @@
+/** The page over real sockets on the loopback: files with strict headers, and a bridge that checks who comes. */
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { type Caller, Dispatcher } from '#shared/bridge/dispatch.ts';
+import { FakeClock } from '#shared/testing/fake-clock.ts';
+import { isLoopbackHost } from './admission.ts';
+import { readPage } from './files.ts';
+import { PageServer } from './server.ts';
+import { Visits } from './visits.ts';
+
+const open: AsyncDisposable[] = [];
+afterEach(async () => {
+  for (const item of open.splice(0).reverse()) await item[Symbol.asyncDispose]();
+});
+
+async function setUp() {
+  const folder = await mkdtemp(join(tmpdir(), 'rhumb-page-'));
+  open.push({ [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) });
+  await mkdir(join(folder, 'assets'));
+  await writeFile(join(folder, 'index.html'), '<!doctype html><title>Rhumb</title>');
+  await writeFile(join(folder, 'assets', 'main-1a2b.js'), 'export {};');
+  await writeFile(join(folder, 'assets', 'main-1a2b.js.map'), '{}');
+  const clock = new FakeClock();
+  const visits = new Visits(clock);
+  const callers: Caller[] = [];
+  const server = new PageServer({
+    files: readPage(folder) ?? new Map(),
+    clock,
+    host: { can: [], platform: 'linux', version: '1' },
+    isOwnHost: isLoopbackHost,
+    mayLook: () => true,
+    admit: ({ token, key }) => {
+      const held = token === undefined ? key : visits.redeem(token);
+      const entered = held === undefined ? undefined : visits.enter(held);
+      if (held === undefined || entered === undefined) return undefined;
+      return { id: 'v', rights: () => entered.visitor.rights, key: held, leave: entered.leave };
+    },
+    serve: (caller) => {
+      callers.push(caller);
+      return new Dispatcher(
+        { logout: () => undefined, 'exitNode.suggest': () => ({ id: 'n', name: 'x' }) },
+        clock,
+      );
+    },
+  });
+  open.push(server);
+  const port = await server.listen('127.0.0.1', 0);
+  return { clock, visits, callers, port };
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly body: string;
+}
+
+const get = (
+  port: number,
+  path: string,
+  headers: Record<string, string> = {},
+  method = 'GET',
+): Promise<Answer> =>
+  new Promise((resolve, reject) => {
+    const asked = request({ host: '127.0.0.1', port, path, headers, method }, (reply) => {
+      let body = '';
+      reply.setEncoding('utf8').on('data', (chunk: string) => {
+        body += chunk;
+      });
+      reply.on('end', () => resolve({ status: reply.statusCode ?? 0, headers: reply.headers, body }));
+    });
+    asked.on('error', reject).end();
+  });
+
+/** A page’s side of the bridge: what it was sent, and how it ended. */
+class Page {
+  readonly frames: unknown[] = [];
+  readonly socket: WebSocket;
+  #wake = (): void => undefined;
+  closed: number | undefined;
+
+  constructor(port: number, headers: Record<string, string> = {}, path = '/bridge') {
+    this.socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, {
+      headers: { Origin: `http://127.0.0.1:${port}`, ...headers },
+    });
+    open.push({ [Symbol.asyncDispose]: async () => this.socket.terminate() });
+    this.socket.on('message', (data) => {
+      this.frames.push(JSON.parse(String(data)));
+      this.#wake();
+    });
+    this.socket.on('error', () => this.#wake());
+    this.socket.on('close', (code) => {
+      this.closed = code;
+      this.#wake();
+    });
+  }
+
+  send(frame: unknown): void {
+    this.socket.send(typeof frame === 'string' ? frame : JSON.stringify(frame));
+  }
+
+  async opened(): Promise<void> {
+    if (this.socket.readyState === WebSocket.CONNECTING)
+      await new Promise<void>((resolve) => this.socket.once('open', resolve));
+  }
+
+  /** The next frame; undefined when the socket ended without one. */
+  async next(): Promise<unknown> {
+    while (this.frames.length === 0 && this.closed === undefined)
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    return this.frames.shift();
+  }
+}
+
+test('files come with strict headers, hashed ones for good, and nothing else is there', async () => {
+  const { port } = await setUp();
+  const index = await get(port, '/?x');
+  expect(index).toMatchObject({ status: 200, body: '<!doctype html><title>Rhumb</title>' });
+  expect(index.headers).toMatchObject({ 'cache-control': 'no-store', 'x-frame-options': 'DENY' });
+  expect(index.headers['content-security-policy']).toContain("frame-ancestors 'none'");
+  const script = await get(port, '/assets/main-1a2b.js');
+  expect(script.headers['cache-control']).toContain('immutable');
+  expect((await get(port, '/assets/main-1a2b.js', { 'Accept-Encoding': 'gzip' })).headers).toMatchObject({
+    'content-encoding': 'gzip',
+  });
+  for (const path of [
+    '/assets/main-1a2b.js.map',
+    '/../package.json',
+    '/%2e%2e/x',
+    '/assets/',
+    '/nothing',
+    '//',
+  ])
+    expect((await get(port, path)).status, path).toBe(404);
+  expect((await get(port, '/', {}, 'POST')).status).toBe(405);
+});
+
+test('another name that leads here, and frames of other pages, get nothing', async () => {
+  const { port } = await setUp();
+  expect((await get(port, '/', { Host: 'evil.example' })).status).toBe(403);
+  expect((await get(port, '/', { 'Sec-Fetch-Dest': 'iframe' })).status).toBe(403);
+});
+
+test('a link lets in once, and its key lets the same page come back', async () => {
+  const { port, visits } = await setUp();
+  const token = visits.invite({ name: 'uid 0', rights: 'manage' });
+  const page = new Page(port);
+  await page.opened();
+  page.send({ hello: { token } });
+  const welcome = (await page.next()) as { welcome: { key: string } };
+  expect(welcome).toMatchObject({ welcome: { host: { platform: 'linux' } } });
+  const thief = new Page(port);
+  await thief.opened();
+  thief.send({ hello: { token } });
+  expect(await thief.next()).toEqual({ refused: {} });
+  const again = new Page(port);
+  await again.opened();
+  again.send({ hello: { key: welcome.welcome.key } });
+  expect(await again.next()).toMatchObject({ welcome: { key: welcome.welcome.key } });
+});
+
+test('who may only look is refused what changes something', async () => {
+  const { port, visits } = await setUp();
+  const page = new Page(port);
+  await page.opened();
+  page.send({ hello: { token: visits.invite({ name: 'uid 1000', rights: 'readonly' }) } });
+  await page.next();
+  page.send({ id: 1, name: 'logout' });
+  expect(await page.next()).toMatchObject({ id: 1, reply: { ok: false, code: 'not-allowed' } });
+  page.send({ id: 2, name: 'exitNode.suggest' });
+  expect(await page.next()).toEqual({ id: 2, reply: { ok: true, value: { id: 'n', name: 'x' } } });
+});
+
+test.each<[string, Record<string, string>, string]>([
+  ['another origin', { Origin: 'http://evil.example' }, '/bridge'],
+  ['another name', { Host: 'evil.example', Origin: 'http://evil.example' }, '/bridge'],
+  ['another site', { 'Sec-Fetch-Site': 'cross-site' }, '/bridge'],
+  ['another path', {}, '/other'],
+])('a socket from %s is not even opened', async (_what, headers, path) => {
+  const { port, callers } = await setUp();
+  const page = new Page(port, headers, path);
+  expect(await page.next()).toBeUndefined();
+  expect(callers).toEqual([]);
+});
+
+test.each([
+  '',
+  'nonsense',
+  '{}',
+  '{"id":1,"name":"logout"}',
+  '{"hello":{}}',
+  '{"hello":{"key":"x","more":1}}',
+  '[]',
+])('a first frame %j lets nobody in', async (frame) => {
+  const { port, callers } = await setUp();
+  const page = new Page(port);
+  await page.opened();
+  page.send(frame);
+  expect(await page.next()).toEqual({ refused: {} });
+  expect(await page.next()).toBeUndefined();
+  expect(callers).toEqual([]);
+});
+
+test('who says nothing is shown out', async () => {
+  const { port, clock } = await setUp();
+  const page = new Page(port);
+  await page.opened();
+  await clock.advance(10_000);
+  expect(await page.next()).toBeUndefined();
+  expect(page.closed).toBe(1_008);
+});
+
+test('a page that goes takes its calls with it', async () => {
+  const { port, visits, callers } = await setUp();
+  const page = new Page(port);
+  await page.opened();
+  page.send({ hello: { token: visits.invite({ name: 'uid 0', rights: 'manage' }) } });
+  await page.next();
+  const [caller] = callers;
+  const gone = new Promise<void>((resolve) =>
+    caller?.signal.addEventListener('abort', () => resolve(), { once: true }),
+  );
+  page.socket.terminate();
+  await gone;
+  expect(caller?.signal.aborted).toBe(true);
+});
+
+test('frames of more than a megabyte, and garbage, end the socket', async () => {
+  const { port, visits } = await setUp();
+  for (const bad of ['x'.repeat(1_100_000), 'garbage', '{"id":-1,"name":"logout"}']) {
+    const page = new Page(port);
+    await page.opened();
+    page.send({ hello: { token: visits.invite({ name: 'uid 0', rights: 'manage' }) } });
+    await page.next();
+    page.send(bad);
+    expect(await page.next()).toBeUndefined();
+  }
+});
+
+test('the twenty-first page is asked to come later', async () => {
+  const { port } = await setUp();
+  for (let i = 0; i < 20; i++) await new Page(port).opened();
+  const last = new Page(port);
+  expect(await last.next()).toBeUndefined();
+  expect(last.closed).toBe(1_013);
+});
