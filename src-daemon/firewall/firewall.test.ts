@@ -144,6 +144,24 @@ test('a program that is missing is no reason to leave the way open', async () =>
   expect(nft.batches[0]).toContain('add table inet rhumb-killswitch');
 });
 
+test.each([
+  { what: 'all of it', left: '' },
+  {
+    what: 'its rules',
+    left: 'table inet rhumb-killswitch {\n\tchain output {\n\t\ttype filter hook output\n\t}\n}',
+  },
+])('when somebody takes $what while it is being made, the next look makes it again', async ({ left }) => {
+  let sets = 0;
+  const nft: Tool = async (args, input) => {
+    if (input !== undefined) sets++;
+    return args.includes('-s') ? { code: left === '' ? 1 : 0, stdout: left, stderr: '' } : ok();
+  };
+  const { firewall } = setUp({ nft });
+  await firewall.setKillSwitch({ lan: [] }, config, 'rhumb0');
+  await firewall.setKillSwitch({ lan: [] }, config, 'rhumb0');
+  expect(sets).toBe(2);
+});
+
 test('a kill switch that can not be taken away any more is no success', async () => {
   let isThere = true;
   const nft = new FakeNft();

@@ -17,6 +17,8 @@ import {
   type KillSwitchWish,
   killSwitchGone,
   killSwitchText,
+  rulesIn,
+  shownRules,
 } from './kill-switch-text.ts';
 import { applyNft, clearNft, isInForce, readNft, runNft } from './nft.ts';
 import { acceptsForOthers, firewallPlan } from './rules.ts';
@@ -122,10 +124,14 @@ export class Firewall {
     if (chosen === undefined) throw noKillSwitch();
     const text = JSON.stringify([chosen, wish]);
     const before = this.#killSwitch;
-    if (before?.text === text && before.shown === (await this.#shownKillSwitch(chosen))) return;
+    const now = before?.text === text ? await this.#shownKillSwitch(chosen) : '';
+    if (now !== '' && now === before?.shown) return;
     if (chosen === 'nftables') await runNft(this.#system.nft, killSwitchText(wish));
     else await this.#setIptables(wish);
-    this.#killSwitch = { kind: chosen, text, shown: await this.#shownKillSwitch(chosen) };
+    const made = await this.#shownKillSwitch(chosen);
+    // Somebody may have emptied it since: then it must not pass for what was wanted the next time.
+    const isWhole = chosen === 'iptables' || shownRules(made) === rulesIn(killSwitchText(wish));
+    this.#killSwitch = { kind: chosen, text, shown: isWhole ? made : '' };
     // An earlier run may have chosen the other program, and what that one says about the LAN is old.
     if (before?.kind !== chosen)
       await this.#clearKillSwitchOf(chosen === 'nftables' ? 'iptables' : 'nftables');

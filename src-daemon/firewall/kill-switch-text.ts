@@ -78,3 +78,10 @@ export const killSwitchGone = (): string[] => [
   `add table inet ${KILL_SWITCH_TABLE}`,
   `delete table inet ${KILL_SWITCH_TABLE}`,
 ];
+
+export const rulesIn = (text: readonly string[]): number =>
+  text.filter((line) => line.startsWith('add rule ')).length;
+
+/** How many rules `nft list table` shows: a line each, in a chain in a table. */
+export const shownRules = (shown: string): number =>
+  shown.split('\n').filter((line) => /^\t\t(?!type )\S/.test(line)).length;
