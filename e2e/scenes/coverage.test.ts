@@ -1,9 +1,6 @@
-/** That the scenes leave nothing out: every state of the program, every route, every dialog. */
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+/** That the scenes leave no state of the program out. */
 import { expect, test } from 'vitest';
 import { deriveUi, UI_STATES } from '#shared/ui-state/derive.ts';
-import { ROOT } from '../lab/figures.ts';
 import { NOW } from './builders.ts';
 import { SCENES } from './catalogue/all.ts';
 

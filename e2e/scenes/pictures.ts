@@ -28,6 +28,7 @@ const shots = SCENES.filter(isWanted).flatMap((scene) =>
   })),
 );
 const wanted = new Set(shots.map(({ scene, look }) => pictureName(scene, look)));
+const blank = await stage.browser.newPage();
 const failed: string[] = [];
 const waiting = [...shots];
 await Promise.all(Array.from({ length: AT_ONCE }, worker));
@@ -51,7 +52,7 @@ async function worker(): Promise<void> {
 async function take({ scene, look }: { readonly scene: Scene; readonly look: Look }): Promise<void> {
   try {
     await using shown = await stage.show(scene, look);
-    writeFileSync(join(values.into, pictureName(scene, look)), await takePicture(shown.page));
+    writeFileSync(join(values.into, pictureName(scene, look)), await takePicture(shown.page, blank));
   } catch (error) {
     failed.push(`${scene.name}: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`);
   }

@@ -63,7 +63,7 @@ describe.skipIf(whyNot !== undefined)('every scene', () => {
         const file = join(PICTURES, pictureName(scene, look));
         if (!existsSync(file)) continue;
         await using shown = await stage.show(scene, look);
-        const part = await difference(blank, readFileSync(file), await takePicture(shown.page));
+        const part = await difference(blank, readFileSync(file), await takePicture(shown.page, blank));
         if (part > MOST_DIFFERENT)
           different.push(
             `${pictureName(scene, look)}: ${(part * 100).toFixed(2)} %; see \`npm run screenshots\``,

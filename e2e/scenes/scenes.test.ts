@@ -1,7 +1,7 @@
-/** Every scene once, in a look that differs from one to the next, and each special look with a few scenes. `scenes.slow.ts` has all. */
+/** Home in every state, each in a look that differs from one to the next, and each special look with one of them. `scenes.slow.ts` has all. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chromiumPath } from '../sign-in/chromium.ts';
-import { SCENES } from './catalogue/all.ts';
+import { HOME, STATES } from './catalogue/states.ts';
 import { faultsOf } from './check.ts';
 import { LOOKS, type Look, lookName, type Scene, SPECIAL_LOOKS } from './scene.ts';
 import { bundleExists } from './serve.ts';
@@ -13,6 +13,8 @@ const whyNot =
     : bundleExists()
       ? undefined
       : 'the app is not built';
+
+const SCENES: readonly Scene[] = [...STATES, ...HOME];
 
 interface Case {
   readonly name: string;
