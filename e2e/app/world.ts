@@ -1,6 +1,6 @@
 /**
- * A private network for the app: the device whose page is opened, an exit node, a machine that only relays reach, and one whose
- * owner means ill; and Chromium on the device itself, since its page is served to that machine alone.
+ * A private network for the app: the device whose page is opened, an exit node, and a machine that only
+ * relays reach; and Chromium on the device itself, since its page is served to that machine alone.
  */
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,9 +11,6 @@ import { Lab } from '../lab/lab.ts';
 import { NatNetwork } from '../lab/nat-network.ts';
 import { until } from '../lab/wait.ts';
 import { chromiumPath } from '../sign-in/chromium.ts';
-
-/** What a peer may call itself: the server makes a name of it, and this is what it says itself. */
-export const HOSTILE_NAME = '<img src=x onerror=document.title=1>\u202egpj';
 
 export interface OpenPage extends AsyncDisposable {
   readonly page: Page;
