@@ -9,7 +9,7 @@ import { TextField } from '../../../ui/field.tsx';
 import { EmptyState } from '../../../ui/notice.tsx';
 import { Card } from '../../../ui/page.tsx';
 import { t } from '../../i18n/text.ts';
-import { Foreign } from '../../lib/foreign.tsx';
+import { cut, Foreign } from '../../lib/foreign.tsx';
 import { Avatar } from '../../shell/account-button.tsx';
 import { go } from '../../shell/route.ts';
 import { Screen } from '../../shell/screen.tsx';
@@ -92,11 +92,9 @@ function Row({
       {isCurrent ? (
         <CurrentState />
       ) : mayManage ? (
-        <Button
-          aria-label={t('accounts.switchTo', { name: [name, network].filter(Boolean).join(', ') })}
-          onPress={() => void switchAccount(id)}
-        >
-          {t('accounts.switch')}
+        <Button onPress={() => void switchAccount(id)}>
+          {t('accounts.switch')}{' '}
+          <span className="visually-hidden">{cut([name, network].filter(Boolean).join(', '))}</span>
         </Button>
       ) : null}
       {!mayManage ? null : isCurrent ? (

@@ -11,6 +11,7 @@ import {
 } from 'react-aria-components';
 import { t } from '../../i18n/text.ts';
 import { cut } from '../../lib/foreign.tsx';
+import { WHY_READONLY } from '../../shell/read-only.tsx';
 import { chooseExitNode } from '../../store/exit-node.ts';
 import { useApp } from '../../store/store.ts';
 import type { Group, Node, SectionId } from './model.ts';
@@ -41,6 +42,7 @@ export function ExitTree({
   return (
     <Tree
       aria-label={t('exit.list')}
+      {...(isDisabled ? { 'aria-describedby': WHY_READONLY } : {})}
       className="exit-list"
       disabledKeys={disabled}
       disabledBehavior="selection"

@@ -65,7 +65,13 @@ function NotInstalled(): React.JSX.Element {
         </div>
       )}
       <div className="row">
-        {canService ? <Do call="service.install" text={t('trouble.no-daemon.install')} /> : null}
+        {canService ? (
+          <Do
+            call="service.install"
+            text={t('trouble.no-daemon.install')}
+            busy={t('trouble.no-daemon.working')}
+          />
+        ) : null}
         <Button onPress={() => void openPage('help')}>{t('trouble.no-daemon.howTo')}</Button>
       </div>
     </>
@@ -80,7 +86,13 @@ function Stopped(): React.JSX.Element {
       <p>
         {t('trouble.daemon-stopped.text')} <span className="soft">{t('trouble.daemon-stopped.self')}</span>
       </p>
-      {canService ? <Do call="service.start" text={t('trouble.daemon-stopped.start')} /> : null}
+      {canService ? (
+        <Do
+          call="service.start"
+          text={t('trouble.daemon-stopped.start')}
+          busy={t('trouble.daemon-stopped.working')}
+        />
+      ) : null}
       {canService || commands === undefined ? null : (
         <div className="stack">
           <p className="soft">{t('trouble.daemon-stopped.command')}</p>
@@ -136,7 +148,15 @@ function Mismatch(): React.JSX.Element {
 type Verb = Extract<CallName, 'service.install' | 'service.start' | 'service.restart' | 'update.install'>;
 
 /** Does it, says so while it does, and what came of it; people may say no to the password. */
-function Do({ call, text }: { readonly call: Verb; readonly text: string }): React.JSX.Element {
+function Do({
+  call,
+  text,
+  busy = text,
+}: {
+  readonly call: Verb;
+  readonly text: string;
+  readonly busy?: string;
+}): React.JSX.Element {
   const [isBusy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string>();
   const run = async (): Promise<void> => {
@@ -154,7 +174,7 @@ function Do({ call, text }: { readonly call: Verb; readonly text: string }): Rea
   return (
     <>
       <Button kind="strong" isPending={isBusy} onPress={() => void run()}>
-        {text}
+        {isBusy ? busy : text}
       </Button>
       {problem === undefined ? null : <Problem text={problem} />}
     </>
