@@ -89,32 +89,34 @@ function Row({
           <p className="soft">{t('accounts.deviceName', { name: device })}</p>
         ) : null}
       </div>
-      {isCurrent ? (
-        <CurrentState />
-      ) : mayManage ? (
-        <Button onPress={() => void switchAccount(id)}>
-          {t('accounts.switch')}{' '}
-          <span className="visually-hidden">{cut([name, network].filter(Boolean).join(', '))}</span>
-        </Button>
-      ) : null}
-      {!mayManage ? null : isCurrent ? (
-        <>
-          <IconButton
-            icon={Pencil}
-            label={t('accounts.rename')}
-            onPress={() => onOver({ kind: 'rename', account })}
-          />
-          <Button icon={LogOut} onPress={() => onOver({ kind: 'leave', account })}>
-            {t('accounts.signOut')}
+      <div className="account-row-actions">
+        {isCurrent ? (
+          <CurrentState />
+        ) : mayManage ? (
+          <Button onPress={() => void switchAccount(id)}>
+            {t('accounts.switch')}{' '}
+            <span className="visually-hidden">{cut([name, network].filter(Boolean).join(', '))}</span>
           </Button>
-        </>
-      ) : (
-        <IconButton
-          icon={Trash2}
-          label={t('accounts.removeName', { name })}
-          onPress={() => onOver({ kind: 'leave', account })}
-        />
-      )}
+        ) : null}
+        {!mayManage ? null : isCurrent ? (
+          <>
+            <IconButton
+              icon={Pencil}
+              label={t('accounts.rename')}
+              onPress={() => onOver({ kind: 'rename', account })}
+            />
+            <Button icon={LogOut} onPress={() => onOver({ kind: 'leave', account })}>
+              {t('accounts.signOut')}
+            </Button>
+          </>
+        ) : (
+          <IconButton
+            icon={Trash2}
+            label={t('accounts.removeName', { name })}
+            onPress={() => onOver({ kind: 'leave', account })}
+          />
+        )}
+      </div>
     </div>
   );
 }
