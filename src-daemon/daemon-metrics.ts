@@ -13,6 +13,10 @@ export interface MetricSources {
   /** Region of the home relay; 0 = none. */
   readonly home: () => number;
   readonly traffic: () => Iterable<PeerTraffic>;
+  /** Network routes of this machine, without those of an exit node. */
+  readonly routes: () => { readonly advertised: number; readonly approved: number };
+  readonly peerApi: () => Counters;
+  readonly filter: () => Counters;
   readonly health: () => Pick<Health, 'visible'> | undefined;
 }
 
@@ -22,6 +26,8 @@ export function clientMetrics(from: MetricSources): MetricsRegistry {
   registry.collect('rhumbd_disco', 'disco messages', from.disco);
   registry.collect('rhumbd_derp', 'packets by relay', from.relays);
   registry.collect('rhumbd_stun', 'address discovery', from.stun);
+  registry.collect('rhumbd_peerapi', 'PeerAPI', from.peerApi);
+  registry.collect('rhumbd_filter', 'packet filter', from.filter);
   registry.register({
     name: 'rhumbd_resident_bytes',
     kind: 'gauge',
@@ -31,20 +37,25 @@ export function clientMetrics(from: MetricSources): MetricsRegistry {
   return registry;
 }
 
-const INBOUND_DROPS = [
-  'drop.bad-inner',
-  'drop.wrong-source',
-  'drop.not-local',
-  'drop.not-authentic',
-  'drop.replay',
+type Reason = 'acl' | 'multicast' | 'link_local_unicast' | 'too_short' | 'unknown_protocol' | 'error';
+type Drops = readonly (readonly [Reason, readonly string[]])[];
+
+/** The engine's counters behind each reason of the official client. */
+const INBOUND_DROPS: Drops = [
+  ['acl', ['drop.filtered', 'drop.jailed', 'drop.not-local']],
+  ['multicast', ['drop.in-multicast']],
+  ['link_local_unicast', ['drop.in-link-local']],
+  ['unknown_protocol', ['drop.in-unreadable']],
+  ['error', ['drop.bad-inner', 'drop.wrong-source', 'drop.not-authentic', 'drop.replay', 'drop.tun-write']],
 ];
-const OUTBOUND_DROPS = [
-  'drop.no-route',
-  'drop.staged',
-  'drop.no-path',
-  'drop.send-failed',
-  'drop.tsmp-from-host',
+const OUTBOUND_DROPS: Drops = [
+  ['multicast', ['drop.out-multicast']],
+  ['link_local_unicast', ['drop.out-link-local']],
+  ['unknown_protocol', ['drop.out-unreadable', 'drop.tsmp-from-host']],
+  ['error', ['drop.no-route', 'drop.staged', 'drop.no-path', 'drop.no-socket', 'drop.send-failed']],
 ];
+/** Every label is there from the start, so that rates can be taken of it. Peer relays are not used yet. */
+const PATHS = ['direct_ipv4', 'direct_ipv6', 'derp', 'peer_relay_ipv4', 'peer_relay_ipv6'] as const;
 
 const sum = (counters: Counters, names: readonly string[]): bigint =>
   names.reduce((total, name) => total + BigInt(counters[name] ?? 0), 0n);
@@ -57,21 +68,24 @@ export function userMetrics(from: MetricSources): MetricsRegistry {
       name,
       kind: 'counter',
       help,
-      read: () =>
-        [...byPath.look(from.traffic())].map(
-          ([path, totals]): Sample => ({ labels: { path }, value: totals[field] }),
-        ),
+      read: () => {
+        const totals = byPath.look(from.traffic());
+        return PATHS.map((path): Sample => ({ labels: { path }, value: totals.get(path)?.[field] ?? 0 }));
+      },
     });
   traffic('tailscaled_inbound_bytes_total', 'rxBytes', 'bytes received from other peers');
   traffic('tailscaled_inbound_packets_total', 'rxPackets', 'packets received from other peers');
   traffic('tailscaled_outbound_bytes_total', 'txBytes', 'bytes sent to other peers');
   traffic('tailscaled_outbound_packets_total', 'txPackets', 'packets sent to other peers');
-  const drops = (name: string, names: readonly string[], help: string): void =>
+  const drops = (name: string, reasons: Drops, help: string): void =>
     registry.register({
       name,
       kind: 'counter',
       help,
-      read: () => [{ labels: { reason: 'error' }, value: sum(from.engine(), names) }],
+      read: () => {
+        const counters = from.engine();
+        return reasons.map(([reason, names]) => ({ labels: { reason }, value: sum(counters, names) }));
+      },
     });
   drops(
     'tailscaled_inbound_dropped_packets_total',
@@ -89,10 +103,10 @@ export function userMetrics(from: MetricSources): MetricsRegistry {
     help: 'number of health messages by type',
     read: () => [{ labels: { type: 'warning' }, value: from.health()?.visible().length ?? 0 }],
   });
-  const none = (name: string, help: string): void =>
-    registry.register({ name, kind: 'gauge', help, read: () => [{ value: 0 }] });
-  none('tailscaled_advertised_routes', 'advertised network routes');
-  none('tailscaled_approved_routes', 'approved network routes');
+  const routes = (name: string, field: 'advertised' | 'approved', help: string): void =>
+    registry.register({ name, kind: 'gauge', help, read: () => [{ value: from.routes()[field] }] });
+  routes('tailscaled_advertised_routes', 'advertised', 'advertised network routes');
+  routes('tailscaled_approved_routes', 'approved', 'network routes of this machine that are approved');
   registry.register({
     name: 'tailscaled_home_derp_region_id',
     kind: 'gauge',
