@@ -1,6 +1,7 @@
 /** Who comes back after ten minutes finds Home, unless a form was begun. */
 import { useEffect } from 'react';
-import { go, isGuarded } from './route.ts';
+import { isFormBegun } from './begun.ts';
+import { go } from './route.ts';
 
 const HIDDEN_MS = 600_000;
 
@@ -14,7 +15,7 @@ export function useHomeWhenHidden(): void {
       }
       const isLong = hiddenAt !== undefined && Date.now() - hiddenAt >= HIDDEN_MS;
       hiddenAt = undefined;
-      if (isLong && !isGuarded()) go('/', 'replace');
+      if (isLong && !isFormBegun()) go('/', 'replace');
     };
     document.addEventListener('visibilitychange', onChange);
     return () => document.removeEventListener('visibilitychange', onChange);

@@ -48,23 +48,9 @@ export const useRoute = (): Route => useSyncExternalStore(subscribe, read);
 export const routeNow = (): Route => read();
 export const hrefOf = (path: string): string => `#${path}`;
 
-/** Asked before a place is left; false keeps us there. */
-let mayLeave = (): boolean => true;
-
-/** Gives back how to take the guard away. */
-export function guardLeaving(guard: () => boolean): () => void {
-  mayLeave = guard;
-  return () => {
-    if (mayLeave === guard) mayLeave = () => true;
-  };
-}
-
-export const isGuarded = (): boolean => !mayLeave();
-
 export function go(path: string, manner: 'push' | 'replace' = 'push'): void {
   const href = hrefOf(path);
   if (href === location.hash) return;
-  if (manner === 'push' && !mayLeave()) return;
   if (manner === 'push') {
     depth += 1;
     history.pushState({ depth }, '', href);

@@ -5,6 +5,7 @@ import { TextField } from '../../../ui/field.tsx';
 import { Problem } from '../../../ui/notice.tsx';
 import { Checkbox } from '../../../ui/toggle.tsx';
 import { t } from '../../i18n/text.ts';
+import { useBegunForm } from '../../shell/begun.ts';
 import { useSignIn } from '../../store/sign-in.ts';
 import { useSnapshot } from '../../store/store.ts';
 import { keyIsBad } from './names.ts';
@@ -24,6 +25,7 @@ export function AuthKeyForm({
   const problem = useSignIn(({ problem }) => problem);
   const loginError = useSnapshot(({ loginError }) => loginError);
   const isBad = keyIsBad(key);
+  useBegunForm(key !== '');
   const send = async (): Promise<void> => {
     if (isBusy || isBad || key.trim() === '') return;
     setBusy(true);

@@ -6,6 +6,7 @@ import { TextField } from '../../../ui/field.tsx';
 import { Notice, Problem } from '../../../ui/notice.tsx';
 import { t } from '../../i18n/text.ts';
 import { Foreign } from '../../lib/foreign.tsx';
+import { useBegunForm } from '../../shell/begun.ts';
 import { serverHost } from '../../store/accounts.ts';
 import { ask, failureText } from '../../store/act.ts';
 import { useSnapshot } from '../../store/store.ts';
@@ -27,6 +28,7 @@ export function ServerForm({
 }): React.JSX.Element {
   const [url, setUrl] = useState(first);
   const [probe, setProbe] = useState<Probe>({ kind: 'none' });
+  useBegunForm(url !== first);
   const check = async (wanted: string): Promise<void> => {
     if (wanted.trim() === '' || probe.kind === 'asking') return;
     setProbe({ kind: 'asking' });
