@@ -1,0 +1,13 @@
+/** `npm run package:app [-- electron-builder's arguments]`: bundles the desktop program, then has electron-builder pack it. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { bundleApp } from './package/app-bundle.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+await bundleApp(join(ROOT, 'dist'));
+const [only, ...rest] = process.argv.slice(2);
+if (only === '--bundle-only') process.exit(0);
+const args = only === undefined ? ['--dir'] : [only, ...rest];
+const builder = join(ROOT, 'node_modules/electron-builder/cli.js');
+const { status } = spawnSync(process.execPath, [builder, ...args], { cwd: ROOT, stdio: 'inherit' });
+process.exitCode = status ?? 1;
