@@ -29,7 +29,10 @@ export function Shell({ children }: { readonly children: ReactNode }): React.JSX
   useAnnouncedState();
   useHomeWhenHidden();
   // biome-ignore lint/correctness/useExhaustiveDependencies: another screen begins at its top
-  useEffect(() => main.current?.scrollTo(0, 0), [path]);
+  useEffect(() => {
+    // Newer browsers answer with a promise, which is no way to clean up.
+    void main.current?.scrollTo(0, 0);
+  }, [path]);
   return (
     <div className="shell" data-ui={ui}>
       <button type="button" className="skip" onClick={() => main.current?.focus()}>
