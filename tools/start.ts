@@ -17,6 +17,7 @@ import { untilTold } from '../e2e/lab/leash.ts';
 import { endRun, leftOf, openRun, sweep } from '../e2e/lab/run.ts';
 import { whyNot } from '../e2e/lab/scenario.ts';
 import { clock, must, until } from '../e2e/lab/wait.ts';
+import { findElectron } from './package/find-electron.ts';
 
 const USAGE = `npm start                    a private network on this machine, until Ctrl-C
 npm start -- --check         the same without waiting; exit 0 when two machines reached each other
@@ -124,6 +125,7 @@ async function runNetwork(lab: Lab): Promise<void> {
 
   if (first.netns === undefined) sayConsole(control);
   say('\nTry, in another terminal, as root:\n');
+  say(`  ${openApp(one.socket)}`);
   const inFirst = first.netns === undefined ? '' : `ip netns exec ${first.netns} `;
   say(`  ${bin('rhumb')} --socket ${one.socket} status`);
   say(`  ${bin('rhumb')} --socket ${two.socket} ping ${one4}`);
@@ -135,6 +137,12 @@ async function runNetwork(lab: Lab): Promise<void> {
   say('\nCtrl-C ends it and removes everything it made.');
   await ended([...machines.map((machine) => machine.process), control.process]);
 }
+
+/** The desktop program where there is an Electron; without, the same pages in a browser. */
+const openApp = (socket: string): string =>
+  findElectron() === undefined
+    ? `${bin('rhumb')} --socket ${socket} web`
+    : `node tools/package-app.ts --bundle-only && node_modules/.bin/electron . --socket=${socket}`;
 
 /** Where the network is seen and changed with a browser: the server says itself how the first person gets in. */
 function sayConsole({ process: { output } }: Control): void {

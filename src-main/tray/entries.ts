@@ -2,9 +2,6 @@
 import { menuText } from '../text/clean.ts';
 import type { TrayAction, TrayItem } from './types.ts';
 
-/** Windows' menus don't scroll with the wheel, and nobody reads more. */
-export const MAX_ROWS = 20;
-
 export const separator: TrayItem = { kind: 'separator' };
 
 export const label = (id: string, text: string): TrayItem => ({ kind: 'label', id, text: menuText(text) });
