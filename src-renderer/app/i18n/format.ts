@@ -84,16 +84,8 @@ export function formatSpan(ms: number): string {
   ).format(Math.floor(value));
 }
 
-export function formatDate(ms: number): string {
-  return cached('date', (to) => new Intl.DateTimeFormat(to, { dateStyle: 'medium' })).format(ms);
-}
-
 export function formatClock(ms: number): string {
   return cached('clock', (to) => new Intl.DateTimeFormat(to, { timeStyle: 'medium' })).format(ms);
-}
-
-export function formatList(texts: readonly string[]): string {
-  return cached('list', (to) => new Intl.ListFormat(to, { type: 'conjunction' })).format(texts);
 }
 
 /** Compares as people sort names: `nas-2` before `nas-10`. */

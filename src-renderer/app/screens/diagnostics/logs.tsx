@@ -135,7 +135,7 @@ const columnsOf = (): readonly Column<LogLine>[] => [
   {
     id: 'level',
     title: t('logs.level'),
-    track: '5.5rem',
+    track: '6.5rem',
     fromRem: 20,
     cell: ({ level }) => <Badge tone={TONES[level]}>{t(`logs.level.${level}`)}</Badge>,
   },
