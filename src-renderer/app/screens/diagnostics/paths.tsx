@@ -89,7 +89,12 @@ function Picture({
 }): React.JSX.Element {
   const nodes = placed(all.length, SIZE);
   return (
-    <svg className="paths" viewBox={`${-SIDE} ${TOP} ${SIZE + 2 * SIDE} ${SIZE - 2 * TOP}`} role="img" aria-label={summary}>
+    <svg
+      className="paths"
+      viewBox={`${-SIDE} ${TOP} ${SIZE + 2 * SIDE} ${SIZE - 2 * TOP}`}
+      role="img"
+      aria-label={summary}
+    >
       {all.map(({ id, path }, n) => (
         <Way key={id} kind={path.kind} to={nodes[n]} />
       ))}
