@@ -26,7 +26,8 @@ const MAX_FEATURES = 1_024;
 const NAME_SIZE = 16;
 const UNION_REST = 16;
 
-let request: ReturnType<typeof koffi.struct> | undefined;
+/** koffi knows the type by its name, and takes it once. */
+let isRequestKnown = false;
 
 /** By the names that `ethtool -k` shows, where they are one feature. Undefined when there is no such interface. */
 export function interfaceFeatures(name: string): ReadonlyMap<string, boolean> | undefined {
@@ -103,11 +104,13 @@ function header(buffer: Uint8Array, command: number, second: number): DataView {
 
 /** The kernel reads and writes `buffer` during the call; undefined when it agreed. */
 function call(fd: number, name: string, buffer: Uint8Array): string | undefined {
-  request ??= koffi.struct('rhumb_ethtool_request', {
-    name: koffi.array('char', NAME_SIZE),
-    data: 'uint8_t *',
-    rest: koffi.array('uint8_t', UNION_REST),
-  });
+  if (!isRequestKnown)
+    koffi.struct('rhumb_ethtool_request', {
+      name: koffi.array('char', NAME_SIZE),
+      data: 'uint8_t *',
+      rest: koffi.array('uint8_t', UNION_REST),
+    });
+  isRequestKnown = true;
   const argument = { name, data: buffer, rest: new Uint8Array(UNION_REST) };
   const failed = libc().ioctl(fd, SIOCETHTOOL, 'rhumb_ethtool_request *', argument) < 0;
   return failed ? errnoName() : undefined;
