@@ -26,10 +26,11 @@ export type BridgeCode = (typeof CODES)[number];
 
 /** What a call gives back; a stack trace never crosses. */
 export type Reply =
-  | { readonly ok: true; readonly value: unknown }
+  /** JSON knows no undefined, so a call that gives nothing has no value there. */
+  | { readonly ok: true; readonly value?: unknown }
   | { readonly ok: false; readonly code: BridgeCode; readonly message: string };
 
 export const reply: z.ZodType<Reply> = z.discriminatedUnion('ok', [
-  z.object({ ok: z.literal(true), value: z.unknown() }),
+  z.object({ ok: z.literal(true), value: z.unknown().optional() }),
   z.object({ ok: z.literal(false), code: z.enum(CODES), message: longText }),
 ]);
