@@ -139,10 +139,11 @@ async function runNetwork(lab: Lab): Promise<void> {
 }
 
 /** The desktop program where there is an Electron; without, the same pages in a browser. */
-const openApp = (socket: string): string =>
-  findElectron() === undefined
+function openApp(socket: string): string {
+  return findElectron() === undefined
     ? `${bin('rhumb')} --socket ${socket} web`
     : `node tools/package-app.ts --bundle-only && node_modules/.bin/electron . --socket=${socket}`;
+}
 
 /** Where the network is seen and changed with a browser: the server says itself how the first person gets in. */
 function sayConsole({ process: { output } }: Control): void {
