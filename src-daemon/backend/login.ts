@@ -1,5 +1,6 @@
 /** Sessions with coordination servers and logins in them (localapi-and-daemon.md §3.3 to §3.5). */
 import type { Clock } from '#shared/async/clock.ts';
+import { equal } from '#shared/bytes/bytes.ts';
 import { RhumbError, toRhumbError } from '#shared/errors.ts';
 import type { PrivateKey } from '#shared/key/key.ts';
 import type { Prefs } from '#shared/localapi/prefs.ts';
@@ -154,9 +155,11 @@ export class Login {
 
   #begin(session: Session, goal: LoginGoal): void {
     const { clock } = this.#deps;
-    const { map, profile } = this.#know;
-    const isOver = map !== undefined && isExpired(map.self, clock.now(), map.clockSkewMs);
-    startLogin(session, goal, clock.monotonic(), profile.persist.nodeKey !== undefined && !isOver);
+    const { map, profile, blocked } = this.#know;
+    // Blocked: the server has refused this key, whatever a map of an earlier run says of it.
+    const isOver = blocked || (map !== undefined && isExpired(map.self, clock.now(), map.clockSkewMs));
+    const hasKey = profile.persist.nodeKey !== undefined;
+    startLogin(session, goal, clock.monotonic(), hasKey ? (isOver ? 'over' : 'good') : 'none');
   }
 
   /** A new key for this machine; the old one serves until the server has taken the new. An auth key just given counts for it. */
@@ -208,6 +211,12 @@ export class Login {
     session.interactive = false;
     session.authUrl = '';
     session.loginError = '';
+    // The server refused the old key: then this login has made a new one, and whoever wishes for one has it.
+    const { nodeKey } = this.#know.profile.persist;
+    if (session.isRefresh && !(nodeKey !== undefined && equal(login.nodeKey, nodeKey))) {
+      session.isRefresh = false;
+      session.renewsNext = false;
+    }
     const isStored = await this.#deps.accept(afterLogin(this.#know.profile, login, how));
     // Not before a crash can no longer take it back; the state says that storing is what fails.
     if (isStored) this.#deps.bus.send({ LoginFinished: {} });

@@ -70,15 +70,22 @@ export const mustWaitForRefresh = (session: Session): boolean =>
 
 export type LoginGoal = Parameters<ControlClient['login']>[0];
 
-/** Begins a login; one under way is replaced. `hasGoodKey`: the server is likely to take the key that we have. */
-export function startLogin(session: Session, goal: LoginGoal, nowMs: number, hasGoodKey: boolean): void {
+/** The key that this machine has: the server is likely to take a good one, and has refused one that is over. */
+export type OwnKey = 'none' | 'good' | 'over';
+
+/**
+ * Begins a login; one under way is replaced. A key that is over is not shown beside an auth key: a server may take it back
+ * into use, and who signs in anew wants a new one.
+ */
+export function startLogin(session: Session, goal: LoginGoal, nowMs: number, ownKey: OwnKey): void {
   session.login = 'under-way';
-  session.isRefresh = hasGoodKey && !goal.interactive;
+  session.isRefresh = ownKey === 'good' && !goal.interactive;
   session.renewsNext = false;
   session.loginAt = nowMs;
   session.authKey = goal.authKey ?? '';
   session.interactive = goal.interactive;
   session.loginError = '';
   session.authUrl = '';
-  session.client.login(goal);
+  const makesNew = goal.interactive || (ownKey === 'over' && session.authKey !== '');
+  session.client.login({ ...goal, interactive: makesNew });
 }
