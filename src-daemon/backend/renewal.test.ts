@@ -125,3 +125,15 @@ test('an expired key is renewed at once: there is nothing left to follow under i
   await world.settle();
   expect(world.backend.state).toBe('Running');
 });
+
+test('a key that the server had ended is renewed once, with the one auth key', async () => {
+  const world = await running();
+  await world.backend.startWith({ UpdatePrefs: PREFS, AuthKey: 'once' });
+  await world.settle();
+  // The server refused the key it was shown, and so the client made a new one.
+  finished(world, generatePrivate());
+  await world.settle();
+  await world.backend.loginInteractive({ uid: 0 });
+  await world.settle();
+  expect(world.control().logins).toEqual([{ interactive: false, authKey: 'once' }]);
+});
