@@ -1,12 +1,8 @@
-/** The contract over the WebSocket of a real rhumbd's page. */
-import { test } from 'vitest';
+/** The contract over the WebSocket of a real rhumbd's page, which the project's set-up has built. */
 import { openWebPage } from './pages.ts';
 import { bridgeContract } from './suite.ts';
-import { isPageBuilt } from './world.ts';
 
-if (await isPageBuilt())
-  bridgeContract({
-    name: 'a WebSocket',
-    open: async (world, rights) => await openWebPage(await world.link(rights === 'readonly')),
-  });
-else test.skip('the page is not built: run `npm run setup`', () => undefined);
+bridgeContract({
+  name: 'a WebSocket',
+  open: async (world, rights) => await openWebPage(await world.link(rights === 'readonly')),
+});

@@ -1,7 +1,7 @@
 /** A coordination server and one rhumbd without a device, on the loopback, for whoever speaks with it over a bridge. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '#shared/node/clock.ts';
@@ -55,10 +55,3 @@ export async function bridgeWorld(): Promise<BridgeWorld> {
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };
 }
-
-/** Whether the page is built, without which the daemon serves none. */
-export const isPageBuilt = (): Promise<boolean> =>
-  readFile(join(import.meta.dirname, '..', '..', 'dist', 'app', 'index.html')).then(
-    () => true,
-    () => false,
-  );
