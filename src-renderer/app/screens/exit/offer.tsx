@@ -1,6 +1,6 @@
 /** Offering this device's internet to the network: what it means, what it needs, and whether it is approved. */
 import { CircleAlert, CircleCheck, Info } from 'lucide-react';
-import { type ReactNode, useEffect, useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import type { ResultOf } from '#shared/bridge/contract.ts';
 import { exitNodeOf } from '#shared/ui-state/derive.ts';
 import { Button } from '../../../ui/button.tsx';
@@ -10,8 +10,9 @@ import { Card } from '../../../ui/page.tsx';
 import { Switch } from '../../../ui/toggle.tsx';
 import { t } from '../../i18n/text.ts';
 import { Foreign } from '../../lib/foreign.tsx';
+import { useAsked } from '../../lib/use-asked.ts';
 import { Screen } from '../../shell/screen.tsx';
-import { act, ask, failureText, openPage } from '../../store/act.ts';
+import { act, openPage } from '../../store/act.ts';
 import { chooseExitNode, isOffering } from '../../store/exit-node.ts';
 import { useMayManage, useSnapshot } from '../../store/store.ts';
 import './exit.css';
@@ -52,7 +53,7 @@ export function OfferScreen(): React.JSX.Element {
           </Switch>
         </Card>
         <Card title={t('offer.checks')}>
-          <Checks isOn={isOn} />
+          <Checks key={String(isOn)} isOn={isOn} />
         </Card>
       </div>
       {isAsking ? (
@@ -74,41 +75,16 @@ export function OfferScreen(): React.JSX.Element {
   );
 }
 
-type Found =
-  | { readonly kind: 'asking' }
-  | { readonly kind: 'known'; readonly found: ResultOf<'routes.check'> }
-  | { readonly kind: 'failed'; readonly problem: string };
-
-/** Asked anew whenever it is switched: the daemon may have changed what it could. */
-function useFound(isOn: boolean): Found {
-  const [found, setFound] = useState<Found>({ kind: 'asking' });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the switch is what makes the answer another one
-  useEffect(() => {
-    let isHere = true;
-    ask('routes.check', undefined).then(
-      (answer) => {
-        if (isHere) setFound({ kind: 'known', found: answer });
-      },
-      (error: unknown) => {
-        if (isHere) setFound({ kind: 'failed', problem: failureText(error) });
-      },
-    );
-    return () => {
-      isHere = false;
-    };
-  }, [isOn]);
-  return found;
-}
-
+/** Made anew whenever it is switched: the daemon may have changed what it could. */
 function Checks({ isOn }: { readonly isOn: boolean }): React.JSX.Element {
-  const found = useFound(isOn);
+  const { answer } = useAsked('routes.check', undefined);
   const isApproved = useSnapshot(({ self }) => self?.isExitOption === true);
-  if (found.kind === 'asking') return <Skeleton rows={3} />;
+  if (answer.kind === 'waiting') return <Skeleton rows={3} />;
   return (
     <>
-      {found.kind === 'failed' ? <Problem text={found.problem} /> : null}
+      {answer.kind === 'failed' ? <Problem text={answer.problem} /> : null}
       <ul className="checks">
-        {found.kind === 'known' ? <Machine found={found.found} /> : null}
+        {answer.kind === 'ready' ? <Machine found={answer.value} /> : null}
         {isOn ? (
           <Check
             tone={isApproved ? 'good' : 'bad'}
