@@ -140,6 +140,23 @@ test('an exit node is put aside and taken up again, an automatic choice as such'
   await expect(world.backend.setUseExitNodeEnabled(true)).rejects.toThrow('no prior exit node to enable');
 });
 
+test.each([
+  {
+    wish: { ExitNodeIP: '100.64.0.77' },
+    back: { ExitNodeID: '', ExitNodeIP: '100.64.0.77', AutoExitNode: '' },
+  },
+  { wish: { AutoExitNode: 'any' }, back: { ExitNodeID: 'auto:any', ExitNodeIP: '', AutoExitNode: 'any' } },
+])('an exit node that nobody is yet can be put aside, too: $wish', async ({ wish, back }) => {
+  const world = await joined([], wish);
+  expect(world.plane.config?.firewall.killSwitch).toBeDefined();
+  await world.backend.setUseExitNodeEnabled(false);
+  await world.settle();
+  expect(choice(world)).toEqual({ ExitNodeID: '', ExitNodeIP: '', AutoExitNode: '' });
+  expect(world.plane.config?.firewall.killSwitch).toBeUndefined();
+  await world.backend.setUseExitNodeEnabled(true);
+  expect(choice(world)).toEqual(back);
+});
+
 test('on another network the automatic choice is made anew once a relay answers there', async () => {
   const near = (id: number, region: number): Node => exit(id, { HomeDERP: region });
   const world = await joined([near(7, 1), near(8, 2)], { AutoExitNode: 'any' });

@@ -1,11 +1,12 @@
 /** The exit node in the preferences: suggested, resolved as soon as it can be, put aside and taken up again (§3.6, §3.11). */
 import type { Clock, Random } from '#shared/async/clock.ts';
 import { RhumbError } from '#shared/errors.ts';
+import { canonicalIp } from '#shared/ip/address.ts';
 import type { Prefs, PrefsEdit } from '#shared/localapi/prefs.ts';
 import type { NetInfo } from '#shared/wire/hostinfo.ts';
 import type { MapChange, NetworkMap } from '../control/types.ts';
 import type { Bus } from './bus.ts';
-import { AUTO_EXIT, UNRESOLVED_EXIT } from './exit-choice.ts';
+import { AUTO_EXIT, UNRESOLVED_EXIT, wantsExit } from './exit-choice.ts';
 import { type ExitSuggestion, suggestExit } from './exit-suggestion.ts';
 import type { Knowledge } from './knowledge.ts';
 import { findByIp } from './lookup.ts';
@@ -124,10 +125,12 @@ const nodeIdOf = (map: NetworkMap | undefined, stableId: string): string => {
 /** What `set-use-exit-node-enabled` means now; undefined = it is so already. Throws `conflict` without a node to go back to. */
 export function toggleExit(prefs: Prefs, enabled: boolean): ExitEdit | undefined {
   const { ExitNodeID, ExitNodeIP, AutoExitNode, InternalExitNodePrior } = prefs;
-  if (enabled === (ExitNodeID !== '')) return undefined;
+  if (enabled && ExitNodeID !== '') return undefined;
   if (!enabled) {
-    const prior = AutoExitNode === '' ? ExitNodeID : `${AUTO_EXIT}${AutoExitNode}`;
-    return { ExitNodeID: '', AutoExitNode: '', InternalExitNodePrior: prior };
+    // Also while nobody knows who it is: what has no node yet holds back all the same, and must have an end.
+    if (!wantsExit(prefs)) return undefined;
+    const prior = AutoExitNode === '' ? ExitNodeID || ExitNodeIP : `${AUTO_EXIT}${AutoExitNode}`;
+    return { ExitNodeID: '', ExitNodeIP: '', AutoExitNode: '', InternalExitNodePrior: prior };
   }
   if (InternalExitNodePrior === '' && ExitNodeIP !== '')
     throw new RhumbError(
@@ -135,5 +138,7 @@ export function toggleExit(prefs: Prefs, enabled: boolean): ExitEdit | undefined
       'the exit node is known by its address only, and no machine of the network has that',
     );
   if (InternalExitNodePrior === '') throw new RhumbError('conflict', 'no prior exit node to enable');
-  return { ExitNodeID: InternalExitNodePrior };
+  return canonicalIp(InternalExitNodePrior) === undefined
+    ? { ExitNodeID: InternalExitNodePrior }
+    : { ExitNodeIP: InternalExitNodePrior };
 }
