@@ -10,8 +10,9 @@ import type { RunOptions, Scenario } from '../scenario.ts';
 import { clock, must } from '../wait.ts';
 
 const CHATTERBOX = join(import.meta.dirname, '../programs/chatterbox.ts');
-/** Long enough for the slowest kind of traffic to try. */
 const PROOF_MS = 2_500;
+/** The C library's resolver asks a question anew after 5 s, and what it asked while the way was closed is asked first. */
+const PROOFS = 10;
 
 const run =
   (rounds: number, kinds: readonly Fault[]) =>
@@ -78,10 +79,13 @@ function attempts(output: string): number {
 
 /** The same traffic and the same eyes without an exit node: every kind is seen. */
 async function proves(world: ExitWorld, name: string): Promise<void> {
-  await using watch = await LeakWatch.begin(world, name);
-  await clock.sleep(PROOF_MS);
-  const { leaks } = await watch.end();
-  const missing = missingKinds(leaks);
+  const seen: string[] = [];
+  for (let n = 0; n < PROOFS && (n === 0 || missingKinds(seen).length > 0); n++) {
+    await using watch = await LeakWatch.begin(world, `${name}-${n}`);
+    await clock.sleep(PROOF_MS);
+    seen.push(...(await watch.end()).leaks);
+  }
+  const missing = missingKinds(seen);
   must(missing.length === 0, `without an exit node the capture sees every kind of traffic but ${missing}`);
 }
 
