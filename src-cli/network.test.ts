@@ -70,6 +70,12 @@ describe('exit-node list', () => {
     ]);
   });
 
+  test('a place with line breaks and tabs in its name makes no line of its own', async () => {
+    const status = withExits(exit('a', place('A\n100.64.0.1\tgood', 'Ay\r\nx', 1)));
+    const { out } = await withDaemon(['exit-node', 'list'], { status });
+    expect(listed(out)).toEqual([['a.net.example', 'A 100.64.0.1 good', 'Ay x', '-']]);
+  });
+
   test('none at all, and none of a country', async () => {
     expect(await withDaemon(['exit-node', 'list'], { status: running })).toMatchObject({
       exit: 1,

@@ -44,7 +44,7 @@ describe('trouble', () => {
     const { out } = await withDaemon(['status', '--peers=false'], {
       status: { ...running, Self: { ...self, OS: '\u001b[31mevil\t\n\u0007' } },
     });
-    expect(out).toBe('100.64.0.1  here  alice@  [31mevil    -  \n');
+    expect(out).toBe('100.64.0.1  here  alice@  [31mevil   -  \n');
   });
 
   test('a reply that is no JSON or malformed is one line', async () => {

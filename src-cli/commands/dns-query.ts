@@ -4,7 +4,7 @@ import { RhumbError } from '#shared/errors.ts';
 import { type Answer, readAnswer } from '#shared/probing/dns-answer.ts';
 import { type ResolverInfo, resolverText } from '../print/dns-status.ts';
 import { goJson } from '../print/go-json.ts';
-import { elastic } from '../print/table.ts';
+import { cell, elastic } from '../print/table.ts';
 import type { Action } from './spec.ts';
 
 const MAX_BYTES = 128 * 1024;
@@ -70,7 +70,7 @@ function render(report: Report): string {
   const code = `\nResponse code: ${report.ResponseCode}\n\n`;
   if (report.Answers === undefined) return `${head}${asked}${code}No answers were returned.\n`;
   const rows = report.Answers.map(
-    ({ Name, TTL, Class, Type, Body }) => `${Name}\t${TTL}\t${Class}\t${Type}\t${Body}\n`,
+    ({ Name, TTL, Class, Type, Body }) => `${cell(Name)}\t${TTL}\t${Class}\t${Type}\t${cell(Body)}\n`,
   );
   const table = elastic(`Name\tTTL\tClass\tType\tBody\n----\t---\t-----\t----\t----\n${rows.join('')}`, {
     minWidth: 0,

@@ -4,7 +4,7 @@ import { RhumbError } from '#shared/errors.ts';
 import type { PeerStatus } from '#shared/localapi/status.ts';
 import { lastSeen } from '../print/names.ts';
 import { shellQuote } from '../print/shell.ts';
-import { elastic } from '../print/table.ts';
+import { cell, elastic } from '../print/table.ts';
 import type { Context } from './context.ts';
 import { type Country, groupExitNodes } from './exit-node-groups.ts';
 import type { Action } from './spec.ts';
@@ -38,7 +38,7 @@ function render(countries: readonly Country[], now: number): string {
           city.name || '-',
           exitStatus(peer, now),
         ]
-          .map((cell) => `${cell}\t`)
+          .map((text) => `${cell(text)}\t`)
           .join(''),
       ),
     ),

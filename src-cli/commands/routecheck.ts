@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { RhumbError } from '#shared/errors.ts';
 import { goJson } from '../print/go-json.ts';
-import { elastic } from '../print/table.ts';
+import { cell, elastic } from '../print/table.ts';
 import type { Action } from './spec.ts';
 
 const report = z.looseObject({
@@ -71,7 +71,7 @@ function json({ done }: Report, routes: ReadonlyMap<string, readonly Router[]>, 
 
 function text({ done }: Report, routes: ReadonlyMap<string, readonly Router[]>): string {
   const rows = [...routes].flatMap(([route, routers]) =>
-    routers.map(({ name, addr }) => `\n ${route}\t${addr}\t${name.replace(/\.$/, '')}`),
+    routers.map(({ name, addr }) => `\n ${route}\t${addr}\t${cell(name.replace(/\.$/, ''))}`),
   );
   const table = `\n PREFIX\tIP\tHOSTNAME${rows.join('')}\n`;
   return `\nReachable routers at ${done}:\n${elastic(table, { minWidth: 10, padding: 5 })}`;

@@ -3,7 +3,7 @@ import { RhumbError } from '#shared/errors.ts';
 import type { LoginProfile } from '#shared/localapi/user.ts';
 import { goJson } from '../print/go-json.ts';
 import { notRunning } from '../print/status.ts';
-import { elastic } from '../print/table.ts';
+import { cell, elastic } from '../print/table.ts';
 import type { Context } from './context.ts';
 import type { Action } from './spec.ts';
 
@@ -103,7 +103,7 @@ async function settle(context: Context): Promise<number> {
 function listText({ current, all }: Profiles): string {
   const rows = all.map(
     (profile) =>
-      `${profile.ID}\t${tailnetOf(profile)}\t${profile.Name}${profile.ID === current.ID ? '*' : ''}\n`,
+      `${profile.ID}\t${cell(tailnetOf(profile))}\t${cell(profile.Name)}${profile.ID === current.ID ? '*' : ''}\n`,
   );
   return elastic(`ID\tTailnet\tAccount\n${rows.join('')}`, { minWidth: 2, padding: 2 });
 }

@@ -4,7 +4,7 @@ import { parseIp, to16 } from '#shared/ip/address.ts';
 import type { PeerStatus, Status } from '#shared/localapi/status.ts';
 import { formatDuration } from './duration.ts';
 import { displayName, lastSeen, ownerLogin } from './names.ts';
-import { elastic } from './table.ts';
+import { cell, elastic } from './table.ts';
 
 export interface StatusView {
   readonly self: boolean;
@@ -91,7 +91,7 @@ function row(status: Status, peer: PeerStatus, now: number): string {
     peer.OS,
     activity(peer, now),
   ];
-  return `${cells.map((cell) => `${cell.replaceAll(/[\t\n]/g, ' ')}\t`).join('')}\n`;
+  return `${cells.map((text) => `${cell(text)}\t`).join('')}\n`;
 }
 
 const isSome = (count: number | bigint): boolean => String(count) !== '0';

@@ -6,6 +6,9 @@ export interface TableOptions {
   readonly padding: number;
 }
 
+/** Other people's text as the content of one cell: no column or line of its own. */
+export const cell = (text: string): string => text.replaceAll(/[\t\r\n]+/g, ' ');
+
 /** The width that a text takes in a terminal, near enough: code points. */
 const width = (text: string): number => [...text].length;
 
@@ -20,7 +23,7 @@ export function elastic(text: string, options: TableOptions): string {
   return rows
     .map((row, at) =>
       row
-        .map((cell, column) => cell + ' '.repeat(Math.max(0, (widths[at]?.[column] ?? 0) - width(cell))))
+        .map((one, column) => one + ' '.repeat(Math.max(0, (widths[at]?.[column] ?? 0) - width(one))))
         .join(''),
     )
     .join('\n');
