@@ -18,6 +18,9 @@ const GUI: GuiSettings = {
   pinnedDevices: [],
   recentExitNodes: [],
   sshUsers: {},
+  isIntroduced: true,
+  dismissed: {},
+  quietKeyUntilMs: 0,
 };
 
 const region = (id: number, code: string, name: string, v4Ms: number | null, v6Ms: number | null) => ({
@@ -104,7 +107,9 @@ export const defaultAnswers = (gui: Partial<GuiSettings> = {}): Answers => ({
   'prefs.edit': { gives: undefined },
   'login.start': { gives: undefined },
   'login.cancel': { gives: undefined },
-  'login.probeServer': { gives: { url: 'https://control.example.com', isReachable: true, problem: '' } },
+  'login.probeServer': {
+    gives: { url: 'https://control.example.com', isReachable: true, trouble: 'none', problem: '' },
+  },
   'account.add': { gives: undefined },
   'account.switch': { gives: undefined },
   'account.remove': { gives: undefined },

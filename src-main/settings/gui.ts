@@ -18,6 +18,9 @@ export const DEFAULTS: GuiSettings = {
   pinnedDevices: [],
   recentExitNodes: [],
   sshUsers: {},
+  isIntroduced: false,
+  dismissed: {},
+  quietKeyUntilMs: 0,
 };
 
 /** Grows with each change of what a value means; MIGRATIONS[n] makes a file of version n one of n + 1. */

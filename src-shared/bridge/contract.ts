@@ -93,6 +93,12 @@ export const guiSettings = z.object({
   recentExitNodes: z.array(id).max(16),
   /** The last user name by device. */
   sshUsers: z.record(id, shortText).refine(fewEntries),
+  /** The cards of the first run were read or skipped. */
+  isIntroduced: z.boolean(),
+  /** Warnings of little weight that were put away: by code, the etag they had. */
+  dismissed: z.record(shortText, shortText).refine(fewEntries),
+  /** Before then nothing is said of a key that is about to end, but for its last hour. Wall clock. */
+  quietKeyUntilMs: milliseconds,
 });
 export type GuiSettings = z.infer<typeof guiSettings>;
 
@@ -148,6 +154,8 @@ export const calls = {
       server: z.string().max(2_048).optional(),
       authKey: z.string().max(1_024).optional(),
       hostname: z.string().max(253).optional(),
+      /** With `tag:` before each; absent = as before. */
+      tags: z.array(z.string().max(256)).max(64).optional(),
       /** Sign in again with a new key although the old one is good. */
       force: z.boolean().optional(),
     }),
@@ -159,7 +167,15 @@ export const calls = {
   'login.probeServer': call(
     'manage',
     z.strictObject({ url: z.string().max(2_048) }),
-    z.object({ url: z.string(), isReachable: z.boolean(), problem: longText }),
+    z.object({
+      /** As it was understood. */
+      url: z.string(),
+      isReachable: z.boolean(),
+      /** `address`: it is none; `foreign`: something else answers there. */
+      trouble: z.enum(['none', 'address', 'foreign', 'tls', 'unreachable']),
+      /** In the host's words; '' = there is none. */
+      problem: longText,
+    }),
     15_000,
   ),
   logout: call('manage', nothing, nothing, 30_000),
@@ -209,7 +225,13 @@ export const calls = {
       conclusion: longText,
       /** Where it may be, and what became of it there. */
       tried: z
-        .array(z.object({ endpoint: z.string().max(64), result: shortText, atMs: milliseconds.nullable() }))
+        .array(z.object({
+            endpoint: z.string().max(64),
+            /** In use; answered a probe; did not; was not asked, or nobody says. */
+            result: z.enum(['used', 'answered', 'silent', 'known']),
+            atMs: milliseconds.nullable(),
+            latencyMs: milliseconds.nullable(),
+          }))
         .max(256),
       /** By what ways it was reached lately, oldest first. */
       history: z.array(z.object({ atMs: milliseconds, from: shortText, to: shortText })).max(64),

@@ -16,4 +16,7 @@ export const NEW_GUI_SETTINGS: GuiSettings = {
   pinnedDevices: [],
   recentExitNodes: [],
   sshUsers: {},
+  isIntroduced: false,
+  dismissed: {},
+  quietKeyUntilMs: 0,
 };

@@ -16,7 +16,13 @@ test('the name is the first label in this network, and the whole name from anoth
   expect(of({ TailscaleIPs: ['100.64.0.2'] }).name).toBe('100.64.0.2');
 });
 
-test.each(['\u202eevil', '<img src=x>', '__proto__', 'a'.repeat(1_024), '\u0000', '…'])(
+test('a device that has no name to be seen is called by its address, else by its id', () => {
+  expect(of({ HostName: '\u202e\u200b ', TailscaleIPs: ['100.64.0.2'] }).name).toBe('100.64.0.2');
+  expect(of({ HostName: '\u0000' }).name).toBe('n1');
+  expect(of({}).name).toBe('n1');
+});
+
+test.each(['\u202eevil', '<img src=x>', '__proto__', 'a'.repeat(1_024), '…'])(
   'a hostile name %j stays text',
   (HostName) => {
     const device = of({ HostName });

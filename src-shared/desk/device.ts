@@ -12,7 +12,7 @@ export function deviceOf(peer: PeerStatus, ownUserId: string, suffix: string): D
   const userId = String(peer.UserID);
   return {
     id: peer.ID,
-    name: shortName(dnsName, suffix) || peer.HostName || (peer.TailscaleIPs?.[0] ?? ''),
+    name: nameOf(peer, shortName(dnsName, suffix)),
     dnsName,
     hostName: peer.HostName,
     os: peer.OS,
@@ -39,6 +39,12 @@ export function deviceOf(peer: PeerStatus, ownUserId: string, suffix: string): D
     capabilities: Object.keys(peer.CapMap ?? {}).sort(),
   };
 }
+
+/** Something to be seen and pressed, whatever the device calls itself: a name of nothing but invisible characters is none. */
+const nameOf = ({ HostName, TailscaleIPs, ID }: PeerStatus, short: string): string =>
+  [short, HostName, TailscaleIPs?.[0] ?? ''].find((name) => VISIBLE.test(name)) ?? ID;
+
+const VISIBLE = /[\p{L}\p{N}\p{P}\p{S}]/u;
 
 /** rhumbd says how packets travel; other daemons say where they last did, from which it follows. */
 const pathOf = (peer: PeerStatus): DevicePath =>

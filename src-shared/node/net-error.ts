@@ -32,6 +32,12 @@ export function codeOf(error: unknown): string | undefined {
   return undefined;
 }
 
+/** What is wrong is the server's certificate, or that it does not speak TLS; it was reached. */
+export function isTlsTrouble(error: unknown): boolean {
+  const code = codeOf(error) ?? '';
+  return /CERT|SIGNED|^UNABLE_TO_|^ERR_(?:SSL|TLS)|^EPROTO$/.test(code);
+}
+
 export function netErrorText(error: unknown): string {
   if (error instanceof DOMException && error.name === 'TimeoutError') return 'timed out';
   const code = codeOf(error);

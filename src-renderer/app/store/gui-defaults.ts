@@ -16,4 +16,7 @@ export const DEFAULT_GUI: GuiSettings = {
   pinnedDevices: [],
   recentExitNodes: [],
   sshUsers: {},
+  isIntroduced: false,
+  dismissed: {},
+  quietKeyUntilMs: 0,
 };

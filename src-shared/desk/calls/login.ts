@@ -1,9 +1,11 @@
 /** Signing in: by browser, by key, at another server. */
 
+import type { ResultOf } from '../../bridge/contract.ts';
 import type { Handlers } from '../../bridge/dispatch.ts';
 import { RhumbError, toRhumbError } from '../../errors.ts';
 import type { Prefs } from '../../localapi/prefs.ts';
 import { fetchControlKey } from '../../node/control-key.ts';
+import { isTlsTrouble } from '../../node/net-error.ts';
 import type { CallParts } from './parts.ts';
 
 export function loginCalls({
@@ -11,12 +13,13 @@ export function loginCalls({
   desk,
 }: Pick<CallParts, 'api' | 'desk'>): Handlers<'login.start' | 'login.cancel' | 'login.probeServer'> {
   return {
-    'login.start': async ({ server, authKey = '', hostname, force = false }, { signal }) => {
+    'login.start': async ({ server, authKey = '', hostname, tags, force = false }, { signal }) => {
       const [status, prefs] = await Promise.all([api.status({ peers: false }, signal), api.prefs(signal)]);
       const wanted: Prefs = {
         ...prefs,
         ControlURL: serverUrl(server ?? prefs.ControlURL),
         Hostname: hostname ?? prefs.Hostname,
+        AdvertiseTags: tags ?? prefs.AdvertiseTags,
         WantRunning: true,
         LoggedOut: false,
         Config: undefined,
@@ -25,7 +28,8 @@ export function loginCalls({
       if (problem !== '') throw new RhumbError('bad-argument', problem);
       // Who only renews a key stays connected until there is a new one.
       const isRenewal = force && status.BackendState === 'Running' && authKey === '';
-      const moves = wanted.ControlURL !== prefs.ControlURL || wanted.Hostname !== prefs.Hostname;
+      const moves =
+        wanted.ControlURL !== prefs.ControlURL || wanted.Hostname !== prefs.Hostname || tags !== undefined;
       if (!isRenewal || moves) await api.start({ UpdatePrefs: wanted, AuthKey: authKey.trim() }, signal);
       // A key signs in by itself, and one that is still good needs nobody.
       const needsPerson = force || !status.HaveNodeKey || status.BackendState === 'NeedsLogin';
@@ -44,13 +48,21 @@ export function loginCalls({
       try {
         asked = serverUrl(url);
         await fetchControlKey(new URL(asked), signal);
-        return { url: asked, isReachable: true, problem: '' };
+        return { url: asked, isReachable: true, trouble: 'none', problem: '' };
       } catch (error) {
         signal.throwIfAborted();
-        return { url: asked, isReachable: false, problem: toRhumbError(error).message };
+        const failure = toRhumbError(error);
+        return { url: asked, isReachable: false, trouble: troubleOf(failure), problem: failure.message };
       }
     },
   };
+}
+
+/** What a person can do something about. */
+function troubleOf({ code, cause }: RhumbError): ResultOf<'login.probeServer'>['trouble'] {
+  if (code === 'bad-argument') return 'address';
+  if (code === 'protocol') return 'foreign';
+  return isTlsTrouble(cause) ? 'tls' : 'unreachable';
 }
 
 /** People write `vpn.example.com`; nobody means plain HTTP by that. */
