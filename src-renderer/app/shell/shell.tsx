@@ -11,6 +11,7 @@ import { useAnnouncedState } from './announce-state.ts';
 import { ConfirmOff } from './confirm-off.tsx';
 import { Fence } from './fence.tsx';
 import { useHomeWhenHidden } from './home-when-hidden.ts';
+import { useKeptFocus } from './keep-focus.ts';
 import { KeySheet } from './key-sheet.tsx';
 import { useKeys } from './keys.ts';
 import { Navigation, TabBar } from './nav.tsx';
@@ -27,6 +28,7 @@ export function Shell({ children }: { readonly children: ReactNode }): React.JSX
   const main = useRef<HTMLElement>(null);
   useKeys({ openPalette: () => setOver('palette'), openKeys: () => setOver('keys') });
   useAnnouncedState();
+  useKeptFocus();
   useHomeWhenHidden();
   // biome-ignore lint/correctness/useExhaustiveDependencies: another screen begins at its top
   useEffect(() => {
