@@ -53,6 +53,8 @@ export interface GridProps<Row> {
   readonly idOf: (row: Row) => string;
   /** What is read out on arriving at a row: what distinguishes it comes first. */
   readonly nameOf: (row: Row) => string;
+  /** Read out after the name, by who wants to know more. */
+  readonly describe?: (row: Row) => string;
   readonly rowRem?: number;
   /** Takes the height of its parent and scrolls; else it is as tall as its rows. */
   readonly isFilled?: boolean;
@@ -279,6 +281,7 @@ export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
                   key={key}
                   {...{ row, index, start, size, template, columns, isNarrow, isSelected, hands }}
                   name={props.nameOf(row)}
+                  description={props.describe?.(row) ?? ''}
                   isCurrent={index === at}
                   isSelectable={selection !== undefined}
                   actionsOf={actionsOf}
@@ -293,6 +296,14 @@ export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
   );
 }
 
+/** What is written may still be copied with the menu of the browser, and a link opened. */
+function openMenu(event: MouseEvent<HTMLElement>): void {
+  const menu = event.currentTarget.querySelector<HTMLElement>('[data-row-menu]');
+  if (menu === null || getSelection()?.isCollapsed === false || event.shiftKey) return;
+  event.preventDefault();
+  menu.click();
+}
+
 interface Hands {
   readonly onClick: (index: number, event: MouseEvent) => void;
   readonly toggle: (index: number) => void;
@@ -302,6 +313,7 @@ interface Hands {
 interface RowProps<Row> {
   readonly row: Row;
   readonly name: string;
+  readonly description: string;
   readonly index: number;
   readonly start: number;
   readonly size: number;
@@ -327,6 +339,7 @@ const GridRow = memo(function GridRow<Row>(props: RowProps<Row>): React.JSX.Elem
       aria-rowindex={index + 2}
       aria-selected={isSelectable ? isSelected : undefined}
       aria-label={name}
+      aria-description={props.description === '' ? undefined : props.description}
       data-index={index}
       tabIndex={props.isCurrent ? 0 : -1}
       className="grid-row grid-line"
@@ -337,6 +350,7 @@ const GridRow = memo(function GridRow<Row>(props: RowProps<Row>): React.JSX.Elem
       }}
       onFocus={() => hands.current.setCurrent(index)}
       onClick={(event) => hands.current.onClick(index, event)}
+      onContextMenu={(event) => openMenu(event)}
     >
       {isSelectable ? (
         <div role="gridcell" className="grid-cell">

@@ -68,7 +68,12 @@ export const formatRate = (bytesPerSecond: number): string =>
   t('common.per-second', { amount: formatBytes(bytesPerSecond) });
 
 /** Coarse: "3 hours", without saying whether past or to come. */
-export function formatSpan(ms: number): string {
+export const formatSpan = (ms: number): string => span(ms, 'long');
+
+/** "3 hr", where there is little room. */
+export const formatShortSpan = (ms: number): string => span(ms, 'short');
+
+function span(ms: number, unitDisplay: 'long' | 'short'): string {
   const size = Math.abs(ms);
   const [value, unit] =
     size < MINUTE
@@ -79,8 +84,8 @@ export function formatSpan(ms: number): string {
           ? [size / HOUR, 'hour']
           : [size / DAY, 'day'];
   return cached(
-    `span ${unit}`,
-    (to) => new Intl.NumberFormat(to, { style: 'unit', unit, unitDisplay: 'long', maximumFractionDigits: 0 }),
+    `span ${unit} ${unitDisplay}`,
+    (to) => new Intl.NumberFormat(to, { style: 'unit', unit, unitDisplay, maximumFractionDigits: 0 }),
   ).format(Math.floor(value));
 }
 

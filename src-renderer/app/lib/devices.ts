@@ -1,7 +1,7 @@
 /** What is said of a device in words: whether it is there, how packets get there, whose it is. */
 import type { Device, Snapshot, User } from '#shared/ui-state/types.ts';
 import type { Tone } from '../../ui/badge.tsx';
-import { formatSpan } from '../i18n/format.ts';
+import { formatMs, formatShortSpan } from '../i18n/format.ts';
 import { type Key, t } from '../i18n/text.ts';
 import { cut } from './foreign.tsx';
 
@@ -49,7 +49,7 @@ export function presenceOf(device: Device, nowMs: number, isOn: boolean): Presen
   if (device.isOnline) return { tone: 'good', text: t('device.online') };
   const { lastSeenMs } = device;
   if (lastSeenMs === undefined || lastSeenMs <= 0) return { tone: 'quiet', text: t('device.offline') };
-  return { tone: 'quiet', text: t('device.offlineSince', { span: formatSpan(nowMs - lastSeenMs) }) };
+  return { tone: 'quiet', text: t('device.offlineSince', { span: formatShortSpan(nowMs - lastSeenMs) }) };
 }
 
 export interface PathWords {
@@ -103,3 +103,30 @@ export function marksOf(device: Device, nowMs: number): readonly Key[] {
     ...(expiresSoon(device, nowMs) ? (['device.mark.expiring'] as const) : []),
   ];
 }
+
+/** How long an answer takes, and how old that is; undefined = nobody knows. */
+export interface Latency {
+  readonly ms: number;
+  readonly ageMs: number;
+}
+
+/** Beyond it a path in use tells more than what was once measured. */
+const FRESH_MS = 60_000;
+
+/** What the daemon sees on the path in use is of now; what was measured on request may be older. */
+export function latencyOf(
+  { path }: Pick<Device, 'path'>,
+  measured: { readonly latencyMs: number | undefined; readonly atMs: number } | undefined,
+  nowMs: number,
+): Latency | undefined {
+  const told = path.latencyMs === undefined ? undefined : { ms: path.latencyMs, ageMs: 0 };
+  if (measured?.latencyMs === undefined) return told;
+  const ageMs = Math.max(0, nowMs - measured.atMs);
+  return told !== undefined && ageMs > FRESH_MS ? told : { ms: measured.latencyMs, ageMs };
+}
+
+/** `12 ms`, with its age once that is worth a word. */
+export const latencyText = ({ ms, ageMs }: Latency): string =>
+  ageMs < FRESH_MS
+    ? formatMs(ms)
+    : t('device.latencyAged', { time: formatMs(ms), age: formatShortSpan(ageMs) });

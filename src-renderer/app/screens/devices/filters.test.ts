@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { NO_DEVICE } from '#shared/ui-state/empty.ts';
 import type { Device, DevicePath } from '#shared/ui-state/types.ts';
-import { type Filter, grouped, parseFilters, passes, sorted, usefulFilters } from './filters.ts';
+import { type Filter, grouped, parseFilters, passes, sorted, tagsOf, usefulFilters } from './filters.ts';
 
 const DAY = 86_400_000;
 const NOW = Date.parse('2026-06-01T12:00:00Z');
@@ -68,6 +68,12 @@ describe('devices in order of', () => {
   ] as const)('$by, descending: $isDescending', ({ by, isDescending, want }) =>
     expect(sorted(list, by, isDescending, latency).map(({ name }) => name)).toEqual(want),
   );
+});
+
+test('one tag may be named among those that are tagged', () => {
+  const [a, b] = [device('a', { tags: ['tag:x'] }), device('b', { tags: ['tag:y', 'tag:x'] })];
+  expect([a, b].map((one) => passes(one, ['tagged'], NOW, 'tag:y'))).toEqual([false, true]);
+  expect(tagsOf([b, a])).toEqual(['tag:x', 'tag:y']);
 });
 
 test('a device with two tags is under both, and what has none comes last', () => {

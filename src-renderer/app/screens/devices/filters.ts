@@ -25,6 +25,9 @@ export type SortBy = (typeof SORTS)[number];
 export const GROUPS = ['none', 'owner', 'tag', 'os'] as const;
 export type GroupBy = (typeof GROUPS)[number];
 
+/** What of the address says how the list is looked at; what is searched for is of the moment. */
+export const VIEW_KEYS = ['show', 'tag', 'sort', 'order', 'group'] as const;
+
 export function parseFilters(text: string | null): readonly Filter[] {
   const named = new Set((text ?? '').split(','));
   return FILTERS.filter((one) => named.has(one));
@@ -64,11 +67,18 @@ function is(device: Device, filter: Filter, nowMs: number): boolean {
   }
 }
 
-/** All filters must hold. Servers that stand for places, often hundreds, are listed only when asked for. */
-export function passes(device: Device, filters: readonly Filter[], nowMs: number): boolean {
+/** All filters must hold, and the tag when one is named. Servers that stand for places, often hundreds, are listed only when asked for. */
+export function passes(device: Device, filters: readonly Filter[], nowMs: number, tag = ''): boolean {
   if (isLocationServer(device) && !filters.includes('location')) return false;
+  if (tag !== '' && !device.tags.includes(tag)) return false;
   return filters.every((filter) => is(device, filter, nowMs));
 }
+
+const MOST_TAGS = 200;
+
+/** All that any device has, by name. */
+export const tagsOf = (devices: readonly Device[]): readonly string[] =>
+  [...new Set(devices.flatMap(({ tags }) => tags))].sort(compareNames).slice(0, MOST_TAGS);
 
 /** Filters that would leave anything; one that nothing passes is not offered. */
 export const usefulFilters = (devices: readonly Device[], nowMs: number): readonly Filter[] =>

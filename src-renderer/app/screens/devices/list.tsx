@@ -1,6 +1,6 @@
 /** The list of devices: searched, filtered, sorted and grouped at once, five or five thousand of them. */
-import { Laptop, SearchX } from 'lucide-react';
-import { useDeferredValue, useEffect, useMemo, useState } from 'react';
+import { Info, Laptop, SearchX } from 'lucide-react';
+import { useDeferredValue, useEffect, useMemo, useRef, useState } from 'react';
 import type { Device, Snapshot } from '#shared/ui-state/types.ts';
 import { announce } from '../../../ui/announce.tsx';
 import { Button } from '../../../ui/button.tsx';
@@ -13,8 +13,9 @@ import { EmptyState, Notice, Skeleton } from '../../../ui/notice.tsx';
 import { formatExact, useNow } from '../../../ui/time.tsx';
 import { t } from '../../i18n/text.ts';
 import { deviceActions, SshDialog } from '../../lib/device-actions.tsx';
-import { addressOf, isLocationServer } from '../../lib/devices.ts';
+import { addressOf, isLocationServer, latencyOf } from '../../lib/devices.ts';
 import { cut } from '../../lib/foreign.tsx';
+import { keepView, keptView } from '../../lib/kept-view.ts';
 import { useMeasured } from '../../lib/ping.ts';
 import { go, setQuery, useRoute } from '../../shell/route.ts';
 import { Screen } from '../../shell/screen.tsx';
@@ -28,12 +29,15 @@ import {
   parseGroup,
   parseSort,
   passes,
+  SORTS,
   type SortBy,
   sorted,
+  tagsOf,
   usefulFilters,
+  VIEW_KEYS,
 } from './filters.ts';
 import { Measure } from './measure.tsx';
-import { columnsOf, rowName } from './row.tsx';
+import { columnsOf, rowDescription, rowName } from './row.tsx';
 import { indexOf, search, wordsOf } from './search.ts';
 import './devices.css';
 
@@ -117,9 +121,12 @@ function Filtered({
   const by = parseSort(query.get('sort'));
   const isDescending = query.get('order') === 'down';
   const group = parseGroup(query.get('group'));
+  const tag = filters.includes('tagged') ? (query.get('tag') ?? '') : '';
+  useKeptView(query);
   const { shown, hidden } = useShown(all, {
     sought,
     filters: query.get('show'),
+    tag,
     by,
     isDescending,
     nowMs,
@@ -150,6 +157,13 @@ function Filtered({
           onChange={(value) => setQuery({ q: value })}
         />
         <Select
+          label={t('devices.sort')}
+          isBare
+          value={by}
+          onChange={(value) => setQuery({ sort: value === 'name' ? undefined : value, order: undefined })}
+          options={SORTS.map((id) => ({ id, text: t(`devices.sort.${id}`) }))}
+        />
+        <Select
           label={t('devices.group')}
           isBare
           value={group}
@@ -163,12 +177,15 @@ function Filtered({
         </span>
       </div>
       {chips.length === 0 ? null : (
-        <Chips
-          label={t('devices.filters')}
-          chips={chips.map((id) => ({ id, text: t(`devices.filter.${id}`) }))}
-          value={filters}
-          onChange={setFilters}
-        />
+        <div className="devices-tools">
+          <Chips
+            label={t('devices.filters')}
+            chips={chips.map((id) => ({ id, text: t(`devices.filter.${id}`) }))}
+            value={filters}
+            onChange={setFilters}
+          />
+          {filters.includes('tagged') ? <TagChoice all={all} value={tag} /> : null}
+        </div>
       )}
       <Grid
         label={t('devices.title')}
@@ -178,6 +195,7 @@ function Filtered({
         nameOf={(entry) =>
           entry.kind === 'heading' ? entry.title : rowName(entry.device, users, nowMs, isOn)
         }
+        describe={(entry) => (entry.kind === 'heading' ? '' : rowDescription(entry.device, nowMs))}
         headingOf={(entry) => (entry.kind === 'heading' ? <Heading entry={entry} /> : undefined)}
         rowRem={isCompact ? 2.5 : 3.5}
         isFilled
@@ -192,7 +210,19 @@ function Filtered({
           if (entry.kind === 'device') void copyText(addressOf(entry.device));
         }}
         actionsOf={(entry) =>
-          entry.kind === 'device' ? deviceActions(entry.device, useApp.getState(), setSshTo) : []
+          entry.kind === 'device'
+            ? [
+                ...deviceActions(entry.device, useApp.getState(), setSshTo),
+                [
+                  {
+                    id: 'details',
+                    text: t('device.details'),
+                    icon: Info,
+                    run: () => openDevice(entry.device.id, query),
+                  },
+                ],
+              ]
+            : []
         }
         empty={
           <EmptyState
@@ -204,12 +234,14 @@ function Filtered({
                   {t('devices.showLocations', { count: hidden })}
                 </Button>
               ) : (
-                <Button onPress={() => setQuery({ q: undefined, show: undefined })}>
+                <Button onPress={() => setQuery({ q: undefined, show: undefined, tag: undefined })}>
                   {t('devices.clear')}
                 </Button>
               )
             }
-          />
+          >
+            {hidden > 0 ? t('devices.hiddenMatches', { count: hidden }) : undefined}
+          </EmptyState>
         }
       />
       {sshTo === undefined ? null : <SshDialog device={sshTo} onClose={() => setSshTo(undefined)} />}
@@ -220,6 +252,7 @@ function Filtered({
 interface Asked {
   readonly sought: string;
   readonly filters: string | null;
+  readonly tag: string;
   readonly by: SortBy;
   readonly isDescending: boolean;
   readonly nowMs: number;
@@ -229,22 +262,67 @@ interface Asked {
 /** `hidden`: how many of the servers that stand for places would be found too. */
 function useShown(
   all: readonly Device[],
-  { sought, filters, by, isDescending, nowMs, users }: Asked,
+  { sought, filters, tag, by, isDescending, nowMs, users }: Asked,
 ): { readonly shown: readonly Device[]; readonly hidden: number } {
   // Only a list in that order is made anew when a measurement comes in.
   const measured = useMeasured((state) => (by === 'latency' ? state : NOTHING));
   const index = useMemo(() => {
-    const latencyOf = ({ id, path }: Device): number | undefined => measured[id]?.latencyMs ?? path.latencyMs;
-    return indexOf(sorted(all, by, isDescending, latencyOf), users);
-  }, [all, by, isDescending, measured, users]);
+    const msOf = (device: Device): number | undefined => latencyOf(device, measured[device.id], nowMs)?.ms;
+    return indexOf(sorted(all, by, isDescending, msOf), users);
+  }, [all, by, isDescending, measured, users, nowMs]);
   return useMemo(() => {
     const found = search(index, sought);
     const wanted = parseFilters(filters);
-    const shown = found.filter((device) => passes(device, wanted, nowMs));
+    const shown = found.filter((device) => passes(device, wanted, nowMs, tag));
     const hidden =
       shown.length > 0 || wanted.includes('location') ? 0 : found.filter(isLocationServer).length;
     return { shown, hidden };
-  }, [index, sought, filters, nowMs]);
+  }, [index, sought, filters, tag, nowMs]);
+}
+
+/** With another account the list is as that account left it; what a link says wins at first. */
+function useKeptView(query: URLSearchParams): void {
+  const account = useSnapshot(({ accounts }) => accounts.find(({ isCurrent }) => isCurrent)?.id ?? '');
+  const last = useRef<string>(undefined);
+  const view = viewOf(query).toString();
+  useEffect(() => {
+    const isFirst = last.current === undefined;
+    const isOther = last.current !== account;
+    last.current = account;
+    const kept = isOther && (!isFirst || view === '') ? keptView('devices', account) : view;
+    if (kept === view) keepView('devices', account, view);
+    else setQuery(asValues(new URLSearchParams(kept)));
+  }, [account, view]);
+}
+
+const viewOf = (query: URLSearchParams): URLSearchParams =>
+  new URLSearchParams(VIEW_KEYS.flatMap((key) => (query.get(key) ? [[key, query.get(key) ?? '']] : [])));
+
+const asValues = (query: URLSearchParams): Record<string, string | undefined> =>
+  Object.fromEntries(VIEW_KEYS.map((key) => [key, query.get(key) ?? undefined]));
+
+const ANY = 'any';
+
+function TagChoice({
+  all,
+  value,
+}: {
+  readonly all: readonly Device[];
+  readonly value: string;
+}): React.JSX.Element {
+  const tags = useMemo(() => tagsOf(all), [all]);
+  return (
+    <Select
+      label={t('devices.tag')}
+      isBare
+      value={value === '' ? ANY : value}
+      onChange={(tag) => setQuery({ tag: tag === ANY ? undefined : tag })}
+      options={[
+        { id: ANY, text: t('devices.anyTag') },
+        ...tags.map((tag) => ({ id: tag, text: cut(tag, 60) })),
+      ]}
+    />
+  );
 }
 
 const NOTHING: ReturnType<typeof useMeasured.getState> = {};

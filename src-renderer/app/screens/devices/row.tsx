@@ -4,11 +4,13 @@ import type { Device, Snapshot } from '#shared/ui-state/types.ts';
 import { Status } from '../../../ui/badge.tsx';
 import type { Column } from '../../../ui/grid.tsx';
 import { PathMark } from '../../../ui/path-line.tsx';
-import { formatMs } from '../../i18n/format.ts';
+import { formatRelative } from '../../../ui/time.tsx';
 import { t } from '../../i18n/text.ts';
 import {
   addressOf,
   ipv4Of,
+  latencyOf,
+  latencyText,
   marksOf,
   ownerText,
   pathWords,
@@ -17,6 +19,7 @@ import {
 } from '../../lib/devices.ts';
 import { cut } from '../../lib/foreign.tsx';
 import { useMeasured } from '../../lib/ping.ts';
+import { SystemIcon } from '../../lib/system-icon.tsx';
 import { Link } from '../../shell/link.tsx';
 import type { Entry } from './filters.ts';
 import { piecesOf } from './search.ts';
@@ -34,14 +37,26 @@ type Cell = (device: Device, isNarrow: boolean) => React.ReactNode;
 /** What distinguishes it comes first. */
 export function rowName(device: Device, users: Snapshot['users'], nowMs: number, isOn: boolean): string {
   const { text, note } = pathWords(device, isOn);
+  const latency = latencyOf(device, useMeasured.getState()[device.id], nowMs);
   const parts = [
     cut(device.name, 60),
     presenceOf(device, nowMs, isOn).text,
     text === '—' ? '' : `${text} ${note}`.trim(),
-    device.path.latencyMs === undefined ? '' : formatMs(device.path.latencyMs),
+    latency === undefined ? '' : latencyText(latency),
     cut(ownerText(device, users), 60),
   ];
   return parts.filter((part) => part !== '').join(', ');
+}
+
+/** Where packets go and how old the keys in use are; '' when nothing is in use. */
+export function rowDescription({ path, lastHandshakeMs }: Device, nowMs: number): string {
+  const parts = [
+    path.via === '' ? '' : cut(path.via, 64),
+    lastHandshakeMs === undefined || path.kind === 'none'
+      ? ''
+      : t('device.handshakeAt', { when: formatRelative(lastHandshakeMs, nowMs) }),
+  ];
+  return parts.filter((part) => part !== '').join(' · ');
 }
 
 export function columnsOf({ marked, users, isOn, nowMs, pinned }: Around): readonly Column<Entry>[] {
@@ -55,6 +70,7 @@ export function columnsOf({ marked, users, isOn, nowMs, pinned }: Around): reado
       (device, isNarrow) => (
         <div className="grid-two">
           <span className="device-name">
+            <SystemIcon os={device.os} />
             <Link to={`/devices/${encodeURIComponent(device.id)}`} className="grid-name" isInGrid>
               <Marked text={cut(device.name, 80)} words={marked} />
             </Link>
@@ -81,7 +97,7 @@ export function columnsOf({ marked, users, isOn, nowMs, pinned }: Around): reado
     ),
     column(
       { id: 'path', title: t('devices.column.path'), track: 'minmax(9rem, 1fr)', fromRem: 40 },
-      (device) => <PathCell device={device} isOn={isOn} />,
+      (device) => <PathCell {...{ device, isOn, nowMs }} />,
     ),
     column(
       {
@@ -91,7 +107,7 @@ export function columnsOf({ marked, users, isOn, nowMs, pinned }: Around): reado
         fromRem: 46,
         isSortable: true,
       },
-      (device) => <Latency device={device} />,
+      (device) => <LatencyCell device={device} nowMs={nowMs} />,
     ),
     column(
       { id: 'address', title: t('devices.column.address'), track: 'minmax(8rem, 0.9fr)', fromRem: 34 },
@@ -138,11 +154,19 @@ function NarrowNote({
   return <Status tone={tone}>{path === '—' ? text : `${text} · ${path}`}</Status>;
 }
 
-function PathCell({ device, isOn }: { readonly device: Device; readonly isOn: boolean }): React.JSX.Element {
+function PathCell({
+  device,
+  isOn,
+  nowMs,
+}: {
+  readonly device: Device;
+  readonly isOn: boolean;
+  readonly nowMs: number;
+}): React.JSX.Element {
   const { text, note } = pathWords(device, isOn);
   if (text === '—') return <span className="soft">—</span>;
   return (
-    <span className="path-cell">
+    <span className="path-cell" title={rowDescription(device, nowMs)}>
       <PathMark shape={device.path.kind} />
       <span className="path-cell-text">
         {text}
@@ -152,11 +176,16 @@ function PathCell({ device, isOn }: { readonly device: Device; readonly isOn: bo
   );
 }
 
-/** What was measured here last, else what the daemon knows. */
-function Latency({ device }: { readonly device: Device }): React.JSX.Element {
-  const measured = useMeasured((state) => state[device.id]?.latencyMs);
-  const latencyMs = measured ?? device.path.latencyMs;
-  return <span className="numbers">{latencyMs === undefined ? '' : formatMs(latencyMs)}</span>;
+function LatencyCell({
+  device,
+  nowMs,
+}: {
+  readonly device: Device;
+  readonly nowMs: number;
+}): React.JSX.Element {
+  const measured = useMeasured((state) => state[device.id]);
+  const latency = latencyOf(device, measured, nowMs);
+  return <span className="numbers">{latency === undefined ? '' : latencyText(latency)}</span>;
 }
 
 function Marked({

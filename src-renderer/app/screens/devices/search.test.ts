@@ -38,6 +38,7 @@ describe('a search for', () => {
     { name: 'a login name', text: 'ann@', want: ['phone'] },
     { name: 'a system', text: 'ios', want: ['phone'] },
     { name: 'a route', text: '10.1.0.0/16', want: ['nas'] },
+    { name: 'a prefix', text: '100.64.0.0/30', want: ['phone', 'old-nas', 'nas'] },
     { name: 'a whole DNS name', text: 'phone.net.example', want: ['phone'] },
     { name: 'words that must all match', text: 'nas 100.64.0.2', want: ['old-nas'] },
     { name: 'what is nowhere', text: 'printer', want: [] },

@@ -1,4 +1,5 @@
 /** Finds devices by anything that is known of them; the better the match, the further up (desktop.md §5.4). */
+import { parseIp, parsePrefix, prefixContains } from '#shared/ip/address.ts';
 import type { Device, Snapshot } from '#shared/ui-state/types.ts';
 import { ownerOf, systemName } from '../../lib/devices.ts';
 
@@ -75,9 +76,20 @@ function rankOfWord({ name, words, dnsName, addresses, rest }: Entry, word: stri
   if (name.startsWith(word)) return RANK.namePrefix;
   if (words.some((one) => one.startsWith(word))) return RANK.wordPrefix;
   if (name.includes(word) || dnsName.startsWith(word)) return RANK.nameInside;
+  if (word.includes('/') && isWithin(addresses, word)) return RANK.address;
   if (addresses.some((one) => one.startsWith(word) || (word.length > 2 && one.endsWith(word))))
     return RANK.address;
   return dnsName.includes(word) || rest.includes(word) ? RANK.rest : undefined;
+}
+
+/** `100.64.0.0/24` finds who has an address there. */
+function isWithin(addresses: readonly string[], text: string): boolean {
+  const prefix = parsePrefix(text);
+  if (prefix === undefined) return false;
+  return addresses.some((address) => {
+    const ip = parseIp(address);
+    return ip !== undefined && prefixContains(prefix, ip);
+  });
 }
 
 export interface Piece {
