@@ -1,38 +1,35 @@
-/** All keys on one sheet. */
+/** All keys on one sheet, from the table by which they work. */
 import { Dialog, DialogBody } from '../../ui/dialog.tsx';
 import { Fact, Facts } from '../../ui/page.tsx';
 import { t } from '../i18n/text.ts';
-import { backKey, commandKey } from './platform.ts';
+import { chordsOf, type KeyId, LIST_KEYS, SHELL_KEYS } from './keymap.ts';
+import { chordText, keyboard } from './platform.ts';
+
+const ALL: readonly KeyId[] = [...SHELL_KEYS, ...LIST_KEYS];
 
 export function KeySheet({ onClose }: { readonly onClose: () => void }): React.JSX.Element {
-  const command = commandKey();
-  const keys: readonly (readonly [string, string])[] = [
-    [t('keys.palette'), `${command} K`],
-    [t('keys.section'), `${command} 1 … 5`],
-    [t('keys.toggle'), `${command} Shift D`],
-    [t('keys.exit'), `${command} E`],
-    [t('keys.settings'), `${command} ,`],
-    [t('keys.search'), `${command} F, /`],
-    [t('keys.back'), backKey()],
-    [t('keys.move'), '↑ ↓ Home End'],
-    [t('keys.open'), 'Enter, Space'],
-    [t('keys.copy'), `${command} C`],
-    [t('keys.actions'), 'Shift F10'],
-    [t('keys.panes'), 'F6, Shift F6'],
-    [t('keys.close'), 'Esc'],
-    [t('keys.sheet'), '?'],
-  ];
   return (
     <Dialog title={t('keys.title')} onClose={onClose} size="small">
       <DialogBody>
         <Facts>
-          {keys.map(([what, key]) => (
-            <Fact key={what} name={what}>
-              <kbd>{key}</kbd>
+          {ALL.map((id) => (
+            <Fact key={id} name={t(`keys.${id}`)}>
+              <span className="keys">
+                {chordTexts(id).map((text) => (
+                  <kbd key={text}>{text}</kbd>
+                ))}
+              </span>
             </Fact>
           ))}
         </Facts>
       </DialogBody>
     </Dialog>
   );
+}
+
+/** The sections are one after the other: the first and the last say it. */
+function chordTexts(id: KeyId): readonly string[] {
+  const chords = chordsOf(id, keyboard());
+  const texts = chords.map(chordText);
+  return id === 'section' ? [`${texts.at(0) ?? ''} … ${chords.at(-1)?.key ?? ''}`] : texts;
 }

@@ -4,10 +4,10 @@ import { Button as AriaButton } from 'react-aria-components';
 import { IconButton } from '../../ui/button.tsx';
 import { t } from '../i18n/text.ts';
 import { cut } from '../lib/foreign.tsx';
-import { useSnapshot } from '../store/store.ts';
+import { useApp, useSnapshot } from '../store/store.ts';
 import { AccountButton } from './account-button.tsx';
 import { Link } from './link.tsx';
-import { commandKey } from './platform.ts';
+import { chordText } from './platform.ts';
 import { useRoute } from './route.ts';
 import type { Section } from './section.ts';
 import { navigation, sectionAt } from './sections.ts';
@@ -26,7 +26,7 @@ export function Navigation({
         <AriaButton className="nav-search" onPress={onSearch}>
           <Search aria-hidden="true" />
           <span>{t('shell.search')}</span>
-          <kbd>{commandKey()} K</kbd>
+          <kbd>{chordText({ key: 'k', command: true })}</kbd>
         </AriaButton>
       </header>
       <nav aria-label={t('shell.sections')} className="nav">
@@ -76,7 +76,8 @@ function NavItem({
 }
 
 function Version(): React.JSX.Element {
-  const version = useSnapshot(({ daemon }) => daemon.version);
+  const own = useApp(({ host }) => host.version);
+  const version = useSnapshot(({ daemon }) => daemon.version) || own;
   const newer = useSnapshot(({ newVersion }) => newVersion?.version);
   const shown = version.split('-')[0] ?? '';
   if (newer === undefined)
