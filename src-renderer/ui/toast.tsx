@@ -1,13 +1,13 @@
 /** Short news at the edge: what was done, what failed. Read out; reachable with F6; never the only copy of anything. */
 import { X } from 'lucide-react';
+import { useId } from 'react';
 import {
   type QueuedToast,
-  Text,
   UNSTABLE_Toast as Toast,
-  UNSTABLE_ToastContent as ToastContent,
   UNSTABLE_ToastQueue as ToastQueue,
   UNSTABLE_ToastRegion as ToastRegion,
 } from 'react-aria-components';
+import { announce } from './announce.tsx';
 import { Button, IconButton } from './button.tsx';
 import { t } from './text.ts';
 import './toast.css';
@@ -31,10 +31,12 @@ const queue = new ToastQueue<News>({ maxVisibleToasts: 3 });
 
 export const tellDone = (text: string, action?: ToastAction): void => {
   queue.add({ text, tone: 'good', action }, { timeout: SHOWN_MS });
+  announce(text);
 };
 
 export const tellFailed = (text: string, action?: ToastAction): void => {
   queue.add({ text, tone: 'bad', action });
+  announce(text, 'assertive');
 };
 
 function Act({ toast }: { readonly toast: QueuedToast<News> }): React.JSX.Element | null {
@@ -57,15 +59,21 @@ function Act({ toast }: { readonly toast: QueuedToast<News> }): React.JSX.Elemen
 export function Toasts(): React.JSX.Element {
   return (
     <ToastRegion queue={queue} className="toasts" aria-label={t('News')}>
-      {({ toast }) => (
-        <Toast toast={toast} className={`toast toast-${toast.content.tone}`}>
-          <ToastContent className="toast-text">
-            <Text slot="title">{toast.content.text}</Text>
-          </ToastContent>
-          <Act toast={toast} />
-          <IconButton slot="close" icon={X} label={t('Dismiss')} size="small" />
-        </Toast>
-      )}
+      {({ toast }) => <One toast={toast} />}
     </ToastRegion>
+  );
+}
+
+/** Its text is no live region of its own: the one queue reads it out, in the manner that its tone asks for. */
+function One({ toast }: { readonly toast: QueuedToast<News> }): React.JSX.Element {
+  const id = useId();
+  return (
+    <Toast toast={toast} aria-labelledby={id} className={`toast toast-${toast.content.tone}`}>
+      <div id={id} className="toast-text">
+        {toast.content.text}
+      </div>
+      <Act toast={toast} />
+      <IconButton slot="close" icon={X} label={t('Dismiss')} size="small" />
+    </Toast>
   );
 }
