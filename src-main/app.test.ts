@@ -9,7 +9,7 @@ import { App, prepare } from './app.ts';
 import { CALL_CHANNEL } from './product.ts';
 import { SettingsFile } from './settings/file.ts';
 import type { System } from './system.ts';
-import { FakeShell } from './testing/fake-shell.ts';
+import { FakeShell, type FakeWindow } from './testing/fake-shell.ts';
 import { SNAPSHOTS } from './testing/snapshots.ts';
 
 /** A daemon that says what a test wants it to. */
@@ -45,12 +45,24 @@ interface Options {
   readonly hasTray?: boolean;
   readonly handlers?: Partial<Handlers>;
   readonly saved?: string;
+  readonly isLoginItem?: boolean;
+  /** Of other programs, before this one could listen. */
+  readonly early?: (shell: FakeShell) => void;
 }
 
-async function start({ argv = ['rhumb'], hasTray = true, handlers = {}, saved }: Options = {}) {
+async function start({
+  argv = ['rhumb'],
+  hasTray = true,
+  handlers = {},
+  saved,
+  isLoginItem = false,
+  early = () => undefined,
+}: Options = {}) {
   const shell = new FakeShell();
   const clock = new FakeClock();
   const desk = new FakeDesk();
+  const host = { isThere: hasTray };
+  shell.isLoginItem = isLoginItem;
   const called: unknown[] = [];
   const files = { read: async () => saved, write: async () => undefined, setAside: async () => undefined };
   const settings = await SettingsFile.open(files, silent);
@@ -61,14 +73,25 @@ async function start({ argv = ['rhumb'], hasTray = true, handlers = {}, saved }:
     argv,
     updates: { check: async () => ({ version: '1', isNewer: false }), install: async () => undefined },
     hasUpdates: false,
-    hasTrayHost: async () => hasTray,
+    loginItem: {
+      isOn: () => shell.isLoginItem,
+      set: (isOn, args) => {
+        shell.isLoginItem = isOn;
+        shell.did.push(`login-item ${isOn} ${args.join(' ')}`.trim());
+      },
+    },
+    hasTrayHost: async () => host.isThere,
   };
   const did = (name: string) => (arg: unknown) => {
     called.push([name, arg]);
     return undefined;
   };
+  const arrivals = prepare(shell, system);
+  if (arrivals === undefined) throw new Error('another one runs');
+  early(shell);
   const app = new App({
     shell,
+    arrivals,
     system,
     settings,
     service: { state: async () => 'running', run: async (verb) => did('service')(verb) },
@@ -79,6 +102,7 @@ async function start({ argv = ['rhumb'], hasTray = true, handlers = {}, saved }:
         'exitNode.set': did('exitNode.set'),
         'clipboard.write': did('clipboard.write'),
         'login.start': did('login.start'),
+        'state.get': () => ({ seq: 0, snapshot: desk.snapshot }),
         ...handlers,
       },
     },
@@ -86,25 +110,74 @@ async function start({ argv = ['rhumb'], hasTray = true, handlers = {}, saved }:
   await app.start();
   const tray = () => shell.trays.at(-1);
   const window = () => shell.windows.at(-1);
-  return { shell, clock, desk, settings, called, tray, window };
+  /** The page has loaded, and asks for what there is. */
+  const pageListens = () =>
+    shell.invoke(CALL_CHANNEL, { windowId: window()?.id ?? 0 }, 'state.get', undefined);
+  return { shell, clock, desk, settings, called, tray, window, host, pageListens };
 }
 
+const places = (window: FakeWindow | undefined): unknown[] =>
+  (window?.sent ?? []).filter(({ name }) => name === 'navigate').map(({ value }) => value);
+
 test('a second start shows the first, and follows its link', async () => {
-  const { shell, window } = await start();
+  const { shell, window, pageListens } = await start();
+  await pageListens();
   window()?.hide();
+  shell.tell('second-instance', ['rhumb', '--hidden']);
+  expect(window()?.isVisible()).toBe(false);
   shell.tell('second-instance', ['rhumb']);
   expect(window()?.isVisible()).toBe(true);
-  shell.tell('second-instance', ['rhumb', 'rhumb:devices/abc']);
-  expect(window()?.sent).toContainEqual({ name: 'navigate', value: '/devices/abc' });
+  shell.tell('second-instance', ['rhumb', 'rhumb:devices/abc', '--hidden']);
+  expect(places(window())).toEqual(['/devices/abc']);
+});
+
+test('a link that starts the program waits until the page can hear of it', async () => {
+  const { window, pageListens } = await start({ argv: ['rhumb', 'rhumb:settings/dns'] });
+  expect(places(window())).toEqual([]);
+  await pageListens();
+  expect(places(window())).toEqual(['/settings/dns']);
+  await pageListens();
+  expect(places(window())).toEqual(['/settings/dns']);
+});
+
+test('what came before anybody could listen is followed, and only the newest place is shown', async () => {
+  const { window, pageListens } = await start({
+    early: (shell) => {
+      shell.tell('link', 'rhumb:devices');
+      shell.tell('link', 'rhumb:diagnostics');
+    },
+  });
+  await pageListens();
+  expect(places(window())).toEqual(['/diagnostics']);
+});
+
+test('a link that names no place shows the window and nothing else', async () => {
+  const { shell, window, pageListens, called } = await start();
+  await pageListens();
+  window()?.hide();
+  shell.tell('link', 'rhumb:login.start?authKey=x');
+  expect([window()?.isVisible(), places(window()), called]).toEqual([true, [], []]);
+});
+
+test('a page that was loaded again is told of nothing that the one before asked for', async () => {
+  const { window, desk, pageListens, shell } = await start();
+  await pageListens();
+  window()?.crash('crashed');
+  shell.tell('link', 'rhumb:devices');
+  expect(places(window())).toEqual([]);
+  await pageListens();
+  desk.become(SNAPSHOTS.on);
+  expect(places(window())).toEqual(['/devices']);
+  expect(window()?.sent.filter(({ name }) => name === 'patch')).toHaveLength(1);
 });
 
 test('only the first instance goes on, sandboxed and known to its system, before anything is shown', async () => {
   const shell = new FakeShell();
   const system = { argv: ['rhumb'] } as unknown as System;
-  expect(prepare(shell, system)).toBe(true);
+  expect(prepare(shell, system)).toBeDefined();
   expect(shell.did).toEqual(expect.arrayContaining(['sandbox', 'model io.rhumb.desktop', 'scheme app']));
   shell.isFirst = false;
-  expect(prepare(shell, system)).toBe(false);
+  expect(prepare(shell, system)).toBeUndefined();
 });
 
 test('the window shows our page and knows its host', async () => {
@@ -128,8 +201,7 @@ test('with a tray a closed window only hides, and the daemon is asked less', asy
 });
 
 test('without a tray closing ends the program, and the network stays', async () => {
-  const { window, shell, desk, called } = await start({ hasTray: false, argv: ['rhumb', '--hidden'] });
-  expect(window()?.isVisible()).toBe(true);
+  const { window, shell, desk, called } = await start({ hasTray: false });
   window()?.userCloses();
   expect(window()?.isClosed).toBe(true);
   shell.tell('all-closed');
@@ -138,10 +210,53 @@ test('without a tray closing ends the program, and the network stays', async () 
 });
 
 test('started at login it stays hidden where a tray can bring it back', async () => {
-  const { shell, tray } = await start({ argv: ['rhumb', '--hidden'] });
-  expect(shell.windows).toEqual([]);
+  const { shell, tray, desk } = await start({ argv: ['rhumb', '--hidden'] });
+  expect([shell.windows, desk.isWatched]).toEqual([[], false]);
   tray()?.click();
   expect(shell.windows).toHaveLength(1);
+});
+
+test('started at login it waits for a tray that is still on its way', async () => {
+  const { shell, tray, host, clock } = await start({ argv: ['rhumb', '--hidden'], hasTray: false });
+  host.isThere = true;
+  await clock.advance(15_000);
+  expect([shell.windows, tray()?.tooltip]).toEqual([[], 'Rhumb: Starting…']);
+});
+
+test('started at login where there is no tray it shows its window, or nobody could', async () => {
+  const { window, clock } = await start({ argv: ['rhumb', '--hidden'], hasTray: false });
+  expect(window()).toBeUndefined();
+  await clock.advance(10_000);
+  expect(window()?.isVisible()).toBe(true);
+});
+
+test('a tray that goes while the window is hidden brings the window back, and one that comes is used', async () => {
+  const { window, host, clock, tray } = await start();
+  window()?.userCloses();
+  host.isThere = false;
+  await clock.advance(31_000);
+  expect([tray()?.isDestroyed, window()?.isVisible()]).toEqual([true, true]);
+  host.isThere = true;
+  await clock.advance(31_000);
+  expect(tray()?.isDestroyed).toBe(false);
+});
+
+test('while nothing happens it only looks, now and then, whether the tray still has a place', async () => {
+  const { clock } = await start({ argv: ['rhumb', '--hidden'] });
+  await clock.advance(60_000);
+  expect(clock.pending).toBe(1);
+});
+
+test('the desktop’s own switch for starting at login is what counts', async () => {
+  const { settings, shell } = await start({ isLoginItem: true });
+  expect(settings.settings.startAtLogin).toBe(true);
+  await settings.edit({ startHidden: false });
+  await settings.edit({ theme: 'dark' });
+  await settings.edit({ startAtLogin: false });
+  expect(shell.did.filter((one) => one.startsWith('login-item'))).toEqual([
+    'login-item true',
+    'login-item false',
+  ]);
 });
 
 test('the tray’s entries are the page’s calls', async () => {
@@ -200,6 +315,15 @@ test('ending takes no longer than a second when something hangs', async () => {
   await settle();
   expect(shell.did).not.toContain('quit');
   await clock.advance(1_000);
+  expect(shell.did.at(-1)).toBe('quit');
+});
+
+test('it ends also when what it closes fails', async () => {
+  const { shell, desk } = await start();
+  desk[Symbol.asyncDispose] = () => Promise.reject(new Error('the stream would not close'));
+  shell.app.quit();
+  await settle();
+  await settle();
   expect(shell.did.at(-1)).toBe('quit');
 });
 
@@ -300,5 +424,6 @@ test('a graphics process that crashes starts the program once more without it', 
   expect(shell.did).toContain('relaunch --disable-gpu');
   const again = await start({ argv: ['rhumb', '--disable-gpu'] });
   again.shell.tell('gpu-gone', 'crashed');
+  again.shell.tell('gpu-gone', 'clean-exit');
   expect(again.shell.did).not.toContain('relaunch --disable-gpu');
 });

@@ -10,6 +10,8 @@ import type { Rights } from '#shared/ui-state/types.ts';
 import { ownCaller } from './calls/own-caller.ts';
 import { PageCaller } from './calls/page-caller.ts';
 import { shellCalls } from './calls/shell-calls.ts';
+import { Arrivals } from './launch/arrivals.ts';
+import { ownOptions } from './launch/options.ts';
 import { linkIn, routeOf } from './links.ts';
 import { Notifier } from './notify/adapter.ts';
 import type { NoticeAction } from './notify/types.ts';
@@ -25,7 +27,9 @@ import { actOn } from './tray/act.ts';
 import { TrayAdapter } from './tray/adapter.ts';
 import { trayImage } from './tray/image.ts';
 import { trayModel } from './tray/model.ts';
-import { closeMeans, startsHidden } from './window/close.ts';
+import { TrayPresence } from './tray/presence.ts';
+import type { TrayModel } from './tray/types.ts';
+import { closeMeans } from './window/close.ts';
 import { MainWindow } from './window/main-window.ts';
 
 /** What follows the daemon, and the calls that both hosts answer alike. */
@@ -40,27 +44,30 @@ export interface AppParts {
   readonly settings: SettingsFile;
   readonly service: Service;
   readonly daemon: Daemon;
+  readonly arrivals: Arrivals;
 }
 
-/** Before anything is shown; false = another one runs, and shows itself instead. */
+/** Before anything is shown; undefined = another one runs, and shows itself instead. */
 export function prepare(
   { app, declareScheme }: Pick<Shell, 'app' | 'declareScheme'>,
-  system: System,
-): boolean {
-  if (!app.takeSingleInstance()) return false;
+  system: Pick<System, 'argv'>,
+): Arrivals | undefined {
+  if (!app.takeSingleInstance()) return undefined;
   app.enableSandbox();
   app.setUserModelId(APP_ID);
-  if (system.argv.includes('--disable-gpu')) app.addSwitch('disable-gpu');
+  if (ownOptions(system.argv).includes('--disable-gpu')) app.addSwitch('disable-gpu');
   // What is shown needs none of these, and each is a way out.
   app.addSwitch('disable-features', 'WebRtc,MediaRouter,DialMediaRouteProvider');
   app.addSwitch('disable-background-networking');
   app.addSwitch('no-pings');
   declareScheme(APP_SCHEME);
-  return true;
+  return new Arrivals(app);
 }
 
 /** How long ending may take. */
 const END_MS = 1_000;
+/** A session that has just begun may still be making the place for a tray. */
+const TRAY_COMES_MS = 10_000;
 
 export class App {
   readonly #parts: AppParts;
@@ -68,10 +75,10 @@ export class App {
   readonly #page: PageCaller;
   readonly #window: MainWindow;
   readonly #notifier: Notifier;
-  #tray: TrayAdapter | undefined;
+  readonly #tray: TrayPresence;
   #text: Text;
-  #hasTray = false;
   #hasAttention = false;
+  #cancelLateShow: (() => void) | undefined;
   #isEnding = false;
 
   constructor(parts: AppParts) {
@@ -98,38 +105,55 @@ export class App {
       log,
       told: (caller) => tellChanges(daemon.desk, caller),
     });
+    this.#tray = new TrayPresence({
+      clock,
+      platform: system.platform,
+      hasHost: system.hasTrayHost,
+      isWanted: () => settings.settings.trayIcon !== 'off',
+      make: () => this.#makeTray(),
+      changed: (isThere) => this.#trayChanged(isThere),
+    });
     this.#window = this.#makeWindow();
     this.#notifier = this.#makeNotifier();
   }
 
   /** After `ready`: the page's rules, the tray, the window. */
   async start(): Promise<void> {
-    const { shell, system, settings, daemon } = this.#parts;
+    const { shell, system, settings, daemon, arrivals } = this.#parts;
+    const { argv } = system;
     shell.guard(PAGE_RULES);
     shell.serve(APP_SCHEME, bundleAt(join(shell.app.folder, 'dist', 'app')));
-    shell.app.handleLinks(LINK_SCHEME);
+    if (shell.app.isPackaged) shell.app.handleLinks(LINK_SCHEME);
     this.#listen();
     shell.setTheme(settings.settings.theme);
     shell.setMainMenu(undefined);
-    this.#hasTray = settings.settings.trayIcon !== 'off' && (await system.hasTrayHost());
-    if (this.#hasTray) this.#tray = this.#makeTray();
+    await this.#tray.start();
     daemon.desk.subscribe(() => this.#changed());
-    settings.subscribe((now) => this.#settingsChanged(now));
+    this.#settleLoginItem();
+    settings.subscribe((now, before) => this.#settingsChanged(now, before));
     this.#changed();
-    if (!startsHidden(system.argv, this.#hasTray)) this.#window.open(true);
-    const link = linkIn(system.argv);
+    if (ownOptions(argv).includes('--hidden')) this.#startHidden();
+    else this.#window.open(true);
+    const link = linkIn(argv);
     if (link !== undefined) this.#followLink(link);
+    arrivals.follow((arrival) => {
+      if (arrival.link === undefined) this.#window.show();
+      else this.#followLink(arrival.link);
+    });
+  }
+
+  /** Until something is asked for; without a tray nobody could. */
+  #startHidden(): void {
+    this.#parts.daemon.desk.setWatched(false);
+    if (this.#tray.isThere) return;
+    this.#cancelLateShow = this.#parts.system.clock.after(TRAY_COMES_MS, () => {
+      if (!this.#tray.isThere) this.#window.show();
+    });
   }
 
   #listen(): void {
     const { shell, daemon } = this.#parts;
     const { app } = shell;
-    app.onSecondInstance((argv) => {
-      const link = linkIn(argv);
-      if (link === undefined) this.#window.show();
-      else this.#followLink(link);
-    });
-    app.onLink((url) => this.#followLink(url));
     app.onActivate(() => this.#window.show());
     // With a tray or a dock the program goes on without a window; otherwise closing it has ended it.
     app.onAllWindowsClosed(() => {
@@ -145,11 +169,13 @@ export class App {
       daemon.desk.setWatched(this.#window.isVisible);
       daemon.desk.refresh();
     });
-    shell.onThemeChange(() => this.#tray?.redraw());
+    shell.onThemeChange(() => this.#tray.redraw());
     app.onGpuGone((reason) => {
-      this.#parts.system.log('warn', 'gpu.gone', { reason });
-      if (reason !== 'crashed' || this.#parts.system.argv.includes('--disable-gpu')) return;
-      app.relaunch([...this.#parts.system.argv.slice(1), '--disable-gpu']);
+      const { log, argv } = this.#parts.system;
+      log('warn', 'gpu.gone', { reason });
+      const isOver = this.#isEnding || reason === 'clean-exit' || reason === 'killed';
+      if (isOver || ownOptions(argv).includes('--disable-gpu')) return;
+      app.relaunch(['--disable-gpu', ...argv.slice(1)]);
       app.quit();
     });
   }
@@ -183,7 +209,7 @@ export class App {
   #host(): Bridge['host'] {
     const { shell, system } = this.#parts;
     const can: Capability[] = ['service', 'notifications', 'login-item', 'terminal', 'window'];
-    if (this.#hasTray) can.push('tray');
+    if (this.#tray.isThere) can.push('tray');
     if (system.hasUpdates) can.push('updates');
     return { kind: 'electron', can, platform: system.platform, version: shell.app.version };
   }
@@ -204,7 +230,7 @@ export class App {
       act: (action) => void this.#actOnNotice(action),
       onAttention: (waits) => {
         this.#hasAttention = waits;
-        this.#updateTray();
+        this.#tray.update();
       },
     });
   }
@@ -215,12 +241,13 @@ export class App {
       shell,
       clock: system.clock,
       platform: system.platform,
+      model: () => this.#trayModel(),
       image: (model) =>
         trayImage(model, {
           folder: join(shell.app.folder, 'resources', 'tray'),
           platform: system.platform,
           style: settings.settings.trayIcon,
-          isDark: shell.isDark(),
+          isDark: shell.isBarDark(),
         }),
       act: (action) =>
         void actOn(action, {
@@ -265,12 +292,13 @@ export class App {
   }
 
   #closeMeans(): 'hide' | 'quit' {
-    return closeMeans(this.#parts.settings.settings.onClose, this.#hasTray, this.#parts.system.platform);
+    const { settings, system } = this.#parts;
+    return closeMeans(settings.settings.onClose, this.#tray.isThere, system.platform);
   }
 
   #show(route: string | undefined): void {
     this.#window.show();
-    if (route !== undefined) this.#page.emit('navigate', route);
+    if (route !== undefined) this.#page.go(route);
   }
 
   #followLink(link: string): void {
@@ -278,22 +306,26 @@ export class App {
   }
 
   #changed(): void {
-    this.#updateTray();
+    this.#tray.update();
     this.#notifier.look();
   }
 
-  #updateTray(): void {
+  #trayModel(): TrayModel {
     const { daemon, system, settings } = this.#parts;
     const { snapshot } = daemon.desk;
-    this.#tray?.show(
-      trayModel({
-        state: deriveUi(snapshot, system.clock.now()),
-        snapshot,
-        gui: settings.settings,
-        t: this.#text,
-        hasAttention: this.#hasAttention,
-      }),
-    );
+    return trayModel({
+      state: deriveUi(snapshot, system.clock.now()),
+      snapshot,
+      gui: settings.settings,
+      t: this.#text,
+      hasAttention: this.#hasAttention,
+    });
+  }
+
+  /** Nobody could bring back a window that is hidden when its tray goes. */
+  #trayChanged(isThere: boolean): void {
+    if (!isThere && !this.#isEnding && this.#window.isHidden && this.#closeMeans() === 'quit')
+      this.#window.show();
   }
 
   #seen(): void {
@@ -301,26 +333,40 @@ export class App {
     this.#notifier.look();
   }
 
-  #settingsChanged(now: GuiSettings): void {
+  #settingsChanged(now: GuiSettings, before: GuiSettings): void {
     const { shell } = this.#parts;
     this.#text = textIn(now.language, shell.app.locale());
     shell.setTheme(now.theme);
-    const { isOn } = shell.app.loginItem();
-    if (now.startAtLogin !== isOn)
-      shell.app.setLoginItem(now.startAtLogin, now.startHidden ? ['--hidden'] : []);
+    if (
+      now.startAtLogin !== before.startAtLogin ||
+      (now.startAtLogin && now.startHidden !== before.startHidden)
+    )
+      this.#setLoginItem(now);
     this.#page.emit('gui', now);
-    void this.#traySetting(now.trayIcon);
+    this.#tray.settle();
+    this.#tray.redraw();
+    this.#tray.update();
+    this.#notifier.look();
   }
 
-  async #traySetting(trayIcon: GuiSettings['trayIcon']): Promise<void> {
-    const wanted = trayIcon !== 'off' && (await this.#parts.system.hasTrayHost());
-    if (wanted !== this.#hasTray) {
-      this.#hasTray = wanted;
-      this.#tray?.close();
-      this.#tray = wanted ? this.#makeTray() : undefined;
+  #setLoginItem({ startAtLogin, startHidden }: GuiSettings): void {
+    const { loginItem, log } = this.#parts.system;
+    try {
+      loginItem.set(startAtLogin, startHidden ? ['--hidden'] : []);
+    } catch (error) {
+      log('warn', 'login-item.not-set', { error: toRhumbError(error).message });
     }
-    this.#tray?.redraw();
-    this.#updateTray();
+  }
+
+  /** Desktops have a switch for it, too: what it says is what counts. */
+  #settleLoginItem(): void {
+    const { system, settings } = this.#parts;
+    try {
+      const startAtLogin = system.loginItem.isOn();
+      if (startAtLogin !== settings.settings.startAtLogin) settings.learn({ startAtLogin });
+    } catch (error) {
+      system.log('warn', 'login-item.not-known', { error: toRhumbError(error).message });
+    }
   }
 
   async #pageFailed(): Promise<void> {
@@ -339,11 +385,12 @@ export class App {
     const { shell, settings, daemon, system } = this.#parts;
     this.#isEnding = true;
     this.#window.prepareToQuit();
+    this.#cancelLateShow?.();
     this.#notifier.stop();
-    this.#tray?.close();
+    this.#tray.close();
     this.#page.detach();
     const late = new AbortController();
-    const closing = Promise.all([settings.flush(), daemon.desk[Symbol.asyncDispose]()]);
+    const closing = Promise.allSettled([settings.flush(), daemon.desk[Symbol.asyncDispose]()]);
     await Promise.race([closing, system.clock.sleep(END_MS, late.signal).catch(() => undefined)]);
     late.abort();
     shell.app.quit();

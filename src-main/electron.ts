@@ -46,7 +46,11 @@ const electronApp: ShellApp = {
   setUserModelId: (id) => app.setAppUserModelId(id),
   addSwitch: (name, value) =>
     value === undefined ? app.commandLine.appendSwitch(name) : app.commandLine.appendSwitch(name, value),
-  handleLinks: (scheme) => void app.setAsDefaultProtocolClient(scheme),
+  // Behind `--` Chromium takes nothing of a link for an option.
+  handleLinks: (scheme) =>
+    process.platform === 'win32'
+      ? void app.setAsDefaultProtocolClient(scheme, process.execPath, ['--'])
+      : void app.setAsDefaultProtocolClient(scheme),
   onSecondInstance: (listener) => void app.on('second-instance', (_event, argv) => listener(argv)),
   onLink: (listener) =>
     void app.on('open-url', (event, url) => {
@@ -61,8 +65,10 @@ const electronApp: ShellApp = {
       if (type === 'GPU') listener(reason);
     }),
   loginItem: () => {
-    const { openAtLogin, status } = app.getLoginItemSettings();
-    return { isOn: openAtLogin, needsApproval: status === 'requires-approval' };
+    const { openAtLogin, executableWillLaunchAtLogin, status } = app.getLoginItemSettings();
+    // On Windows the first is about one list of arguments; the second about all of them.
+    const isOn = process.platform === 'win32' ? executableWillLaunchAtLogin : openAtLogin;
+    return { isOn, needsApproval: status === 'requires-approval' };
   },
   setLoginItem: (isOn, args) => app.setLoginItemSettings({ openAtLogin: isOn, args: [...args] }),
   daemonItem: (plist) => app.getLoginItemSettings({ type: 'daemonService', serviceName: plist }).status,
@@ -260,6 +266,11 @@ export const electron: Shell = {
     nativeTheme.themeSource = theme;
   },
   isDark: () => nativeTheme.shouldUseDarkColors,
+  // Linux says nothing of its bar alone.
+  isBarDark: () =>
+    process.platform === 'linux'
+      ? nativeTheme.shouldUseDarkColors
+      : nativeTheme.shouldUseDarkColorsForSystemIntegratedUI,
   onThemeChange: (listener) => void nativeTheme.on('updated', listener),
   ask: async ({ message, detail, buttons }) =>
     (await dialog.showMessageBox({ type: 'warning', message, detail, buttons: [...buttons] })).response,

@@ -18,6 +18,6 @@ export function routeOf(link: string): string | undefined {
   return section === 'home' ? '/' : `/${[section, ...rest].join('/')}`;
 }
 
-/** Windows and Linux hand the link over as an argument. */
+/** Windows and Linux hand the link over as an argument; the first is the program itself. */
 export const linkIn = (argv: readonly string[]): string | undefined =>
-  argv.find((arg) => arg.toLowerCase().startsWith(`${LINK_SCHEME}:`));
+  argv.slice(1).find((arg) => arg.toLowerCase().startsWith(`${LINK_SCHEME}:`));

@@ -1,5 +1,6 @@
 /** Entry point of the desktop program: Electron, the machine, the daemon, joined. */
 import { statSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { toRhumbError } from '#shared/errors.ts';
 import { DEFAULT_SOCKET } from '#shared/localapi/socket.ts';
@@ -7,10 +8,14 @@ import { systemClock } from '#shared/node/clock.ts';
 import { openLog } from '#shared/node/log.ts';
 import { App, prepare } from './app.ts';
 import { electron as shell } from './electron.ts';
+import type { Arrivals } from './launch/arrivals.ts';
+import { ownOptions } from './launch/options.ts';
 import { startProgram } from './launch/start.ts';
 import { terminalArgv } from './launch/terminal.ts';
 import { openDaemon } from './link/daemon.ts';
 import { rotatingFile } from './log-file.ts';
+import { autostart, autostartPath, ownProgram } from './login/autostart.ts';
+import { systemLoginItem } from './login/login-item.ts';
 import { webAddress } from './security/urls.ts';
 import { programRunner } from './service/run.ts';
 import { serviceOf } from './service/service.ts';
@@ -21,6 +26,9 @@ import { hasTrayHost } from './tray/host.ts';
 import { openElectronUpdater } from './update/electron-updater.ts';
 import { updateSource } from './update/policy.ts';
 import { updatesFrom } from './update/updates.ts';
+
+/** Where releases are looked for, written in when the program is built: nobody else may send it elsewhere. '' = nowhere. */
+declare const UPDATE_FEED: string;
 
 const { app } = shell;
 const { platform, argv, env } = process;
@@ -33,7 +41,7 @@ const log = openLog({
 });
 const run = programRunner(env);
 const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
-const source = updateSource(platform, app.isPackaged, env['RHUMB_UPDATE_FEED']);
+const source = updateSource(platform, app.isPackaged, UPDATE_FEED);
 const system: System = {
   clock,
   log,
@@ -41,14 +49,22 @@ const system: System = {
   argv,
   updates: updatesFrom(source, app.version, openElectronUpdater),
   hasUpdates: source.kind === 'feed',
+  loginItem:
+    platform === 'linux'
+      ? autostart(autostartPath(env, homedir()), [
+          ownProgram(env, process.execPath),
+          ...(app.isPackaged ? [] : [app.folder]),
+        ])
+      : systemLoginItem(app),
   hasTrayHost: () => hasTrayHost(platform, run),
 };
 
+const options = ownOptions(argv);
 /** `--socket=…` names another daemon. */
 const socketPath =
-  argv.find((arg) => arg.startsWith('--socket='))?.slice('--socket='.length) ?? DEFAULT_SOCKET;
+  options.find((arg) => arg.startsWith('--socket='))?.slice('--socket='.length) ?? DEFAULT_SOCKET;
 
-async function main(): Promise<void> {
+async function main(arrivals: Arrivals): Promise<void> {
   await app.ready();
   const settings = await SettingsFile.open(settingsOnDisk(join(app.userData, 'settings.json')), log);
   const service = serviceOf(platform, { run, app, isFile });
@@ -58,7 +74,7 @@ async function main(): Promise<void> {
     service,
     settings,
     version: app.version,
-    ignoreOwner: argv.includes('--ignore-socket-owner'),
+    ignoreOwner: options.includes('--ignore-socket-owner'),
     host: {
       openUrl: async (url) => {
         await shell.openExternal(webAddress(url));
@@ -71,7 +87,7 @@ async function main(): Promise<void> {
       },
     },
   });
-  await new App({ shell, system, settings, service, daemon }).start();
+  await new App({ shell, system, settings, service, daemon, arrivals }).start();
 }
 
 process.on('uncaughtException', (error) =>
@@ -81,9 +97,10 @@ process.on('unhandledRejection', (error) =>
   log('error', 'program.bug', { error: toRhumbError(error).message }),
 );
 
-if (prepare(shell, system)) {
-  main().catch((error: unknown) => {
+const first = prepare(shell, system);
+if (first === undefined) app.quit();
+else
+  main(first).catch((error: unknown) => {
     log('error', 'program.not-started', { error: toRhumbError(error).message });
     app.exit(1);
   });
-} else app.quit();

@@ -7,10 +7,12 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { sshTarget } from '#shared/desk/calls/host.ts';
 import { RhumbError } from '#shared/errors.ts';
 import { silent } from '#shared/log/log.ts';
+import { ownOptions } from './launch/options.ts';
 import { terminalArgv } from './launch/terminal.ts';
 import { diagnose } from './link/diagnose.ts';
 import { linkIn, routeOf } from './links.ts';
 import { rotatingFile } from './log-file.ts';
+import { autostart, autostartEntry, autostartPath, ownProgram } from './login/autostart.ts';
 import { settingsOnDisk } from './settings/disk.ts';
 import { SettingsFile } from './settings/file.ts';
 import { DEFAULTS, MIGRATIONS, NOTHING_SAVED, readSaved, VERSION, writeSaved } from './settings/gui.ts';
@@ -21,7 +23,7 @@ import { textIn } from './text/text.ts';
 import { trayImage } from './tray/image.ts';
 import { isNewer, updateSource } from './update/policy.ts';
 import { updatesFrom } from './update/updates.ts';
-import { closeMeans, startsHidden } from './window/close.ts';
+import { closeMeans } from './window/close.ts';
 import { placeWindow } from './window/placement.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'rhumb-main-'));
@@ -70,8 +72,6 @@ test('closing hides where something can bring it back, and what was chosen count
   expect(closeMeans('auto', false, 'linux')).toBe('quit');
   expect(closeMeans('auto', false, 'darwin')).toBe('hide');
   expect(closeMeans('quit', true, 'linux')).toBe('quit');
-  expect(startsHidden(['rhumb', '--hidden'], true)).toBe(true);
-  expect(startsHidden(['rhumb', '--hidden'], false)).toBe(false);
 });
 
 test.each([
@@ -85,9 +85,73 @@ test.each([
   [`rhumb:devices/${'a'.repeat(600)}`, undefined],
 ])('the link %s leads to %s', (link, route) => expect(routeOf(link)).toBe(route));
 
+test.each([
+  'rhumb:javascript:alert(1)',
+  'rhumb:https://evil.example/',
+  'rhumb://evil.example/devices',
+  'rhumb:devices/%2e%2e/x',
+  'rhumb:devices/<img src=x>',
+  'rhumb:devices/a?force=1',
+  'rhumb:devices/a#/settings',
+  'rhumb:devices/a\u202eb',
+  'rhumb:\u0000devices',
+  'rhumb:devices\n/x',
+  'rhumb:__proto__',
+  'rhumb:login.start?authKey=x',
+  'rhumb:',
+])('the hostile link %j leads nowhere', (link) => expect(routeOf(link)).toBeUndefined());
+
 test('a link is found among the arguments', () => {
   expect(linkIn(['/opt/Rhumb/rhumb', '--hidden', 'rhumb:devices'])).toBe('rhumb:devices');
-  expect(linkIn(['/opt/rhumb:x/rhumb'])).toBeUndefined();
+  expect(linkIn(['rhumb:x/rhumb'])).toBeUndefined();
+});
+
+test('what stands behind a link, or behind --, is no option of ours', () => {
+  const hostile = [
+    'C:\\rhumb.exe',
+    '--hidden',
+    'rhumb:devices',
+    '--socket=\\\\evil\\pipe',
+    '--ignore-socket-owner',
+  ];
+  expect(ownOptions(hostile)).toEqual(['--hidden']);
+  expect(ownOptions(['rhumb', '--', '--ignore-socket-owner'])).toEqual([]);
+  expect(ownOptions(['electron', '.', '--socket=/run/x'])).toEqual(['.', '--socket=/run/x']);
+});
+
+describe('starting at login on Linux', () => {
+  const path = join(folder, 'config', 'autostart', 'io.rhumb.desktop.desktop');
+  test('is a file of the desktop’s, where the person keeps such files', () => {
+    expect(autostartPath({ XDG_CONFIG_HOME: '/cfg' }, '/home/me')).toBe(
+      '/cfg/autostart/io.rhumb.desktop.desktop',
+    );
+    expect(autostartPath({ XDG_CONFIG_HOME: 'not/absolute' }, '/home/me')).toMatch(
+      /^\/home\/me\/\.config\/autostart\//,
+    );
+  });
+  test('is switched on and off, and heeds what the desktop’s own settings say', () => {
+    const item = autostart(path, ['/opt/Rhumb/rhumb-desktop']);
+    expect(item.isOn()).toBe(false);
+    item.set(true, ['--hidden']);
+    expect(item.isOn()).toBe(true);
+    expect(readFileSync(path, 'utf8')).toContain('\nExec="/opt/Rhumb/rhumb-desktop" "--hidden"\n');
+    writeFileSync(path, `${readFileSync(path, 'utf8')}Hidden=true\n`);
+    expect(item.isOn()).toBe(false);
+    item.set(false, []);
+    item.set(false, []);
+    expect([item.isOn(), readdirSync(join(folder, 'config', 'autostart'))]).toEqual([false, []]);
+  });
+  test('quotes whatever the path of the program holds', () => {
+    expect(autostartEntry(['/home/a b/$x"`%\\\nHidden=true'])).toContain(
+      '\nExec="/home/a b/\\\\$x\\\\"\\\\`%%\\\\\\\\\\nHidden=true"\n',
+    );
+  });
+  test('an AppImage starts as itself, and only when it is one', () => {
+    const env = { APPIMAGE: '/home/me/Rhumb.AppImage', APPDIR: '/tmp/.mount_x' };
+    expect(ownProgram(env, '/tmp/.mount_x/rhumb-desktop')).toBe('/home/me/Rhumb.AppImage');
+    expect(ownProgram(env, '/opt/Rhumb/rhumb-desktop')).toBe('/opt/Rhumb/rhumb-desktop');
+    expect(ownProgram({}, '/opt/Rhumb/rhumb-desktop')).toBe('/opt/Rhumb/rhumb-desktop');
+  });
 });
 
 describe('settings', () => {

@@ -181,6 +181,8 @@ export interface Shell {
   readonly onResume: (listener: () => void) => void;
   readonly setTheme: (theme: 'system' | 'light' | 'dark') => void;
   readonly isDark: () => boolean;
+  /** Of the bar that the tray's icon is in, whatever our own theme is. */
+  readonly isBarDark: () => boolean;
   readonly onThemeChange: (listener: () => void) => void;
   /** Index of the button that was pressed. */
   readonly ask: (question: {

@@ -1,6 +1,7 @@
 /** What the desktop program has of the machine besides Electron. */
 import type { Clock } from '#shared/async/clock.ts';
 import type { Log } from '#shared/log/log.ts';
+import type { LoginItem } from './login/login-item.ts';
 import type { Updates } from './update/updates.ts';
 
 export interface System {
@@ -12,5 +13,6 @@ export interface System {
   readonly argv: readonly string[];
   readonly updates: Updates;
   readonly hasUpdates: boolean;
+  readonly loginItem: LoginItem;
   readonly hasTrayHost: () => Promise<boolean>;
 }

@@ -24,6 +24,9 @@ export class PageCaller {
   #window: ShellWindow | undefined;
   #caller: Caller | undefined;
   #closed = new AbortController();
+  /** The page has asked for the state: from then on it hears events. */
+  #isListening = false;
+  #place: string | undefined;
 
   constructor(options: CallersOptions) {
     this.#options = options;
@@ -33,6 +36,7 @@ export class PageCaller {
         options.log('warn', 'ipc.foreign-sender', { url: sender.url.slice(0, 200) });
         return { ok: false, code: 'not-allowed', message: 'calls come from the window alone' };
       }
+      if (name === 'state.get') this.#listening();
       return await options.dispatcher.run(name, arg, caller);
     });
   }
@@ -54,7 +58,20 @@ export class PageCaller {
     this.#options.told(this.#caller);
   }
 
+  /** Shows a place of the page, as soon as it can hear of it. */
+  go(place: string): void {
+    if (this.#isListening) this.emit('navigate', place);
+    else this.#place = place;
+  }
+
+  #listening(): void {
+    this.#isListening = true;
+    if (this.#place !== undefined) this.emit('navigate', this.#place);
+    this.#place = undefined;
+  }
+
   detach(): void {
+    this.#isListening = false;
     this.#closed.abort(new RhumbError('unavailable', 'the window was closed'));
     this.#window = undefined;
     this.#caller = undefined;

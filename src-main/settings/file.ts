@@ -14,10 +14,13 @@ export interface SettingsFiles {
   readonly setAside: () => Promise<void>;
 }
 
+/** Told of each change, with what was before. */
+type Listener = (settings: GuiSettings, before: GuiSettings) => void;
+
 export class SettingsFile {
   readonly #files: SettingsFiles;
   readonly #log: Log;
-  readonly #listeners = new Set<(settings: GuiSettings) => void>();
+  readonly #listeners = new Set<Listener>();
   #saved: Saved;
   #writing: Promise<void> = Promise.resolve();
 
@@ -41,22 +44,33 @@ export class SettingsFile {
     return this.#saved.window;
   }
 
-  subscribe(listener: (settings: GuiSettings) => void): () => void {
+  subscribe(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
   /** Rejects when it could not be written; it counts until the program ends all the same. */
   async edit(change: Partial<GuiSettings>): Promise<GuiSettings> {
-    const settings = { ...this.#saved.settings, ...change };
+    const before = this.#saved.settings;
+    const settings = { ...before, ...change };
     this.#saved = { ...this.#saved, settings };
-    for (const listener of this.#listeners) listener(settings);
+    for (const listener of this.#listeners) listener(settings, before);
     await this.#write();
     return settings;
   }
 
+  /** What is so already, whatever was written down; nobody has to do anything about it. */
+  learn(change: Partial<GuiSettings>): void {
+    this.#saved = { ...this.#saved, settings: { ...this.#saved.settings, ...change } };
+    this.#writeSoon();
+  }
+
   placed(window: Placement): void {
     this.#saved = { ...this.#saved, window };
+    this.#writeSoon();
+  }
+
+  #writeSoon(): void {
     this.#write().catch((error: unknown) =>
       this.#log('warn', 'settings.not-written', { error: toRhumbError(error).message }),
     );

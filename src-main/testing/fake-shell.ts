@@ -174,6 +174,7 @@ export class FakeShell implements Shell {
   answers: ((url: string, method: string) => Promise<ServedFile>) | undefined;
   isFirst = true;
   isLoginItem = false;
+  isPackaged = true;
   answerToAsk = 1;
   readonly on: Record<string, ((...args: never[]) => void)[]> = {};
   #handlers = new Map<string, (sender: Sender, ...args: readonly unknown[]) => Promise<unknown>>();
@@ -258,6 +259,7 @@ export class FakeShell implements Shell {
     this.theme = theme;
   };
   isDark = (): boolean => false;
+  isBarDark = (): boolean => false;
   onThemeChange = (listener: Listener): void => this.#listen('theme', listener);
   ask = async (): Promise<number> => this.answerToAsk;
 

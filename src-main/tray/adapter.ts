@@ -12,6 +12,8 @@ export interface TrayAdapterOptions {
   readonly shell: Pick<Shell, 'openTray'>;
   readonly clock: Clock;
   readonly platform: string;
+  /** What there is to show now; asked for only when it can be shown. */
+  readonly model: () => TrayModel;
   /** The file of a drawing. */
   readonly image: (model: TrayModel) => string;
   readonly act: (action: TrayAction) => void;
@@ -24,7 +26,6 @@ export class TrayAdapter {
   #tray: ShellTray | undefined;
   #shown: TrayModel | undefined;
   #image = '';
-  #wanted: TrayModel | undefined;
   #lastMs = Number.NEGATIVE_INFINITY;
   #cancelShow: (() => void) | undefined;
   #cancelRepaint: (() => void) | undefined;
@@ -33,8 +34,8 @@ export class TrayAdapter {
     this.#options = options;
   }
 
-  show(model: TrayModel): void {
-    this.#wanted = model;
+  /** Something changed, perhaps also what is shown. With thousands of devices finding that out takes its time. */
+  update(): void {
     if (this.#cancelShow !== undefined) return;
     const { clock } = this.#options;
     const wait = this.#lastMs + SPACING_MS - clock.monotonic();
@@ -62,10 +63,10 @@ export class TrayAdapter {
   }
 
   #apply(): void {
-    const model = this.#wanted;
-    if (model === undefined || isDeepStrictEqual(model, this.#shown)) return;
     const { shell, clock, image, platform, clicked } = this.#options;
     this.#lastMs = clock.monotonic();
+    const model = this.#options.model();
+    if (isDeepStrictEqual(model, this.#shown)) return;
     if (this.#tray === undefined) {
       this.#image = image(model);
       this.#tray = shell.openTray(this.#image);

@@ -1,4 +1,4 @@
-/** What happens when the window is closed, and what the program does at its start without being asked for a window. */
+/** What happens when the window is closed. */
 import type { GuiSettings } from '#shared/bridge/contract.ts';
 
 /** Without a tray nobody could bring a hidden window back, unless the system has a dock. */
@@ -10,6 +10,3 @@ export function closeMeans(
   if (onClose !== 'auto') return onClose;
   return hasTray || platform === 'darwin' ? 'hide' : 'quit';
 }
-
-export const startsHidden = (argv: readonly string[], hasTray: boolean): boolean =>
-  hasTray && argv.includes('--hidden');

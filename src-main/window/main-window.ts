@@ -22,6 +22,7 @@ export interface MainWindowOptions {
   readonly placed: (placement: Placement) => void;
   /** Whether a closed window stays for later. */
   readonly closeMeans: () => 'hide' | 'quit';
+  /** There is a new page in it: of a new window, or in the place of one that failed. */
   readonly opened: (window: ShellWindow) => void;
   readonly closed: () => void;
   /** Shown, hidden, focused or not. */
@@ -43,6 +44,11 @@ export class MainWindow {
 
   get isVisible(): boolean {
     return this.#window?.isVisible() === true && !this.#window.isMinimized();
+  }
+
+  /** There, and nowhere to be seen; one that was minimised has its place in the bar. */
+  get isHidden(): boolean {
+    return this.#window === undefined || !(this.#window.isVisible() || this.#window.isMinimized());
   }
 
   get isFocused(): boolean {
@@ -125,12 +131,15 @@ export class MainWindow {
   }
 
   #gone(made: ShellWindow, reason: string): void {
-    const { clock, log, failed } = this.#options;
+    const { clock, log, failed, opened } = this.#options;
     if (this.#isQuitting || reason === 'clean-exit') return;
     log('error', 'window.page-gone', { reason });
     const isAgain = clock.monotonic() - this.#goneAtMs < GONE_AGAIN_MS;
     this.#goneAtMs = clock.monotonic();
     if (isAgain) failed();
-    else made.reload();
+    else {
+      opened(made);
+      made.reload();
+    }
   }
 }

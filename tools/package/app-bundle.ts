@@ -13,6 +13,7 @@ export async function bundleApp(folder: string): Promise<void> {
     root: ROOT,
     logLevel: 'error',
     resolve: { alias },
+    define: { UPDATE_FEED: JSON.stringify(process.env['RHUMB_UPDATE_FEED'] ?? '') },
     // The updater finds its own files; everything else is inside.
     ssr: { noExternal: true, external: ['electron', 'electron-updater'] },
     build: {
