@@ -145,6 +145,7 @@ function planePart(plane: TunnelPlane): PlanePart {
     restun: () => plane.checkNetwork(),
     breakRelays: () => plane.breakRelays(),
     pathChanges: (peer) => plane.pathChanges(peer),
+    tried: (peer) => plane.tried(peer),
     filterReport: () => plane.filterReport(),
     capture: (listener) => {
       listeners.add(listener);

@@ -133,9 +133,9 @@ export const defaultAnswers = (gui: Partial<GuiSettings> = {}): Answers => ({
       conclusion:
         'Both sides are behind hard NATs and no port mapping is available, so traffic goes through Frankfurt.',
       tried: [
-        { endpoint: '198.51.100.23:49152', result: 'no answer', atMs: ago(20 * SECOND) },
-        { endpoint: '10.112.4.8:41641', result: 'no answer', atMs: ago(21 * SECOND) },
-        { endpoint: '[2001:db8:9::8]:41641', result: 'not reachable from here', atMs: null },
+        { endpoint: '198.51.100.23:49152', result: 'silent', atMs: ago(20 * SECOND), latencyMs: null },
+        { endpoint: '10.112.4.8:41641', result: 'answered', atMs: ago(21 * SECOND), latencyMs: 41 },
+        { endpoint: '[2001:db8:9::8]:41641', result: 'known', atMs: null, latencyMs: null },
       ],
       history: [
         { atMs: ago(3 * HOUR), from: '', to: 'fra' },

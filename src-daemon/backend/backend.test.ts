@@ -49,6 +49,24 @@ test('an auth key brings it up: Prefs, LoginFinished, Starting, Running, in that
   expect(world.backend.prefs().Config?.UserProfile.LoginName).toBe('alice@example.com');
 });
 
+test('it tells since when it is connected and of when its key is, also after a restart', async () => {
+  const store = memoryStore();
+  const world = await fakeWorld({ store });
+  await world.backend.start();
+  expect(world.backend.facts()).toEqual({ RunningSince: undefined, KeyCreated: undefined, Relays: [] });
+  await up(world, 'rhkey-auth-x');
+  await world.join();
+  const joined = world.clock.now();
+  expect(world.backend.facts()).toMatchObject({ RunningSince: joined, KeyCreated: joined });
+  await world.clock.advance(HOUR);
+  expect(world.backend.facts()).toMatchObject({ RunningSince: joined, KeyCreated: joined });
+  await world.backend.editPrefs({ WantRunning: false });
+  await world.settle();
+  expect(world.backend.facts()).toMatchObject({ RunningSince: undefined, KeyCreated: joined });
+  const again = await fakeWorld({ store });
+  expect(again.backend.facts()).toMatchObject({ KeyCreated: joined });
+});
+
 test('Running is told only when the routes are in force', async () => {
   const world = await fakeWorld();
   world.plane.failure = 'ip: operation not permitted';

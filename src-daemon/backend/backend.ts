@@ -10,6 +10,7 @@ import {
   type StartOptions,
   samePrefs,
 } from '#shared/localapi/prefs.ts';
+import type { RhumbFacts } from '#shared/localapi/rhumb.ts';
 import { State, type StateName, type Status } from '#shared/localapi/status.ts';
 import { type LoginProfile, NO_PROFILE } from '#shared/localapi/user.ts';
 import type { Log } from '#shared/log/log.ts';
@@ -195,6 +196,22 @@ export class Backend implements AsyncDisposable {
       },
       withPeers,
     );
+  }
+
+  /** What official daemons have no place for. */
+  facts(): RhumbFacts {
+    const { state, runningSinceMs, profile, map } = this.#know;
+    const regions = Object.values(map?.derpMap?.Regions ?? {}).filter((region) => region !== null);
+    return {
+      RunningSince: state === 'Running' ? runningSinceMs : undefined,
+      KeyCreated: profile.persist.nodeKey === undefined ? undefined : profile.persist.keyCreatedMs,
+      Relays: regions.map(({ RegionID, RegionCode, RegionName }) => ({
+        RegionID,
+        RegionCode,
+        RegionName,
+        LatencySeconds: this.#exits.latencyOf(RegionID) ?? 0,
+      })),
+    };
   }
 
   prefs(): Prefs {

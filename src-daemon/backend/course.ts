@@ -127,6 +127,7 @@ export class Course {
     const { state, session } = this.#know;
     this.#deps.log('info', 'state.entered', { before, after: state });
     if (state === 'Running') {
+      this.#know.runningSinceMs = this.#deps.clock.now();
       if (session !== undefined) session.authUrl = '';
       this.#cancelWarmUp?.();
       this.#deps.health.clear('warming-up');

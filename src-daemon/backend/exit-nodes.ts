@@ -98,6 +98,11 @@ export class ExitNodes {
     return ExitNodeID === UNRESOLVED_EXIT;
   }
 
+  /** Seconds to a relay region, as they are weighed; undefined = not measured lately. */
+  latencyOf(region: number): number | undefined {
+    return this.#latency.of(region, this.#deps.clock.monotonic());
+  }
+
   networkChanged(): void {
     this.#latency.clear();
     this.#hasMoved = true;

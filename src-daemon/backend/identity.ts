@@ -9,6 +9,8 @@ import { magicDnsSuffix } from './status.ts';
 export interface LoginCircumstances {
   readonly wasInteractive: boolean;
   readonly serverUrl: string;
+  /** Wall clock, ms. */
+  readonly nowMs: number;
 }
 
 /** The profile after a login; the same object when nothing changed. */
@@ -18,6 +20,7 @@ export function afterLogin(profile: Profile, login: LoginFinished, how: LoginCir
     ...profile.persist,
     nodeKey: login.nodeKey,
     oldNodeKey: login.oldNodeKey,
+    keyCreatedMs: sameKey(profile.persist.nodeKey, login.nodeKey) ? profile.persist.keyCreatedMs : how.nowMs,
     user: loginUser(login) ?? profile.persist.user,
   };
   return unlessSame(profile, {

@@ -17,6 +17,8 @@ export interface Knowledge {
   /** The map is of an earlier run; the server hasn't confirmed it yet. */
   mapIsCached: boolean;
   state: StateName;
+  /** When `Running` was entered last, wall clock ms; says nothing in other states. */
+  runningSinceMs: number;
   /** Keeps the data plane empty until a good map comes: logged out, or the key was refused. */
   blocked: boolean;
   storeHealthy: boolean;
@@ -37,6 +39,7 @@ export const firstKnowledge = (profile: Profile): Knowledge => ({
   map: undefined,
   mapIsCached: false,
   state: 'NoState',
+  runningSinceMs: 0,
   blocked: false,
   storeHealthy: true,
   networkUp: true,

@@ -205,7 +205,11 @@ export class Login {
   }
 
   async #finished(session: Session, login: LoginFinished): Promise<void> {
-    const how = { wasInteractive: session.interactive, serverUrl: session.serverUrl };
+    const how = {
+      wasInteractive: session.interactive,
+      serverUrl: session.serverUrl,
+      nowMs: this.#deps.clock.now(),
+    };
     session.login = 'done';
     session.loginAt = this.#deps.clock.monotonic();
     session.interactive = false;

@@ -1,7 +1,8 @@
 /** Paths and own addresses in the words of the backend: status, metrics, the coordination server. */
 import { formatSockAddr } from '#shared/ip/address.ts';
+import type { TriedEndpoint } from '#shared/localapi/rhumb.ts';
 import type { ControlEndpoint } from '../control/types.ts';
-import type { EnginePath, PeerId, PeerPathView } from '../magicsock/types.ts';
+import type { CandidateView, EnginePath, PeerId, PeerPathView } from '../magicsock/types.ts';
 import { inWords } from '../magicsock/why.ts';
 import type { OwnEndpoint } from '../underlay/own-endpoints.ts';
 import type { PlanePath } from './plane.ts';
@@ -15,6 +16,18 @@ export const planePath = (path: PeerPathView, sinceMs: number): PlanePath => ({
   latencyMs: path.latencyMs,
   why: path.why === undefined ? undefined : inWords(path.why),
   isSought: path.why !== undefined && path.why.kind !== 'idle',
+});
+
+/** What our probes of one address showed; `wall` turns the engine's times into wall clock ms. */
+export const triedEndpoint = (
+  { addr, isInUse, pingedAtMs, answeredAtMs, latencyMs }: CandidateView,
+  wall: (engineMs: number) => number,
+): TriedEndpoint => ({
+  Endpoint: formatSockAddr(addr),
+  InUse: isInUse,
+  Asked: pingedAtMs === undefined ? undefined : wall(pingedAtMs),
+  Answered: answeredAtMs === undefined ? undefined : wall(answeredAtMs),
+  LatencySeconds: latencyMs === undefined ? 0 : latencyMs / 1_000,
 });
 
 /** Label of the path in the official metrics. */

@@ -15,6 +15,7 @@ test('a peer whose key was over while the machine slept is gone before any timer
   const persist = {
     nodeKey: testKey(1),
     oldNodeKey: undefined,
+    keyCreatedMs: undefined,
     lockKey: new Uint8Array(32) as never,
     user: NO_USER,
     nodeId: 'here',

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { RhumbError } from '#shared/errors.ts';
 import { formatPrivate, type PrivateKey, parsePrivateKey, ZERO_PRIVATE_TEXT } from '#shared/key/key.ts';
 import { encodePrefs, newPrefs, type Prefs, prefs } from '#shared/localapi/prefs.ts';
+import { goTimeOrOmit } from '#shared/localapi/struct.ts';
 import {
   encodeLoginProfile,
   type LoginProfile,
@@ -13,7 +14,7 @@ import {
   userProfile,
 } from '#shared/localapi/user.ts';
 import { parseJson, stringifyJson } from '#shared/wire/json.ts';
-import { maybe, text } from '#shared/wire/scalars.ts';
+import { maybe, text, time } from '#shared/wire/scalars.ts';
 import type { StateStore } from '../store/state-store.ts';
 import { formatLockPrivate, type LockPrivate, parseLockPrivate } from './lock-key.ts';
 import { type NoteKind, noteKeys, readNote, writeNote } from './profile-notes.ts';
@@ -22,6 +23,8 @@ import { type NoteKind, noteKeys, readNote, writeNote } from './profile-notes.ts
 export interface Persist {
   readonly nodeKey: PrivateKey | undefined;
   readonly oldNodeKey: PrivateKey | undefined;
+  /** When the node key was first let in, wall clock ms; undefined for keys of earlier versions. */
+  readonly keyCreatedMs: number | undefined;
   readonly lockKey: LockPrivate;
   readonly user: UserProfile;
   /** Our stable id as the server gave it; empty before the first map. */
@@ -58,6 +61,7 @@ const persistShape = z.object({
   NetworkLockKey: maybe(text),
   UserProfile: maybe(userProfile),
   NodeID: maybe(text),
+  NodeKeyCreated: time,
 });
 const profileBlob = z.looseObject({ Config: persistShape.nullish() });
 const profileList = z.record(z.string().regex(/^[0-9a-f]{4,32}$/), loginProfile);
@@ -143,6 +147,7 @@ export class Profiles {
       persist: {
         nodeKey: undefined,
         oldNodeKey: undefined,
+        keyCreatedMs: undefined,
         lockKey: this.#from.newLockKey(),
         user: NO_USER,
         nodeId: '',
@@ -243,6 +248,7 @@ export class Profiles {
       persist: {
         nodeKey: config?.PrivateNodeKey,
         oldNodeKey: config?.OldPrivateNodeKey,
+        keyCreatedMs: config?.NodeKeyCreated,
         lockKey: lockKey ?? this.#from.newLockKey(),
         user: config?.UserProfile ?? NO_USER,
         nodeId: config?.NodeID ?? '',
@@ -281,6 +287,7 @@ function encodeProfile({ prefs: wanted, persist }: Profile): string {
       UserProfile: persist.user,
       NetworkLockKey: formatLockPrivate(persist.lockKey),
       NodeID: persist.nodeId,
+      NodeKeyCreated: goTimeOrOmit(persist.keyCreatedMs),
     },
   });
 }

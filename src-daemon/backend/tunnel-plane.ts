@@ -13,6 +13,7 @@ import {
   shortKey,
   ZERO_NODE_KEY,
 } from '#shared/key/key.ts';
+import type { TriedEndpoint } from '#shared/localapi/rhumb.ts';
 import type { Log } from '#shared/log/log.ts';
 import { usableFamilies } from '#shared/node/interfaces.ts';
 import type { ControlEndpoint } from '../control/types.ts';
@@ -42,7 +43,7 @@ import type {
   PlaneEvents,
   PlanePeerStatus,
 } from './plane.ts';
-import { asControlEndpoint, pathLabel, planePath, Ways } from './plane-path.ts';
+import { asControlEndpoint, pathLabel, planePath, triedEndpoint, Ways } from './plane-path.ts';
 import { PlanePeers } from './plane-peers.ts';
 import { Refusals } from './refusals.ts';
 import { SocketRepair } from './socket-repair.ts';
@@ -300,6 +301,14 @@ export class TunnelPlane implements DataPlane {
   pathChanges(key: NodeKey): readonly PathChange[] {
     const id = this.#ids.find(key);
     return id === undefined ? [] : this.#history.of(id);
+  }
+
+  /** Where a peer may be reached, and what became of our probes there. */
+  tried(key: NodeKey): readonly TriedEndpoint[] {
+    const id = this.#ids.find(key);
+    return id === undefined
+      ? []
+      : this.#magicsock.candidatesOf(id).map((one) => triedEndpoint(one, (ms) => this.#wall(ms)));
   }
 
   /** New sockets on the same port; NATs may know us by another one afterwards. */

@@ -30,6 +30,7 @@ const PARTS: OptionalParts = {
     restun: () => undefined,
     breakRelays: () => undefined,
     pathChanges: () => [],
+    tried: () => [],
     filterReport: () => ({}),
     capture: () => () => undefined,
   },

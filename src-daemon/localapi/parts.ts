@@ -1,5 +1,6 @@
 /** What the local API uses of the daemon besides the backend; a part that a daemon lacks is answered as absent. */
 import type { NodeKey } from '#shared/key/key.ts';
+import type { TriedEndpoint } from '#shared/localapi/rhumb.ts';
 import type { DerpMap } from '#shared/wire/map.ts';
 import type { CapturePath } from './pcap.ts';
 
@@ -64,6 +65,8 @@ export interface PlanePart {
   readonly breakRelays: () => void;
   /** What peers were reached by, oldest first. */
   readonly pathChanges: (peer: NodeKey) => readonly PathChange[];
+  /** Where a peer may be, and what became of it there. */
+  readonly tried: (peer: NodeKey) => readonly TriedEndpoint[];
   /** How often each rule of the packet filter let something in, and what became of the rest. */
   readonly filterReport: () => unknown;
   /** Inner packets as they pass, until the returned function is called; the bytes are borrowed for the call. */

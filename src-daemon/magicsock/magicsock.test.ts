@@ -30,6 +30,20 @@ describe('finding a path', () => {
     });
   });
 
+  test('each address is shown once with what became of it, and the one in use is marked', async () => {
+    const wire = new Wire();
+    const [a, b] = [new Host(wire, ['192.0.2.1']), new Host(wire, ['192.0.2.2'])];
+    a.knows(b, ['192.0.2.2', '203.0.113.9']);
+    b.knows(a, ['192.0.2.1']);
+    a.traffic();
+    await wire.clock.advance(10);
+    expect(a.magicsock.candidatesOf(1)).toMatchObject([
+      { addr: at('192.0.2.2'), isInUse: true, latencyMs: 2 },
+      { addr: at('203.0.113.9'), isInUse: false, answeredAtMs: undefined },
+    ]);
+    expect(a.magicsock.candidatesOf(7)).toEqual([]);
+  });
+
   test('a peer whose addresses we do not know is found when it finds us', async () => {
     const wire = new Wire();
     const [a, b] = [new Host(wire, ['192.0.2.1']), new Host(wire, ['192.0.2.2'])];

@@ -11,8 +11,16 @@ import { DiscoLink } from './link.ts';
 import { Observer } from './observer.ts';
 import { PathKeeper, toldOf } from './path-keeper.ts';
 import * as path from './path-types.ts';
-import { viewOf } from './path-view.ts';
-import type { MagicsockDeps, PeerConfig, PeerId, PeerPathView, PingAnswer, SocketId } from './types.ts';
+import { candidatesOf, viewOf } from './path-view.ts';
+import type {
+  CandidateView,
+  MagicsockDeps,
+  PeerConfig,
+  PeerId,
+  PeerPathView,
+  PingAnswer,
+  SocketId,
+} from './types.ts';
 import { plainHeard, plainSending } from './wireguard-only.ts';
 
 /** The OS's word that an address can't be reached from here. ECONNREFUSED is not among them: the peer may be starting. */
@@ -202,6 +210,10 @@ export class Magicsock implements AsyncDisposable {
   pathOf(id: PeerId): PeerPathView {
     const peer = this.#keeper.peers.get(id);
     return viewOf(peer, { nowMs: this.#deps.nowMs(), nat: this.#deps.nat() });
+  }
+
+  candidatesOf(id: PeerId): readonly CandidateView[] {
+    return candidatesOf(this.#keeper.peers.get(id));
   }
 
   /**

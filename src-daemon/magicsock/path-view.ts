@@ -1,9 +1,10 @@
 /** What users and others are told of a peer's path. */
+import { formatSockAddr, type SockAddr } from '#shared/ip/address.ts';
 import { wayOf } from './engine-path.ts';
 import { isTrusted } from './path-draft.ts';
 import type { Peer } from './peer-table.ts';
 import { reasonOf } from './reason.ts';
-import type { NatView, PeerPathView } from './types.ts';
+import type { CandidateView, NatView, PeerPathView } from './types.ts';
 
 const NO_PATH: PeerPathView = {
   kind: 'none',
@@ -50,3 +51,24 @@ export function viewOf(
     wireMtu: best.wireMtu,
   };
 }
+
+/** Where a peer may be; several sockets of ours that try one address are one look at it, the luckiest. */
+export function candidatesOf(peer: Peer | undefined): readonly CandidateView[] {
+  if (peer === undefined || peer.machine.kind === 'plain') return [];
+  const { best, candidates } = peer.machine.state;
+  const found = new Map<string, CandidateView>();
+  for (const { addr, via, pingedAtMs, answeredAtMs, latencyMs } of candidates.values()) {
+    const isInUse = best.kind === 'direct' && best.via === via && isSameAddr(best.addr, addr);
+    const view = { addr, isInUse, pingedAtMs, answeredAtMs, latencyMs };
+    const key = formatSockAddr(addr);
+    const known = found.get(key);
+    if (known === undefined || isInUse || (!known.isInUse && isLater(view, known))) found.set(key, view);
+  }
+  return [...found.values()];
+}
+
+const isSameAddr = (a: SockAddr, b: SockAddr): boolean => a.ip === b.ip && a.port === b.port;
+
+const isLater = (a: CandidateView, b: CandidateView): boolean =>
+  (a.answeredAtMs ?? 0) > (b.answeredAtMs ?? 0) ||
+  (a.answeredAtMs === b.answeredAtMs && (a.pingedAtMs ?? 0) > (b.pingedAtMs ?? 0));

@@ -123,6 +123,15 @@ export interface PeerPathView {
   readonly wireMtu: number;
 }
 
+/** One address at which a peer may be; times of the engine's clock. */
+export interface CandidateView {
+  readonly addr: SockAddr;
+  readonly isInUse: boolean;
+  readonly pingedAtMs: number | undefined;
+  readonly answeredAtMs: number | undefined;
+  readonly latencyMs: number | undefined;
+}
+
 export type PingAnswer =
   | { readonly endpoint: SockAddr; readonly region?: undefined; readonly latencyMs: number }
   | { readonly endpoint?: undefined; readonly region: number; readonly latencyMs: number };

@@ -225,13 +225,15 @@ export const calls = {
       conclusion: longText,
       /** Where it may be, and what became of it there. */
       tried: z
-        .array(z.object({
+        .array(
+          z.object({
             endpoint: z.string().max(64),
             /** In use; answered a probe; did not; was not asked, or nobody says. */
             result: z.enum(['used', 'answered', 'silent', 'known']),
             atMs: milliseconds.nullable(),
             latencyMs: milliseconds.nullable(),
-          }))
+          }),
+        )
         .max(256),
       /** By what ways it was reached lately, oldest first. */
       history: z.array(z.object({ atMs: milliseconds, from: shortText, to: shortText })).max(64),

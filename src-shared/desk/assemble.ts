@@ -1,6 +1,7 @@
 /** From the answers of a daemon to what people see; pure. */
 import type { HealthState } from '../localapi/notify.ts';
 import type { Prefs } from '../localapi/prefs.ts';
+import type { RhumbFacts } from '../localapi/rhumb.ts';
 import { type PeerStatus, State, type StateName, type Status } from '../localapi/status.ts';
 import type { LoginProfile } from '../localapi/user.ts';
 import { isSame } from '../ui-state/patch.ts';
@@ -9,12 +10,15 @@ import type {
   DaemonFeature,
   Device,
   Link,
+  Policy,
   Settings,
   Snapshot,
   User,
   Warning,
 } from '../ui-state/types.ts';
+import type { DerpMap } from '../wire/map.ts';
 import { deviceOf } from './device.ts';
+import { relaysOf } from './relays.ts';
 
 /** What was asked of the daemon; what was not answered yet is undefined. */
 export interface Answers {
@@ -25,6 +29,15 @@ export interface Answers {
   readonly status: Status | undefined;
   /** Newer than the status, from the bus. */
   readonly state: StateName | undefined;
+  /** When it was seen to become `Running`, wall clock ms; for daemons that don't say it. */
+  readonly sawRunningMs: number | undefined;
+  /** Only from a rhumbd. */
+  readonly facts: RhumbFacts | undefined;
+  readonly policy: Policy;
+  /** Where there are no facts. */
+  readonly derpMap: DerpMap | undefined;
+  /** Milliseconds to relay regions by their id, as this program measured them lately. */
+  readonly measured: ReadonlyMap<number, number>;
   readonly prefs: Prefs | undefined;
   readonly health: HealthState | undefined;
   readonly profiles: readonly LoginProfile[];
@@ -40,7 +53,12 @@ export interface Assembled {
 }
 
 export function assemble(answers: Answers, before?: Assembled): Snapshot {
-  const { status, prefs, link } = answers;
+  const { status, prefs, link, facts } = answers;
+  const state = answers.state ?? knownState(status?.BackendState);
+  const ofThis =
+    before !== undefined && before.answers.status === status
+      ? ofStatusAgain(before.snapshot)
+      : ofStatus(status, before?.snapshot);
   return {
     link,
     daemon: {
@@ -49,12 +67,14 @@ export function assemble(answers: Answers, before?: Assembled): Snapshot {
       features: featuresOf(answers),
       platform: answers.platform,
     },
-    state: answers.state ?? knownState(status?.BackendState),
+    state,
+    connectedSinceMs: state === 'Running' ? (facts?.RunningSince ?? answers.sawRunningMs) : undefined,
     authUrl: status?.AuthURL ?? '',
-    ...(before !== undefined && before.answers.status === status
-      ? ofStatusAgain(before.snapshot)
-      : ofStatus(status, before?.snapshot)),
+    ...ofThis,
+    self: withKeyOf(ofThis.self, facts),
     settings: prefs === undefined ? undefined : settingsOf(prefs),
+    policy: answers.policy,
+    relays: relaysOf(answers),
     accounts: answers.profiles.map((profile) => accountOf(profile, answers.currentProfile)),
     warnings: warningsOf(answers.health),
     suggestedExitNodeId: answers.suggested,
@@ -100,6 +120,12 @@ function ofStatus(status: Status | undefined, before: Snapshot | undefined): OfS
   };
 }
 
+/** Of its own key alone a daemon knows when it was made. */
+function withKeyOf(self: Device | undefined, facts: RhumbFacts | undefined): Device | undefined {
+  const keyCreatedMs = facts?.KeyCreated;
+  return self === undefined || self.keyCreatedMs === keyCreatedMs ? self : { ...self, keyCreatedMs };
+}
+
 function newVersionOf(status: Status | undefined): Snapshot['newVersion'] {
   const news = status?.ClientVersion;
   return news === undefined || news.RunningLatest || news.LatestVersion === ''
@@ -107,7 +133,7 @@ function newVersionOf(status: Status | undefined): Snapshot['newVersion'] {
     : { version: news.LatestVersion, isUrgent: news.UrgentSecurityUpdate };
 }
 
-const knownState = (name: string | undefined): StateName =>
+export const knownState = (name: string | undefined): StateName =>
   name !== undefined && Object.hasOwn(State, name) ? (name as StateName) : 'NoState';
 
 /** Of a stock daemon: what its local API has; the rest only ours can. */

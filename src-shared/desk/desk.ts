@@ -12,14 +12,16 @@ import { stateName } from '../localapi/status.ts';
 import type { Log } from '../log/log.ts';
 import type { LocalApi } from '../node/localapi-client.ts';
 import type { Link, Rights, Snapshot } from '../ui-state/types.ts';
-import type { Answers } from './assemble.ts';
+import { type Answers, knownState } from './assemble.ts';
 import { Bell } from './bell.ts';
+import { askFacts, askPolicy } from './extras.ts';
+import { NO_POLICY, policyOf } from './policy.ts';
 import { type PatchListener, Publisher } from './publisher.ts';
 
 /** What the desk asks of the daemon. */
 export type DeskApi = Pick<
   LocalApi,
-  'watch' | 'status' | 'prefs' | 'profiles' | 'currentProfile' | 'rhumbVersion'
+  'watch' | 'status' | 'prefs' | 'profiles' | 'currentProfile' | 'get' | 'rhumbVersion'
 >;
 
 export interface DeskOptions {
@@ -47,7 +49,8 @@ const MASK =
   Mask.HealthActions |
   Mask.InitialSuggestedExitNode |
   Mask.NoNetMap |
-  Mask.PeerPatches;
+  Mask.PeerPatches |
+  Mask.SysPolicyChanges;
 
 /** Waits before each new attempt; the last one repeats. */
 const RETRY_MS = [0, 250, 500, 1_000, 2_000, 3_000] as const;
@@ -62,6 +65,8 @@ const SETTLE_MS = 50;
 /** Paths change without a message; the pauses grow with what looking costs. */
 const REFRESH_MS = 2_000;
 const HIDDEN_REFRESH_MS = 30_000;
+/** What was measured is no more than history after this long. */
+const MEASURED_MS = 600_000;
 const IDLE_COST_FACTOR = 20;
 const BUSY_COST_FACTOR = 4;
 
@@ -80,6 +85,7 @@ export class Desk implements AsyncDisposable {
   #mayLookAt = 0;
   #cancelSettle: (() => void) | undefined;
   #cancelRefresh: (() => void) | undefined;
+  #cancelMeasured: (() => void) | undefined;
 
   constructor(options: DeskOptions) {
     this.#options = options;
@@ -117,6 +123,13 @@ export class Desk implements AsyncDisposable {
     if (isWatched) this.refresh();
   }
 
+  /** Milliseconds to relay regions, as somebody here has just measured them. */
+  measured(latencies: ReadonlyMap<number, number>): void {
+    this.#cancelMeasured?.();
+    this.#cancelMeasured = this.#options.clock.after(MEASURED_MS, () => this.#set({ measured: new Map() }));
+    this.#set({ measured: latencies });
+  }
+
   /** Looks again soon: after a call that changed something, or when the window comes back. */
   refresh(): void {
     this.#accountsAreOld = true;
@@ -135,6 +148,7 @@ export class Desk implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new RhumbError('unavailable', 'the program is closing'));
     this.#cancelSettle?.();
+    this.#cancelMeasured?.();
     this.#publisher.end();
     await this.#done;
   }
@@ -196,13 +210,21 @@ export class Desk implements AsyncDisposable {
       const version = api.rhumbVersion;
       if (version !== undefined && isCompatible?.(version) === false)
         return { kind: 'mismatch', daemonVersion: version };
-      const [status, prefs, allowed] = await this.#answered(ended, () =>
-        Promise.all([api.status({ peers: true }, inner), api.prefs(inner), rights(inner)]),
+      const isRhumb = version !== undefined;
+      const [status, prefs, allowed, policy, facts] = await this.#answered(ended, () =>
+        Promise.all([
+          api.status({ peers: true }, inner),
+          api.prefs(inner),
+          rights(inner),
+          askPolicy(api, inner),
+          askFacts(api, isRhumb, inner),
+        ]),
       );
       this.#accountsAreOld = true;
       const accounts = await this.#answered(ended, () => this.#accounts(allowed, inner));
-      const known = { status, state: undefined, version: status.Version, isRhumb: version !== undefined };
-      this.#set({ link: { kind: 'ready', rights: allowed }, ...known, prefs, ...accounts }, 'now');
+      const known = { status, state: undefined, sawRunningMs: undefined, version: status.Version, isRhumb };
+      const all = { ...known, prefs, policy, ...facts, ...accounts };
+      this.#set({ link: { kind: 'ready', rights: allowed }, ...all }, 'now');
       return await Promise.race([this.#listen(watch), this.#keepLooking(ended, inner)]);
     } catch (error) {
       if (!signal.aborted && toRhumbError(error).code === 'protocol')
@@ -239,6 +261,7 @@ export class Desk implements AsyncDisposable {
       ...(state !== undefined && { state }),
       ...(message.Prefs !== undefined && { prefs: message.Prefs as Prefs }),
       ...(message.Health !== undefined && { health: message.Health as HealthState }),
+      ...(message.Policy !== undefined && { policy: policyOf(message.Policy) }),
       ...(message.SuggestedExitNode !== undefined && { suggested: message.SuggestedExitNode }),
       ...(isIn && { loginError: undefined }),
       ...(message.ErrMessage !== undefined && { loginError: message.ErrMessage }),
@@ -259,12 +282,25 @@ export class Desk implements AsyncDisposable {
       this.#cancelRefresh?.();
       const began = clock.monotonic();
       const heard = this.#statesHeard;
-      const status = await this.#answered(ended, () => api.status({ peers: true }, signal));
+      const [status, facts] = await this.#answered(ended, () =>
+        Promise.all([
+          api.status({ peers: true }, signal),
+          this.#accountsAreOld || this.#answers.isRhumb
+            ? askFacts(api, this.#answers.isRhumb, signal)
+            : undefined,
+        ]),
+      );
       const { link } = this.#answers;
       const accounts =
         link.kind === 'ready' ? await this.#answered(ended, () => this.#accounts(link.rights, signal)) : {};
       const isNewest = heard === this.#statesHeard;
-      this.#set({ status, version: status.Version, ...(isNewest && { state: undefined }), ...accounts });
+      this.#set({
+        status,
+        version: status.Version,
+        ...(isNewest && { state: undefined }),
+        ...facts,
+        ...accounts,
+      });
       const cost = clock.monotonic() - began;
       this.#mayLookAt = clock.monotonic() + cost * BUSY_COST_FACTOR;
       const pause = Math.max(this.#isWatched ? REFRESH_MS : HIDDEN_REFRESH_MS, cost * IDLE_COST_FACTOR);
@@ -281,11 +317,22 @@ export class Desk implements AsyncDisposable {
     return { profiles, currentProfile: current.ID };
   }
 
+  /** Who sees it become connected knows since when. */
+  #withSince(next: Answers): Answers {
+    const before = this.#answers;
+    const after = stateOf(next);
+    if (before.link.kind !== 'ready' || after === stateOf(before)) return next;
+    const isSeen = after === 'Running' && stateOf(before) !== 'NoState';
+    return { ...next, sawRunningMs: isSeen ? this.#options.clock.now() : undefined };
+  }
+
   #set(change: Partial<Answers>, when: 'now' | 'soon' = 'soon'): void {
-    this.#answers = { ...this.#answers, ...change };
+    this.#answers = this.#withSince({ ...this.#answers, ...change });
     this.#publisher.tell(this.#answers, when);
   }
 }
+
+const stateOf = ({ state, status }: Answers): string => state ?? knownState(status?.BackendState);
 
 const nothingKnown = (platform: string, link: Link): Answers => ({
   link,
@@ -294,6 +341,11 @@ const nothingKnown = (platform: string, link: Link): Answers => ({
   platform,
   status: undefined,
   state: undefined,
+  sawRunningMs: undefined,
+  facts: undefined,
+  policy: NO_POLICY,
+  derpMap: undefined,
+  measured: new Map(),
   prefs: undefined,
   health: undefined,
   profiles: [],

@@ -27,6 +27,8 @@ export function deviceOf(peer: PeerStatus, ownUserId: string, suffix: string): D
     lastSeenMs: peer.LastSeen,
     keyExpiryMs: peer.KeyExpiry,
     createdMs: peer.Created,
+    // Nobody tells it of others; of this device it comes from elsewhere.
+    keyCreatedMs: undefined,
     lastHandshakeMs: peer.LastHandshake,
     path: pathOf(peer),
     isExitOption: peer.ExitNodeOption,

@@ -54,7 +54,10 @@ export interface Device {
   /** Wall clock ms; undefined = unknown or, for expiry, never. */
   readonly lastSeenMs: number | undefined;
   readonly keyExpiryMs: number | undefined;
+  /** Of the device in its network, whatever keys it had since. */
   readonly createdMs: number | undefined;
+  /** Of the key in use; only known of this device, and not from every daemon. */
+  readonly keyCreatedMs: number | undefined;
   readonly lastHandshakeMs: number | undefined;
   readonly path: DevicePath;
   readonly isExitOption: boolean;
@@ -144,6 +147,23 @@ export interface Settings {
   readonly unattended: boolean;
 }
 
+/** What an organisation has settled on this machine; the daemon refuses to change it. */
+export interface Policy {
+  /** Who; '' = not told. */
+  readonly organisation: string;
+  readonly fixed: readonly (keyof Settings)[];
+}
+
+/** A region of relays. */
+export interface Relay {
+  readonly id: number;
+  /** As `Device.homeRelay` and `DevicePath.via` name it. */
+  readonly code: string;
+  readonly name: string;
+  /** From this device, lately; undefined = not measured. */
+  readonly latencyMs: number | undefined;
+}
+
 export interface Network {
   readonly name: string;
   readonly suffix: string;
@@ -161,12 +181,16 @@ export interface Snapshot {
     readonly platform: string;
   };
   readonly state: StateName;
+  /** Since when it is `Running`; undefined also when the daemon doesn't say. */
+  readonly connectedSinceMs: number | undefined;
   readonly authUrl: string;
   readonly self: Device | undefined;
   readonly devices: Readonly<Record<string, Device>>;
   readonly users: Readonly<Record<string, User>>;
   readonly network: Network | undefined;
   readonly settings: Settings | undefined;
+  readonly policy: Policy;
+  readonly relays: readonly Relay[];
   readonly accounts: readonly Account[];
   readonly warnings: readonly Warning[];
   readonly suggestedExitNodeId: string;
@@ -182,7 +206,14 @@ export interface Snapshot {
 export interface Patch {
   readonly top?: Partial<Omit<Snapshot, 'devices' | 'users'>>;
   /** Top-level values that are not known any more. */
-  readonly cleared?: readonly ('self' | 'network' | 'settings' | 'newVersion' | 'loginError')[];
+  readonly cleared?: readonly (
+    | 'self'
+    | 'network'
+    | 'settings'
+    | 'newVersion'
+    | 'loginError'
+    | 'connectedSinceMs'
+  )[];
   readonly devices?: Readonly<Record<string, Device | null>>;
   readonly users?: Readonly<Record<string, User | null>>;
 }

@@ -1,5 +1,6 @@
 /** Routes that only this daemon has, for its own faces: traffic by the second, the last lines of the log, a link to its page. */
 import { RhumbError } from '#shared/errors.ts';
+import { encodeRhumbFacts, encodeRhumbPath } from '#shared/localapi/rhumb.ts';
 import type { Call } from '../call.ts';
 import { goBool } from '../params.ts';
 import { sendJson, sendText } from '../reply.ts';
@@ -8,6 +9,14 @@ import { streamLines } from '../stream.ts';
 
 export const ownRoutes: RouteTable = {
   'rhumb/traffic': read('traffic', ['GET'], traffic),
+  'rhumb/facts': read('status', ['GET'], ({ backend, response }) =>
+    sendJson(response, encodeRhumbFacts(backend.facts())),
+  ),
+  'rhumb/path': read('status', ['GET'], ({ backend, plane, query, response }) => {
+    if (plane === undefined) throw new RhumbError('unavailable', 'this daemon has no paths to show');
+    const peer = peerOf(backend, query.get('device') ?? '');
+    sendJson(response, encodeRhumbPath({ Tried: peer === undefined ? [] : plane.tried(peer) }));
+  }),
   'rhumb/log': write('log', ['GET'], ({ logs, response }) => {
     if (logs === undefined) throw new RhumbError('unavailable', 'this daemon keeps no log');
     sendText(response, logs.recent().join(''));

@@ -5,6 +5,7 @@ import type { Handlers } from '../../bridge/dispatch.ts';
 import { RhumbError } from '../../errors.ts';
 import { readAnswer } from '../../probing/dns-answer.ts';
 import { type DnsConfig, dnsConfig } from '../../wire/map.ts';
+import { optional } from '../optional.ts';
 import type { CallParts } from './parts.ts';
 
 type Needs = Pick<CallParts, 'api' | 'clock'>;
@@ -71,17 +72,6 @@ async function systemDns(
   const parsed = osConfig.safeParse(json);
   if (!parsed.success) throw malformed('dns-osconfig');
   return parsed.data;
-}
-
-/** Daemons answer with an error what they have nothing to say about; one that is gone is something else. */
-async function optional(reply: Promise<unknown>, signal: AbortSignal): Promise<unknown> {
-  try {
-    return await reply;
-  } catch (error) {
-    signal.throwIfAborted();
-    if (error instanceof RhumbError && error.code !== 'unavailable') return undefined;
-    throw error;
-  }
 }
 
 function statusOf(wanted: DnsConfig | undefined, told: z.infer<typeof osConfig> | undefined): DnsStatus {

@@ -7,9 +7,10 @@ import { Netcheck } from '../../netcheck/check.ts';
 import { rehearse } from '../../netcheck/rehearsal.ts';
 import type { NetReport } from '../../netcheck/report.ts';
 import { type DerpMap, derpMap } from '../../wire/map.ts';
+import { latenciesOf } from '../relays.ts';
 import type { CallParts } from './parts.ts';
 
-type Needs = Pick<CallParts, 'api' | 'clock' | 'log' | 'openProbes'>;
+type Needs = Pick<CallParts, 'api' | 'clock' | 'desk' | 'log' | 'openProbes'>;
 
 const MAX_REGIONS = 512;
 const MAX_TEXT = 256;
@@ -18,7 +19,7 @@ const FRESH_MS = 5_000;
 
 /** The same check for a page and for a report. */
 export function measurement(parts: Needs): (signal: AbortSignal) => Promise<NetcheckReport> {
-  const { clock } = parts;
+  const { clock, desk } = parts;
   let last: { readonly report: NetcheckReport; readonly at: number } | undefined;
   let isRunning = false;
   return async (signal) => {
@@ -28,6 +29,7 @@ export function measurement(parts: Needs): (signal: AbortSignal) => Promise<Netc
     try {
       const report = await check(parts, signal);
       last = { report, at: clock.monotonic() };
+      desk.measured(latenciesOf(report));
       return report;
     } finally {
       isRunning = false;

@@ -3,15 +3,20 @@ import { z } from 'zod';
 import type { ResultOf } from '../../bridge/contract.ts';
 import type { Handlers } from '../../bridge/dispatch.ts';
 import { RhumbError } from '../../errors.ts';
+import { rhumbPath, type TriedEndpoint } from '../../localapi/rhumb.ts';
 import { findDevice } from '../../ui-state/find.ts';
 import type { Device } from '../../ui-state/types.ts';
+import { optional } from '../optional.ts';
 import type { CallParts } from './parts.ts';
 
 type Explanation = ResultOf<'path.explain'>;
+type Tried = Explanation['tried'][number];
 
 const MAX_TRIED = 256;
 const MAX_HISTORY = 64;
 const MAX_WORD = 256;
+/** A question that came so long after the last answer had none. */
+const ANSWER_MS = 5_000;
 
 /** Changes of a path as `debug-peer-endpoint-changes` tells them. */
 const changes = z
@@ -28,18 +33,47 @@ export function pathCalls({ api, desk }: Pick<CallParts, 'api' | 'desk'>): Handl
         throw new RhumbError('not-found', 'that device is not in the network any more');
       return {
         conclusion: device.path.why ?? '',
-        tried: triedOf(device),
+        tried: await triedOf(api, device, signal),
         history: await historyOf(api, ip, signal),
       };
     },
   };
 }
 
-const triedOf = ({ candidates, path }: Device): Explanation['tried'] =>
-  candidates.slice(0, MAX_TRIED).map((endpoint) => {
-    const isUsed = path.kind === 'direct' && path.via === endpoint;
-    return { endpoint: endpoint.slice(0, 64), result: isUsed ? 'used' : 'known', atMs: null };
-  });
+/** A rhumbd tells what its probes showed; of others is known where the device may be, at most. */
+async function triedOf(
+  api: CallParts['api'],
+  { id, candidates, path }: Device,
+  signal: AbortSignal,
+): Promise<Explanation['tried']> {
+  const query = new URLSearchParams({ device: id });
+  const json = await optional(api.get(`rhumb/path?${query}`, signal), signal);
+  if (json === undefined)
+    return candidates.slice(0, MAX_TRIED).map((endpoint) => {
+      const isUsed = path.kind === 'direct' && path.via === endpoint;
+      return {
+        endpoint: endpoint.slice(0, 64),
+        result: isUsed ? 'used' : 'known',
+        atMs: null,
+        latencyMs: null,
+      };
+    });
+  const parsed = rhumbPath.safeParse(json);
+  if (!parsed.success) throw new RhumbError('protocol', "rhumb/path: the daemon's reply is malformed");
+  return (parsed.data.Tried ?? []).slice(0, MAX_TRIED).map(probed);
+}
+
+function probed({ Endpoint, InUse, Asked, Answered, LatencySeconds }: TriedEndpoint): Tried {
+  const isSilent = Asked !== undefined && (Answered === undefined || Asked - Answered > ANSWER_MS);
+  const seen = Answered !== undefined ? 'answered' : 'known';
+  const result = InUse ? 'used' : isSilent ? 'silent' : seen;
+  return {
+    endpoint: Endpoint.slice(0, 64),
+    result,
+    atMs: (isSilent ? Asked : Answered) ?? null,
+    latencyMs: LatencySeconds > 0 && !isSilent ? LatencySeconds * 1_000 : null,
+  };
+}
 
 /** Daemons that keep no record say so; then there is none to show. */
 async function historyOf(

@@ -33,6 +33,8 @@ export class FakeApi implements DeskApi {
   rhumbVersion: string | undefined = '0.1.0';
   state: Status = statusOf([]);
   wanted: Prefs = newPrefs();
+  /** What other endpoints answer, by path; all others are not known to the daemon. */
+  readonly answers = new Map<string, unknown>();
   failure = new RhumbError('unavailable', 'no socket');
   asked = { status: 0, profiles: 0, watches: 0 };
   #bus: ((message: Notify | undefined) => void) | undefined;
@@ -95,6 +97,12 @@ export class FakeApi implements DeskApi {
     await this.#reach(signal);
     const { NO_PROFILE } = await import('../../localapi/user.ts');
     return NO_PROFILE;
+  }
+
+  async get(path: string, signal?: AbortSignal): Promise<unknown> {
+    await this.#reach(signal);
+    if (!this.answers.has(path)) throw new RhumbError('not-found', `the daemon doesn't know ${path}`);
+    return this.answers.get(path);
   }
 
   async #reach(signal: AbortSignal | undefined): Promise<void> {

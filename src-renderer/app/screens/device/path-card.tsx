@@ -154,11 +154,12 @@ export function Explained({ found }: { readonly found: Explanation }): React.JSX
               </tr>
             </thead>
             <tbody>
-              {tried.map(({ endpoint, result, atMs }) => (
+              {tried.map(({ endpoint, result, atMs, latencyMs }) => (
                 <tr key={`${endpoint} ${atMs}`}>
                   <td className="mono">{cut(endpoint, 64)}</td>
                   <td>
-                    <Foreign text={result} />
+                    {t(`device.tried.${result}`)}
+                    {latencyMs === null ? null : `, ${formatMs(latencyMs)}`}
                   </td>
                   <td className="numbers">{atMs === null ? '—' : formatClock(atMs)}</td>
                 </tr>
