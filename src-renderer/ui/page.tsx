@@ -35,14 +35,16 @@ export function Page({
   useEffect(() => {
     if (hasFocus) document.title = windowTitle;
   }, [windowTitle, hasFocus]);
+  // A screen has one first heading, also where two pages of it stand side by side.
+  const Title = hasFocus ? 'h1' : 'h2';
   return (
     <div className={`page${isFilled ? ' page-filled' : ''}`}>
       <header className="page-head">
         <div className="page-titles">
           <div className="page-title">
-            <h1 ref={heading} tabIndex={-1}>
+            <Title ref={heading} tabIndex={-1} className="page-name">
               {title}
-            </h1>
+            </Title>
             {aside}
           </div>
           {about === undefined ? null : <p className="page-about">{about}</p>}

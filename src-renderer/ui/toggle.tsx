@@ -1,6 +1,6 @@
 /** On and off: switches act at once, checkboxes are part of a form; radio buttons choose one of few. */
 import { Check, Minus } from 'lucide-react';
-import type { ReactNode } from 'react';
+import { type ReactNode, useId } from 'react';
 import {
   Checkbox as AriaCheckbox,
   CheckboxGroup as AriaGroup,
@@ -22,29 +22,46 @@ interface ToggleProps {
 }
 
 export function Switch({ children, note, ...rest }: ToggleProps): React.JSX.Element {
+  const { names, text } = useTexts(children, note);
   return (
-    <AriaSwitch {...rest} className="toggle">
+    <AriaSwitch {...rest} {...names} className="toggle">
       <span className="switch-track" aria-hidden="true">
         <span className="switch-knob" />
       </span>
-      <span className="toggle-text">
-        {children}
-        {note === undefined ? null : <span className="toggle-note">{note}</span>}
-      </span>
+      {text}
     </AriaSwitch>
   );
 }
 
 export function Checkbox({ children, note, ...rest }: ToggleProps): React.JSX.Element {
+  const { names, text } = useTexts(children, note);
   return (
-    <AriaCheckbox {...rest} className="toggle">
+    <AriaCheckbox {...rest} {...names} className="toggle">
       <Box />
-      <span className="toggle-text">
-        {children}
-        {note === undefined ? null : <span className="toggle-note">{note}</span>}
-      </span>
+      {text}
     </AriaCheckbox>
   );
+}
+
+/** What it is called is its name, what is said about it its description: readers say the one first and the other when asked. */
+function useTexts(
+  children: ReactNode,
+  note: string | undefined,
+): { readonly names: object; readonly text: React.JSX.Element } {
+  const id = useId();
+  if (note === undefined) return { names: {}, text: <span className="toggle-text">{children}</span> };
+  const [name, about] = [`${id}name`, `${id}note`];
+  return {
+    names: { 'aria-labelledby': name, 'aria-describedby': about },
+    text: (
+      <span className="toggle-text">
+        <span id={name}>{children}</span>
+        <span id={about} className="toggle-note">
+          {note}
+        </span>
+      </span>
+    ),
+  };
 }
 
 /** Without a visible label, as in a table. */
