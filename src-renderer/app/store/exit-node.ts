@@ -17,5 +17,14 @@ export function chooseExitNode(id: string): void {
   })();
 }
 
+/** The service's own choice from now on; or to stay with what it chose last. */
+export function pickAutomatically(on: boolean): void {
+  const { settings } = useApp.getState().confirmed;
+  const current = settings?.exitNodeId ?? '';
+  const isResolved = current !== '' && !current.startsWith('auto:');
+  if (!on && isResolved) chooseExitNode(current);
+  else void wishFor({ kind: 'auto', on }, 'exitNode.set', { auto: on });
+}
+
 export const isOffering = ({ settings }: Pick<Snapshot, 'settings'>): boolean =>
   settings?.advertiseRoutes.some((route) => DEFAULT_ROUTES.includes(route)) === true;

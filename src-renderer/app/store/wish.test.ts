@@ -29,6 +29,14 @@ describe('what is shown', () => {
     const before = snapshot({ devices: [harbour], settings: settings({ autoExitNode: 'any' }) });
     expect(deriveUi(predict(before, { kind: 'exit', id: harbour.id }), 0)).toBe('on-exit');
   });
+  test('an automatic choice shows at once, and is over when the service says so', () => {
+    const wish: Wish = { kind: 'auto', on: true };
+    expect(predict(snapshot(), wish).settings?.autoExitNode).toBe('any');
+    expect(judge(wish, snapshot(), snapshot({ settings: settings({ autoExitNode: 'any' }) }))).toBe(
+      'granted',
+    );
+    expect(judge(wish, snapshot(), snapshot())).toBe('open');
+  });
   test('another account connects', () => {
     const before = snapshot({ accounts: [account('a', true), account('b', false)] });
     const after = predict(before, { kind: 'account', id: 'b' });

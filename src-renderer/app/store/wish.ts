@@ -5,6 +5,8 @@ export type Wish =
   | { readonly kind: 'running'; readonly on: boolean }
   /** `''` = straight to the internet. */
   | { readonly kind: 'exit'; readonly id: string }
+  /** The service's own choice, whichever that is. */
+  | { readonly kind: 'auto'; readonly on: boolean }
   | { readonly kind: 'account'; readonly id: string };
 
 /** How long the daemon has. */
@@ -20,6 +22,8 @@ export function predict(snapshot: Snapshot, wish: Wish): Snapshot {
       };
     case 'exit':
       return edited(snapshot, { exitNodeId: wish.id, exitNodeIp: '', autoExitNode: '' });
+    case 'auto':
+      return edited(snapshot, wish.on ? { autoExitNode: 'any' } : { autoExitNode: '', exitNodeId: '' });
     case 'account':
       return {
         ...snapshot,
@@ -42,6 +46,8 @@ function factOf(snapshot: Snapshot, { kind }: Wish): string {
       return snapshot.state === 'Stopped' ? 'off' : snapshot.state;
     case 'exit':
       return snapshot.settings?.exitNodeId ?? '';
+    case 'auto':
+      return (snapshot.settings?.autoExitNode ?? '') === '' ? 'off' : 'on';
     case 'account':
       return snapshot.accounts.find(({ isCurrent }) => isCurrent)?.id ?? '';
     default:
@@ -49,7 +55,7 @@ function factOf(snapshot: Snapshot, { kind }: Wish): string {
   }
 }
 
-const wanted = (wish: Wish): string => (wish.kind === 'running' ? (wish.on ? 'on' : 'off') : wish.id);
+const wanted = (wish: Wish): string => ('on' in wish ? (wish.on ? 'on' : 'off') : wish.id);
 
 /**
  * After news from the daemon: the wish came true, is still open, or was contradicted (somebody else chose otherwise, or

@@ -40,7 +40,9 @@ export function settingsCalls({ api, desk }: Pick<CallParts, 'api' | 'desk'>): H
       if (isNone) await stopExit(await api.prefs(signal), signal);
       const change: PrefsEdit = {
         ...(auto === true && { AutoExitNode: 'any' }),
-        ...(auto !== true && id !== undefined && id !== '' && { ExitNodeID: id, ExitNodeIP: '' }),
+        ...(auto !== true &&
+          id !== undefined &&
+          id !== '' && { ExitNodeID: id, ExitNodeIP: '', AutoExitNode: '' }),
         ...(allowLan !== undefined && { ExitNodeAllowLANAccess: allowLan }),
       };
       if (Object.keys(change).length > 0) await api.editPrefs(change, signal);

@@ -1,6 +1,5 @@
-/** The picker while searching: one flat list, walked with the arrows while the cursor stays in the field. */
-import { Search, X } from 'lucide-react';
-import { Autocomplete, Button, Input, ListBox, ListBoxItem, SearchField } from 'react-aria-components';
+/** What a search found: one flat list, walked with the arrows while the cursor stays in the field. */
+import { ListBox, ListBoxItem } from 'react-aria-components';
 import { t } from '../../i18n/text.ts';
 import { chooseExitNode } from '../../store/exit-node.ts';
 import { useApp } from '../../store/store.ts';
@@ -10,49 +9,36 @@ import { useUses } from './use.ts';
 import { spoken } from './words.ts';
 
 export function Found({
-  words,
-  onWords,
   found,
   isDisabled,
 }: {
-  readonly words: string;
-  readonly onWords: (words: string) => void;
   readonly found: readonly Option[];
   readonly isDisabled: boolean;
 }): React.JSX.Element {
   const uses = useUses();
   const nowMs = useApp(({ nowMs }) => nowMs);
   return (
-    <Autocomplete inputValue={words} onInputChange={onWords}>
-      <SearchField aria-label={t('exit.search')} autoFocus className="search">
-        <Search aria-hidden="true" className="search-icon" />
-        <Input className="field-input search-input" data-search="" />
-        <Button className="search-clear">
-          <X aria-hidden="true" />
-        </Button>
-      </SearchField>
-      <ListBox
-        aria-label={t('exit.list')}
-        className="exit-list"
-        items={found}
-        disabledKeys={found.filter(({ trouble }) => isDisabled || trouble !== 'none').map(({ key }) => key)}
-        onAction={(key) => {
-          const option = found.find((one) => one.key === key);
-          if (option !== undefined) chooseExitNode(option.id);
-        }}
-        renderEmptyState={() => <div className="popup-empty">{t('exit.nothing')}</div>}
-        dependencies={[uses]}
-      >
-        {(option) => (
-          <ListBoxItem
-            id={option.key}
-            textValue={spoken(option, nowMs, uses.of(option) === 'used')}
-            className={`exit-row${option.trouble === 'none' ? '' : ' exit-useless'}`}
-          >
-            <RowTexts node={option} use={uses.of(option)} />
-          </ListBoxItem>
-        )}
-      </ListBox>
-    </Autocomplete>
+    <ListBox
+      aria-label={t('exit.list')}
+      className="exit-list"
+      items={found}
+      disabledKeys={found.filter(({ trouble }) => isDisabled || trouble !== 'none').map(({ key }) => key)}
+      onAction={(key) => {
+        const option = found.find((one) => one.key === key);
+        if (option !== undefined) chooseExitNode(option.id);
+      }}
+      renderEmptyState={() => <div className="popup-empty">{t('exit.nothing')}</div>}
+      dependencies={[uses]}
+    >
+      {(option) => (
+        <ListBoxItem
+          id={option.key}
+          textValue={spoken(option, nowMs, uses.of(option) === 'used')}
+          className={`exit-row${option.trouble === 'none' ? '' : ' exit-useless'}`}
+        >
+          <RowTexts node={option} use={uses.of(option)} />
+        </ListBoxItem>
+      )}
+    </ListBox>
   );
 }

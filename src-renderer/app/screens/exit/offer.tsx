@@ -83,7 +83,7 @@ function Checks({ isOn }: { readonly isOn: boolean }): React.JSX.Element {
   return (
     <>
       {answer.kind === 'failed' ? <Problem text={answer.problem} /> : null}
-      <ul className="checks">
+      <ul className="needs">
         {answer.kind === 'ready' ? <Machine found={answer.value} /> : null}
         {isOn ? (
           <Check
@@ -148,7 +148,7 @@ function Check({
   const Icon = ICONS[tone];
   const word = tone === 'good' ? t('offer.ok') : tone === 'bad' ? t('offer.bad') : t('offer.info');
   return (
-    <li className={`check check-${tone}`}>
+    <li className={`need need-${tone}`}>
       <Icon role="img" aria-label={word} />
       <div>
         <p>{title}</p>

@@ -4,7 +4,7 @@ import { t } from '../../i18n/text.ts';
 import { Foreign } from '../../lib/foreign.tsx';
 import { useApp } from '../../store/store.ts';
 import type { Node } from './model.ts';
-import { latencyOf, sizeOf, troubleOf } from './words.ts';
+import { latencyWords, noteOf, troubleOf } from './words.ts';
 
 export type Use = 'none' | 'used' | 'wished';
 
@@ -12,8 +12,8 @@ export function RowTexts({ node, use }: { readonly node: Node; readonly use: Use
   const nowMs = useApp(({ nowMs }) => nowMs);
   const option = node.kind === 'device' ? node : node.best;
   const trouble = troubleOf(option, nowMs);
-  const latency = latencyOf(option);
-  const note = node.kind === 'device' ? node.note : sizeOf(node);
+  const latency = latencyWords(option);
+  const note = noteOf(node);
   return (
     <>
       <span className="exit-names">
@@ -22,11 +22,18 @@ export function RowTexts({ node, use }: { readonly node: Node; readonly use: Use
         </span>
         {note === '' ? null : (
           <span className="exit-note">
-            <Foreign text={note} max={80} />
+            <Foreign text={note} max={120} />
           </span>
         )}
       </span>
-      <span className="exit-end numbers">{trouble === '' ? latency : trouble}</span>
+      <span className="exit-end numbers">
+        {trouble}
+        {latency === undefined ? null : (
+          <>
+            {latency.time} <span className="exit-source">{latency.source}</span>
+          </>
+        )}
+      </span>
       <Mark use={use} />
     </>
   );
@@ -36,7 +43,7 @@ export function Mark({ use }: { readonly use: Use }): React.JSX.Element {
   if (use === 'wished')
     return <span className="spinner exit-mark" role="img" aria-label={t('exit.switching')} />;
   return (
-    <span className="exit-mark">
+    <span className="exit-mark" data-in-use={use === 'used' ? '' : undefined}>
       {use === 'used' ? <Check role="img" aria-label={t('exit.inUse')} /> : null}
     </span>
   );

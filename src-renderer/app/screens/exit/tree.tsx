@@ -1,6 +1,6 @@
 /** The picker while browsing: a tree of sections, devices, countries, cities and servers, with the keys of a tree. */
 import { ChevronRight } from 'lucide-react';
-import { useMemo } from 'react';
+import { useEffect, useMemo, useRef } from 'react';
 import {
   Button as AriaButton,
   Tree,
@@ -11,7 +11,6 @@ import {
 } from 'react-aria-components';
 import { t } from '../../i18n/text.ts';
 import { cut } from '../../lib/foreign.tsx';
-import { WHY_READONLY } from '../../shell/read-only.tsx';
 import { chooseExitNode } from '../../store/exit-node.ts';
 import { useApp } from '../../store/store.ts';
 import type { Group, Node, SectionId } from './model.ts';
@@ -25,13 +24,21 @@ const titleOf = (id: SectionId): string => t(`exit.section.${id}`);
 
 export function ExitTree({
   groups,
-  isDisabled,
+  open,
+  onOpen,
+  whyDisabled,
 }: {
   readonly groups: readonly Group[];
-  readonly isDisabled: boolean;
+  /** Keys of the places that are open. */
+  readonly open: ReadonlySet<string>;
+  readonly onOpen: (open: ReadonlySet<string>) => void;
+  /** The id of the text that says why nothing can be chosen; undefined = it can. */
+  readonly whyDisabled: string | undefined;
 }): React.JSX.Element {
   const uses = useUses();
+  const list = useRef<HTMLDivElement>(null);
   const nodes = useMemo(() => byKey(groups.flatMap(({ nodes }) => nodes)), [groups]);
+  const isDisabled = whyDisabled !== undefined;
   const disabled = useMemo(
     () =>
       isDisabled
@@ -39,13 +46,18 @@ export function ExitTree({
         : [...nodes].filter(([, node]) => isUseless(node)).map(([key]) => key),
     [isDisabled, nodes],
   );
+  // Once: whoever scrolls away from it means to.
+  useEffect(() => list.current?.querySelector('[data-in-use]')?.scrollIntoView({ block: 'nearest' }), []);
   return (
     <Tree
+      ref={list}
       aria-label={t('exit.list')}
-      {...(isDisabled ? { 'aria-describedby': WHY_READONLY } : {})}
+      {...(whyDisabled === undefined ? {} : { 'aria-describedby': whyDisabled })}
       className="exit-list"
       disabledKeys={disabled}
       disabledBehavior="selection"
+      expandedKeys={open}
+      onExpandedChange={(keys) => onOpen(new Set([...keys].map(String)))}
       onAction={(key) => {
         if (isDisabled) return;
         if (key === NONE) return chooseExitNode('');
@@ -88,7 +100,7 @@ function Row({ node, uses }: { readonly node: Node; readonly uses: Uses }): Reac
       <TreeItemContent>
         {node.kind === 'place' ? (
           <AriaButton slot="chevron" className="exit-chevron">
-            <ChevronRight aria-label={sizeLabel(node)} />
+            <ChevronRight aria-label={cut(node.name)} />
           </AriaButton>
         ) : (
           <span className="exit-chevron" />
@@ -101,8 +113,6 @@ function Row({ node, uses }: { readonly node: Node; readonly uses: Uses }): Reac
     </TreeItem>
   );
 }
-
-const sizeLabel = ({ name }: Node): string => cut(name);
 
 const isUseless = (node: Node): boolean => (node.kind === 'device' ? node : node.best).trouble !== 'none';
 

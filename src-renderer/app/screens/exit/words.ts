@@ -13,12 +13,25 @@ export function troubleOf({ trouble, lastSeenMs }: Option, nowMs: number): strin
     : t('exit.offlineSince', { time: formatSpan(nowMs - lastSeenMs) });
 }
 
-export const latencyOf = ({ latencyMs, trouble }: Option): string =>
-  latencyMs === undefined || trouble !== 'none' ? '' : formatMs(latencyMs);
+export interface LatencyWords {
+  readonly time: string;
+  /** Measured or estimated. */
+  readonly source: string;
+}
 
-/** Beside the name of a place: how much is in it. */
-export function sizeOf(node: Node): string {
-  if (node.kind === 'device') return '';
+export const latencyWords = ({ latency, trouble }: Option): LatencyWords | undefined =>
+  latency === undefined || trouble !== 'none'
+    ? undefined
+    : { time: formatMs(latency.ms), source: t(`exit.latency.${latency.source}`) };
+
+/** Beside its name: where it is, why it is suggested, how much is in it. */
+export function noteOf(node: Node): string {
+  if (node.kind === 'place') return sizeOf(node);
+  const why = node.why === undefined ? '' : t(`exit.why.${node.why}`);
+  return [cut(node.note), why].filter((one) => one !== '').join(' · ');
+}
+
+function sizeOf(node: Extract<Node, { kind: 'place' }>): string {
   const hasCities = node.children.some(({ kind }) => kind === 'place');
   return hasCities
     ? t('exit.cities', { count: node.children.length })
@@ -28,8 +41,15 @@ export function sizeOf(node: Node): string {
 /** As it is read out: name first, then what distinguishes it. */
 export function spoken(node: Node, nowMs: number, isInUse: boolean): string {
   const option = node.kind === 'device' ? node : node.best;
-  const note = node.kind === 'device' ? cut(node.note) : sizeOf(node);
-  return [cut(node.name), note, troubleOf(option, nowMs), latencyOf(option), isInUse ? t('exit.inUse') : '']
+  const latency = latencyWords(option);
+  return [
+    cut(node.name),
+    noteOf(node),
+    troubleOf(option, nowMs),
+    latency?.time ?? '',
+    latency?.source ?? '',
+    isInUse ? t('exit.inUse') : '',
+  ]
     .filter((one) => one !== '')
     .join(', ');
 }
