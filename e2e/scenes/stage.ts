@@ -94,6 +94,10 @@ const newContext = async (browser: Browser, { theme, contrast }: Look): Promise<
   return context;
 };
 
+/** Where a scene's words are looked for: what always stands around it says them too. */
+const CONTENT = 'main, [role=dialog], [role=alertdialog], [role=menu], [role=region], .toasts';
+const HEADING = 'main h1';
+
 interface Scenery {
   readonly url: string;
   readonly css: string;
@@ -123,8 +127,11 @@ async function show(
   await page.evaluate('document.fonts.ready');
   for (const event of scene.events ?? []) await page.evaluate(emitting(event));
   await scene.steps?.(page);
+  // A section that is loaded on demand is there when its heading is.
+  await page.locator(HEADING).first().waitFor({ state: 'attached' });
   // Under another language the words are others.
-  if (language === undefined) await page.getByText(scene.reads).first().waitFor({ state: 'attached' });
+  if (language === undefined)
+    await page.locator(CONTENT).getByText(scene.reads).first().waitFor({ state: 'attached' });
   return {
     page,
     complaints: async () => [...said, ...((await page.evaluate(BROKEN_POLICY)) as readonly string[])],

@@ -20,6 +20,7 @@ import { moveFor } from './grid-keys.ts';
 import { type Action, Menu } from './menu.tsx';
 import { plural, t } from './text.ts';
 import { BareCheckbox } from './toggle.tsx';
+import { useBar } from './use-bar.ts';
 import { useRoom } from './use-width.ts';
 import './grid.css';
 import './button.css';
@@ -62,6 +63,8 @@ export interface GridProps<Row> {
   readonly onSort?: (sort: Sort) => void;
   readonly selection?: GridSelection;
   readonly onOpen?: (row: Row) => void;
+  /** The row whose content is shown beside the table. */
+  readonly openId?: string;
   readonly actionsOf?: (row: Row) => readonly (readonly Action[])[];
   /** Ctrl C on a row, unless some text is selected. */
   readonly onCopy?: (row: Row) => void;
@@ -81,6 +84,7 @@ export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
   const scroller = useRef<HTMLDivElement>(null);
   const { widthRem, remPx } = useRoom(root);
   const isNarrow = widthRem < NARROW_REM;
+  useBar(root, scroller, rows.length > 0);
   // The same array while nothing changed: scrolling renders only the rows that come into view.
   const columns = useMemo(
     () => props.columns.filter(({ fromRem }) => (fromRem ?? 0) <= widthRem),
@@ -283,6 +287,7 @@ export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
                   name={props.nameOf(row)}
                   description={props.describe?.(row) ?? ''}
                   isCurrent={index === at}
+                  isOpen={props.openId !== undefined && idOf(row) === props.openId}
                   isSelectable={selection !== undefined}
                   actionsOf={actionsOf}
                   heading={props.headingOf?.(row)}
@@ -321,6 +326,7 @@ interface RowProps<Row> {
   readonly columns: readonly Column<Row>[];
   readonly isNarrow: boolean;
   readonly isCurrent: boolean;
+  readonly isOpen: boolean;
   readonly isSelectable: boolean;
   readonly isSelected: boolean;
   readonly actionsOf: GridProps<Row>['actionsOf'];
@@ -338,6 +344,7 @@ const GridRow = memo(function GridRow<Row>(props: RowProps<Row>): React.JSX.Elem
       role="row"
       aria-rowindex={index + 2}
       aria-selected={isSelectable ? isSelected : undefined}
+      aria-current={props.isOpen ? 'true' : undefined}
       aria-label={name}
       aria-description={props.description === '' ? undefined : props.description}
       data-index={index}

@@ -22,6 +22,7 @@ export function Menu({
   readonly label: string;
   /** Groups, parted by a line. */
   readonly actions: readonly (readonly Action[])[];
+  /** Opened by what is not there any more; its first item is where one is. */
   readonly isOpenAtFirst?: boolean;
   readonly children: ReactElement;
 }): React.JSX.Element {
@@ -34,6 +35,7 @@ export function Menu({
         <AriaMenu
           aria-label={label}
           className="popup-list"
+          {...(isOpenAtFirst ? { autoFocus: 'first' } : {})}
           disabledKeys={all.filter(({ isDisabled }) => isDisabled === true).map(({ id }) => id)}
           onAction={(key) => all.find(({ id }) => id === key)?.run()}
         >

@@ -1,7 +1,6 @@
 /** Whose network it is, and the way to others: name, network, and the server where it is not the usual one. */
 import { Check, ChevronsUpDown, Plus, UserRound, UsersRound } from 'lucide-react';
 import { Button as AriaButton } from 'react-aria-components';
-import type { Account } from '#shared/ui-state/types.ts';
 import { Menu } from '../../ui/menu.tsx';
 import { t } from '../i18n/text.ts';
 import { cut, Foreign } from '../lib/foreign.tsx';
@@ -16,7 +15,7 @@ export function AccountButton(): React.JSX.Element {
   const mayManage = useMayManage();
   const current = accounts.find(({ isCurrent }) => isCurrent);
   const name = current?.name || self || t('account.none');
-  const line = second(current, network);
+  const lines = [current?.network || network, serverHost(current?.server ?? '')].filter(Boolean);
   return (
     <Menu
       label={t('account.menu')}
@@ -46,11 +45,11 @@ export function AccountButton(): React.JSX.Element {
           <span className="account-name">
             <Foreign text={name} max={60} />
           </span>
-          {line === '' ? null : (
-            <span className="account-role">
+          {lines.map((line) => (
+            <span key={line} className="account-role">
               <Foreign text={line} max={60} />
             </span>
-          )}
+          ))}
         </span>
         <ChevronsUpDown aria-hidden="true" className="account-arrow" />
       </AriaButton>
@@ -66,9 +65,4 @@ export function Avatar({ name }: { readonly name: string }): React.JSX.Element {
       {letter === undefined ? <UserRound /> : <span data-letter={letter.toUpperCase()} />}
     </span>
   );
-}
-
-function second(account: Account | undefined, network: string): string {
-  const server = serverHost(account?.server ?? '');
-  return [account?.network || network, server].filter(Boolean).join(' · ');
 }

@@ -43,13 +43,6 @@ export function SettingsScreen({ open }: { readonly open: string }): React.JSX.E
           onChange={(value) => setQuery({ q: value })}
         />
         {hasDaemon ? null : <Notice>{t('settings.noDaemon')}</Notice>}
-        <nav aria-label={t('settings.groups')} className="settings-jump">
-          {groups.map((group) => (
-            <Link key={group} to={`/settings/${group}`} isCurrent={open.split('/')[0] === group}>
-              {t(`settings.group.${group}`)}
-            </Link>
-          ))}
-        </nav>
         {groups.length === 0 ? (
           <EmptyState
             icon={SearchX}
@@ -57,9 +50,20 @@ export function SettingsScreen({ open }: { readonly open: string }): React.JSX.E
             action={<Button onPress={() => setQuery({ q: undefined })}>{t('settings.clear')}</Button>}
           />
         ) : (
-          groups.map((group) => (
-            <GroupCard key={group} group={group} rows={found.filter((row) => row.group === group)} />
-          ))
+          <div className="settings-body">
+            <nav aria-label={t('settings.groups')} className="settings-jump">
+              {groups.map((group) => (
+                <Link key={group} to={`/settings/${group}`} isCurrent={open.split('/')[0] === group}>
+                  {t(`settings.group.${group}`)}
+                </Link>
+              ))}
+            </nav>
+            <div className="settings-groups">
+              {groups.map((group) => (
+                <GroupCard key={group} group={group} rows={found.filter((row) => row.group === group)} />
+              ))}
+            </div>
+          </div>
         )}
       </div>
     </Screen>
