@@ -130,17 +130,16 @@ export const defaultAnswers = (gui: Partial<GuiSettings> = {}): Answers => ({
   'device.ssh': { gives: { launched: false, command: 'ssh ada@atlas.lab.rhumb.net' } },
   'path.explain': {
     gives: {
-      conclusion:
-        'Both sides are behind hard NATs and no port mapping is available, so traffic goes through Frankfurt.',
+      conclusion: 'the NATs on both sides give each destination another port',
       tried: [
         { endpoint: '198.51.100.23:49152', result: 'silent', atMs: ago(20 * SECOND), latencyMs: null },
         { endpoint: '10.112.4.8:41641', result: 'answered', atMs: ago(21 * SECOND), latencyMs: 41 },
         { endpoint: '[2001:db8:9::8]:41641', result: 'known', atMs: null, latencyMs: null },
       ],
       history: [
-        { atMs: ago(3 * HOUR), from: '', to: 'fra' },
-        { atMs: ago(2 * HOUR), from: 'fra', to: '198.51.100.23:40100' },
-        { atMs: ago(12 * MINUTE), from: '198.51.100.23:40100', to: 'fra' },
+        { atMs: ago(3 * HOUR), from: 'none', to: 'relay relay 900' },
+        { atMs: ago(2 * HOUR), from: 'relay relay 900', to: 'direct 198.51.100.23:40100' },
+        { atMs: ago(12 * MINUTE), from: 'direct 198.51.100.23:40100', to: 'relay relay 900' },
       ],
     },
   },

@@ -82,6 +82,8 @@ export function putBridge(text: string): void {
     set.add(listener);
     return () => set.delete(listener);
   };
+  // Scenes share a browser: what one keeps must not reach another.
+  Storage.prototype.setItem = () => undefined;
   let seed = 1;
   Math.random = () => {
     // Park and Miller: enough for what only has to look random.

@@ -1,14 +1,14 @@
 /** One device: who it is, how packets get there, what it offers; ping, SSH and more from its head. */
-import { EllipsisVertical, LaptopMinimal, Radio, SquareTerminal } from 'lucide-react';
+import { Copy, EllipsisVertical, LaptopMinimal, Radio, SquareTerminal } from 'lucide-react';
 import { useState } from 'react';
 import { Button as AriaButton } from 'react-aria-components';
 import { findDevice } from '#shared/ui-state/find.ts';
 import type { Device } from '#shared/ui-state/types.ts';
 import { Status, Tags } from '../../../ui/badge.tsx';
 import { Button } from '../../../ui/button.tsx';
-import { CopyField } from '../../../ui/copy.tsx';
+import { CopyField, copyText } from '../../../ui/copy.tsx';
 import { Menu } from '../../../ui/menu.tsx';
-import { EmptyState, Skeleton } from '../../../ui/notice.tsx';
+import { EmptyState, Notice, Skeleton } from '../../../ui/notice.tsx';
 import { Card, Fact, Facts } from '../../../ui/page.tsx';
 import { formatExact, Moment, useNow } from '../../../ui/time.tsx';
 import { t } from '../../i18n/text.ts';
@@ -20,6 +20,7 @@ import { Screen } from '../../shell/screen.tsx';
 import { useApp, useSnapshot, useUi } from '../../store/store.ts';
 import { PathCard } from './path-card.tsx';
 import { PingCard } from './ping-card.tsx';
+import { SelfCard } from './self-card.tsx';
 import './device.css';
 
 export function DevicePage({ id }: { readonly id: string }): React.JSX.Element {
@@ -59,7 +60,9 @@ function Found({ device }: { readonly device: Device }): React.JSX.Element {
       about={<Summary device={device} isSelf={isSelf} />}
       actions={<Actions device={device} isSelf={isSelf} />}
     >
-      <Addresses device={device} />
+      <Absence device={device} isOn={isOn} isSelf={isSelf} />
+      <Addresses device={device} isSelf={isSelf} />
+      {isSelf ? <SelfCard /> : null}
       {isSelf ? null : <PathCard device={device} isOn={isOn} />}
       {isSelf || !isOn ? null : <PingCard device={device} />}
       <RoutesCard device={device} />
@@ -123,9 +126,61 @@ function Actions({
   );
 }
 
-function Addresses({ device }: { readonly device: Device }): React.JSX.Element {
+/** Why it can't be reached now, and since when. */
+function Absence({
+  device: { isExpired, isOnline, lastSeenMs },
+  isOn,
+  isSelf,
+}: {
+  readonly device: Device;
+  readonly isOn: boolean;
+  readonly isSelf: boolean;
+}): React.JSX.Element | null {
+  if (isSelf) return null;
+  if (!isOn) return <Notice>{t('device.weAreOff')}</Notice>;
+  if (isExpired) return <Notice tone="warn">{t('device.expiredText')}</Notice>;
+  if (isOnline) return null;
   return (
-    <Card title={t('device.addresses')}>
+    <Notice>
+      {lastSeenMs === undefined || lastSeenMs <= 0 ? null : (
+        <>
+          {t('device.lastSeen')} <Moment atMs={lastSeenMs} />.{' '}
+        </>
+      )}
+      {t('device.offlineText')}
+    </Notice>
+  );
+}
+
+// What a shell takes for nothing else (desktop.md §5.5).
+const PLAIN_NAME = /^[a-z0-9.-]+$/i;
+
+/** `ssh ada@nas.net.example`: with the name used last, where there is one. */
+function useSshCommand({ id, dnsName, addresses }: Device): string {
+  const user = useApp(({ gui }) => (Object.hasOwn(gui.sshUsers, id) ? (gui.sshUsers[id] ?? '') : ''));
+  const host = PLAIN_NAME.test(dnsName) ? dnsName : (addresses[0] ?? '');
+  return host === '' ? '' : `ssh ${user === '' ? '' : `${user}@`}${host}`;
+}
+
+function Addresses({
+  device,
+  isSelf,
+}: {
+  readonly device: Device;
+  readonly isSelf: boolean;
+}): React.JSX.Element {
+  const ssh = useSshCommand(device);
+  return (
+    <Card
+      title={t('device.addresses')}
+      actions={
+        ssh === '' || isSelf ? undefined : (
+          <Button size="small" icon={Copy} onPress={() => void copyText(ssh)}>
+            {t('device.copySsh')}
+          </Button>
+        )
+      }
+    >
       <Facts>
         {device.dnsName === '' ? null : (
           <Fact name={t('device.dnsName')}>
@@ -152,7 +207,7 @@ function RoutesCard({ device }: { readonly device: Device }): React.JSX.Element 
   if (device.routes.length === 0) return null;
   return (
     <Card title={t('device.routes')} about={accepts ? t('device.routesUsed') : t('device.routesUnused')}>
-      <ul className="device-list">
+      <ul className="plain-list">
         {device.routes.map((route) => (
           <li key={route} className="mono">
             {cut(route, 64)}
@@ -171,7 +226,7 @@ function RoutesCard({ device }: { readonly device: Device }): React.JSX.Element 
 }
 
 function KeyCard({ device }: { readonly device: Device }): React.JSX.Element {
-  const { keyExpiryMs, createdMs } = device;
+  const { keyExpiryMs, keyCreatedMs, createdMs } = device;
   return (
     <Card title={t('device.key')}>
       <Facts>
@@ -186,6 +241,11 @@ function KeyCard({ device }: { readonly device: Device }): React.JSX.Element {
             </>
           )}
         </Fact>
+        {keyCreatedMs === undefined || keyCreatedMs <= 0 ? null : (
+          <Fact name={t('device.keyCreated')}>
+            <Moment atMs={keyCreatedMs} />
+          </Fact>
+        )}
         {createdMs === undefined || createdMs <= 0 ? null : (
           <Fact name={t('device.created')}>
             <Moment atMs={createdMs} />
@@ -206,7 +266,7 @@ function Features({ device }: { readonly device: Device }): React.JSX.Element | 
   if (features.length === 0) return null;
   return (
     <Card title={t('device.features')}>
-      <ul className="device-list">
+      <ul className="plain-list">
         {features.map((feature) => (
           <li key={feature}>{feature}</li>
         ))}

@@ -73,7 +73,7 @@ export function DeviceList({
           </EmptyState>
         )
       ) : (
-        <Filtered all={all} isOn={isOn} isCompact={isCompact} />
+        <Filtered {...{ all, isOn, isCompact, isBehind }} />
       )}
     </Screen>
   );
@@ -105,10 +105,12 @@ function Filtered({
   all,
   isOn,
   isCompact,
+  isBehind,
 }: {
   readonly all: readonly Device[];
   readonly isOn: boolean;
   readonly isCompact: boolean;
+  readonly isBehind: boolean;
 }): React.JSX.Element {
   const { query } = useRoute();
   const users = useSnapshot((snapshot) => snapshot.users);
@@ -156,20 +158,24 @@ function Filtered({
           value={words}
           onChange={(value) => setQuery({ q: value })}
         />
-        <Select
-          label={t('devices.sort')}
-          isBare
-          value={by}
-          onChange={(value) => setQuery({ sort: value === 'name' ? undefined : value, order: undefined })}
-          options={SORTS.map((id) => ({ id, text: t(`devices.sort.${id}`) }))}
-        />
-        <Select
-          label={t('devices.group')}
-          isBare
-          value={group}
-          onChange={(value) => setQuery({ group: value === 'none' ? undefined : value })}
-          options={GROUPS.map((id) => ({ id, text: t(`devices.group.${id}`) }))}
-        />
+        {isBehind ? null : (
+          <>
+            <Select
+              label={t('devices.sort')}
+              isBare
+              value={by}
+              onChange={(value) => setQuery({ sort: value === 'name' ? undefined : value, order: undefined })}
+              options={SORTS.map((id) => ({ id, text: t(`devices.sort.${id}`) }))}
+            />
+            <Select
+              label={t('devices.group')}
+              isBare
+              value={group}
+              onChange={(value) => setQuery({ group: value === 'none' ? undefined : value })}
+              options={GROUPS.map((id) => ({ id, text: t(`devices.group.${id}`) }))}
+            />
+          </>
+        )}
         <span className="soft numbers devices-count">
           {isSearched
             ? t('devices.countOf', { shown: shown.length, count: all.length })

@@ -75,7 +75,7 @@ function Status({ status }: { readonly status: ResultOf<'dns.status'> }): React.
 function Texts({ all }: { readonly all: readonly string[] }): React.JSX.Element {
   if (all.length === 0) return <span className="soft">{t('netcheck.none')}</span>;
   return (
-    <ul className="device-list mono">
+    <ul className="plain-list mono">
       {all.map((one) => (
         <li key={one}>{cut(one, 120)}</li>
       ))}

@@ -1,6 +1,6 @@
-/** Relay regions as bars, nearest first; runs of this session; pure but for the memory. */
-import { create } from 'zustand';
+/** Relay regions as bars, nearest first, and how they did over several runs; pure. */
 import type { NetcheckReport } from '#shared/bridge/contract.ts';
+import { lastRun } from '../../lib/netcheck-runs.ts';
 import { niceTop } from '../../lib/ping-stats.ts';
 
 export interface RegionBar {
@@ -36,18 +36,6 @@ export function barsOf({ regions, preferred }: NetcheckReport): readonly RegionB
 
 export const topOf = (bars: readonly RegionBar[]): number =>
   niceTop(Math.max(1, ...bars.flatMap(({ v4Ms, v6Ms }) => [v4Ms ?? 0, v6Ms ?? 0])));
-
-const MOST_RUNS = 24;
-/** A report that is older says little of the network as it is now. */
-export const FRESH_MS = 300_000;
-
-/** Oldest first. */
-export const useRuns = create<readonly NetcheckReport[]>(() => []);
-
-export const remember = (report: NetcheckReport): void =>
-  useRuns.setState([...useRuns.getState(), report].slice(-MOST_RUNS), true);
-
-export const lastRun = (runs: readonly NetcheckReport[]): NetcheckReport | undefined => runs.at(-1);
 
 /** How each region did over the runs, for those that ever answered. */
 export function histories(runs: readonly NetcheckReport[]): readonly {

@@ -7,8 +7,9 @@ import { Moment } from '../../../ui/time.tsx';
 import { formatMs } from '../../i18n/format.ts';
 import { t } from '../../i18n/text.ts';
 import { cut } from '../../lib/foreign.tsx';
+import { lastRun, useRuns } from '../../lib/netcheck-runs.ts';
 import { TableTwin } from '../../lib/table-twin.tsx';
-import { barsOf, histories, lastRun, type RegionBar, topOf, useRuns } from './netcheck-model.ts';
+import { barsOf, histories, type RegionBar, topOf } from './netcheck-model.ts';
 import { RunButton, useNetcheck } from './run.tsx';
 
 export function Netcheck(): React.JSX.Element {

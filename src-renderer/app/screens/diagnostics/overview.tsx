@@ -7,9 +7,9 @@ import { Card } from '../../../ui/page.tsx';
 import { Moment, useNow } from '../../../ui/time.tsx';
 import { t } from '../../i18n/text.ts';
 import { Foreign } from '../../lib/foreign.tsx';
+import { lastRun, useRuns } from '../../lib/netcheck-runs.ts';
 import { useApp, useSnapshot } from '../../store/store.ts';
 import { type Check, checksOf, type Level } from './checks.ts';
-import { lastRun, useRuns } from './netcheck-model.ts';
 import { RunButton, useNetcheck } from './run.tsx';
 
 const ICONS = { pass: CircleCheck, warn: TriangleAlert, fail: CircleX, unknown: CircleHelp } as const;

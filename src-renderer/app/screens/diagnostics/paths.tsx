@@ -1,16 +1,22 @@
-/** All devices around this one, by how packets get to them, as a picture and as a table. */
+/** All devices around this one, by how packets get to them, as a picture and as a table; and the way to one of them. */
 
 import { Network } from 'lucide-react';
 import { useMemo } from 'react';
 import type { Device } from '#shared/ui-state/types.ts';
+import { Select } from '../../../ui/choice.tsx';
 import { EmptyState } from '../../../ui/notice.tsx';
-import { Card } from '../../../ui/page.tsx';
+import { Card, Fact, Facts } from '../../../ui/page.tsx';
+import { PathLine } from '../../../ui/path-line.tsx';
 import { compareNames, formatMs } from '../../i18n/format.ts';
 import { t } from '../../i18n/text.ts';
 import { isLocationServer, pathWords } from '../../lib/devices.ts';
 import { cut } from '../../lib/foreign.tsx';
+import { lastRun, useRuns } from '../../lib/netcheck-runs.ts';
+import { chainOf } from '../../lib/path-chain.ts';
+import { PathExplained } from '../../lib/path-explain.tsx';
 import { TableTwin } from '../../lib/table-twin.tsx';
 import { Link } from '../../shell/link.tsx';
+import { setQuery, useRoute } from '../../shell/route.ts';
 import { useSnapshot } from '../../store/store.ts';
 import { type Placed, placed } from './circle.ts';
 
@@ -57,12 +63,84 @@ export function Paths(): React.JSX.Element {
         />
         {there.length > MOST_DRAWN ? <p className="soft">{t('paths.more', { count: MOST_DRAWN })}</p> : null}
       </Card>
-      <Card title={t('paths.relayed')} about={t('paths.relayedAbout')}>
-        <RelayedList all={there} />
-      </Card>
+      <OneDevice all={there} selfName={selfName} />
     </div>
   );
 }
+
+/** What lies between this device and one other, and what was tried; relayed ones are the likeliest to be asked about. */
+function OneDevice({
+  all,
+  selfName,
+}: {
+  readonly all: readonly Device[];
+  readonly selfName: string;
+}): React.JSX.Element | null {
+  const { query } = useRoute();
+  const relays = useSnapshot((snapshot) => snapshot.relays);
+  const canExplain = useSnapshot(({ daemon }) => daemon.features.includes('explain-path'));
+  const netcheck = useRuns(lastRun);
+  const asked = query.get('device');
+  const choices = all.toSorted((a, b) => worry(a) - worry(b) || compareNames(a.name, b.name));
+  const device = choices.find(({ id }) => id === asked) ?? choices[0];
+  if (device === undefined) return null;
+  const words = pathWords(device, true);
+  return (
+    <Card
+      title={t('paths.one')}
+      about={t(`path.about.${device.path.kind}`)}
+      actions={
+        <Select
+          label={t('paths.to')}
+          isBare
+          value={device.id}
+          onChange={(id) => setQuery({ device: id })}
+          options={choices.slice(0, MOST_CHOICES).map((one) => ({
+            id: one.id,
+            text: cut(one.name, 60),
+            note: pathWords(one, true).text,
+          }))}
+        />
+      }
+    >
+      <PathLine
+        shape={device.path.kind}
+        stops={chainOf({ device, selfName, relays, netcheck, why: device.path.why ?? '' })}
+        label={t('device.pathLabel', { name: device.name, path: words.text })}
+      />
+      {netcheck === undefined ? null : (
+        <Facts>
+          <Fact name={t('paths.seenAs')}>
+            <span className="mono">
+              {[netcheck.ipv4, netcheck.ipv6]
+                .filter((one) => one !== '')
+                .map((one) => cut(one, 64))
+                .join(', ') || t('netcheck.none')}
+            </span>
+          </Fact>
+          <Fact name={t('netcheck.portMapping')}>
+            {netcheck.portMapping.join(', ') || t('netcheck.none')}
+          </Fact>
+        </Facts>
+      )}
+      {canExplain ? <PathExplained key={device.id} device={device} isAtOnce /> : null}
+      <div>
+        <Link to={`/devices/${encodeURIComponent(device.id)}`}>{t('paths.page')}</Link>
+      </div>
+    </Card>
+  );
+}
+
+const MOST_CHOICES = 500;
+
+const WORRIES: Readonly<Record<Device['path']['kind'], number>> = {
+  relay: 0,
+  'peer-relay': 1,
+  none: 2,
+  direct: 3,
+  idle: 4,
+};
+const worry = ({ path }: Device): number => WORRIES[path.kind];
 
 const RANKS: Readonly<Record<Device['path']['kind'], number>> = {
   direct: 0,
@@ -143,25 +221,5 @@ function Node({
         </text>
       ) : null}
     </g>
-  );
-}
-
-/** Each has its own page, with what was tried and why it is not better. */
-function RelayedList({ all }: { readonly all: readonly Device[] }): React.JSX.Element {
-  const relayed = all.filter(({ path }) => path.kind === 'relay' || path.kind === 'peer-relay');
-  if (relayed.length === 0) return <p className="soft">{t('paths.relayedNone')}</p>;
-  return (
-    <ul className="device-list">
-      {relayed.slice(0, 100).map((device) => (
-        <li key={device.id}>
-          <Link to={`/devices/${encodeURIComponent(device.id)}`}>
-            <bdi>{cut(device.name, 60)}</bdi>
-          </Link>{' '}
-          <span className="soft">
-            {pathWords(device, true).text} {cut(device.path.via, 40)}
-          </span>
-        </li>
-      ))}
-    </ul>
   );
 }

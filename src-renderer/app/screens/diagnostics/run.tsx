@@ -4,9 +4,9 @@ import { useEffect, useRef, useState } from 'react';
 import { announce } from '../../../ui/announce.tsx';
 import { Button } from '../../../ui/button.tsx';
 import { t } from '../../i18n/text.ts';
+import { FRESH_MS, lastRun, remember, useRuns } from '../../lib/netcheck-runs.ts';
 import { ask, failureText } from '../../store/act.ts';
 import { useSnapshot } from '../../store/store.ts';
-import { FRESH_MS, lastRun, remember, useRuns } from './netcheck-model.ts';
 
 export interface Run {
   readonly isBusy: boolean;

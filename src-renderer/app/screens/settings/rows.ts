@@ -2,6 +2,7 @@
 import type { ArgOf, Capability, GuiSettings } from '#shared/bridge/contract.ts';
 import type { DaemonFeature, Settings } from '#shared/ui-state/types.ts';
 import type { Key } from '../../i18n/text.ts';
+import { isHostName } from '../../lib/host-name.ts';
 
 export const GROUPS = [
   'general',
@@ -62,7 +63,6 @@ export interface Row {
   readonly platform?: string;
 }
 
-const HOST_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i;
 const USER_NAME = /^[a-z_][a-z0-9_.-]{0,63}$/i;
 
 const notify = (name: string, kinds: readonly string[], isOffAtFirst = false): Row => ({
@@ -89,7 +89,7 @@ export const ROWS: readonly Row[] = [
       kind: 'text',
       read: ({ hostname }) => hostname,
       edit: (hostname) => ({ hostname }),
-      isGood: (text) => text === '' || HOST_NAME.test(text),
+      isGood: (text) => text === '' || isHostName(text),
     },
   },
   {
