@@ -47,8 +47,17 @@ export function Dialog({
   );
 }
 
-export const DialogBody = ({ children }: { readonly children: ReactNode }): React.JSX.Element => (
-  <div className="dialog-body">{children}</div>
+/** `isText`: nothing in it takes the focus, so it does itself: else keys could not scroll it. */
+export const DialogBody = ({
+  isText = false,
+  children,
+}: {
+  readonly isText?: boolean;
+  readonly children: ReactNode;
+}): React.JSX.Element => (
+  <div className="dialog-body" {...(isText ? { tabIndex: 0 } : {})}>
+    {children}
+  </div>
 );
 
 export const DialogFoot = ({ children }: { readonly children: ReactNode }): React.JSX.Element => (

@@ -10,7 +10,7 @@ const ALL: readonly KeyId[] = [...SHELL_KEYS, ...LIST_KEYS];
 export function KeySheet({ onClose }: { readonly onClose: () => void }): React.JSX.Element {
   return (
     <Dialog title={t('keys.title')} onClose={onClose} size="small">
-      <DialogBody>
+      <DialogBody isText>
         <Facts>
           {ALL.map((id) => (
             <Fact key={id} name={t(`keys.${id}`)}>

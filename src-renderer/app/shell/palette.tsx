@@ -9,7 +9,7 @@ import {
   MenuItem,
   Modal,
   ModalOverlay,
-  SearchField,
+  TextField,
 } from 'react-aria-components';
 import { t } from '../i18n/text.ts';
 import { Foreign } from '../lib/foreign.tsx';
@@ -34,10 +34,11 @@ export function Palette({ onClose }: { readonly onClose: () => void }): React.JS
       <Modal className="modal palette">
         <AriaDialog className="dialog" aria-label={t('palette.title')}>
           <Autocomplete inputValue={words} onInputChange={setWords}>
-            <SearchField aria-label={t('palette.title')} autoFocus className="palette-field">
+            {/* No search field of the library's: there Escape would empty it first, and not close the palette. */}
+            <TextField type="search" aria-label={t('palette.title')} autoFocus className="palette-field">
               <Search aria-hidden="true" />
               <Input placeholder={t('palette.placeholder')} className="palette-input" />
-            </SearchField>
+            </TextField>
             <Menu
               aria-label={t('palette.found')}
               items={matching}

@@ -10,7 +10,7 @@ export function DevicesScreen({ open }: { readonly open: string }): React.JSX.El
   const isCompact = useApp(({ gui }) => gui.density === 'compact');
   return (
     <Panes
-      list={<DeviceList isBehind={open !== ''} isCompact={isCompact} />}
+      list={<DeviceList open={open} isCompact={isCompact} />}
       detail={open === '' ? undefined : <DevicePage key={open} id={open} />}
       detailLabel={t('devices.page')}
     />

@@ -45,11 +45,11 @@ import './devices.css';
 const ON = ['on', 'on-exit', 'exit-broken', 'degraded'];
 
 export function DeviceList({
-  isBehind,
+  open,
   isCompact,
 }: {
-  /** A device's page is what one looks at. */
-  readonly isBehind: boolean;
+  /** The device whose page is what one looks at; '' = none. */
+  readonly open: string;
   readonly isCompact: boolean;
 }): React.JSX.Element {
   const devices = useSnapshot((snapshot) => snapshot.devices);
@@ -60,7 +60,7 @@ export function DeviceList({
     <Screen
       title={t('devices.title')}
       isFilled
-      hasFocus={!isBehind}
+      hasFocus={open === ''}
       actions={isOn && all.length > 0 ? <Measure devices={all} /> : null}
     >
       <Outdated isOn={isOn} />
@@ -73,7 +73,7 @@ export function DeviceList({
           </EmptyState>
         )
       ) : (
-        <Filtered {...{ all, isOn, isCompact, isBehind }} />
+        <Filtered {...{ all, isOn, isCompact, open }} />
       )}
     </Screen>
   );
@@ -105,12 +105,12 @@ function Filtered({
   all,
   isOn,
   isCompact,
-  isBehind,
+  open,
 }: {
   readonly all: readonly Device[];
   readonly isOn: boolean;
   readonly isCompact: boolean;
-  readonly isBehind: boolean;
+  readonly open: string;
 }): React.JSX.Element {
   const { query } = useRoute();
   const users = useSnapshot((snapshot) => snapshot.users);
@@ -158,7 +158,7 @@ function Filtered({
           value={words}
           onChange={(value) => setQuery({ q: value })}
         />
-        {isBehind ? null : (
+        {open !== '' ? null : (
           <>
             <Select
               label={t('devices.sort')}
@@ -209,6 +209,7 @@ function Filtered({
         onSort={({ column, isDescending: down }) =>
           setQuery({ sort: column === 'name' ? undefined : column, order: down ? 'down' : undefined })
         }
+        openId={open}
         onOpen={(entry) => {
           if (entry.kind === 'device') openDevice(entry.device.id, query);
         }}
