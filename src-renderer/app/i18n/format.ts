@@ -93,6 +93,19 @@ export function formatClock(ms: number): string {
   return cached('clock', (to) => new Intl.DateTimeFormat(to, { timeStyle: 'medium' })).format(ms);
 }
 
+/** The time of today, else with its day: "14:02". */
+export function formatSince(ms: number, nowMs: number): string {
+  const isToday = new Date(ms).toDateString() === new Date(nowMs).toDateString();
+  return cached(
+    `since ${isToday}`,
+    (to) =>
+      new Intl.DateTimeFormat(to, {
+        timeStyle: 'short',
+        ...(isToday ? {} : { dateStyle: 'medium' as const }),
+      }),
+  ).format(ms);
+}
+
 /** Compares as people sort names: `nas-2` before `nas-10`. */
 export const compareNames = (a: string, b: string): number =>
   cached('order', (to) => new Intl.Collator(to, { numeric: true, sensitivity: 'base' })).compare(a, b);

@@ -1,5 +1,6 @@
 /** Accounts of this device: switching, adding, signing out, and the server where it is worth naming. */
 import { t } from '../i18n/text.ts';
+import { focusHeading } from '../shell/keep-focus.ts';
 import { go } from '../shell/route.ts';
 import { act, wishFor } from './act.ts';
 
@@ -18,7 +19,9 @@ export async function switchAccount(id: string): Promise<void> {
 
 /** The daemon begins an empty account; Home then asks to sign in. */
 export async function addAccount(): Promise<void> {
-  if (await act('account.add', undefined)) go('/');
+  if (!(await act('account.add', undefined))) return;
+  go('/');
+  focusHeading();
 }
 
 /** Of the current account; others are only forgotten. */

@@ -67,8 +67,13 @@ export function newsFromDaemon(next: Snapshot): void {
   const { confirmed, wish } = useApp.getState();
   const isOpen = wish !== undefined && judge(wish, confirmed, next) === 'open';
   if (wish !== undefined && !isOpen) cancelWish();
+  if (isLive(next)) useApp.setState({ asOfMs: undefined });
+  else if (isLive(confirmed))
+    useApp.setState({ asOfMs: next.link.kind === 'lost' ? next.link.sinceMs : Date.now() });
   show(next, isOpen ? wish : undefined);
 }
+
+const isLive = ({ link, state }: Snapshot): boolean => link.kind === 'ready' && state === 'Running';
 
 /** The program's own settings: shown at once, and what the host answers holds. */
 export async function editGui(change: Partial<GuiSettings>): Promise<void> {

@@ -19,6 +19,8 @@ export interface AppState {
   readonly snapshot: Snapshot;
   readonly gui: GuiSettings;
   readonly wish: Wish | undefined;
+  /** When what is known of the network ceased to be news, as far as this page saw it; wall clock. */
+  readonly asOfMs: number | undefined;
   /** Wall clock, as of the last news or tick. */
   readonly nowMs: number;
 }
@@ -31,6 +33,7 @@ export const useApp = create<AppState>(() => ({
   snapshot: NO_SNAPSHOT,
   gui: DEFAULT_GUI,
   wish: undefined,
+  asOfMs: undefined,
   nowMs: 0,
 }));
 

@@ -8,10 +8,11 @@ import { formatSpan } from '../../i18n/format.ts';
 import { t } from '../../i18n/text.ts';
 import { Foreign } from '../../lib/foreign.tsx';
 import { go } from '../../shell/route.ts';
-import { openPage } from '../../store/act.ts';
+import { act, editGui, openPage } from '../../store/act.ts';
 import { signInAgain } from '../../store/sign-in.ts';
-import { useApp, useMayManage, useSnapshot } from '../../store/store.ts';
-import { expiryNotice, visibleWarnings } from './alerts.ts';
+import { useApp, useCan, useMayManage, useSnapshot } from '../../store/store.ts';
+import { versionGap, visibleWarnings, withDismissed } from './alerts.ts';
+import { expiryNotice, laterMs } from './expiry.ts';
 
 const AT_FIRST = 2;
 
@@ -22,20 +23,21 @@ interface Alert {
 
 export function AlertList(): React.JSX.Element | null {
   const [isOpen, setOpen] = useState(false);
-  const [dismissed, setDismissed] = useState<Readonly<Record<string, string>>>({});
+  const dismissed = useApp(({ gui }) => gui.dismissed);
   const warnings = useSnapshot(({ warnings }) => warnings);
   const newVersion = useSnapshot(({ newVersion }) => newVersion);
   const expiry = useExpiry();
-  const dismiss = ({ code, etag }: Warning): void => setDismissed((known) => ({ ...known, [code]: etag }));
+  const gap = useVersionGap();
   const alerts: readonly Alert[] = [
     ...(expiry === undefined ? [] : [{ id: 'key', content: expiry }]),
     ...visibleWarnings(warnings, dismissed).map((warning) => ({
       id: `w-${warning.code}`,
-      content: <WarningNotice warning={warning} onDismiss={() => dismiss(warning)} />,
+      content: <WarningNotice warning={warning} onDismiss={() => dismiss(warning.code, warning.etag)} />,
     })),
     ...(newVersion?.isUrgent === true
       ? [{ id: 'update', content: <UpdateNotice version={newVersion.version} /> }]
       : []),
+    ...(gap === undefined ? [] : [{ id: 'versions', content: gap }]),
   ];
   if (alerts.length === 0) return null;
   const hidden = alerts.length - AT_FIRST;
@@ -54,6 +56,9 @@ export function AlertList(): React.JSX.Element | null {
     </section>
   );
 }
+
+const dismiss = (code: string, etag: string): void =>
+  void editGui({ dismissed: withDismissed(useApp.getState().gui.dismissed, code, etag) });
 
 const toneOf = ({ severity, impactsConnectivity }: Warning): 'bad' | 'warn' | 'accent' =>
   severity === 'high' ? 'bad' : severity === 'medium' || impactsConnectivity ? 'warn' : 'accent';
@@ -119,11 +124,46 @@ const UpdateNotice = ({ version }: { readonly version: string }): React.JSX.Elem
   </Notice>
 );
 
+/** Of our own service alone, next to a window: they come in one package, and one of them runs on after an update. */
+function useVersionGap(): ReactNode | undefined {
+  const app = useApp(({ host }) => (host.kind === 'electron' ? host.version : ''));
+  const service = useSnapshot(({ daemon, link }) =>
+    link.kind === 'ready' && daemon.features.includes('traffic-history') ? daemon.version : '',
+  );
+  const both = `${app} ${service}`;
+  const isKnown = useApp(({ gui }) => gui.dismissed[VERSIONS] === both);
+  const canRestart = useCan('service');
+  const gap = versionGap(app, service);
+  if (gap === undefined || isKnown) return undefined;
+  return (
+    <Notice
+      action={
+        <span className="alert-actions">
+          {gap === 'older-service' && canRestart ? (
+            <Button size="small" onPress={() => void act('service.restart', undefined)}>
+              {t('trouble.version-mismatch.restart')}
+            </Button>
+          ) : null}
+          <Button kind="quiet" size="small" onPress={() => dismiss(VERSIONS, both)}>
+            {t('home.alerts.dismiss')}
+          </Button>
+        </span>
+      }
+    >
+      {t(`home.versions.${gap}`, { app, service })}
+    </Notice>
+  );
+}
+
+/** Among the codes of warnings, of which none has a space. */
+const VERSIONS = 'app and service';
+
 function useExpiry(): ReactNode | undefined {
-  const [quietUntilMs, setQuietUntilMs] = useState(0);
+  const quietUntilMs = useApp(({ gui }) => gui.quietKeyUntilMs);
   const nowMs = useApp(({ nowMs }) => nowMs);
   const expiryMs = useSnapshot(({ self }) => self?.keyExpiryMs);
-  const createdMs = useSnapshot(({ self }) => self?.createdMs);
+  // A device that was renewed is older than its key: where nobody knows the key's age, it is a bound.
+  const createdMs = useSnapshot(({ self }) => self?.keyCreatedMs ?? self?.createdMs);
   const mayManage = useMayManage();
   if (expiryMs === undefined || nowMs < quietUntilMs) return undefined;
   const notice = expiryNotice({
@@ -140,7 +180,11 @@ function useExpiry(): ReactNode | undefined {
             <Button size="small" kind="strong" onPress={() => void signInAgain()}>
               {t('expiry.signIn')}
             </Button>
-            <Button size="small" kind="quiet" onPress={() => setQuietUntilMs(nowMs + notice.remainingMs / 2)}>
+            <Button
+              size="small"
+              kind="quiet"
+              onPress={() => void editGui({ quietKeyUntilMs: nowMs + laterMs(notice) })}
+            >
               {t('expiry.later')}
             </Button>
           </span>

@@ -1,9 +1,8 @@
-/** Which warnings people see, and when a key is worth a word. */
+/** Which warnings people see, and what became of those they put away. */
 import { describe, expect, test } from 'vitest';
 import type { Warning } from '#shared/ui-state/types.ts';
-import { expiryNotice, visibleWarnings } from './alerts.ts';
+import { versionGap, visibleWarnings, withDismissed } from './alerts.ts';
 
-const HOUR = 3_600_000;
 const warning = (change: Partial<Warning>): Warning => ({
   code: 'a',
   severity: 'medium',
@@ -48,15 +47,23 @@ describe('warnings', () => {
   });
 });
 
+test('what is put away is remembered, the oldest forgotten, and odd names do no harm', () => {
+  let known: Readonly<Record<string, string>> = {};
+  for (let n = 0; n < 150; n += 1) known = withDismissed(known, `w${n}`, '1');
+  expect(Object.keys(known)).toHaveLength(100);
+  expect(known['w149']).toBe('1');
+  const long = 'x'.repeat(1_000);
+  expect(
+    codes([warning({ code: long, severity: 'low', etag: long })], withDismissed({}, long, long)),
+  ).toEqual([]);
+  expect(codes([warning({ code: 'constructor', severity: 'low' })], {})).toEqual(['constructor']);
+});
+
 test.each([
-  { name: 'a day-long key warns late', lifeH: 24, leftH: 6, want: undefined },
-  { name: 'a day-long key warns at a fifth', lifeH: 24, leftH: 4, want: 'soon' },
-  { name: 'a half-year key warns a day ahead', lifeH: 4_320, leftH: 23, want: 'soon' },
-  { name: 'a half-year key is quiet before', lifeH: 4_320, leftH: 25, want: undefined },
-  { name: 'the last hour', lifeH: 4_320, leftH: 0.9, want: 'hour' },
-  { name: 'over', lifeH: 4_320, leftH: -1, want: undefined },
-  { name: 'a key of unknown age warns a day ahead', lifeH: undefined, leftH: 23, want: 'soon' },
-])('$name', ({ lifeH, leftH, want }) => {
-  const lifetimeMs = lifeH === undefined ? undefined : lifeH * HOUR;
-  expect(expiryNotice({ lifetimeMs, remainingMs: leftH * HOUR })?.kind).toBe(want);
+  { app: '0.2.0', service: '0.2.0', want: undefined },
+  { app: '0.2.0', service: '0.1.9-t12', want: 'older-service' },
+  { app: '0.2.0', service: '0.2.1', want: 'older-app' },
+  { app: '1.0.0', service: 'unknown', want: undefined },
+])('app $app with service $service', ({ app, service, want }) => {
+  expect(versionGap(app, service)).toBe(want);
 });

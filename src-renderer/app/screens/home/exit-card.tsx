@@ -8,6 +8,7 @@ import { Card } from '../../../ui/page.tsx';
 import { formatMs } from '../../i18n/format.ts';
 import { t } from '../../i18n/text.ts';
 import { cut, Foreign } from '../../lib/foreign.tsx';
+import { Fixed, useIsFixed } from '../../shell/fixed.tsx';
 import { placeOf } from '../../shell/heading.ts';
 import { go } from '../../shell/route.ts';
 import { chooseExitNode, isOffering } from '../../store/exit-node.ts';
@@ -15,7 +16,8 @@ import { useMayManage, useSnapshot } from '../../store/store.ts';
 
 export function ExitCard(): React.JSX.Element {
   const snapshot = useSnapshot((whole) => whole);
-  const mayManage = useMayManage();
+  const isFixed = useIsFixed('exitNodeId');
+  const mayManage = useMayManage() && !isFixed;
   const exit = exitNodeOf(snapshot);
   const isOffered = isOffering(snapshot);
   const last = findDevice(snapshot, snapshot.settings?.lastExitNodeId ?? '');
@@ -32,6 +34,7 @@ export function ExitCard(): React.JSX.Element {
       }
     >
       <ExitLine exit={exit.kind === 'none' ? undefined : exit.device} isBroken={exit.kind === 'broken'} />
+      {isFixed ? <Fixed /> : null}
       <p className="soft">{explanation(exit.kind, isOffered, hasOptions)}</p>
       {mayManage && (exit.kind === 'used' || (!isUsed && canAgain)) ? (
         <div className="row">

@@ -1,6 +1,6 @@
 /** The devices one reaches for: pinned ones, then those in touch lately; or how to get a first one. */
 import { MonitorSmartphone, Pin } from 'lucide-react';
-import { useMemo } from 'react';
+import { useMemo, useState } from 'react';
 import type { Device } from '#shared/ui-state/types.ts';
 import { Status, type Tone } from '../../../ui/badge.tsx';
 import { Button } from '../../../ui/button.tsx';
@@ -11,8 +11,9 @@ import { compareNames, formatMs } from '../../i18n/format.ts';
 import { t } from '../../i18n/text.ts';
 import { Foreign } from '../../lib/foreign.tsx';
 import { Link } from '../../shell/link.tsx';
-import { openPage } from '../../store/act.ts';
-import { useApp, useSnapshot, useUi } from '../../store/store.ts';
+import { useApp, useSnapshot } from '../../store/store.ts';
+import { AddDevice } from './add-device.tsx';
+import { useAsOf } from './as-of.ts';
 
 const MOST = 6;
 
@@ -37,8 +38,8 @@ export function favouritesOf(
 export function Favourites(): React.JSX.Element {
   const devices = useSnapshot(({ devices }) => devices);
   const pinned = useApp(({ gui }) => gui.pinnedDevices);
-  const ui = useUi();
-  const isKnown = ui !== 'off' && ui !== 'reconnecting';
+  const asOf = useAsOf();
+  const [isAdding, setAdding] = useState(false);
   const shown = useMemo(() => favouritesOf(devices, pinned), [devices, pinned]);
   if (shown.length === 0)
     return (
@@ -46,10 +47,11 @@ export function Favourites(): React.JSX.Element {
         <EmptyState
           icon={MonitorSmartphone}
           title={t('home.empty.title')}
-          action={<Button onPress={() => void openPage('help')}>{t('home.empty.howTo')}</Button>}
+          action={<Button onPress={() => setAdding(true)}>{t('add.button')}</Button>}
         >
           <p>{t('home.empty.text')}</p>
         </EmptyState>
+        {isAdding ? <AddDevice onClose={() => setAdding(false)} /> : null}
       </Card>
     );
   return (
@@ -64,7 +66,7 @@ export function Favourites(): React.JSX.Element {
       <ul className="favourites">
         {shown.map((device) => (
           <li key={device.id}>
-            <Favourite device={device} isPinned={pinned.includes(device.id)} isKnown={isKnown} />
+            <Favourite device={device} isPinned={pinned.includes(device.id)} asOf={asOf} />
           </li>
         ))}
       </ul>
@@ -75,12 +77,12 @@ export function Favourites(): React.JSX.Element {
 function Favourite({
   device: { id, name, addresses, isOnline, isExpired, path },
   isPinned,
-  isKnown,
+  asOf,
 }: {
   readonly device: Device;
   readonly isPinned: boolean;
-  /** False while nobody says how things are now. */
-  readonly isKnown: boolean;
+  /** Instead of how it is, while nobody says so. */
+  readonly asOf: string | undefined;
 }): React.JSX.Element {
   const [address] = addresses;
   return (
@@ -92,11 +94,7 @@ function Favourite({
         {isPinned ? <Pin role="img" aria-label={t('home.favourites.pinned')} /> : null}
       </span>
       <span className="favourite-state">
-        {isKnown ? (
-          <Status tone={toneOf(isOnline, isExpired)}>{wordOf(isOnline, isExpired, path)}</Status>
-        ) : (
-          t('home.glance.asOf')
-        )}
+        {asOf ?? <Status tone={toneOf(isOnline, isExpired)}>{wordOf(isOnline, isExpired, path)}</Status>}
       </span>
       {address === undefined ? null : (
         <span className="favourite-address numbers">

@@ -5,7 +5,8 @@ import { Card } from '../../../ui/page.tsx';
 import { formatNumber } from '../../i18n/format.ts';
 import { t } from '../../i18n/text.ts';
 import { Link } from '../../shell/link.tsx';
-import { useSnapshot, useUi } from '../../store/store.ts';
+import { useSnapshot } from '../../store/store.ts';
+import { useAsOf } from './as-of.ts';
 
 interface Counts {
   readonly all: number;
@@ -28,19 +29,19 @@ function countsOf(devices: Readonly<Record<string, Device>>): Counts {
 
 export function Glance(): React.JSX.Element | null {
   const devices = useSnapshot(({ devices }) => devices);
-  const ui = useUi();
+  const asOf = useAsOf();
   const { all, online, direct, relayed } = useMemo(() => countsOf(devices), [devices]);
   if (all === 0) return null;
   return (
-    <Card title={t('home.glance.title')} {...(ui === 'off' ? { about: t('home.glance.asOf') } : {})}>
+    <Card title={t('home.glance.title')} {...(asOf === undefined ? {} : { about: asOf })}>
       <div className="glance">
         <Count
-          to="/devices?filter=online"
+          to="/devices?show=online"
           value={online}
           what={`${t('home.glance.online')} ${t('home.glance.ofDevices', { count: all })}`}
         />
-        <Count to="/devices?filter=direct" value={direct} what={t('home.glance.direct')} />
-        <Count to="/devices?filter=relayed" value={relayed} what={t('home.glance.relayed')} />
+        <Count to="/devices?show=direct,online" value={direct} what={t('home.glance.direct')} />
+        <Count to="/devices?show=relayed,online" value={relayed} what={t('home.glance.relayed')} />
       </div>
     </Card>
   );

@@ -5,14 +5,17 @@ import type { UiState } from '#shared/ui-state/derive.ts';
 import type { Device } from '#shared/ui-state/types.ts';
 import { Button } from '../../../ui/button.tsx';
 import { CopyButton } from '../../../ui/copy.tsx';
+import { formatExact } from '../../../ui/time.tsx';
+import { formatSince } from '../../i18n/format.ts';
 import { type Key, t } from '../../i18n/text.ts';
 import { cut, Foreign } from '../../lib/foreign.tsx';
+import { Fixed, useIsFixed } from '../../shell/fixed.tsx';
 import { headingOf } from '../../shell/heading.ts';
 import { WHY_READONLY } from '../../shell/read-only.tsx';
 import { go } from '../../shell/route.ts';
 import { canSwitch, isOnIn, switchTo } from '../../store/connection.ts';
 import { chooseExitNode } from '../../store/exit-node.ts';
-import { useApp, useMayManage, useSnapshot, useUi } from '../../store/store.ts';
+import { uiOf, useApp, useMayManage, useSnapshot, useUi } from '../../store/store.ts';
 import { StateBadge } from './state-badge.tsx';
 
 const SUBS: Partial<Readonly<Record<UiState, Key>>> = {
@@ -56,13 +59,15 @@ export function Hero({ children }: { readonly children?: ReactNode }): React.JSX
 
 function PowerSwitch({ isOn }: { readonly isOn: boolean }): React.JSX.Element {
   const mayManage = useMayManage();
+  const isFixed = useIsFixed('wantRunning');
+  const why = isFixed ? WHY_FIXED : mayManage ? undefined : WHY_READONLY;
   return (
     <AriaSwitch
       className="power"
       aria-label={t('home.switch')}
-      {...(mayManage ? {} : { 'aria-describedby': WHY_READONLY })}
+      {...(why === undefined ? {} : { 'aria-describedby': why })}
       isSelected={isOn}
-      isDisabled={!mayManage}
+      isDisabled={why !== undefined}
       onChange={switchTo}
     >
       <span className="power-word" aria-hidden="true">
@@ -71,9 +76,12 @@ function PowerSwitch({ isOn }: { readonly isOn: boolean }): React.JSX.Element {
       <span className="power-track" aria-hidden="true">
         <span className="power-knob" />
       </span>
+      {isFixed ? <Fixed id={WHY_FIXED} /> : null}
     </AriaSwitch>
   );
 }
+
+const WHY_FIXED = 'why-switch-fixed';
 
 function WaysOut(): React.JSX.Element | null {
   const mayManage = useMayManage();
@@ -105,6 +113,7 @@ export function SelfFacts(): React.JSX.Element | null {
           </dd>
         </div>
       ))}
+      <Since />
       {network === '' ? null : (
         <div className="hero-fact">
           <dt>{t('home.network')}</dt>
@@ -114,6 +123,23 @@ export function SelfFacts(): React.JSX.Element | null {
         </div>
       )}
     </dl>
+  );
+}
+
+function Since(): React.JSX.Element | null {
+  const sinceMs = useSnapshot(({ connectedSinceMs }) => connectedSinceMs);
+  const isOn = useApp((state) => isOnIn(uiOf(state)));
+  const nowMs = useApp((state) => state.nowMs);
+  if (sinceMs === undefined || !isOn) return null;
+  return (
+    <div className="hero-fact">
+      <dt>{t('home.since')}</dt>
+      <dd>
+        <time className="numbers" dateTime={new Date(sinceMs).toISOString()} title={formatExact(sinceMs)}>
+          {formatSince(sinceMs, nowMs)}
+        </time>
+      </dd>
+    </div>
   );
 }
 
