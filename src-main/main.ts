@@ -1,7 +1,7 @@
 /** Entry point of the desktop program: Electron, the machine, the daemon, joined. */
 import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { toRhumbError } from '#shared/errors.ts';
 import { DEFAULT_SOCKET } from '#shared/localapi/socket.ts';
 import { systemClock } from '#shared/node/clock.ts';
@@ -13,6 +13,7 @@ import { ownOptions } from './launch/options.ts';
 import { startProgram } from './launch/start.ts';
 import { terminalArgv } from './launch/terminal.ts';
 import { openDaemon } from './link/daemon.ts';
+import { ownerCheck } from './link/owner.ts';
 import { rotatingFile } from './log-file.ts';
 import { autostart, autostartPath, ownProgram } from './login/autostart.ts';
 import { systemLoginItem } from './login/login-item.ts';
@@ -74,6 +75,7 @@ async function main(arrivals: Arrivals): Promise<void> {
     service,
     settings,
     version: app.version,
+    checkOwner: ownerCheck(platform, { socketPath, run, programFolder: dirname(process.execPath) }),
     ignoreOwner: options.includes('--ignore-socket-owner'),
     host: {
       openUrl: async (url) => {
@@ -83,7 +85,7 @@ async function main(arrivals: Arrivals): Promise<void> {
       writeClipboard: shell.writeClipboard,
       openSsh: async (target) => {
         const command = terminalArgv(target, platform, isFile, env['LOCALAPPDATA']);
-        return command !== undefined && (await startProgram(command));
+        return command !== undefined && (await startProgram(command, env));
       },
     },
   });

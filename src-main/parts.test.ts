@@ -1,5 +1,14 @@
 /** Small parts of the desktop program: placement, links, settings, terminals, updates, the log file. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -174,6 +183,36 @@ describe('settings', () => {
     for (const text of ['', '{', '[]', 'null', '{"version":-1}'])
       expect(readSaved(text), text).toBeUndefined();
   });
+  test('what a newer program wrote by its own rules stays marked as such', () => {
+    const read = readSaved(JSON.stringify({ version: 7, theme: 'dark' }));
+    expect(JSON.parse(writeSaved(read ?? NOTHING_SAVED))).toMatchObject({ version: 7, theme: 'dark' });
+  });
+  test('names that every object has are nothing special', () => {
+    const read = readSaved('{"version":1,"__proto__":{"theme":"dark"},"constructor":1,"theme":"light"}');
+    expect(read?.settings.theme).toBe('light');
+    expect(JSON.parse(writeSaved(read ?? NOTHING_SAVED)).constructor).toBe(1);
+  });
+
+  test('a pipe, a folder, a link to one or a disk’s worth in their place is put aside, and nothing hangs', async () => {
+    const path = join(folder, 'odd', 'settings.json');
+    const open = () => SettingsFile.open(settingsOnDisk(path), silent);
+    const put: readonly (() => unknown)[] = [
+      () => execFileSync('mkfifo', [path]),
+      () => mkdirSync(path),
+      () => symlinkSync('/dev/zero', path),
+      () => writeFileSync(path, 'x'.repeat(2_000_000)),
+    ];
+    mkdirSync(join(folder, 'odd'));
+    for (const one of process.platform === 'win32' ? put.slice(3) : put) {
+      one();
+      const settings = await open();
+      expect(settings.settings).toEqual(DEFAULTS);
+      await settings.edit({ theme: 'dark' });
+      expect((await open()).settings.theme).toBe('dark');
+      rmSync(join(folder, 'odd'), { recursive: true });
+      mkdirSync(join(folder, 'odd'));
+    }
+  });
   test('there is a migration for each version that was', () => expect(MIGRATIONS).toHaveLength(VERSION));
 
   test('are written all at once, and an unreadable file is put aside', async () => {
@@ -210,8 +249,8 @@ describe('ssh opens', () => {
   test.each([
     [
       'linux',
-      ['/usr/bin/konsole', '/usr/bin/xterm'],
-      ['/usr/bin/konsole', '-e', 'ssh', '--', 'ann@nas.net.example'],
+      ['/usr/bin/ssh', '/usr/bin/konsole', '/usr/bin/xterm'],
+      ['/usr/bin/konsole', '-e', '/usr/bin/ssh', '--', 'ann@nas.net.example'],
     ],
     ['darwin', [], ['/usr/bin/open', 'ssh://ann@nas.net.example']],
     [
@@ -224,7 +263,8 @@ describe('ssh opens', () => {
         'ann@nas.net.example',
       ],
     ],
-    ['linux', [], undefined],
+    ['linux', ['/usr/bin/ssh'], undefined],
+    ['linux', ['/usr/bin/xterm'], undefined],
   ])('on %s with %j', (platform, files, argv) => {
     expect(terminalArgv(target, platform, (path) => (files as string[]).includes(path), undefined)).toEqual(
       argv,

@@ -58,7 +58,7 @@ function load(reply: unknown = { ok: true, value: 7 }) {
   };
 }
 
-test('S9 the preload is one small file that gives a page three things and no channel', () => {
+test('S9: the preload is one small file that gives a page three things and no channel', () => {
   expect(readdirSync(join(folder, 'preload'))).toEqual(['preload.cjs']);
   expect(readFileSync(join(folder, 'preload/preload.cjs')).length).toBeLessThanOrEqual(4_096);
   const { name, api } = load();
@@ -72,7 +72,7 @@ test('S9 the preload is one small file that gives a page three things and no cha
   });
 });
 
-test('S9 only calls and events of the table pass, and a listener gets the value alone', async () => {
+test('S9: only calls and events of the table pass, and a listener gets the value alone', async () => {
   const { api, invoked, push } = load();
   await expect(api.call('prefs.edit', { wantRunning: true })).resolves.toBe(7);
   expect(invoked).toEqual([['rhumb:call', 'prefs.edit', { wantRunning: true }]]);

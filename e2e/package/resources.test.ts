@@ -28,7 +28,7 @@ test('electron-builder takes its configuration as valid', async () => {
   ).rejects.toThrow('asra');
 });
 
-test('S10 the fuses close every way to run other code with our program', () => {
+test('S10: the fuses close every way to run other code with our program', () => {
   expect(config['electronFuses']).toEqual({
     runAsNode: false,
     enableCookieEncryption: false,
@@ -41,12 +41,12 @@ test('S10 the fuses close every way to run other code with our program', () => {
   });
 });
 
-test('S18 Electron is of a line that is looked after', () => {
+test('S18: Electron is of a line that is looked after', () => {
   const { devDependencies } = JSON.parse(text('package.json')) as { devDependencies: Record<string, string> };
   expect(Number.parseInt(devDependencies['electron'] ?? '', 10)).toBeGreaterThanOrEqual(45);
 });
 
-test('S22 nothing is published and no feed is asked until one is configured', () => {
+test('S22: nothing is published and no feed is asked until one is configured', () => {
   expect(config['publish']).toBeNull();
 });
 
@@ -68,7 +68,7 @@ test('each drawing of the tray is there, in each look and size', () => {
       }
 });
 
-describe('S19 polkit', () => {
+describe('S19: polkit', () => {
   const xml = text('resources/polkit/io.rhumb.policy');
   interface Action {
     readonly '@_id': string;

@@ -15,6 +15,7 @@ const LINUX: readonly (readonly [path: string, ...before: string[]])[] = [
   ['/usr/bin/x-terminal-emulator', '-e'],
   ['/usr/bin/xterm', '-e'],
 ];
+const SSH = '/usr/bin/ssh';
 const WINDOWS_SSH = 'C:\\Windows\\System32\\OpenSSH\\ssh.exe';
 
 /** `target` was checked by who found it. Undefined where no terminal is known: then the command is copied, and said so. */
@@ -26,7 +27,7 @@ export function terminalArgv(
 ): Argv | undefined {
   if (platform === 'linux') {
     const found = LINUX.find(([path]) => isFile(path));
-    return found === undefined ? undefined : [...found, 'ssh', '--', target];
+    return found === undefined || !isFile(SSH) ? undefined : [...found, SSH, '--', target];
   }
   // Terminal registers itself for ssh: addresses and asks before it connects.
   if (platform === 'darwin') return ['/usr/bin/open', `ssh://${bracketed(target)}`];

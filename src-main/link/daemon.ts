@@ -13,7 +13,6 @@ import type { Service } from '../service/types.ts';
 import type { SettingsFile } from '../settings/file.ts';
 import type { System } from '../system.ts';
 import { diagnose } from './diagnose.ts';
-import { checkSocketOwner } from './owner.ts';
 
 export interface DaemonOptions {
   readonly socketPath: string;
@@ -23,11 +22,13 @@ export interface DaemonOptions {
   readonly version: string;
   /** For containers, where root outside is another user inside. */
   readonly ignoreOwner: boolean;
+  /** Rejects with `not-allowed` when the socket may be another user's. */
+  readonly checkOwner: () => Promise<void>;
   readonly host: Pick<CallParts, 'openUrl' | 'writeClipboard' | 'openSsh'>;
 }
 
 export function openDaemon(options: DaemonOptions): Daemon {
-  const { socketPath, system, service, settings, version, ignoreOwner, host } = options;
+  const { socketPath, system, service, settings, version, ignoreOwner, checkOwner, host } = options;
   const { clock, log } = system;
   const api = new LocalApi({ socketPath, clock, dialRetryMs: 0 });
   if (ignoreOwner) log('warn', 'daemon.owner-not-checked', { socket: socketPath });
@@ -39,7 +40,7 @@ export function openDaemon(options: DaemonOptions): Daemon {
     rights: (signal) => rightsBy(api, signal),
     diagnose: async (error) => diagnose(error, await service.state()),
     checkSocket: async () => {
-      if (!ignoreOwner) await checkSocketOwner(socketPath);
+      if (!ignoreOwner) await checkOwner();
     },
   });
   const handlers = deskCalls({

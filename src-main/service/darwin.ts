@@ -1,12 +1,15 @@
 /** The service on macOS: launchd; registered through the bundle (SMAppService), or installed by the package. */
 import { RhumbError } from '#shared/errors.ts';
 import type { Shell } from '../shell.ts';
+import { checkMacProgram } from './bundle.ts';
 import { lastLine } from './linux.ts';
 import type { Argv, Ran, RunProgram, Service, ServiceState, Verb } from './types.ts';
 
 const LABEL = 'io.rhumb.rhumbd';
 export const PLIST = `${LABEL}.plist`;
 const INSTALLED_PLIST = `/Library/LaunchDaemons/${PLIST}`;
+/** Fixed: the words of a script have no place for a path that somebody chose. */
+const FOLDER = '/Applications/Rhumb.app/Contents/Resources/daemon';
 const PASSWORD_MS = 110_000;
 
 export const printJob: Argv = ['/bin/launchctl', 'print', `system/${LABEL}`];
@@ -15,8 +18,8 @@ export const printJob: Argv = ['/bin/launchctl', 'print', `system/${LABEL}`];
 const SCRIPTS: Readonly<Record<'start' | 'restart' | 'grant-operator', string>> = {
   start: `do shell script "/bin/launchctl kickstart system/${LABEL}" with administrator privileges`,
   restart: `do shell script "/bin/launchctl kickstart -k system/${LABEL}" with administrator privileges`,
-  'grant-operator':
-    'do shell script "/usr/local/bin/rhumb set --operator=" & quoted form of (short user name of (system info)) with administrator privileges',
+  // The bundle's own program: others may write to /usr/local.
+  'grant-operator': `do shell script "${FOLDER}/rhumb set --operator=" & quoted form of (short user name of (system info)) with administrator privileges`,
 };
 
 export const adminArgv = (verb: keyof typeof SCRIPTS): Argv => ['/usr/bin/osascript', '-e', SCRIPTS[verb]];
@@ -30,8 +33,11 @@ export function darwinService(
   run: RunProgram,
   app: Pick<Shell['app'], 'daemonItem' | 'setDaemonItem'>,
   isFile: (path: string) => boolean,
+  check: (program: string) => Promise<void> = checkMacProgram,
 ): Service {
-  const register = (): void => {
+  const register = async ({ isAnew } = { isAnew: false }): Promise<void> => {
+    await check(`${FOLDER}/rhumbd`);
+    if (isAnew) app.setDaemonItem(PLIST, false);
     app.setDaemonItem(PLIST, true);
     const status = app.daemonItem(PLIST);
     if (status === 'requires-approval')
@@ -42,11 +48,11 @@ export function darwinService(
   return {
     state: async () => jobState(await run(printJob, { timeoutMs: 5_000 })),
     run: async (verb: Verb, signal) => {
-      if (verb === 'install') return register();
+      if (verb === 'install') return await register();
       if (verb !== 'grant-operator' && !isFile(INSTALLED_PLIST)) {
-        if (verb === 'restart') app.setDaemonItem(PLIST, false);
-        return register();
+        return await register({ isAnew: verb === 'restart' });
       }
+      if (verb === 'grant-operator') await check(`${FOLDER}/rhumb`);
       const { code, output } = await run(adminArgv(verb), { timeoutMs: PASSWORD_MS, signal });
       if (/-128\)?\s*$/.test(output.trim()))
         throw new RhumbError('not-allowed', 'nothing was changed: the question was closed');

@@ -64,6 +64,7 @@ describe('Linux', () => {
 });
 
 describe('macOS', () => {
+  const isFine = async (): Promise<void> => undefined;
   const app = (status = 'enabled') => {
     const did: string[] = [];
     return {
@@ -76,7 +77,7 @@ describe('macOS', () => {
   test('the bundle registers its daemon, and registers it anew to restart it', async () => {
     const { run, ran } = runner();
     const system = app();
-    const service = darwinService(run, system, () => false);
+    const service = darwinService(run, system, () => false, isFine);
     await service.run('install', never);
     await service.run('restart', never);
     expect(system.did).toEqual([`${PLIST} true`, `${PLIST} false`, `${PLIST} true`]);
@@ -85,7 +86,7 @@ describe('macOS', () => {
 
   test('an installed daemon is started by launchd, after the system has asked', async () => {
     const { run, ran } = runner();
-    await darwinService(run, app(), () => true).run('start', never);
+    await darwinService(run, app(), () => true, isFine).run('start', never);
     expect(ran).toEqual([adminArgv('start')]);
     expect(ran[0]).toEqual([
       '/usr/bin/osascript',
@@ -95,13 +96,13 @@ describe('macOS', () => {
   });
 
   test('an approval that is missing says where to give it', async () => {
-    const service = darwinService(runner().run, app('requires-approval'), () => false);
+    const service = darwinService(runner().run, app('requires-approval'), () => false, isFine);
     await expect(service.run('install', never)).rejects.toThrow('System Settings');
   });
 
   test('a question that was closed changed nothing', async () => {
     const { run } = runner({ code: 1, output: 'execution error: User canceled. (-128)\n' });
-    await expect(darwinService(run, app(), () => true).run('start', never)).rejects.toThrow(
+    await expect(darwinService(run, app(), () => true, isFine).run('start', never)).rejects.toThrow(
       'nothing was changed',
     );
   });
@@ -134,10 +135,12 @@ describe('Windows', () => {
   });
 
   test('the pipe is verified by the installed program', () => {
-    expect(verifyPipeArgv('C:\\Program Files\\Rhumb')).toEqual([
-      'C:\\Program Files\\Rhumb\\rhumb.exe',
+    const pipe = '\\\\.\\pipe\\rhumbd';
+    expect(verifyPipeArgv('C:\\Program Files\\Rhumb', pipe)).toEqual([
+      'C:\\Program Files\\Rhumb\\resources\\daemon\\rhumb.exe',
       'service',
       'verify-pipe',
+      pipe,
     ]);
   });
 

@@ -1,5 +1,6 @@
 /** The service on Windows: sc.exe, and the system's own question for what needs an administrator. */
 import { RhumbError } from '#shared/errors.ts';
+import { isWindowsProgramFolder } from './bundle.ts';
 import { lastLine } from './linux.ts';
 import type { Argv, Ran, RunProgram, Service, ServiceState, Verb } from './types.ts';
 
@@ -28,11 +29,11 @@ export const elevatedArgv = (verb: 'start' | 'restart'): Argv => [
 ];
 
 /** The GUI loads no native code: who owns the pipe is looked up by the installed program. */
-export const verifyPipeArgv = (installFolder: string): Argv => [
-  `${installFolder}\\rhumb.exe`,
-  'service',
-  'verify-pipe',
-];
+export function verifyPipeArgv(programFolder: string, pipe: string): Argv {
+  if (!isWindowsProgramFolder(programFolder))
+    throw new RhumbError('not-allowed', 'Rhumb is not in the folder where its installer puts it');
+  return [`${programFolder}\\resources\\daemon\\rhumb.exe`, 'service', 'verify-pipe', pipe];
+}
 
 export function scState({ code, output }: Ran): ServiceState {
   if (code === NO_SUCH_SERVICE || code !== 0) return 'not-installed';

@@ -39,9 +39,11 @@ export interface Saved {
   readonly window: Placement | undefined;
   /** What a newer version wrote and we don't know; it is written back. */
   readonly unknown: Fields;
+  /** Of the newest program that wrote it: what it says by its own rules stays marked as such. */
+  readonly version: number;
 }
 
-export const NOTHING_SAVED: Saved = { settings: DEFAULTS, window: undefined, unknown: {} };
+export const NOTHING_SAVED: Saved = { settings: DEFAULTS, window: undefined, unknown: {}, version: VERSION };
 
 /** A value that makes no sense is as if it had not been chosen; the others stay. Undefined: the text is no settings at all. */
 export function readSaved(text: string): Saved | undefined {
@@ -64,11 +66,12 @@ export function readSaved(text: string): Saved | undefined {
     settings: guiSettings.parse({ ...DEFAULTS, ...known }),
     window: place.success ? place.data : undefined,
     unknown,
+    version: Math.max(VERSION, parsed.data.version),
   };
 }
 
-export const writeSaved = ({ settings, window, unknown }: Saved): string =>
-  `${JSON.stringify({ ...unknown, version: VERSION, ...settings, window }, undefined, 2)}\n`;
+export const writeSaved = ({ settings, window, unknown, version }: Saved): string =>
+  `${JSON.stringify({ ...unknown, version, ...settings, window }, undefined, 2)}\n`;
 
 function parseJson(text: string): unknown {
   try {
