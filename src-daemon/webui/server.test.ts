@@ -140,13 +140,13 @@ test('files come with strict headers, hashed ones for good, and nothing else is 
   expect((await get(port, '/', {}, 'POST')).status).toBe(405);
 });
 
-test('another name that leads here, and frames of other pages, get nothing', async () => {
+test('S21: another name that leads here, and frames of other pages, get nothing', async () => {
   const { port } = await setUp();
   expect((await get(port, '/', { Host: 'evil.example' })).status).toBe(403);
   expect((await get(port, '/', { 'Sec-Fetch-Dest': 'iframe' })).status).toBe(403);
 });
 
-test('a link lets in once, and its key lets the same page come back', async () => {
+test('S21: a link lets in once, and its key lets the same page come back', async () => {
   const { port, visits } = await setUp();
   const token = visits.invite({ name: 'uid 0', rights: 'manage' });
   const page = new Page(port);
@@ -164,7 +164,7 @@ test('a link lets in once, and its key lets the same page come back', async () =
   expect(await again.next()).toMatchObject({ welcome: { key: welcome.welcome.key } });
 });
 
-test('who may only look is refused what changes something', async () => {
+test('S21: who may only look is refused what changes something', async () => {
   const { port, visits } = await setUp();
   const page = new Page(port);
   await page.opened();
