@@ -21,7 +21,9 @@ let count = 0;
 export function announce(text: string, manner: Manner = 'polite'): void {
   const atMs = Date.now();
   const { said } = useSaid.getState();
-  if (text === '' || said.some((one) => one.text === text && atMs - one.atMs < SAME_MS)) return;
+  // What was said before something else is news again: on, off, on.
+  const last = said.at(-1);
+  if (text === '' || (last?.text === text && atMs - last.atMs < SAME_MS)) return;
   count += 1;
   const mine: Said = { number: count, text, manner, atMs };
   useSaid.setState({ said: [...said, mine] });

@@ -6,19 +6,28 @@ import { uiOf, useApp } from '../store/store.ts';
 import { headingOf } from './heading.ts';
 
 const URGENT: readonly UiState[] = ['exit-broken', 'expired', 'untrusted-daemon'];
+/** What is passed through on the way from one state to another is not worth a word. */
+const SETTLED_MS = 400;
 /** Passing, or nothing that happened to the connection. */
 const QUIET: readonly UiState[] = ['loading', 'reconnecting'];
 
 export function useAnnouncedState(): void {
   useEffect(() => {
     let last = uiOf(useApp.getState());
-    return useApp.subscribe((state) => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stop = useApp.subscribe((state) => {
       const ui = uiOf(state);
       if (ui === last) return;
       const isFirst = last === 'loading';
       last = ui;
-      if (QUIET.includes(ui) || (isFirst && !URGENT.includes(ui))) return;
-      announce(headingOf(state), URGENT.includes(ui) ? 'assertive' : 'polite');
+      clearTimeout(timer);
+      if (URGENT.includes(ui)) announce(headingOf(state), 'assertive');
+      else if (!QUIET.includes(ui) && !isFirst)
+        timer = setTimeout(() => announce(headingOf(useApp.getState())), SETTLED_MS);
     });
+    return () => {
+      clearTimeout(timer);
+      stop();
+    };
   }, []);
 }

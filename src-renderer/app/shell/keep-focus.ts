@@ -15,7 +15,7 @@ export function useKeptFocus(): void {
       frame = 0;
       if (!isLost(last)) return;
       if (left > 0) frame = requestAnimationFrame(() => look(left - 1));
-      else document.querySelector<HTMLElement>('main h1')?.focus({ preventScroll: true });
+      else focusHeading();
     };
     const observer = new MutationObserver(() => {
       if (frame === 0 && isLost(last)) frame = requestAnimationFrame(() => look(FRAMES - 1));
@@ -33,6 +33,11 @@ export function useKeptFocus(): void {
       cancelAnimationFrame(frame);
     };
   }, []);
+}
+
+/** For what changes the screen without leaving it: whoever comes by ear begins at its heading again. */
+export function focusHeading(): void {
+  document.querySelector<HTMLElement>('main h1')?.focus({ preventScroll: true });
 }
 
 /** Nothing has it, and not because somebody clicked beside everything. */
