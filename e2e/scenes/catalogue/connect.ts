@@ -31,7 +31,7 @@ export const SIGN_IN: readonly Scene[] = [
   {
     name: 'sign-in-failed',
     route: '/',
-    reads: /Signing in failed/,
+    reads: /This auth key was used before/,
     snapshot: { ...signedOut, loginError: 'the auth key was used before and is not reusable' },
   },
   {

@@ -10,9 +10,11 @@ export interface SignIn {
   readonly problem: string | undefined;
   /** No browser came up: link and code are shown at once. */
   readonly isUnopened: boolean;
+  /** The page to sign in at, and when this window first saw it; wall clock. */
+  readonly page: { readonly url: string; readonly sinceMs: number } | undefined;
 }
 
-const NOT_BEGUN: SignIn = { startedMs: undefined, problem: undefined, isUnopened: false };
+const NOT_BEGUN: SignIn = { startedMs: undefined, problem: undefined, isUnopened: false, page: undefined };
 
 export const useSignIn = create<SignIn>(() => NOT_BEGUN);
 
@@ -32,6 +34,11 @@ function watch(): void {
     const isRefused = loginError !== undefined && loginError !== before.loginError;
     if (isDone || isRefused) forgetSignIn();
   });
+}
+
+/** Servers forget a page that nobody came to: its age counts, also when another window asked for it. */
+export function noticePage(url: string): void {
+  if (useSignIn.getState().page?.url !== url) useSignIn.setState({ page: { url, sinceMs: Date.now() } });
 }
 
 export async function openSignInPage(): Promise<void> {
@@ -65,5 +72,5 @@ export async function cancelSignIn(): Promise<void> {
 /** Once it is over, whichever way. */
 export const forgetSignIn = (): void => {
   stopWaiting();
-  useSignIn.setState(NOT_BEGUN);
+  useSignIn.setState(({ page }) => ({ ...NOT_BEGUN, page }));
 };

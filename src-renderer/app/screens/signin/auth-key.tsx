@@ -1,37 +1,45 @@
 /** Signing in with a key that an admin made: no browser needed; the key is not kept. */
-import { useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import { Button } from '../../../ui/button.tsx';
 import { TextField } from '../../../ui/field.tsx';
-import { Problem } from '../../../ui/notice.tsx';
 import { Checkbox } from '../../../ui/toggle.tsx';
 import { t } from '../../i18n/text.ts';
 import { useBegunForm } from '../../shell/begun.ts';
-import { useSignIn } from '../../store/sign-in.ts';
-import { useSnapshot } from '../../store/store.ts';
-import { keyIsBad } from './names.ts';
+import { cancelSignIn, useSignIn } from '../../store/sign-in.ts';
+import { keyTrouble, tagsOf } from './names.ts';
+import { LoginProblem } from './problem.tsx';
+import { useIsLong } from './use-is-long.ts';
+
+export interface KeyAndTags {
+  readonly authKey: string;
+  readonly tags: readonly string[];
+}
 
 export function AuthKeyForm({
   host,
+  name,
   onBack,
   onSubmit,
 }: {
   readonly host: string;
+  /** The field for the device's name. */
+  readonly name: ReactNode;
   readonly onBack: () => void;
-  readonly onSubmit: (authKey: string) => Promise<void>;
+  readonly onSubmit: (how: KeyAndTags) => Promise<void>;
 }): React.JSX.Element {
   const [key, setKey] = useState('');
+  const [tagText, setTagText] = useState('');
   const [isShown, setShown] = useState(false);
-  const [isBusy, setBusy] = useState(false);
-  const problem = useSignIn(({ problem }) => problem);
-  const loginError = useSnapshot(({ loginError }) => loginError);
-  const isBad = keyIsBad(key);
+  const startedMs = useSignIn(({ startedMs }) => startedMs);
+  const isBusy = startedMs !== undefined;
+  const trouble = keyTrouble(key);
+  const tags = tagsOf(tagText);
+  const canSend = trouble === undefined && tags !== undefined && key.trim() !== '';
   useBegunForm(key !== '');
-  const send = async (): Promise<void> => {
-    if (isBusy || isBad || key.trim() === '') return;
-    setBusy(true);
-    await onSubmit(key.trim());
+  const send = (): void => {
+    if (isBusy || !canSend) return;
+    void onSubmit({ authKey: key.trim(), tags });
     setKey('');
-    setBusy(false);
   };
   return (
     <form
@@ -39,7 +47,7 @@ export function AuthKeyForm({
       noValidate
       onSubmit={(event) => {
         event.preventDefault();
-        void send();
+        send();
       }}
     >
       <div>
@@ -48,6 +56,7 @@ export function AuthKeyForm({
           {t('signin.key.text')} {host === '' ? null : t('signin.at', { host })}
         </p>
       </div>
+      <LoginProblem />
       <TextField
         label={t('signin.key.label')}
         type={isShown ? 'text' : 'password'}
@@ -56,21 +65,38 @@ export function AuthKeyForm({
         autoFocus
         isMono
         maxLength={1_024}
-        problem={isBad ? t('signin.key.bad') : undefined}
+        problem={trouble === undefined ? undefined : t(`signin.key.${trouble}`)}
       />
       <Checkbox isSelected={isShown} onChange={setShown}>
         {t('signin.key.show')}
       </Checkbox>
-      {problem !== undefined ? <Problem text={problem} /> : null}
-      {problem === undefined && loginError !== undefined && loginError !== '' ? (
-        <Problem text={t('signin.failed', { why: loginError })} />
-      ) : null}
+      {name}
+      <TextField
+        label={t('signin.tags')}
+        value={tagText}
+        onChange={setTagText}
+        maxLength={1_024}
+        help={t('signin.tags.help')}
+        problem={tags === undefined ? t('signin.tags.bad') : undefined}
+      />
       <div className="row">
-        <Button kind="strong" type="submit" isPending={isBusy} isDisabled={isBad || key.trim() === ''}>
+        <Button kind="strong" type="submit" isPending={isBusy} isDisabled={!canSend && !isBusy}>
           {t('signin.button')}
         </Button>
-        <Button onPress={onBack}>{t('signin.back')}</Button>
+        <Button onPress={isBusy ? () => void cancelSignIn() : onBack}>
+          {isBusy ? t('common.cancel') : t('signin.back')}
+        </Button>
+        <Waiting startedMs={startedMs} />
       </div>
     </form>
+  );
+}
+
+function Waiting({ startedMs }: { readonly startedMs: number | undefined }): React.JSX.Element {
+  const isLong = useIsLong(startedMs);
+  return (
+    <span className="soft" role="status">
+      {startedMs === undefined ? '' : isLong ? t('signin.startingLong') : t('signin.key.asking')}
+    </span>
   );
 }

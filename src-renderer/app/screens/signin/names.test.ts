@@ -1,6 +1,6 @@
 /** Names of devices as people type them and as DNS has them. */
 import { expect, test } from 'vitest';
-import { dnsLabel, dnsPreview, keyIsBad } from './names.ts';
+import { dnsLabel, dnsPreview, keyTrouble, tagsOf } from './names.ts';
 
 test.each([
   { typed: 'Anna’s MacBook Pro', want: 'anna-s-macbook-pro' },
@@ -18,7 +18,20 @@ test('the whole name is shown once the network is known', () => {
   expect(dnsPreview('!', '')).toBe('—');
 });
 
-test('a key is one word; spaces around it came from copying', () => {
-  expect(keyIsBad('  tskey-auth-1 ')).toBe(false);
-  expect(keyIsBad('tskey auth')).toBe(true);
+test.each([
+  { key: '  tskey-auth-1 ', want: undefined },
+  { key: 'rhkey-auth-abc-def', want: undefined },
+  { key: '8f2c9ae1', want: undefined },
+  { key: 'tskey auth', want: 'bad' },
+  { key: 'tskey-api-abc', want: 'other' },
+  { key: 'rhkey-client-abc-def', want: 'other' },
+])('the key "$key"', ({ key, want }) => {
+  expect(keyTrouble(key)).toBe(want);
+});
+
+test('tags are taken as people write them', () => {
+  expect(tagsOf('')).toEqual([]);
+  expect(tagsOf('server, tag:web;server')).toEqual(['tag:server', 'tag:web']);
+  expect(tagsOf('tag:1st')).toBeUndefined();
+  expect(tagsOf('<b>')).toBeUndefined();
 });

@@ -17,5 +17,20 @@ export function dnsPreview(name: string, suffix: string): string {
   return suffix === '' ? label : `${label}.${suffix}`;
 }
 
-/** What no server has ever handed out: a key is one word. */
-export const keyIsBad = (key: string): boolean => /\s/.test(key.trim());
+/** What no server has ever handed out, or handed out for something else. */
+export function keyTrouble(key: string): 'bad' | 'other' | undefined {
+  const text = key.trim();
+  if (/\s/.test(text)) return 'bad';
+  return /^[a-z]{2}key-(?!auth-)[a-z]+-/.test(text) ? 'other' : undefined;
+}
+
+const TAG = /^tag:[a-z][a-z0-9-]{0,63}$/i;
+
+/** As people write them: with or without `tag:`, with commas or spaces between. Undefined when one can't be a tag. */
+export function tagsOf(text: string): readonly string[] | undefined {
+  const tags = text
+    .split(/[\s,;]+/)
+    .filter((one) => one !== '')
+    .map((one) => (one.startsWith('tag:') ? one : `tag:${one}`));
+  return tags.every((tag) => TAG.test(tag)) ? [...new Set(tags)] : undefined;
+}

@@ -7,6 +7,7 @@ import { Notice, Problem } from '../../../ui/notice.tsx';
 import { t } from '../../i18n/text.ts';
 import { Foreign } from '../../lib/foreign.tsx';
 import { useBegunForm } from '../../shell/begun.ts';
+import { Fixed, useIsFixed } from '../../shell/fixed.tsx';
 import { serverHost } from '../../store/accounts.ts';
 import { ask, failureText } from '../../store/act.ts';
 import { useSnapshot } from '../../store/store.ts';
@@ -26,6 +27,7 @@ export function ServerForm({
   readonly onBack: () => void;
   readonly onFound: (url: string, next: 'browser' | 'key') => void;
 }): React.JSX.Element {
+  const isFixed = useIsFixed('server');
   const [url, setUrl] = useState(first);
   const [probe, setProbe] = useState<Probe>({ kind: 'none' });
   useBegunForm(url !== first);
@@ -39,6 +41,7 @@ export function ServerForm({
     }
   };
   const found = probe.kind === 'answered' && probe.answer.isReachable ? probe.answer.url : undefined;
+  if (isFixed) return <FixedServer onBack={onBack} />;
   return (
     <form
       className="signin"
@@ -99,11 +102,27 @@ export function ServerForm({
   );
 }
 
+function FixedServer({ onBack }: { readonly onBack: () => void }): React.JSX.Element {
+  const server = useSnapshot(({ settings }) => settings?.server ?? '');
+  return (
+    <div className="signin">
+      <h2>{t('signin.server.title')}</h2>
+      <TextField label={t('signin.server.label')} value={server} isReadOnly onChange={() => undefined} />
+      <Fixed />
+      <div className="row">
+        <Button onPress={onBack}>{t('signin.back')}</Button>
+      </div>
+    </div>
+  );
+}
+
 function NotFound({ probe }: { readonly probe: Probe }): React.JSX.Element | null {
   if (probe.kind === 'failed') return <Problem text={probe.problem} />;
   if (probe.kind !== 'answered' || probe.answer.isReachable) return null;
-  const { url, problem } = probe.answer;
-  return <Problem text={t('signin.server.not', { url, why: problem })} />;
+  const { url, trouble, problem } = probe.answer;
+  return trouble === 'none' ? null : (
+    <Problem text={t(`signin.server.not.${trouble}`, { url, why: problem })} />
+  );
 }
 
 /** Servers of the accounts that are known here. */

@@ -1,8 +1,7 @@
 /** Signing in: one button, and three ways behind it. */
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import { Button } from '../../../ui/button.tsx';
 import { TextField } from '../../../ui/field.tsx';
-import { Problem } from '../../../ui/notice.tsx';
 import { t } from '../../i18n/text.ts';
 import { WHY_READONLY } from '../../shell/read-only.tsx';
 import { serverHost } from '../../store/accounts.ts';
@@ -10,13 +9,12 @@ import { startSignIn, useSignIn } from '../../store/sign-in.ts';
 import { useApp, useMayManage, useSnapshot } from '../../store/store.ts';
 import { AuthKeyForm } from './auth-key.tsx';
 import { dnsLabel, dnsPreview } from './names.ts';
+import { LoginProblem } from './problem.tsx';
 import { ServerForm } from './server.tsx';
+import { useIsLong } from './use-is-long.ts';
 import './sign-in.css';
 
 type View = { readonly kind: 'idle' } | { readonly kind: 'key' } | { readonly kind: 'server' };
-
-/** After this long without a page to go to, it is said that the server is slow. */
-const LONG_MS = 8_000;
 
 export function SignInPanel(): React.JSX.Element {
   const [view, setView] = useState<View>({ kind: 'idle' });
@@ -32,7 +30,14 @@ export function SignInPanel(): React.JSX.Element {
   const toIdle = (): void => setView({ kind: 'idle' });
   if (view.kind === 'key')
     return (
-      <AuthKeyForm host={host} onBack={toIdle} onSubmit={(authKey) => startSignIn({ ...chosen, authKey })} />
+      <AuthKeyForm
+        host={host}
+        name={<NameField value={name ?? known} onChange={setName} />}
+        onBack={toIdle}
+        onSubmit={({ authKey, tags }) =>
+          startSignIn({ ...chosen, authKey, ...(tags.length > 0 && { tags: [...tags] }) })
+        }
+      />
     );
   if (view.kind === 'server')
     return (
@@ -52,7 +57,7 @@ export function SignInPanel(): React.JSX.Element {
   return (
     <div className="signin">
       <p className="signin-text">{t('signin.text')}</p>
-      <LastProblem />
+      <LoginProblem />
       <Start host={host} onStart={() => void startSignIn(chosen)} />
       <div className="signin-ways">
         <Way text={t('signin.withKey')} onPress={() => setView({ kind: 'key' })} />
@@ -69,15 +74,6 @@ function Way({ text, onPress }: { readonly text: string; readonly onPress: () =>
     <Button kind="quiet" isDisabled={!mayManage} onPress={onPress}>
       {text}
     </Button>
-  );
-}
-
-function LastProblem(): React.JSX.Element | null {
-  const problem = useSignIn(({ problem }) => problem);
-  const loginError = useSnapshot(({ loginError }) => loginError);
-  if (problem !== undefined) return <Problem text={problem} />;
-  return loginError === undefined || loginError === '' ? null : (
-    <Problem text={t('signin.failed', { why: loginError })} />
   );
 }
 
@@ -116,16 +112,6 @@ function Start({
       </span>
     </div>
   );
-}
-
-function useIsLong(startedMs: number | undefined): boolean {
-  const [longSince, setLongSince] = useState<number>();
-  useEffect(() => {
-    if (startedMs === undefined) return;
-    const timer = setTimeout(() => setLongSince(startedMs), Math.max(0, startedMs + LONG_MS - Date.now()));
-    return () => clearTimeout(timer);
-  }, [startedMs]);
-  return startedMs !== undefined && longSince === startedMs;
 }
 
 function NameField({

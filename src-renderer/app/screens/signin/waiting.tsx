@@ -8,7 +8,14 @@ import { Notice } from '../../../ui/notice.tsx';
 import { Qr } from '../../../ui/qr.tsx';
 import { t } from '../../i18n/text.ts';
 import { Foreign } from '../../lib/foreign.tsx';
-import { cancelSignIn, forgetSignIn, openSignInPage, startSignIn, useSignIn } from '../../store/sign-in.ts';
+import {
+  cancelSignIn,
+  forgetSignIn,
+  noticePage,
+  openSignInPage,
+  startSignIn,
+  useSignIn,
+} from '../../store/sign-in.ts';
 import { useApp, useMayManage, useSnapshot } from '../../store/store.ts';
 import './sign-in.css';
 
@@ -25,7 +32,9 @@ export function WaitingBrowser(): React.JSX.Element {
   const mayManage = useMayManage();
   const [isQrWanted, setQrWanted] = useState(false);
   const isQrShown = (isQrWanted || isUnopened) && url.length <= LONGEST_QR;
-  const isLate = startedMs !== undefined && nowMs - startedMs > LATE_MS;
+  const sinceMs = useSignIn(({ page }) => (page?.url === url ? page.sinceMs : undefined));
+  const isLate = sinceMs !== undefined && nowMs - sinceMs > LATE_MS;
+  useEffect(() => noticePage(url), [url]);
   useEffect(() => announce(t('signin.waiting.announce')), []);
   // Once it is over, the next time begins anew.
   useEffect(() => forgetSignIn, []);
