@@ -1,6 +1,7 @@
 /** What can be done with a device, wherever it is shown: copy, ping, SSH, exit node, pin. */
 import { Copy, Pin, PinOff, Radio, SquareTerminal, Waypoints } from 'lucide-react';
 import { useState } from 'react';
+import { create } from 'zustand';
 import type { Device } from '#shared/ui-state/types.ts';
 import { copyText } from '../../ui/copy.tsx';
 import { FormDialog } from '../../ui/dialog.tsx';
@@ -10,6 +11,7 @@ import { tellDone, tellFailed } from '../../ui/toast.tsx';
 import { formatMs } from '../i18n/format.ts';
 import { t } from '../i18n/text.ts';
 import { act, ask, failureText } from '../store/act.ts';
+import { chooseExitNode } from '../store/exit-node.ts';
 import { type AppState, mayManage, useApp } from '../store/store.ts';
 import { addressOf, ipv4Of, ipv6Of } from './devices.ts';
 import { ping } from './ping.ts';
@@ -73,7 +75,7 @@ export function deviceActions(
               id: 'exit',
               text: isUsed ? t('device.exitStop') : t('device.exitUse'),
               icon: Waypoints,
-              run: () => void act('exitNode.set', { id: isUsed ? '' : device.id }),
+              run: () => chooseExitNode(isUsed ? '' : device.id),
             },
           ]
         : []),
@@ -88,6 +90,10 @@ export function deviceActions(
     ],
   ];
 }
+
+/** The device to which a terminal was asked for from anywhere. */
+export const useSsh = create<{ readonly device: Device | undefined }>(() => ({ device: undefined }));
+export const askSsh = (device: Device | undefined): void => useSsh.setState({ device });
 
 // What POSIX lets a user be called, and what no shell takes for anything else (desktop.md §5.5).
 const USER_NAME = /^[a-z_][a-z0-9_.-]{0,63}$/i;

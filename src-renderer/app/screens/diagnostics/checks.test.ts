@@ -22,6 +22,7 @@ const running: Snapshot = {
   ...NO_SNAPSHOT,
   link: { kind: 'ready', rights: 'manage' },
   state: 'Running',
+  daemon: { ...NO_SNAPSHOT.daemon, hasTun: true, platform: 'linux' },
   settings: NO_SETTINGS,
   self: { ...NO_DEVICE, id: 'me', keyExpiryMs: NOW + 90 * DAY },
 };
@@ -62,6 +63,26 @@ describe('trouble is named', () => {
       of: known({ warnings: [warning('not-in-map-poll')] }),
       want: 'fail',
     },
+    {
+      name: 'an old list of devices',
+      id: 'map',
+      of: known({ warnings: [{ ...warning('mapresponse-timeout'), brokenSinceMs: NOW - DAY }] }),
+      want: 'warn',
+    },
+    { name: 'a wrong clock', id: 'clock', of: known({ warnings: [warning('clock-skew')] }), want: 'fail' },
+    {
+      name: 'a firewall that could not be set',
+      id: 'firewall',
+      of: known({ warnings: [warning('firewall-failed')] }),
+      want: 'fail',
+    },
+    {
+      name: 'rules of one’s own',
+      id: 'firewall',
+      of: known({ settings: { ...NO_SETTINGS, netfilterMode: 0 } }),
+      want: 'warn',
+    },
+    { name: 'no tunnel', id: 'device', of: known({ daemon: NO_SNAPSHOT.daemon }), want: 'warn' },
     { name: 'switched off', id: 'login', of: known({ state: 'Stopped' }), want: 'warn' },
     { name: 'signed out', id: 'login', of: known({ state: 'NeedsLogin' }), want: 'fail' },
     {

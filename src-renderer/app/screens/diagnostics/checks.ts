@@ -1,7 +1,9 @@
 /** The list a support person would ask for, from what is known: each passes, warns, fails or is not known; failures first; pure. */
 import type { NetcheckReport } from '#shared/bridge/contract.ts';
 import type { Snapshot, Warning } from '#shared/ui-state/types.ts';
+import { formatExact } from '../../../ui/time.tsx';
 import type { Key } from '../../i18n/text.ts';
+import { warningWords } from '../../lib/warnings.ts';
 
 export type Level = 'fail' | 'warn' | 'unknown' | 'pass';
 
@@ -9,6 +11,8 @@ export const CHECKS = [
   'service',
   'login',
   'control',
+  'map',
+  'clock',
   'relay',
   'udp',
   'ipv6',
@@ -16,6 +20,8 @@ export const CHECKS = [
   'nat',
   'captive',
   'dns',
+  'firewall',
+  'device',
   'key',
   'health',
   'versions',
@@ -46,8 +52,12 @@ export function checksOf(known: Known): readonly Check[] {
     service(snapshot),
     login(snapshot),
     control(snapshot),
+    map(snapshot),
+    clock(snapshot),
     ...network(known.netcheck),
     dns(snapshot),
+    firewall(snapshot),
+    device(snapshot),
     key(known),
     health(snapshot),
     versions(known),
@@ -69,16 +79,70 @@ function login({ state }: Snapshot): Check {
   return { id: 'login', level: 'unknown', text: 'check.login.waiting' };
 }
 
-const CONTROL_CODES = ['not-in-map-poll', 'mapresponse-timeout', 'login-state'];
-const DNS_CODES = ['dns-config-failed', 'dns-read-os-config-failed', 'dns-set-os-config-failed'];
+/** In our words where we have some. */
+const said = (id: CheckId, level: Level, warning: Warning): Check => ({
+  id,
+  level,
+  text: 'check.said',
+  values: { text: warningWords(warning).title },
+});
+
+const MAP_CODES = ['not-in-map-poll', 'mapresponse-timeout', 'sync-disabled'];
+
+function map(snapshot: Snapshot): Check {
+  if (snapshot.state !== 'Running') return { id: 'map', level: 'unknown', text: 'check.map.unknown' };
+  const warning = warned(snapshot, MAP_CODES);
+  if (warning === undefined) return { id: 'map', level: 'pass', text: 'check.map.pass' };
+  const { brokenSinceMs } = warning;
+  return brokenSinceMs === undefined
+    ? said('map', 'warn', warning)
+    : { id: 'map', level: 'warn', text: 'check.map.old', values: { time: formatExact(brokenSinceMs) } };
+}
+
+function clock(snapshot: Snapshot): Check {
+  const warning = warned(snapshot, ['clock-skew']);
+  return warning === undefined
+    ? { id: 'clock', level: 'pass', text: 'check.clock.pass' }
+    : said('clock', 'fail', warning);
+}
+
+const FIREWALL_CODES = ['firewall-failed', 'docker-stateful-filtering', 'exit-node-unguarded'];
+
+function firewall(snapshot: Snapshot): Check {
+  const { settings, daemon } = snapshot;
+  const warning = warned(snapshot, FIREWALL_CODES);
+  if (warning !== undefined)
+    return said('firewall', warning.code === 'firewall-failed' ? 'fail' : 'warn', warning);
+  if (daemon.platform !== 'linux') return { id: 'firewall', level: 'pass', text: 'check.firewall.system' };
+  return settings?.netfilterMode === 0
+    ? { id: 'firewall', level: 'warn', text: 'check.firewall.own' }
+    : { id: 'firewall', level: 'pass', text: 'check.firewall.pass' };
+}
+
+function device(snapshot: Snapshot): Check {
+  const warning = warned(snapshot, ['tun-device', 'router-failed']);
+  if (warning !== undefined) return said('device', 'fail', warning);
+  return snapshot.daemon.hasTun
+    ? { id: 'device', level: 'pass', text: 'check.device.pass' }
+    : { id: 'device', level: 'warn', text: 'check.device.none' };
+}
+
+const CONTROL_CODES = ['not-in-map-poll', 'login-state', 'tls-connection-failed'];
+const DNS_CODES = [
+  'dns-config-failed',
+  'dns-read-os-config-failed',
+  'dns-set-os-config-failed',
+  'dns-forward-failing',
+  'resolv-conf-overwritten',
+  'dns-manager',
+];
 
 const warned = ({ warnings }: Snapshot, codes: readonly string[]): Warning | undefined =>
   warnings.find(({ code }) => codes.includes(code));
 
 function control(snapshot: Snapshot): Check {
   const warning = warned(snapshot, CONTROL_CODES);
-  if (warning !== undefined)
-    return { id: 'control', level: 'fail', text: 'check.said', values: { text: warning.title } };
+  if (warning !== undefined) return said('control', 'fail', warning);
   return snapshot.state === 'Running'
     ? { id: 'control', level: 'pass', text: 'check.control.pass' }
     : { id: 'control', level: 'unknown', text: 'check.control.unknown' };
@@ -132,8 +196,7 @@ const captive = (isThere: boolean): Check =>
 
 function dns(snapshot: Snapshot): Check {
   const warning = warned(snapshot, DNS_CODES);
-  if (warning !== undefined)
-    return { id: 'dns', level: 'fail', text: 'check.said', values: { text: warning.title } };
+  if (warning !== undefined) return said('dns', 'fail', warning);
   return snapshot.settings?.acceptDns === false
     ? { id: 'dns', level: 'warn', text: 'check.dns.off' }
     : { id: 'dns', level: 'pass', text: 'check.dns.pass' };
@@ -161,7 +224,7 @@ function health({ warnings }: Snapshot): Check {
       ? 'fail'
       : 'warn',
     text: 'check.health.some',
-    values: { count: warnings.length, first: worst.title },
+    values: { count: warnings.length, first: warningWords(worst).title },
   };
 }
 

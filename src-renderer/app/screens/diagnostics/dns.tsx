@@ -13,6 +13,7 @@ import { Table } from '../../lib/table-twin.tsx';
 import { useAsked } from '../../lib/use-asked.ts';
 import { ask, failureText } from '../../store/act.ts';
 import { useMayManage, useSnapshot } from '../../store/store.ts';
+import { TabTools, tableText } from './tab-tools.tsx';
 
 export function Dns(): React.JSX.Element {
   const { answer, again } = useAsked('dns.status', undefined);
@@ -33,7 +34,11 @@ function Status({ status }: { readonly status: ResultOf<'dns.status'> }): React.
   const isOff = useSnapshot(({ settings }) => settings?.acceptDns === false);
   return (
     <>
-      <Card title={t('dns.system')} about={t('dns.systemAbout')}>
+      <Card
+        title={t('dns.system')}
+        about={t('dns.systemAbout')}
+        actions={<TabTools textOf={() => statusText(status)} />}
+      >
         <Facts>
           <Fact name={t('dns.servers')}>
             <Texts all={status.nameservers} />
@@ -61,16 +66,31 @@ function Status({ status }: { readonly status: ResultOf<'dns.status'> }): React.
           <Table
             caption={t('dns.routes')}
             columns={[t('dns.suffix'), t('dns.answeredBy')]}
-            rows={status.routes.map(({ suffix, resolvers }) => [
-              cut(suffix, 120),
-              resolvers.map((one) => cut(one, 80)).join(', ') || t('dns.byRhumb'),
-            ])}
+            rows={routeRows(status)}
           />
         )}
       </Card>
     </>
   );
 }
+
+const statusText = (status: ResultOf<'dns.status'>): string =>
+  [
+    `${t('dns.servers')}: ${listText(status.nameservers)}`,
+    `${t('dns.search')}: ${listText(status.searchDomains)}`,
+    `${t('dns.match')}: ${listText(status.matchDomains)}`,
+    `${t('dns.resolvers')}: ${listText(status.resolvers)}`,
+    '',
+    tableText(t('dns.routes'), [t('dns.suffix'), t('dns.answeredBy')], routeRows(status)),
+  ].join('\n');
+
+const listText = (all: readonly string[]): string => all.map((one) => cut(one, 120)).join(', ') || '—';
+
+const routeRows = ({ routes }: ResultOf<'dns.status'>): readonly (readonly string[])[] =>
+  routes.map(({ suffix, resolvers }) => [
+    cut(suffix, 120),
+    resolvers.map((one) => cut(one, 80)).join(', ') || t('dns.byRhumb'),
+  ]);
 
 function Texts({ all }: { readonly all: readonly string[] }): React.JSX.Element {
   if (all.length === 0) return <span className="soft">{t('netcheck.none')}</span>;

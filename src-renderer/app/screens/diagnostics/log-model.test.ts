@@ -7,7 +7,12 @@ describe('a line', () => {
     {
       name: 'of pino',
       line: '{"level":40,"time":1000,"pid":7,"hostname":"x","module":"derp","msg":"slow","region":"fra"}',
-      want: { atMs: 1_000, level: 'warn', module: 'derp', text: 'slow {"region":"fra"}' },
+      want: { atMs: 1_000, level: 'warn', module: 'derp', text: 'slow region=fra' },
+    },
+    {
+      name: 'of our own daemon',
+      line: '{"level":30,"time":"1970-01-01T00:00:01Z","prog":"rhumbd","mod":"magicsock","peer":"[abc]","n":2,"event":"path.direct"}',
+      want: { atMs: 1_000, level: 'info', module: 'magicsock', text: 'path.direct peer=[abc] n=2' },
     },
     {
       name: 'with words for its level',

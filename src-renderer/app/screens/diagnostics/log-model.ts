@@ -30,15 +30,17 @@ export function parseLine(line: string, id: number): LogLine {
   const fields = fieldsOf(line);
   if (fields === undefined)
     return { id, atMs: undefined, level: 'info', module: '', text: line.slice(0, LONGEST_TEXT) };
-  const { level, time, module, name, msg, message, ...rest } = fields;
-  const said = typeof msg === 'string' ? msg : typeof message === 'string' ? message : '';
-  const { pid: _pid, hostname: _host, v: _version, ...more } = rest;
-  const extra = Object.keys(more).length === 0 ? '' : JSON.stringify(more);
+  const { level, time, mod, module, name, event, msg, message, ...rest } = fields;
+  const said = [event, msg, message].filter((one) => typeof one === 'string' && one !== '').join(' ');
+  const { pid: _pid, hostname: _host, v: _version, prog: _program, ...more } = rest;
+  const extra = Object.entries(more)
+    .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(' ');
   return {
     id,
     atMs: momentOf(time),
     level: levelOf(level),
-    module: typeof module === 'string' ? module : typeof name === 'string' ? name : '',
+    module: [mod, module, name].find((one) => typeof one === 'string') ?? '',
     text: `${said}${said !== '' && extra !== '' ? ' ' : ''}${extra}`.slice(0, LONGEST_TEXT),
   };
 }

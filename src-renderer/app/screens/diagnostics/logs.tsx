@@ -1,8 +1,7 @@
 /** The last lines of the daemon's log, as they are written, by level, module and words. */
-import { Copy, ScrollText } from 'lucide-react';
+import { ScrollText } from 'lucide-react';
 import { useEffect, useMemo, useState } from 'react';
 import { Badge, type Tone } from '../../../ui/badge.tsx';
-import { Button } from '../../../ui/button.tsx';
 import { Select } from '../../../ui/choice.tsx';
 import { copyText } from '../../../ui/copy.tsx';
 import { SearchField } from '../../../ui/field.tsx';
@@ -15,6 +14,7 @@ import { cut } from '../../lib/foreign.tsx';
 import { ask, failureText } from '../../store/act.ts';
 import { useApp, useMayManage } from '../../store/store.ts';
 import { filterLines, LEVELS, type LogLevel, type LogLine, modulesOf, withLines } from './log-model.ts';
+import { TabTools } from './tab-tools.tsx';
 
 const ALL = 'all';
 const NO_LINES: readonly LogLine[] = [];
@@ -73,7 +73,6 @@ function Shown(): React.JSX.Element {
   );
   const modules = useMemo(() => modulesOf(lines ?? NO_LINES), [lines]);
   const columns = useMemo(columnsOf, []);
-  const copy = (): void => void copyText(shown.toReversed().map(lineText).join('\n'));
   if (problem !== undefined) return <Problem text={problem} />;
   if (lines === undefined) return <Skeleton rows={10} />;
   return (
@@ -100,9 +99,7 @@ function Shown(): React.JSX.Element {
         <Switch isSelected={isFollowing} onChange={setFollowing}>
           {t('logs.follow')}
         </Switch>
-        <Button icon={Copy} onPress={copy}>
-          {t('diagnostics.copy')}
-        </Button>
+        <TabTools textOf={() => shown.toReversed().map(lineText).join('\n')} />
       </div>
       <Grid
         label={t('diagnostics.tab.logs')}

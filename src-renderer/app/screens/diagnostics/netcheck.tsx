@@ -11,6 +11,7 @@ import { lastRun, useRuns } from '../../lib/netcheck-runs.ts';
 import { TableTwin } from '../../lib/table-twin.tsx';
 import { barsOf, histories, type RegionBar, topOf } from './netcheck-model.ts';
 import { RunButton, useNetcheck } from './run.tsx';
+import { TabTools, tableText } from './tab-tools.tsx';
 
 export function Netcheck(): React.JSX.Element {
   const runs = useRuns();
@@ -29,7 +30,12 @@ export function Netcheck(): React.JSX.Element {
             </>
           )
         }
-        actions={<RunButton run={run} />}
+        actions={
+          <>
+            <RunButton run={run} />
+            <TabTools textOf={report === undefined ? undefined : () => reportText(report)} />
+          </>
+        }
       >
         {run.problem === undefined ? null : <Problem text={run.problem} />}
         {report === undefined ? run.isBusy ? <Skeleton rows={6} /> : null : <Regions report={report} />}
@@ -39,6 +45,23 @@ export function Netcheck(): React.JSX.Element {
     </div>
   );
 }
+
+const REGION_COLUMNS = (): readonly string[] => [t('netcheck.region'), 'IPv4', 'IPv6', t('netcheck.home')];
+
+const regionRows = (report: NetcheckReport): readonly (readonly string[])[] =>
+  barsOf(report).map(({ name, v4Ms, v6Ms, isPreferred }) => [
+    cut(name, 60),
+    timeText(v4Ms),
+    timeText(v6Ms),
+    isPreferred ? t('netcheck.yes') : '',
+  ]);
+
+const reportText = (report: NetcheckReport): string =>
+  [
+    ...factsOf(report).map(([name, value]) => `${name}: ${value}`),
+    '',
+    tableText(t('netcheck.relays'), REGION_COLUMNS(), regionRows(report)),
+  ].join('\n');
 
 function Regions({ report }: { readonly report: NetcheckReport }): React.JSX.Element {
   const bars = barsOf(report);
@@ -60,13 +83,8 @@ function Regions({ report }: { readonly report: NetcheckReport }): React.JSX.Ele
           ))}
         </div>
       }
-      columns={[t('netcheck.region'), 'IPv4', 'IPv6', t('netcheck.home')]}
-      rows={bars.map(({ name, v4Ms, v6Ms, isPreferred }) => [
-        cut(name, 60),
-        timeText(v4Ms),
-        timeText(v6Ms),
-        isPreferred ? t('netcheck.yes') : '',
-      ])}
+      columns={REGION_COLUMNS()}
+      rows={regionRows(report)}
     />
   );
 }
@@ -83,7 +101,12 @@ function Region({ bar, top }: { readonly bar: RegionBar; readonly top: number })
         {bar.isPreferred ? <span className="region-mark">{t('netcheck.home')}</span> : null}
       </span>
       <span className="region-bars">
-        {isSilent ? <span className="region-silent">{t('netcheck.noAnswer')}</span> : null}
+        {isSilent ? (
+          <span className="region-line">
+            <span className="region-bar region-hollow" />
+            <span className="region-time">{t('netcheck.noAnswer')}</span>
+          </span>
+        ) : null}
         <Bar ms={bar.v4Ms} top={top} kind="v4" />
         <Bar ms={bar.v6Ms} top={top} kind="v6" />
       </span>
@@ -114,27 +137,31 @@ function Bar({
   );
 }
 
-function NetFacts({ report }: { readonly report: NetcheckReport }): React.JSX.Element {
-  const yesNo = (value: boolean | null): string =>
-    value === null ? t('netcheck.unknown') : value ? t('netcheck.yes') : t('netcheck.no');
-  const none = t('netcheck.none');
-  return (
-    <Card title={t('netcheck.facts')}>
-      <Facts>
-        <Fact name="UDP">{yesNo(report.udp)}</Fact>
-        <Fact name={t('netcheck.ipv4')}>
-          <span className="mono">{cut(report.ipv4, 64) || none}</span>
+const yesNo = (value: boolean | null): string =>
+  value === null ? t('netcheck.unknown') : value ? t('netcheck.yes') : t('netcheck.no');
+
+const MAPPERS = ['UPnP', 'NAT-PMP', 'PCP'] as const;
+
+const factsOf = (report: NetcheckReport): readonly (readonly [string, string])[] => [
+  ['UDP', yesNo(report.udp)],
+  [t('netcheck.ipv4'), cut(report.ipv4, 64) || t('netcheck.none')],
+  [t('netcheck.ipv6'), cut(report.ipv6, 64) || t('netcheck.none')],
+  [t('netcheck.varies'), yesNo(report.mappingVaries)],
+  ...MAPPERS.map((name): readonly [string, string] => [name, yesNo(report.portMapping.includes(name))]),
+  [t('netcheck.captive'), yesNo(report.captivePortal)],
+];
+
+const NetFacts = ({ report }: { readonly report: NetcheckReport }): React.JSX.Element => (
+  <Card title={t('netcheck.facts')}>
+    <Facts>
+      {factsOf(report).map(([name, value]) => (
+        <Fact key={name} name={name}>
+          <bdi>{value}</bdi>
         </Fact>
-        <Fact name={t('netcheck.ipv6')}>
-          <span className="mono">{cut(report.ipv6, 64) || none}</span>
-        </Fact>
-        <Fact name={t('netcheck.varies')}>{yesNo(report.mappingVaries)}</Fact>
-        <Fact name={t('netcheck.portMapping')}>{report.portMapping.join(', ') || none}</Fact>
-        <Fact name={t('netcheck.captive')}>{yesNo(report.captivePortal)}</Fact>
-      </Facts>
-    </Card>
-  );
-}
+      ))}
+    </Facts>
+  </Card>
+);
 
 const WIDTH = 120;
 const HEIGHT = 28;

@@ -1,16 +1,16 @@
 /** The list of checks, failures first, and the problems that the daemon itself reports. */
-import { CircleCheck, CircleHelp, CircleX, Copy, TriangleAlert } from 'lucide-react';
+import { CircleCheck, CircleHelp, CircleX, TriangleAlert } from 'lucide-react';
 import type { Warning } from '#shared/ui-state/types.ts';
-import { Button } from '../../../ui/button.tsx';
-import { copyText } from '../../../ui/copy.tsx';
 import { Card } from '../../../ui/page.tsx';
 import { Moment, useNow } from '../../../ui/time.tsx';
 import { t } from '../../i18n/text.ts';
-import { Foreign } from '../../lib/foreign.tsx';
 import { lastRun, useRuns } from '../../lib/netcheck-runs.ts';
+import { warningWords } from '../../lib/warnings.ts';
+import { Link } from '../../shell/link.tsx';
 import { useApp, useSnapshot } from '../../store/store.ts';
 import { type Check, checksOf, type Level } from './checks.ts';
 import { RunButton, useNetcheck } from './run.tsx';
+import { TabTools } from './tab-tools.tsx';
 
 const ICONS = { pass: CircleCheck, warn: TriangleAlert, fail: CircleX, unknown: CircleHelp } as const;
 
@@ -22,7 +22,6 @@ export function Overview(): React.JSX.Element {
   const run = useNetcheck();
   const checks = checksOf({ snapshot, netcheck, appVersion, nowMs });
   const failures = checks.filter(({ level }) => level === 'fail').length;
-  const copy = (): void => void copyText(checks.map(lineOf).join('\n'));
   return (
     <div className="diagnostics-tab">
       <Card
@@ -31,9 +30,7 @@ export function Overview(): React.JSX.Element {
         actions={
           <>
             {snapshot.link.kind === 'ready' ? <RunButton run={run} /> : null}
-            <Button icon={Copy} onPress={copy}>
-              {t('diagnostics.copy')}
-            </Button>
+            <TabTools textOf={() => checks.map(lineOf).join('\n')} />
           </>
         }
       >
@@ -80,19 +77,26 @@ function CheckRow({ check: { id, level, text, values } }: { readonly check: Chec
 }
 
 function WarningRow({ warning }: { readonly warning: Warning }): React.JSX.Element {
+  const { title, text, path, action } = warningWords(warning);
   return (
     <li className="check check-tall">
       <LevelIcon level={warning.severity === 'high' || warning.impactsConnectivity ? 'fail' : 'warn'} />
       <span className="check-name">
-        <Foreign text={warning.title} />
+        <bdi>{title}</bdi>
       </span>
       <span className="check-text">
-        <Foreign text={warning.text} max={400} />
+        <bdi>{text}</bdi>
         {warning.brokenSinceMs === undefined ? null : (
           <span className="soft">
             {' '}
             <Moment atMs={warning.brokenSinceMs} />
           </span>
+        )}
+        {path === '/diagnostics' ? null : (
+          <>
+            {' '}
+            <Link to={path}>{action}</Link>
+          </>
         )}
       </span>
     </li>

@@ -19,6 +19,7 @@ import { Link } from '../../shell/link.tsx';
 import { setQuery, useRoute } from '../../shell/route.ts';
 import { useSnapshot } from '../../store/store.ts';
 import { type Placed, placed } from './circle.ts';
+import { TabTools, tableText } from './tab-tools.tsx';
 
 /** More would only be a ring of ink; the table has them all. */
 const MOST_DRAWN = 48;
@@ -47,19 +48,25 @@ export function Paths(): React.JSX.Element {
         {t('paths.noneText')}
       </EmptyState>
     );
+  const columns = [t('devices.column.name'), t('devices.column.path'), t('ping.via'), t('device.latency')];
+  const rows = there.map((device) => [
+    cut(device.name, 60),
+    pathWords(device, true).text,
+    cut(device.path.via, 64),
+    device.path.latencyMs === undefined ? '' : formatMs(device.path.latencyMs),
+  ]);
   return (
     <div className="diagnostics-tab">
-      <Card title={t('paths.title')} about={summary}>
+      <Card
+        title={t('paths.title')}
+        about={summary}
+        actions={<TabTools textOf={() => tableText(summary, columns, rows)} />}
+      >
         <TableTwin
           summary={summary}
           chart={<Picture all={there.slice(0, MOST_DRAWN)} selfName={selfName} summary={summary} />}
-          columns={[t('devices.column.name'), t('devices.column.path'), t('ping.via'), t('device.latency')]}
-          rows={there.map((device) => [
-            cut(device.name, 60),
-            pathWords(device, true).text,
-            cut(device.path.via, 64),
-            device.path.latencyMs === undefined ? '' : formatMs(device.path.latencyMs),
-          ])}
+          columns={columns}
+          rows={rows}
         />
         {there.length > MOST_DRAWN ? <p className="soft">{t('paths.more', { count: MOST_DRAWN })}</p> : null}
       </Card>

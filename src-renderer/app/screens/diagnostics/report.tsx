@@ -1,7 +1,8 @@
 /** Everything a helper needs, in files that can be read before they are saved; nothing is sent anywhere. */
-import { Download } from 'lucide-react';
+import { Copy, Download } from 'lucide-react';
 import { useState } from 'react';
 import { Button } from '../../../ui/button.tsx';
+import { copyText } from '../../../ui/copy.tsx';
 import { EmptyState, Problem, Skeleton } from '../../../ui/notice.tsx';
 import { Card } from '../../../ui/page.tsx';
 import { tellDone, tellFailed } from '../../../ui/toast.tsx';
@@ -56,6 +57,15 @@ export function Report(): React.JSX.Element {
             >
               {files === undefined ? t('report.build') : t('report.rebuild')}
             </Button>
+            {files === undefined ? null : (
+              <Button
+                icon={Copy}
+                isDisabled={taken.length === 0}
+                onPress={() => void copyText(taken.map(asText).join('\n'))}
+              >
+                {t('diagnostics.copy')}
+              </Button>
+            )}
             {files === undefined ? null : (
               <Button
                 kind="strong"
@@ -125,6 +135,8 @@ function File({
     </div>
   );
 }
+
+const asText = ({ name, text }: ZipEntry): string => `--- ${name}\n${text}`;
 
 /** File names within the zip come from the daemon: only letters, digits, dots and dashes are kept. */
 const safeName = (name: string): string => name.replace(/[^\w.-]+/g, '_').replace(/^\.+/, '_');

@@ -12,6 +12,7 @@ import { cut } from '../../lib/foreign.tsx';
 import { TableTwin } from '../../lib/table-twin.tsx';
 import { ask, failureText } from '../../store/act.ts';
 import { useApp, useSnapshot } from '../../store/store.ts';
+import { TabTools, tableText } from './tab-tools.tsx';
 import { appended, emptySeries, figuresOf, tableOf } from './traffic-model.ts';
 import { TrafficPlot } from './traffic-plot.tsx';
 
@@ -86,6 +87,12 @@ export function Traffic(): React.JSX.Element {
     out: formatRate(figures.nowOut),
     peak: formatRate(Math.max(figures.peakIn, figures.peakOut)),
   });
+  const columns = [t('traffic.time'), t('traffic.in'), t('traffic.out')];
+  const rows = tableOf(series, 60).map(([ms, into, out]) => [
+    formatClock(ms),
+    formatRate(into),
+    formatRate(out),
+  ]);
   return (
     <div className="diagnostics-tab">
       <Card
@@ -103,6 +110,7 @@ export function Traffic(): React.JSX.Element {
             <Button icon={isPaused ? Play : Pause} onPress={() => setPaused(!isPaused)}>
               {isPaused ? t('traffic.resume') : t('traffic.pause')}
             </Button>
+            <TabTools textOf={() => tableText(summary, columns, rows)} />
           </>
         }
       >
@@ -110,12 +118,8 @@ export function Traffic(): React.JSX.Element {
         <TableTwin
           summary={summary}
           chart={<TrafficPlot series={series} summary={summary} />}
-          columns={[t('traffic.time'), t('traffic.in'), t('traffic.out')]}
-          rows={tableOf(series, 60).map(([ms, into, out]) => [
-            formatClock(ms),
-            formatRate(into),
-            formatRate(out),
-          ])}
+          columns={columns}
+          rows={rows}
         />
         <dl className="sums">
           <Sum name={t('traffic.nowIn')} value={formatRate(figures.nowIn)} />
