@@ -2,7 +2,7 @@
 import type { Clock } from '#shared/async/clock.ts';
 import type { Log } from '#shared/log/log.ts';
 import type { Shell } from '../shell.ts';
-import { shownName } from '../text/clean.ts';
+import { shownText } from '../text/clean.ts';
 import type { Text } from '../text/text.ts';
 import { decide, type NotifyInput, startNotifying } from './decide.ts';
 import type { NoticeAction, Told } from './types.ts';
@@ -75,8 +75,8 @@ export class Notifier {
     this.#open.set(
       told.category,
       shell.notify({
-        title: shownName(this.#words(told.title, told), TITLE),
-        body: shownName(this.#words(told.body, told), BODY),
+        title: shownText(this.#words(told.title, told), TITLE),
+        body: shownText(this.#words(told.body, told), BODY),
         isUrgent: told.isUrgent,
         isLasting: told.isLasting,
         actions: told.actions.map(({ text }) => this.#options.text()(text)),

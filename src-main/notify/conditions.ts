@@ -1,6 +1,7 @@
 /** What is worth telling now, as conditions that hold or don't; when they are told is decided elsewhere (desktop.md §7.1). */
 import { deriveUi, exitNodeOf, type UiState } from '#shared/ui-state/derive.ts';
 import type { Snapshot, Warning } from '#shared/ui-state/types.ts';
+import { shownName } from '../text/clean.ts';
 import { nameOf } from '../tray/exit-menu.ts';
 import type { NoticeAction, Told } from './types.ts';
 
@@ -165,20 +166,40 @@ const OWN_STATE: readonly string[] = [
   'security-update-available',
 ];
 
+/** One notice for all of them: who makes the warnings up must not have as many notices as he likes. */
 function health({ warnings, link }: Snapshot): Condition[] {
   if (link.kind !== 'ready') return [];
-  return visibleWarnings(warnings)
-    .filter(({ code, severity }) => severity !== 'low' && !OWN_STATE.includes(code))
-    .map(({ code, title, text, impactsConnectivity }) => ({
+  const told = visibleWarnings(warnings).filter(
+    ({ code, severity }) => severity !== 'low' && !OWN_STATE.includes(code),
+  );
+  const [first, ...others] = told;
+  if (first === undefined) return [];
+  const words =
+    others.length === 0
+      ? plain('health', { text: first.title }, { text: first.text }, open('/diagnostics'))
+      : plain('health', 'notify.problems', { text: titles(told) }, open('/diagnostics'), {
+          count: told.length,
+        });
+  return [
+    {
       afterMs: HOLD_MS,
       told: {
-        ...plain(`health.${code}`, { text: title }, { text }, open('/diagnostics')),
-        kind: 'health',
-        isUrgent: impactsConnectivity,
+        ...words,
+        news: told.map(({ code, title }) => JSON.stringify([code, title]).slice(0, MAX_NEWS)),
+        isUrgent: told.some(({ impactsConnectivity }) => impactsConnectivity),
         actions: [{ text: 'notify.diagnostics', does: open('/diagnostics') }],
       },
-    }));
+    },
+  ];
 }
+
+const MAX_TITLES = 4;
+const MAX_NEWS = 300;
+const titles = (warnings: readonly Warning[]): string =>
+  warnings
+    .slice(0, MAX_TITLES)
+    .map(({ title }) => shownName(title, 60))
+    .join('\n');
 
 function update({ newVersion }: Snapshot): Condition[] {
   if (newVersion === undefined) return [];

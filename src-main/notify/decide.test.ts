@@ -4,6 +4,7 @@ import { NO_SETTINGS } from '#shared/ui-state/empty.ts';
 import type { Snapshot, Warning } from '#shared/ui-state/types.ts';
 import { DEFAULTS } from '../settings/gui.ts';
 import { device, devices, running, SNAPSHOTS } from '../testing/snapshots.ts';
+import { type Budget, spend } from './budget.ts';
 import { expiryStep, visibleWarnings } from './conditions.ts';
 import { type Decision, decide, type NotifyInput, startNotifying } from './decide.ts';
 
@@ -153,6 +154,25 @@ describe('a key', () => {
     expect(effects(4.5 * 3_600, soon)).toEqual(['show key.hour']);
     expect(effects(5 * 3_600, soon)).toEqual(['show key.expired']);
   });
+});
+
+test('what happened stays until the person has seen it', () => {
+  const { step, effects } = watch();
+  step(6, SNAPSHOTS['waiting-approval']);
+  expect(effects(7, on)).toEqual(['show approved']);
+  expect([effects(8, on), effects(60, on)]).toEqual([[], []]);
+});
+
+test('a kind may tell four things at once, and then one in five minutes', () => {
+  let budget: Budget | undefined;
+  const times: number[] = [];
+  for (let second = 0; second < 1_800; second += 10) {
+    const next = spend(budget, second * 1_000);
+    if (next !== undefined) times.push(second);
+    budget = next ?? budget;
+  }
+  expect(times).toEqual([0, 10, 20, 30, 300, 600, 900, 1_200, 1_500]);
+  expect(spend({ left: 0, atMs: 0 }, 10 * 3_600_000)?.left).toBe(3);
 });
 
 describe('warnings', () => {

@@ -2,6 +2,8 @@
 import type { GuiSettings } from '#shared/bridge/contract.ts';
 import { deriveUi } from '#shared/ui-state/derive.ts';
 import type { Snapshot } from '#shared/ui-state/types.ts';
+import { shownName } from '../text/clean.ts';
+import { type Budget, spend } from './budget.ts';
 import { type Condition, conditionsOf, isConnected, plain } from './conditions.ts';
 import type { NotifyEffect, Told } from './types.ts';
 
@@ -9,6 +11,11 @@ import type { NotifyEffect, Told } from './types.ts';
 const WARM_UP_MS = 5_000;
 /** The same words again only after this. */
 const REPEAT_MS = 3_600_000;
+
+/** Of devices that came together. */
+const MAX_NAMES = 5;
+/** News of one category that is remembered; who brings more of it has used up what may be told long before. */
+const MAX_TOLD = 64;
 
 const OFF_BY_DEFAULT: readonly string[] = ['state.on', 'state.off', 'device.new'];
 
@@ -20,8 +27,10 @@ export interface NotifyMemory {
   readonly since: Readonly<Record<string, number>>;
   /** What is on the screen, by category. */
   readonly shown: Readonly<Record<string, string>>;
-  /** When which words were last told, by category. */
-  readonly told: Readonly<Record<string, { readonly words: string; readonly atMs: number }>>;
+  /** When which news was last told, by category. */
+  readonly told: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** What each category may still tell. */
+  readonly budgets: Readonly<Record<string, Budget>>;
 }
 
 export const startNotifying = (nowMs: number): NotifyMemory => ({
@@ -31,6 +40,7 @@ export const startNotifying = (nowMs: number): NotifyMemory => ({
   since: {},
   shown: {},
   told: {},
+  budgets: {},
 });
 
 export interface NotifyInput {
@@ -69,14 +79,21 @@ export function decide(memory: NotifyMemory, input: NotifyInput): Decision {
   );
   const effects: NotifyEffect[] = [];
   const shown: Record<string, string> = { ...memory.shown };
-  const told: Record<string, { words: string; atMs: number }> = { ...memory.told };
+  const told: Record<string, Readonly<Record<string, number>>> = { ...memory.told };
+  const budgets: Record<string, Budget> = { ...memory.budgets };
   for (const one of isQuiet ? [] : candidates) {
+    const { category } = one;
     const words = wordsOf(one);
-    const last = memory.told[one.category];
-    if (last !== undefined && last.words === words && nowMs - last.atMs < REPEAT_MS) continue;
+    const news = one.news ?? [words];
+    const recent = recentOf(memory.told[category], nowMs);
+    if (news.every((item) => Object.hasOwn(recent, item))) continue;
+    const budget = spend(budgets[category], nowMs);
+    if (budget === undefined) continue;
     effects.push({ kind: 'show', told: one });
-    shown[one.category] = words;
-    told[one.category] = { words, atMs: nowMs };
+    // What happened has happened; only what goes on can be over.
+    if (Object.hasOwn(since, category)) shown[category] = words;
+    budgets[category] = budget;
+    told[category] = newest({ ...recent, ...Object.fromEntries(news.map((item) => [item, nowMs])) });
   }
   for (const category of Object.keys(memory.shown))
     if (!Object.hasOwn(since, category) && memory.shown[category] === shown[category]) {
@@ -85,11 +102,21 @@ export function decide(memory: NotifyMemory, input: NotifyInput): Decision {
     }
   const waits = holding.map(dueInMs).filter((ms) => ms > 0);
   return {
-    memory: { startedMs: memory.startedMs, previous: snapshot, wasConnected, since, shown, told },
+    memory: { startedMs: memory.startedMs, previous: snapshot, wasConnected, since, shown, told, budgets },
     effects,
     againInMs: waits.length === 0 ? undefined : Math.min(...waits),
   };
 }
+
+const recentOf = (told: Readonly<Record<string, number>> = {}, nowMs: number): Record<string, number> =>
+  Object.fromEntries(Object.entries(told).filter(([, atMs]) => nowMs - atMs < REPEAT_MS));
+
+const newest = (told: Readonly<Record<string, number>>): Readonly<Record<string, number>> =>
+  Object.fromEntries(
+    Object.entries(told)
+      .sort(([, a], [, b]) => b - a)
+      .slice(0, MAX_TOLD),
+  );
 
 const wordsOf = ({ kind, title, body, values }: Told): string => JSON.stringify([kind, title, body, values]);
 
@@ -106,20 +133,27 @@ function happened({ previous }: NotifyMemory, snapshot: Snapshot, nowMs: number)
     found.push({ ...plain('state', 'notify.on', { text: network }, home), kind: 'state.on' });
   if (isConnected(before) && after === 'off')
     found.push({ ...plain('state', 'notify.off', { text: network }, home), kind: 'state.off' });
-  if (isConnected(before) && isConnected(after))
-    for (const device of Object.values(snapshot.devices))
-      if (device.isMine && !Object.hasOwn(previous.devices, device.id))
-        found.push({
-          ...plain(
-            'device',
-            'notify.deviceNew',
-            'notify.deviceNewBody',
-            { kind: 'open', route: `/devices/${device.id}` },
-            {
-              name: device.name,
-            },
-          ),
-          kind: 'device.new',
-        });
+  if (isConnected(before) && isConnected(after)) found.push(...newDevices(previous, snapshot));
   return found;
+}
+
+function newDevices(previous: Snapshot, { devices }: Snapshot): Told[] {
+  const came = Object.values(devices).filter(
+    ({ isMine, id }) => isMine && !Object.hasOwn(previous.devices, id),
+  );
+  const [first] = came;
+  if (first === undefined) return [];
+  const isOne = came.length === 1;
+  const names = came
+    .slice(0, MAX_NAMES)
+    .map(({ name }) => shownName(name))
+    .join(', ');
+  const told = plain(
+    'device',
+    isOne ? 'notify.deviceNew' : 'notify.devicesNew',
+    isOne ? 'notify.deviceNewBody' : { text: names },
+    { kind: 'open', route: isOne ? `/devices/${first.id}` : '/devices' },
+    isOne ? { name: first.name } : { count: came.length },
+  );
+  return [{ ...told, kind: 'device.new' }];
 }

@@ -14,6 +14,8 @@ export interface Told {
   readonly title: TextKey | { readonly text: string };
   readonly body: TextKey | { readonly text: string };
   readonly values: Readonly<Record<string, string | number>>;
+  /** What makes it news; the same again within the hour does not. Without, its words do. */
+  readonly news?: readonly string[];
   readonly isUrgent: boolean;
   /** Stays until it is dealt with. */
   readonly isLasting: boolean;

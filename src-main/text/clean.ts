@@ -6,6 +6,20 @@ const UNSEEN = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\u2028\u2029]/gu;
 export const shownName = (text: string, longest = 40): string =>
   cutMiddle(text.replaceAll(UNSEEN, '').trim(), longest);
 
+/**
+ * Of a notice. Linux desktops take what is between < and > for markup, with links and pictures in it, and not all of them
+ * know an escape for it.
+ */
+export const shownText = (text: string, longest: number): string =>
+  text
+    .split('\n')
+    .map((line) => shownName(line, longest))
+    .filter((line) => line !== '')
+    .join('\n')
+    .slice(0, longest * 2)
+    .replaceAll('<', '‹')
+    .replaceAll('>', '›');
+
 /** The end of a name often tells as much as its beginning. */
 function cutMiddle(text: string, longest: number): string {
   const letters = [...text];

@@ -1,11 +1,15 @@
 /** The tray in every state: what it says, what it offers, and its limits (desktop.md §6.3, §6.4). */
 import { describe, expect, test } from 'vitest';
+import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { deriveUi, UI_STATES, type UiState } from '#shared/ui-state/derive.ts';
 import { NO_SETTINGS } from '#shared/ui-state/empty.ts';
 import type { Snapshot } from '#shared/ui-state/types.ts';
 import { DEFAULTS } from '../settings/gui.ts';
+import type { MenuEntry } from '../shell.ts';
+import { FakeShell } from '../testing/fake-shell.ts';
 import { device, devices, running, SNAPSHOTS } from '../testing/snapshots.ts';
 import { textIn } from '../text/text.ts';
+import { TrayAdapter } from './adapter.ts';
 import { trayModel } from './model.ts';
 import type { TrayItem, TrayModel } from './types.ts';
 
@@ -29,6 +33,48 @@ test.each(UI_STATES)('the snapshot for %s is in that state', (state) => {
 
 const ENDING = ['Open Rhumb', '-', 'Quit'];
 const ACCOUNTS = ['Account: ann >', '  ann *', '  bob', '  -', '  Add account…'];
+
+/** What reaches the tray of a system, with what it is told besides the menu. */
+function shownOn(platform: string, model: TrayModel): readonly MenuEntry[] {
+  const shell = new FakeShell();
+  const tray = new TrayAdapter({
+    shell,
+    clock: new FakeClock(),
+    platform,
+    model: () => model,
+    image: ({ icon }) => icon,
+    act: () => undefined,
+    clicked: () => undefined,
+  });
+  tray.update();
+  const [made] = shell.trays;
+  expect([made?.image, made?.tooltip]).toEqual([model.icon, model.tooltip]);
+  return made?.menus.at(-1) ?? [];
+}
+
+const drawn = (items: readonly MenuEntry[], indent = '  '): string[] =>
+  items.flatMap((item) => {
+    if (item.kind === 'separator') return [`${indent}───`];
+    const mark = { label: '  ', submenu: '▸ ', action: '· ', check: '☐ ', radio: '○ ' }[item.kind];
+    const isOn =
+      'isChecked' in item && item.isChecked ? { check: '☑ ', radio: '◉ ', action: '· ' }[item.kind] : mark;
+    const isOff = 'isEnabled' in item && !item.isEnabled ? ' (off)' : '';
+    const line = `${indent}${isOn}${item.text}${isOff}   #${item.id}`;
+    return item.kind === 'submenu' ? [line, ...drawn(item.items, `${indent}    `)] : [line];
+  });
+
+test('the menu of every state on every system is the one that was looked at', async () => {
+  const systems = ['linux', 'win32', 'darwin'];
+  const pages = UI_STATES.map((state) => {
+    const menus = new Map<string, string[]>();
+    for (const system of systems) {
+      const menu = drawn(shownOn(system, modelOf(SNAPSHOTS[state]))).join('\n');
+      menus.set(menu, [...(menus.get(menu) ?? []), system]);
+    }
+    return [...menus].map(([menu, on]) => `${state} on ${on.join(', ')}\n${menu}\n`).join('\n');
+  });
+  await expect(pages.join('\n')).toMatchFileSnapshot('testing/menus.txt');
+});
 
 test.each<readonly [UiState, readonly string[]]>([
   ['loading', ['(Rhumb — Starting…)', ...ENDING]],
@@ -150,6 +196,31 @@ describe('limits', () => {
     expect(longest(menu)).toBeLessThanOrEqual(20);
     expect(read(menu)).toContain('  Suggested: Town, Land 03');
     expect(read(menu).filter((line) => line.trim() === 'More in Rhumb…')).toHaveLength(2);
+  });
+
+  test('five thousand devices with hostile names keep to them, and are not all looked at for each change', () => {
+    const many = Array.from({ length: 5_000 }, (_, n) =>
+      device(`d${n}`, {
+        name: `${'\u202e'.repeat(20)}&${'W'.repeat(300)}${n}`,
+        isExitOption: n % 2 === 0,
+        addresses: [`100.64.${n >> 8}.${n & 255}`],
+      }),
+    );
+    const snapshot = running({ devices: devices(...many), settings: { ...NO_SETTINGS, wantRunning: true } });
+    const all = { ...gui, pinnedDevices: many.slice(0, 256).map(({ id }) => id) };
+    const { menu } = modelOf(snapshot, all);
+    expect([depth(menu), longest(menu) <= 20]).toEqual([2, true]);
+    const lines = read(menu);
+    expect(lines.length).toBeLessThan(80);
+    for (const line of lines) expect([...line.trim()].length, line).toBeLessThan(70);
+    expect(lines.join('')).not.toContain('\u202e');
+  });
+
+  test('no entry with a mark has entries below it', () => {
+    const marked = (items: readonly MenuEntry[]): boolean =>
+      items.some((item) => item.kind === 'submenu' && ('isChecked' in item || marked(item.items)));
+    for (const state of UI_STATES)
+      expect(marked(shownOn('linux', modelOf(SNAPSHOTS[state]))), state).toBe(false);
   });
 
   test('every id is there once', () => {
