@@ -5,6 +5,7 @@ import { findHost } from './bridge/host.ts';
 import { sync } from './bridge/sync.ts';
 import { pickLocale, setLocale } from './i18n/locale.ts';
 import { App } from './shell/app.tsx';
+import { Fence } from './shell/fence.tsx';
 import { go } from './shell/route.ts';
 import { applyLook } from './shell/theme.ts';
 import { useApp } from './store/store.ts';
@@ -30,5 +31,11 @@ sync(findHost(), {
 const place = document.getElementById('app');
 if (place !== null) {
   const root = createRoot(place);
-  void speak(useApp.getState().gui).then(() => root.render(<App />));
+  void speak(useApp.getState().gui).then(() =>
+    root.render(
+      <Fence>
+        <App />
+      </Fence>,
+    ),
+  );
 }

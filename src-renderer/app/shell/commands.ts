@@ -1,7 +1,8 @@
 /** What the palette offers in the state the app is in, and which of it fits what was typed. */
-import { Copy, Power, Shield, ShieldOff, UserRound } from 'lucide-react';
+import { Copy, Power, Radio, Shield, ShieldOff, SquareTerminal, UserRound } from 'lucide-react';
 import { copyText } from '../../ui/copy.tsx';
 import { t } from '../i18n/text.ts';
+import { askSsh, pingOnce } from '../lib/device-actions.tsx';
 import { switchAccount } from '../store/accounts.ts';
 import { canSwitch, isOnIn, switchTo } from '../store/connection.ts';
 import { chooseExitNode } from '../store/exit-node.ts';
@@ -28,6 +29,7 @@ export const allCommands = (state: AppState): readonly Command[] => [
   ...sections.flatMap(({ commands }) => commands?.(state) ?? []),
   ...accounts(state),
   ...addresses(state),
+  ...actions(state),
   ...exitNodes(state),
 ];
 
@@ -59,6 +61,33 @@ function accounts(state: AppState): readonly Command[] {
       run: () => void switchAccount(id),
     }));
 }
+
+/** Of the devices that are there. */
+const actions = ({ snapshot }: AppState): readonly Command[] =>
+  Object.values(snapshot.devices)
+    .filter(({ location, isOnline }) => location === undefined && isOnline)
+    .flatMap((device): Command[] => [
+      {
+        id: `ping ${device.id}`,
+        text: t('palette.ping', { name: device.name }),
+        note: t('devices.page'),
+        words: device.name,
+        icon: Radio,
+        run: () => void pingOnce(device),
+      },
+      ...(device.hasSsh
+        ? [
+            {
+              id: `ssh ${device.id}`,
+              text: t('palette.ssh', { name: device.name }),
+              note: t('devices.page'),
+              words: device.name,
+              icon: SquareTerminal,
+              run: () => askSsh(device),
+            },
+          ]
+        : []),
+    ]);
 
 /** Opening them is a command of their own section. */
 const addresses = ({ snapshot }: AppState): readonly Command[] =>
@@ -110,7 +139,7 @@ function exitNodes(state: AppState): readonly Command[] {
 /** Best first. Without words only where one can go and what one can do, not every device. */
 export function found(commands: readonly Command[], words: string): readonly Command[] {
   if (words.trim() === '')
-    return commands.filter(({ id }) => !/^(device|copy|exit) /.test(id)).slice(0, MOST);
+    return commands.filter(({ id }) => !/^(device|copy|exit|ping|ssh) /.test(id)).slice(0, MOST);
   return commands
     .map((command) => ({
       command,

@@ -11,7 +11,13 @@ interface State {
 
 const LONGEST = 4_000;
 
-export class Fence extends Component<{ readonly children: ReactNode }, State> {
+interface FenceProps {
+  readonly children: ReactNode;
+  /** Something else is shown when it changes: it gets its chance. */
+  readonly of?: string;
+}
+
+export class Fence extends Component<FenceProps, State> {
   override state: State = { details: undefined };
   static getDerivedStateFromError(error: unknown): State {
     return { details: error instanceof Error ? (error.stack ?? error.message) : String(error) };
@@ -20,6 +26,9 @@ export class Fence extends Component<{ readonly children: ReactNode }, State> {
     const details = `${error.stack ?? error.message}\n${componentStack ?? ''}`.slice(0, LONGEST);
     this.setState({ details });
     reportError(new Error(details, { cause: error }));
+  }
+  override componentDidUpdate({ of }: FenceProps): void {
+    if (of !== this.props.of && this.state.details !== undefined) this.setState({ details: undefined });
   }
   override render(): ReactNode {
     const { details } = this.state;

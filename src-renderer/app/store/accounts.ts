@@ -1,8 +1,10 @@
 /** Accounts of this device: switching, adding, signing out, and the server where it is worth naming. */
+import type { Account } from '#shared/ui-state/types.ts';
 import { t } from '../i18n/text.ts';
 import { focusHeading } from '../shell/keep-focus.ts';
 import { go } from '../shell/route.ts';
 import { act, wishFor } from './act.ts';
+import { useApp } from './store.ts';
 
 /** The servers that nobody needs to be told of. */
 const USUAL_HOSTS: readonly string[] = ['controlplane.tailscale.com', 'login.tailscale.com'];
@@ -14,8 +16,20 @@ export function serverHost(server: string): string {
 }
 
 export async function switchAccount(id: string): Promise<void> {
-  await wishFor({ kind: 'account', id }, 'account.switch', { id });
+  const { accounts } = useApp.getState().confirmed;
+  const before = nameIn(accounts.find(({ isCurrent }) => isCurrent));
+  const after = nameIn(accounts.find((one) => one.id === id));
+  await wishFor(
+    { kind: 'account', id },
+    'account.switch',
+    { id },
+    {
+      failed: (why) => t('account.switchFailed', { before, after, why }),
+    },
+  );
 }
+
+const nameIn = (account: Account | undefined): string => account?.name ?? '';
 
 /** The daemon begins an empty account; Home then asks to sign in. */
 export async function addAccount(): Promise<void> {

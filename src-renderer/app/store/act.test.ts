@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { CallError } from '../bridge/failure.ts';
 import { settings, snapshot } from '../testing/build.ts';
 import { type FakeBridge, fakeBridge } from '../testing/fake-bridge.ts';
+import { switchAccount } from './accounts.ts';
 import { newsFromDaemon, wishFor } from './act.ts';
 import { show, uiOf, useApp } from './store.ts';
 
@@ -49,6 +50,23 @@ test('goes back when nothing is confirmed in time', async () => {
   expect(ui()).toBe('connecting');
   vi.advanceTimersByTime(1);
   expect(ui()).toBe('off');
+});
+
+test('a switch of accounts that failed says which account stays, and why', async () => {
+  begin(undefined);
+  const account = (id: string, isCurrent: boolean) => ({
+    ...{ id, name: id, loginName: id, network: '', server: '' },
+    isCurrent,
+  });
+  const both = snapshot({ accounts: [account('ada', true), account('bo', false)] });
+  useApp.setState({
+    bridge: fakeBridge({ 'account.switch': () => Promise.reject(new CallError('unavailable', 'no disk')) }),
+  });
+  show(both, undefined);
+  const done = switchAccount('bo');
+  expect(useApp.getState().snapshot.accounts.find(({ isCurrent }) => isCurrent)?.id).toBe('bo');
+  await done;
+  expect(useApp.getState().snapshot.accounts.find(({ isCurrent }) => isCurrent)?.id).toBe('ada');
 });
 
 test('goes at once when the daemon says otherwise', async () => {

@@ -26,14 +26,27 @@ export function failureText(error: unknown): string {
   return t(key, { why: cut(message, 300) });
 }
 
+/** What is told afterwards. */
+export interface Told {
+  readonly done?: string;
+  /** From the usual sentence about why it failed. */
+  readonly failed?: (why: string) => string;
+}
+
 /** True when it was done. */
-export async function act<K extends CallName>(name: K, arg: ArgOf<K>, done?: string): Promise<boolean> {
+export async function act<K extends CallName>(
+  name: K,
+  arg: ArgOf<K>,
+  told: string | Told = {},
+): Promise<boolean> {
+  const { done, failed }: Told = typeof told === 'string' ? { done: told } : told;
   try {
     await ask(name, arg);
     if (done !== undefined) tellDone(done);
     return true;
   } catch (error) {
-    tellFailed(failureText(error));
+    const why = failureText(error);
+    tellFailed(failed?.(why) ?? why);
     return false;
   }
 }
@@ -41,8 +54,13 @@ export async function act<K extends CallName>(name: K, arg: ArgOf<K>, done?: str
 let cancelWish = (): void => undefined;
 
 /** As `act`, and shows the outcome before it is there. */
-export async function wishFor<K extends CallName>(wish: Wish, name: K, arg: ArgOf<K>): Promise<boolean> {
-  const retry = (): void => void wishFor(wish, name, arg);
+export async function wishFor<K extends CallName>(
+  wish: Wish,
+  name: K,
+  arg: ArgOf<K>,
+  told?: Told,
+): Promise<boolean> {
+  const retry = (): void => void wishFor(wish, name, arg, told);
   show(useApp.getState().confirmed, wish);
   cancelWish();
   const timer = setTimeout(() => {
@@ -51,7 +69,7 @@ export async function wishFor<K extends CallName>(wish: Wish, name: K, arg: ArgO
     tellFailed(t('wish.late'), { label: t('common.retry'), run: retry });
   }, WISH_MS);
   cancelWish = () => clearTimeout(timer);
-  const isDone = await act(name, arg);
+  const isDone = await act(name, arg, told);
   if (!isDone) forget(wish);
   return isDone;
 }

@@ -1,5 +1,5 @@
 /** The accounts of this device: which one is in use, switching, adding, renaming, signing out. */
-import { LogOut, Pencil, Plus, Trash2, UserRound } from 'lucide-react';
+import { KeyRound, LogOut, Pencil, Plus, Trash2, UserRound } from 'lucide-react';
 import { useState } from 'react';
 import type { Account } from '#shared/ui-state/types.ts';
 import { Badge } from '../../../ui/badge.tsx';
@@ -15,7 +15,9 @@ import { go } from '../../shell/route.ts';
 import { Screen } from '../../shell/screen.tsx';
 import { addAccount, removeAccount, serverHost, signOut, switchAccount } from '../../store/accounts.ts';
 import { ask, failureText } from '../../store/act.ts';
-import { useMayManage, useSnapshot, useUi } from '../../store/store.ts';
+import { isOnIn } from '../../store/connection.ts';
+import { signInAgain, useSignIn } from '../../store/sign-in.ts';
+import { uiOf, useApp, useMayManage, useSnapshot, useUi } from '../../store/store.ts';
 import './accounts.css';
 
 type Over =
@@ -93,13 +95,17 @@ function Row({
         {isCurrent ? (
           <CurrentState />
         ) : mayManage ? (
-          <Button onPress={() => void switchAccount(id)}>
-            {t('accounts.switch')}{' '}
-            <span className="visually-hidden">{cut([name, network].filter(Boolean).join(', '))}</span>
-          </Button>
+          <>
+            <Badge>{t('accounts.signedIn')}</Badge>
+            <Button onPress={() => void switchAccount(id)}>
+              {t('accounts.switch')}{' '}
+              <span className="visually-hidden">{cut([name, network].filter(Boolean).join(', '))}</span>
+            </Button>
+          </>
         ) : null}
         {!mayManage ? null : isCurrent ? (
           <>
+            <Renew />
             <IconButton
               icon={Pencil}
               label={t('accounts.rename')}
@@ -118,6 +124,23 @@ function Row({
         )}
       </div>
     </div>
+  );
+}
+
+/** A new key for the account in use, while the old one carries on. */
+function Renew(): React.JSX.Element | null {
+  const canRenew = useApp((state) => isOnIn(uiOf(state)));
+  const isAsking = useSignIn(({ startedMs }) => startedMs !== undefined);
+  if (!canRenew) return null;
+  const renew = (): void => {
+    if (isAsking) return;
+    void signInAgain();
+    go('/');
+  };
+  return (
+    <Button icon={KeyRound} isPending={isAsking} onPress={renew}>
+      {t('signin.expired.button')}
+    </Button>
   );
 }
 
@@ -151,7 +174,8 @@ function Rename({
   readonly account: Account;
   readonly onClose: () => void;
 }): React.JSX.Element {
-  const [name, setName] = useState(account.name);
+  const nickname = useSnapshot(({ settings }) => settings?.nickname ?? '');
+  const [name, setName] = useState(nickname);
   return (
     <FormDialog
       title={t('accounts.rename.title')}
@@ -169,6 +193,7 @@ function Rename({
     >
       <TextField
         label={t('accounts.rename.label')}
+        placeholder={account.loginName}
         help={t('accounts.rename.help')}
         value={name}
         onChange={setName}

@@ -7,10 +7,12 @@ import { Moment } from '../../../ui/time.tsx';
 import { formatSpan } from '../../i18n/format.ts';
 import { t } from '../../i18n/text.ts';
 import { Foreign } from '../../lib/foreign.tsx';
+import { warningWords } from '../../lib/warnings.ts';
 import { go } from '../../shell/route.ts';
 import { act, editGui, openPage } from '../../store/act.ts';
 import { signInAgain } from '../../store/sign-in.ts';
 import { useApp, useCan, useMayManage, useSnapshot } from '../../store/store.ts';
+import { RenewalNotice, useRenewal } from '../signin/renewal.tsx';
 import { versionGap, visibleWarnings, withDismissed } from './alerts.ts';
 import { expiryNotice, laterMs } from './expiry.ts';
 
@@ -28,8 +30,10 @@ export function AlertList(): React.JSX.Element | null {
   const newVersion = useSnapshot(({ newVersion }) => newVersion);
   const expiry = useExpiry();
   const gap = useVersionGap();
+  const isRenewing = useRenewal();
   const alerts: readonly Alert[] = [
-    ...(expiry === undefined ? [] : [{ id: 'key', content: expiry }]),
+    ...(isRenewing ? [{ id: 'renewal', content: <RenewalNotice /> }] : []),
+    ...(expiry === undefined || isRenewing ? [] : [{ id: 'key', content: expiry }]),
     ...visibleWarnings(warnings, dismissed).map((warning) => ({
       id: `w-${warning.code}`,
       content: <WarningNotice warning={warning} onDismiss={() => dismiss(warning.code, warning.etag)} />,
@@ -70,15 +74,16 @@ function WarningNotice({
   readonly warning: Warning;
   readonly onDismiss: () => void;
 }): React.JSX.Element {
-  const { code, title, text, action, severity, brokenSinceMs } = warning;
+  const { code, action, severity, brokenSinceMs } = warning;
+  const words = warningWords(warning);
   return (
     <Notice
       tone={toneOf(warning)}
       action={
         <span className="alert-actions">
           {action === undefined ? (
-            <Button size="small" onPress={() => go('/diagnostics')}>
-              {t('home.alerts.open')}
+            <Button size="small" onPress={() => go(words.path)}>
+              {words.action}
             </Button>
           ) : (
             <Button size="small" onPress={() => void openPage('warning', code)}>
@@ -94,7 +99,7 @@ function WarningNotice({
       }
     >
       <p className="alert-title">
-        <Foreign text={title === '' ? code : title} max={100} />
+        <bdi>{words.title}</bdi>
         {brokenSinceMs === undefined ? null : (
           <span className="alert-since">
             {' '}
@@ -102,9 +107,9 @@ function WarningNotice({
           </span>
         )}
       </p>
-      {text === '' || text === title ? null : (
+      {words.text === '' ? null : (
         <p>
-          <Foreign text={text} max={400} />
+          <bdi>{words.text}</bdi>
         </p>
       )}
     </Notice>
