@@ -4,9 +4,23 @@ import type { Device } from '#shared/ui-state/types.ts';
 import { t } from '../i18n/text.ts';
 import { type AppState, uiOf } from '../store/store.ts';
 
-export function headingOf(state: Pick<AppState, 'snapshot' | 'nowMs'>): string {
+type Told = Pick<AppState, 'snapshot' | 'nowMs' | 'line' | 'host'>;
+
+/**
+ * A page in a browser that lost its line knows no more than that. What was started anew has another link, which is for
+ * whoever may ask for it: this page can't come back then.
+ */
+export const isOutOfReach = (state: Told): boolean =>
+  state.host.kind === 'web' && state.line.kind === 'lost' && uiOf(state) === 'daemon-stopped';
+
+/** The state in a word or two, for the window's title. */
+export const wordOf = (state: Told): string =>
+  isOutOfReach(state) ? t('trouble.out-of-reach.state') : t(`state.${uiOf(state)}`);
+
+export function headingOf(state: Told): string {
   const { snapshot } = state;
-  const ui = uiOf(state as AppState);
+  const ui = uiOf(state);
+  if (isOutOfReach(state)) return t('trouble.out-of-reach.heading');
   switch (ui) {
     case 'on-exit': {
       const exit = exitNodeOf(snapshot);

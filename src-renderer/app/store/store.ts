@@ -42,7 +42,8 @@ export function show(confirmed: Snapshot, wish: Wish | undefined): void {
   useApp.setState({ confirmed, wish, snapshot: wish === undefined ? confirmed : predict(confirmed, wish) });
 }
 
-export const uiOf = ({ snapshot, nowMs }: AppState): UiState => deriveUi(snapshot, nowMs);
+export const uiOf = ({ snapshot, nowMs }: Pick<AppState, 'snapshot' | 'nowMs'>): UiState =>
+  deriveUi(snapshot, nowMs);
 export const useUi = (): UiState => useApp(uiOf);
 
 /** Whether the user may change things on this device. */

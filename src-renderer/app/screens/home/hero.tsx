@@ -10,7 +10,7 @@ import { formatSince } from '../../i18n/format.ts';
 import { type Key, t } from '../../i18n/text.ts';
 import { cut, Foreign } from '../../lib/foreign.tsx';
 import { Fixed, useIsFixed } from '../../shell/fixed.tsx';
-import { headingOf } from '../../shell/heading.ts';
+import { headingOf, wordOf } from '../../shell/heading.ts';
 import { WHY_READONLY } from '../../shell/read-only.tsx';
 import { go } from '../../shell/route.ts';
 import { canSwitch, isOnIn, switchTo } from '../../store/connection.ts';
@@ -33,11 +33,12 @@ const SUBS: Partial<Readonly<Record<UiState, Key>>> = {
 export function Hero({ children }: { readonly children?: ReactNode }): React.JSX.Element {
   const ui = useUi();
   const heading = useApp(headingOf);
+  const word = useApp(wordOf);
   const title = useRef<HTMLHeadingElement>(null);
   useEffect(() => title.current?.focus({ preventScroll: true }), []);
   useEffect(() => {
-    document.title = `${t('home.title')} – ${t(`state.${ui}`)} – Rhumb`;
-  }, [ui]);
+    document.title = `${t('home.title')} – ${word} – Rhumb`;
+  }, [word]);
   const sub = SUBS[ui];
   return (
     <section className={`hero hero-${ui}`} aria-label={t('home.title')}>

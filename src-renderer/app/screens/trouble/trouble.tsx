@@ -9,6 +9,7 @@ import { Fact, Facts } from '../../../ui/page.tsx';
 import { toCallError } from '../../bridge/failure.ts';
 import { t } from '../../i18n/text.ts';
 import { Foreign } from '../../lib/foreign.tsx';
+import { isOutOfReach } from '../../shell/heading.ts';
 import { ask, failureText, openPage } from '../../store/act.ts';
 import { useApp, useCan, useSnapshot } from '../../store/store.ts';
 import { Hero } from '../home/hero.tsx';
@@ -78,13 +79,18 @@ function NotInstalled(): React.JSX.Element {
   );
 }
 
+/** Gives a link to this page. */
+const WEB = 'rhumb web';
+
 function Stopped(): React.JSX.Element {
   const canService = useCan('service');
   const commands = COMMANDS[useApp(({ host }) => host.platform)];
+  const isLost = useApp(isOutOfReach);
   return (
     <>
       <p>
-        {t('trouble.daemon-stopped.text')} <span className="soft">{t('trouble.daemon-stopped.self')}</span>
+        {isLost ? t('trouble.out-of-reach.text') : t('trouble.daemon-stopped.text')}{' '}
+        <span className="soft">{t('trouble.daemon-stopped.self')}</span>
       </p>
       {canService ? (
         <Do
@@ -99,6 +105,12 @@ function Stopped(): React.JSX.Element {
           <CopyField isBlock text={commands.start} label={t('trouble.copyCommand')} />
         </div>
       )}
+      {isLost ? (
+        <div className="stack">
+          <p className="soft">{t('trouble.out-of-reach.again')}</p>
+          <CopyField isBlock text={WEB} label={t('device.copyValue', { value: WEB })} />
+        </div>
+      ) : null}
     </>
   );
 }
