@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 
-export default defineConfig(({ mode }) => {
+export default defineConfig(({ command, mode }) => {
+  // Vite keeps what it finds: set-up that is started by a test would build React's slow half as large again.
+  if (command === 'build') process.env['NODE_ENV'] = 'production';
   const page = mode === 'app' ? 'app' : 'console';
   return {
     root: join(import.meta.dirname, page),
