@@ -29,6 +29,8 @@ export type DaemonFeature =
   | 'ssh'
   /** It can serve this page to the network. */
   | 'web-client'
+  /** It tells its network of the machine's condition. */
+  | 'posture-checks'
   /** It can install its own updates. */
   | 'auto-update';
 

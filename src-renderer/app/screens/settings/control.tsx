@@ -14,17 +14,24 @@ import { act, editGui } from '../../store/act.ts';
 import { useApp, useMayManage, useSnapshot } from '../../store/store.ts';
 import { About } from './about.tsx';
 import { GuiChoice } from './gui-choice.tsx';
+import { Reset } from './reset.tsx';
 import type { Control, Row } from './rows.ts';
-import { DnsNow, Server, Updates } from './shown.tsx';
+import { DnsNow, Server, Updates, WebAddress } from './shown.tsx';
 
 interface Said {
   readonly label: string;
   readonly note: string;
+  /** The organisation has settled it: the daemon would refuse another value. */
+  readonly isFixed?: boolean;
 }
 
 type Of<K extends Control['kind']> = Extract<Control, { readonly kind: K }>;
 
-export function ControlOf({ row, ...said }: Said & { readonly row: Row }): React.JSX.Element | null {
+export function ControlOf({
+  row,
+  isFixed = false,
+  ...said
+}: Said & { readonly row: Row }): React.JSX.Element | null {
   const settings = useSnapshot((snapshot) => snapshot.settings);
   const { control } = row;
   switch (control.kind) {
@@ -43,11 +50,15 @@ export function ControlOf({ row, ...said }: Said & { readonly row: Row }): React
     case 'dns':
       return <DnsNow {...said} />;
     case 'pref':
-      return settings === undefined ? null : <PrefSwitch {...{ control, settings }} {...said} />;
+      return settings === undefined ? null : <PrefSwitch {...{ control, settings, isFixed }} {...said} />;
     case 'text':
-      return settings === undefined ? null : <PrefText {...{ control, settings }} {...said} />;
+      return settings === undefined ? null : <PrefText {...{ control, settings, isFixed }} {...said} />;
     case 'netfilter':
-      return settings === undefined ? null : <Netfilter settings={settings} {...said} />;
+      return settings === undefined ? null : <Netfilter {...{ settings, isFixed }} {...said} />;
+    case 'web':
+      return settings === undefined ? null : <WebAddress settings={settings} {...said} />;
+    case 'reset':
+      return <Reset {...said} />;
     case 'server':
       return settings === undefined ? null : <Server settings={settings} {...said} />;
     default:
@@ -60,6 +71,7 @@ function PrefSwitch({
   settings,
   label,
   note,
+  isFixed = false,
 }: Said & { readonly control: Of<'pref'>; readonly settings: Settings }): React.JSX.Element {
   const mayManage = useMayManage();
   const { value, set } = useWished(read(settings), edit);
@@ -68,7 +80,7 @@ function PrefSwitch({
     <>
       <Switch
         isSelected={value}
-        isDisabled={!mayManage}
+        isDisabled={!mayManage || isFixed}
         onChange={(on) => (asks?.when === on ? setAsking(true) : set(on))}
         note={note}
       >
@@ -127,6 +139,7 @@ function PrefText({
   settings,
   label,
   note,
+  isFixed = false,
 }: Said & { readonly control: Of<'text'>; readonly settings: Settings }): React.JSX.Element {
   const mayManage = useMayManage();
   const confirmed = read(settings);
@@ -153,7 +166,7 @@ function PrefText({
         help={note}
         problem={problem}
         maxLength={253}
-        isDisabled={!mayManage}
+        isDisabled={!mayManage || isFixed}
       />
       {isChanged ? (
         <span className="setting-buttons">
@@ -181,7 +194,12 @@ function LinkRow({ to, label, note }: Said & { readonly to: string }): React.JSX
 
 const MODES = ['0', '1', '2'] as const;
 
-function Netfilter({ settings, label, note }: Said & { readonly settings: Settings }): React.JSX.Element {
+function Netfilter({
+  settings,
+  label,
+  note,
+  isFixed = false,
+}: Said & { readonly settings: Settings }): React.JSX.Element {
   const mayManage = useMayManage();
   const { value, set } = useWished(settings.netfilterMode, (netfilterMode) => ({ netfilterMode }));
   return (
@@ -189,7 +207,7 @@ function Netfilter({ settings, label, note }: Said & { readonly settings: Settin
       label={label}
       help={note}
       value={MODES[value]}
-      isDisabled={!mayManage}
+      isDisabled={!mayManage || isFixed}
       onChange={(mode) => set(mode === '0' ? 0 : mode === '1' ? 1 : 2)}
       options={MODES.map((id) => ({ id, text: t(`settings.netfilter.${id}`) }))}
     />

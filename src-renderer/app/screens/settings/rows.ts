@@ -51,12 +51,14 @@ export type Control =
       readonly isGood: (text: string) => boolean;
     }
   | { readonly kind: 'link'; readonly to: string }
-  | { readonly kind: 'netfilter' | 'server' | 'updates' | 'about' | 'dns' };
+  | { readonly kind: 'netfilter' | 'server' | 'updates' | 'about' | 'dns' | 'web' | 'reset' };
 
 export interface Row {
   readonly id: string;
   readonly group: Group;
   readonly control: Control;
+  /** What an organisation may have settled. */
+  readonly of?: keyof Settings;
   readonly can?: Capability;
   readonly feature?: DaemonFeature;
   /** Of the daemon's machine. */
@@ -85,6 +87,7 @@ export const ROWS: readonly Row[] = [
   {
     id: 'hostname',
     group: 'connection',
+    of: 'hostname',
     control: {
       kind: 'text',
       read: ({ hostname }) => hostname,
@@ -95,12 +98,14 @@ export const ROWS: readonly Row[] = [
   {
     id: 'unattended',
     group: 'connection',
+    of: 'unattended',
     platform: 'win32',
     control: { kind: 'pref', read: ({ unattended }) => unattended, edit: (unattended) => ({ unattended }) },
   },
   {
     id: 'operator',
     group: 'connection',
+    of: 'operator',
     platform: 'linux',
     control: {
       kind: 'text',
@@ -113,6 +118,7 @@ export const ROWS: readonly Row[] = [
   {
     id: 'acceptRoutes',
     group: 'routing',
+    of: 'acceptRoutes',
     control: {
       kind: 'pref',
       read: ({ acceptRoutes }) => acceptRoutes,
@@ -124,17 +130,20 @@ export const ROWS: readonly Row[] = [
   {
     id: 'allowLan',
     group: 'routing',
+    of: 'allowLan',
     control: { kind: 'pref', read: ({ allowLan }) => allowLan, edit: (allowLan) => ({ allowLan }) },
   },
   {
     id: 'snat',
     group: 'routing',
+    of: 'noSnat',
     platform: 'linux',
     control: { kind: 'pref', read: ({ noSnat }) => !noSnat, edit: (on) => ({ noSnat: !on }) },
   },
   {
     id: 'incoming',
     group: 'security',
+    of: 'shieldsUp',
     control: {
       kind: 'pref',
       read: ({ shieldsUp }) => !shieldsUp,
@@ -150,6 +159,7 @@ export const ROWS: readonly Row[] = [
   {
     id: 'ssh',
     group: 'security',
+    of: 'runSsh',
     feature: 'ssh',
     control: {
       kind: 'pref',
@@ -164,8 +174,20 @@ export const ROWS: readonly Row[] = [
     },
   },
   {
+    id: 'posture',
+    group: 'security',
+    of: 'postureChecking',
+    feature: 'posture-checks',
+    control: {
+      kind: 'pref',
+      read: ({ postureChecking }) => postureChecking,
+      edit: (postureChecking) => ({ postureChecking }),
+    },
+  },
+  {
     id: 'acceptDns',
     group: 'dns',
+    of: 'acceptDns',
     control: { kind: 'pref', read: ({ acceptDns }) => acceptDns, edit: (acceptDns) => ({ acceptDns }) },
   },
   { id: 'dnsNow', group: 'dns', control: { kind: 'dns' } },
@@ -189,6 +211,7 @@ export const ROWS: readonly Row[] = [
   {
     id: 'updateCheck',
     group: 'updates',
+    of: 'autoUpdateCheck',
     control: {
       kind: 'pref',
       read: ({ autoUpdateCheck }) => autoUpdateCheck,
@@ -198,6 +221,7 @@ export const ROWS: readonly Row[] = [
   {
     id: 'updateApply',
     group: 'updates',
+    of: 'autoUpdateApply',
     feature: 'auto-update',
     control: {
       kind: 'pref',
@@ -208,6 +232,7 @@ export const ROWS: readonly Row[] = [
   {
     id: 'webClient',
     group: 'web',
+    of: 'runWebClient',
     feature: 'web-client',
     control: {
       kind: 'pref',
@@ -215,8 +240,16 @@ export const ROWS: readonly Row[] = [
       edit: (runWebClient) => ({ runWebClient }),
     },
   },
+  { id: 'webAddress', group: 'web', feature: 'web-client', control: { kind: 'web' } },
   { id: 'server', group: 'advanced', control: { kind: 'server' } },
-  { id: 'netfilter', group: 'advanced', platform: 'linux', control: { kind: 'netfilter' } },
+  {
+    id: 'netfilter',
+    group: 'advanced',
+    of: 'netfilterMode',
+    platform: 'linux',
+    control: { kind: 'netfilter' },
+  },
+  { id: 'reset', group: 'advanced', control: { kind: 'reset' } },
   { id: 'about', group: 'about', control: { kind: 'about' } },
 ];
 
@@ -228,7 +261,16 @@ export interface Around {
   readonly hasDaemon: boolean;
 }
 
-const OF_DAEMON: readonly Control['kind'][] = ['pref', 'text', 'netfilter', 'server', 'dns', 'link'];
+const OF_DAEMON: readonly Control['kind'][] = [
+  'pref',
+  'text',
+  'netfilter',
+  'server',
+  'dns',
+  'link',
+  'web',
+  'reset',
+];
 
 /** What can be set here and now; a feature that is absent is not shown, and never pretended. */
 export const rowsFor = ({ can, features, platform, hasDaemon }: Around): readonly Row[] =>

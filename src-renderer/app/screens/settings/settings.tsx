@@ -6,6 +6,7 @@ import { SearchField } from '../../../ui/field.tsx';
 import { EmptyState, Notice } from '../../../ui/notice.tsx';
 import { t } from '../../i18n/text.ts';
 import { cut } from '../../lib/foreign.tsx';
+import { Fixed } from '../../shell/fixed.tsx';
 import { Link } from '../../shell/link.tsx';
 import { setQuery, useRoute } from '../../shell/route.ts';
 import { Screen } from '../../shell/screen.tsx';
@@ -112,10 +113,18 @@ function GroupCard({
         {t(`settings.group.${group}`)}
       </h2>
       {rows.map((row) => (
-        <div key={row.id} id={`setting-${row.id}`} className="setting">
-          <ControlOf row={row} label={labelOf(row)} note={noteOf(row)} />
-        </div>
+        <Setting key={row.id} row={row} />
       ))}
     </section>
+  );
+}
+
+function Setting({ row }: { readonly row: Row }): React.JSX.Element {
+  const isFixed = useSnapshot(({ policy }) => row.of !== undefined && policy.fixed.includes(row.of));
+  return (
+    <div id={`setting-${row.id}`} className="setting">
+      <ControlOf row={row} label={labelOf(row)} note={noteOf(row)} isFixed={isFixed} />
+      {isFixed ? <Fixed /> : null}
+    </div>
   );
 }

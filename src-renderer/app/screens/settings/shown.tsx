@@ -2,6 +2,7 @@
 import { useState } from 'react';
 import type { Settings } from '#shared/ui-state/types.ts';
 import { Button } from '../../../ui/button.tsx';
+import { CopyField } from '../../../ui/copy.tsx';
 import { Notice, Problem } from '../../../ui/notice.tsx';
 import { t } from '../../i18n/text.ts';
 import { cut } from '../../lib/foreign.tsx';
@@ -47,6 +48,24 @@ export function DnsNow(said: Said): React.JSX.Element {
         </Shown>
       )}
     </>
+  );
+}
+
+/** As official clients have it. */
+const WEB_PORT = 5_252;
+
+/** Where this page is shown to the network, once it is. */
+export function WebAddress({
+  settings,
+  ...said
+}: Said & { readonly settings: Settings }): React.JSX.Element | null {
+  const address = useSnapshot(({ self }) => self?.addresses.find((one) => !one.includes(':')) ?? '');
+  if (!settings.runWebClient || address === '') return null;
+  const url = `http://${address}:${WEB_PORT}`;
+  return (
+    <Shown {...said}>
+      <CopyField text={url} label={t('device.copyValue', { value: url })} />
+    </Shown>
   );
 }
 
