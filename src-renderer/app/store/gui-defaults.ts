@@ -16,7 +16,8 @@ export const DEFAULT_GUI: GuiSettings = {
   pinnedDevices: [],
   recentExitNodes: [],
   sshUsers: {},
-  isIntroduced: false,
+  // Until the host says that nobody was: it must not flash by.
+  isIntroduced: true,
   dismissed: {},
   quietKeyUntilMs: 0,
 };

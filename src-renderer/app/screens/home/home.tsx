@@ -9,6 +9,7 @@ import { WaitingBrowser } from '../signin/waiting.tsx';
 import { AlertList } from './alert-list.tsx';
 import { ExitCard } from './exit-card.tsx';
 import { Favourites } from './favourites.tsx';
+import { FirstRun } from './first-run.tsx';
 import { Glance } from './glance.tsx';
 import { Hero, SelfFacts } from './hero.tsx';
 import { TrafficCard } from './traffic.tsx';
@@ -20,6 +21,7 @@ export function HomeScreen(): React.JSX.Element {
   return (
     <div className="page home">
       <Hero>{contentOf(ui)}</Hero>
+      {ui === 'loading' ? null : <FirstRun />}
       {ui === 'loading' ? <Skeleton rows={4} /> : <AlertList />}
       {hasNetwork && isInNetwork(ui) ? (
         <div className={`home-cards${ui === 'off' || ui === 'reconnecting' ? ' home-dim' : ''}`}>
