@@ -6,7 +6,7 @@ import { openSystemProbes } from '#shared/probing/probes.ts';
 import type { Backend } from './backend/backend.ts';
 import { nodeIps } from './backend/node-ips.ts';
 import type { System } from './daemon.ts';
-import { peerRights } from './webui/peer-rights.ts';
+import { isOutsider, peerRights } from './webui/peer-rights.ts';
 import { type PeerWorld, WebUi } from './webui/web-ui.ts';
 
 /** In a checkout it is built into `dist`; packages put it where such files go, or beside the program. */
@@ -36,7 +36,14 @@ const peerWorld = (backend: Backend): PeerWorld => ({
     const { map } = backend;
     const found = map === undefined ? undefined : backend.whoIs(ip);
     if (map === undefined || found === undefined || !backend.prefs().RunWebClient) return undefined;
-    return { name: `node ${found.Node.StableID}`, rights: peerRights(found, map.self) };
+    // The tunnel, too, must know the address as that peer's.
+    if (backend.peerCaller(ip) === undefined) return undefined;
+    const { Node: node } = found;
+    return {
+      name: `node ${node.StableID}`,
+      rights: peerRights(found, map.self),
+      isOutsider: isOutsider(node),
+    };
   },
   names: () => {
     const name = (backend.map?.self.Name ?? '').replace(/\.$/, '').toLowerCase();
@@ -50,8 +57,14 @@ export async function offerWebUi(webUi: WebUi, backend: Backend, signal: AbortSi
     Watch.InitialState | Watch.InitialPrefs | Watch.NoNetMap | Watch.NoPrivateKeys,
     { uid: 0 },
   );
+  let operator = backend.prefs().OperatorUser;
   try {
-    while ((await watcher.next(signal)) !== undefined) await webUi.offer(wantedAddresses(backend));
+    while ((await watcher.next(signal)) !== undefined) {
+      const { OperatorUser } = backend.prefs();
+      if (OperatorUser !== operator) webUi.operatorChanged();
+      operator = OperatorUser;
+      await webUi.offer(wantedAddresses(backend));
+    }
   } catch (error) {
     if (!signal.aborted) throw error;
   }

@@ -95,6 +95,8 @@ export interface WebPart {
   readonly link: (visitor: {
     readonly uid: number | undefined;
     readonly canWrite: boolean;
+    /** Also when another operator is named. */
+    readonly isAdmin: boolean;
   }) => Promise<string>;
 }
 

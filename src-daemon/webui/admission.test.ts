@@ -33,6 +33,8 @@ describe('the page', () => {
   test('is served under the names of this device, to whoever comes from anywhere', () => {
     expect(page({})).toBeUndefined();
     expect(page({ host: 'localhost:4000' })).toBeUndefined();
+    expect(page({ host: 'localhost.:4000' })).toBeUndefined();
+    expect(page({ host: '[::1]:4000' })).toBeUndefined();
     expect(page({ site: 'cross-site', dest: 'document' })).toBeUndefined();
     expect(page({ site: 'same-origin', dest: 'script' })).toBeUndefined();
   });
@@ -46,6 +48,15 @@ describe('the page', () => {
     [{ dest: 'object' }],
     [{ site: 'cross-site', dest: 'script' }],
     [{ site: 'same-site', dest: 'image' }],
+    [{ site: 'cross-site', dest: 'empty' }],
+    [{ site: 'cross-site' }],
+    [{ dest: 'fencedframe' }],
+    [{ host: '[fe80::1%25eth0]:4000' }],
+    [{ host: '[::ffff:10.0.0.1]' }],
+    [{ host: '0x7f000001' }],
+    [{ host: '127.1:4000' }],
+    [{ host: 'localhost..' }],
+    [{ host: '127.0.0.1:99999999' }],
   ] as const)('is refused for %j', (change) => {
     expect(page(change)).toBeDefined();
   });

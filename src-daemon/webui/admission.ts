@@ -21,7 +21,7 @@ export function refusePage(head: RequestHead, isOwn: IsOwnHost): string | undefi
   // Another name that leads here is a page elsewhere that wants to read ours.
   if (host === undefined || !isOwn(host)) return 'this page is only served under the names of this device';
   if (head.dest !== undefined && FRAMES.includes(head.dest)) return 'this page is not shown inside others';
-  const isVisit = head.dest === undefined || head.dest === 'document' || head.dest === 'empty';
+  const isVisit = head.dest === 'document';
   if (head.site !== undefined && !['same-origin', 'none'].includes(head.site) && !isVisit)
     return 'parts of this page are for itself alone';
   return undefined;

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { NO_USER } from '#shared/localapi/user.ts';
 import { type Node, node } from '#shared/wire/node.ts';
-import { peerRights } from './peer-rights.ts';
+import { isOutsider, peerRights } from './peer-rights.ts';
 
 const nodeOf = (change: Record<string, unknown>): Node =>
   node.parse({ ID: 1, StableID: 'n1', Name: 'a.net.', User: 7, ...change });
@@ -28,6 +28,18 @@ test('a grant lets others manage it, when it is for everything', () => {
     'readonly',
   );
   expect(rights({ User: 8 }, { 'tailscale.com/cap/webui': null })).toBe('readonly');
+});
+
+test('a guest of another network looks, and only at this device, whatever he was granted', () => {
+  const guest = { User: 8, Hostinfo: { ShareeNode: true } };
+  expect(rights(guest, GRANT)).toBe('readonly');
+  expect(isOutsider(nodeOf(guest))).toBe(true);
+  expect(isOutsider(nodeOf({ Sharer: 9 }))).toBe(true);
+  expect(isOutsider(nodeOf({ Sharer: 0 }))).toBe(false);
+});
+
+test('a key that the network’s lock has not signed manages nothing', () => {
+  expect(rights({ User: 7, UnsignedPeerAPIOnly: true }, GRANT)).toBe('readonly');
 });
 
 test('who was let in from another network only looks, and so does this machine itself', () => {

@@ -14,10 +14,14 @@ const capability = z.looseObject({ canEdit: z.array(z.string()).nullish() });
  */
 export function peerRights({ Node: caller, CapMap }: WhoIsResponse, self: Node): Rights {
   if (caller.ID === self.ID) return 'readonly';
-  if (isTagged(caller) || caller.Sharer !== undefined) return 'readonly';
+  if (isTagged(caller) || isOutsider(caller) || caller.UnsignedPeerAPIOnly === true) return 'readonly';
   if (isGranted(CapMap)) return 'manage';
   return !isTagged(self) && caller.User === self.User ? 'manage' : 'readonly';
 }
+
+/** Of another network: shared with ours, or let in to this device. */
+export const isOutsider = ({ Sharer, Hostinfo }: Node): boolean =>
+  BigInt(Sharer ?? 0) !== 0n || Hostinfo?.['ShareeNode'] === true;
 
 const isTagged = ({ Tags }: Node): boolean => (Tags ?? []).length > 0;
 

@@ -10,7 +10,7 @@ import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { isLoopbackHost } from './admission.ts';
 import { readPage } from './files.ts';
 import { PageServer } from './server.ts';
-import { Visits } from './visits.ts';
+import { type Visitor, Visits } from './visits.ts';
 
 const open: AsyncDisposable[] = [];
 afterEach(async () => {
@@ -37,7 +37,8 @@ async function setUp() {
       const held = token === undefined ? key : visits.redeem(token);
       const entered = held === undefined ? undefined : visits.enter(held);
       if (held === undefined || entered === undefined) return undefined;
-      return { id: 'v', rights: () => entered.visitor.rights, key: held, leave: entered.leave };
+      const { visitor, leave } = entered;
+      return { id: visitor.name, rights: () => visitor.rights, sees: 'network', key: held, leave };
     },
     serve: (caller) => {
       callers.push(caller);
@@ -148,7 +149,7 @@ test('S21: another name that leads here, and frames of other pages, get nothing'
 
 test('S21: a link lets in once, and its key lets the same page come back', async () => {
   const { port, visits } = await setUp();
-  const token = visits.invite({ name: 'uid 0', rights: 'manage' });
+  const token = visits.invite({ name: 'uid 0', rights: 'manage', isAdmin: true });
   const page = new Page(port);
   await page.opened();
   page.send({ hello: { token } });
@@ -168,7 +169,7 @@ test('S21: who may only look is refused what changes something', async () => {
   const { port, visits } = await setUp();
   const page = new Page(port);
   await page.opened();
-  page.send({ hello: { token: visits.invite({ name: 'uid 1000', rights: 'readonly' }) } });
+  page.send({ hello: { token: visits.invite({ name: 'uid 1000', rights: 'readonly', isAdmin: false }) } });
   await page.next();
   page.send({ id: 1, name: 'logout' });
   expect(await page.next()).toMatchObject({ id: 1, reply: { ok: false, code: 'not-allowed' } });
@@ -219,7 +220,7 @@ test('a page that goes takes its calls with it', async () => {
   const { port, visits, callers } = await setUp();
   const page = new Page(port);
   await page.opened();
-  page.send({ hello: { token: visits.invite({ name: 'uid 0', rights: 'manage' }) } });
+  page.send({ hello: { token: visits.invite({ name: 'uid 0', rights: 'manage', isAdmin: true }) } });
   await page.next();
   const [caller] = callers;
   const gone = new Promise<void>((resolve) =>
@@ -235,17 +236,181 @@ test('frames of more than a megabyte, and garbage, end the socket', async () => 
   for (const bad of ['x'.repeat(1_100_000), 'garbage', '{"id":-1,"name":"logout"}']) {
     const page = new Page(port);
     await page.opened();
-    page.send({ hello: { token: visits.invite({ name: 'uid 0', rights: 'manage' }) } });
+    page.send({ hello: { token: visits.invite({ name: 'uid 0', rights: 'manage', isAdmin: true }) } });
     await page.next();
     page.send(bad);
     expect(await page.next()).toBeUndefined();
   }
 });
 
-test('the twenty-first page is asked to come later', async () => {
+/** A page that was let in. */
+async function enter(
+  { port, visits }: Awaited<ReturnType<typeof setUp>>,
+  visitor: Visitor = { name: 'uid 0', rights: 'manage', isAdmin: true },
+): Promise<Page> {
+  const page = new Page(port);
+  await page.opened();
+  page.send({ hello: { token: visits.invite(visitor) } });
+  const first = await page.next();
+  if (first !== undefined) expect(first).toMatchObject({ welcome: {} });
+  return page;
+}
+const reader = (name: string): Visitor => ({ name, rights: 'readonly', isAdmin: false });
+
+test('S21: of twenty seats readers get fifteen, one visitor ten, and who manages finds one', async () => {
+  const it = await setUp();
+  for (let i = 0; i < 15; i++) expect((await enter(it, reader(`uid ${1 + (i % 2)}`))).closed).toBeUndefined();
+  expect((await enter(it, reader('uid 7'))).closed).toBe(1_013);
+  const admins = [];
+  for (let i = 0; i < 5; i++) admins.push(await enter(it));
+  expect(admins.map(({ closed }) => closed)).toEqual(Array.from({ length: 5 }));
+  expect((await enter(it)).closed).toBe(1_013);
+  const left = new Promise((resolve) => it.callers.at(-1)?.signal.addEventListener('abort', resolve));
+  admins.at(-1)?.socket.terminate();
+  await left;
+  expect((await enter(it)).closed).toBeUndefined();
+});
+
+test('one visitor has ten pages at most', async () => {
+  const it = await setUp();
+  for (let i = 0; i < 10; i++) await enter(it);
+  expect((await enter(it)).closed).toBe(1_013);
+});
+
+test('S21: who opens sockets and says nothing keeps nobody out', async () => {
+  const it = await setUp();
+  const silent = Array.from({ length: 25 }, () => new Page(it.port));
+  await Promise.all(silent.map((page) => page.opened()));
+  expect((await enter(it)).closed).toBeUndefined();
+  expect(silent.filter(({ closed }) => closed !== undefined).length).toBeGreaterThanOrEqual(5);
+});
+
+test('S21: a socket has one try, and nothing is heard after a refusal', async () => {
+  const it = await setUp();
+  const page = new Page(it.port);
+  await page.opened();
+  page.send({ hello: { token: 'guess' } });
+  page.send({ hello: { token: it.visits.invite({ name: 'uid 0', rights: 'manage', isAdmin: true }) } });
+  expect(await page.next()).toEqual({ refused: {} });
+  expect(await page.next()).toBeUndefined();
+  expect(it.callers).toEqual([]);
+});
+
+test.each<[string, (page: Page) => void]>([
+  ['binary frames', ({ socket }) => socket.send(Buffer.from('{"id":1,"name":"logout"}'))],
+  ['text that is no UTF-8', ({ socket }) => socket.send(Buffer.from([0xc3, 0x28]), { binary: false })],
+  [
+    'a megabyte in pieces',
+    ({ socket }) => {
+      for (let i = 0; i < 12; i++) socket.send('x'.repeat(100_000), { fin: i === 11 });
+    },
+  ],
+  [
+    'more frames than any page sends',
+    (page) => {
+      for (let i = 0; i < 300; i++) page.send({ id: i, name: 'exitNode.suggest' });
+    },
+  ],
+  [
+    'more bytes than any page sends',
+    (page) => {
+      for (let i = 0; i < 4; i++) page.send({ id: i, name: 'logout', arg: 'x'.repeat(900_000) });
+    },
+  ],
+  [
+    'pings without end',
+    ({ socket }) => {
+      for (let i = 0; i < 300; i++) socket.ping('x');
+    },
+  ],
+  ['an id that is none', (page) => page.send({ id: 1.5, name: 'logout' })],
+  ['more than a call', (page) => page.send({ id: 1, name: 'logout', rights: 'manage' })],
+])('S21: %s end the socket', async (_what, attack) => {
+  const it = await setUp();
+  const page = await enter(it);
+  const { signal } = it.callers.at(-1) ?? {};
+  const gone = new Promise((resolve) => signal?.addEventListener('abort', resolve, { once: true }));
+  attack(page);
+  while (page.closed === undefined) await page.next();
+  await gone;
+  expect(page.closed).not.toBe(1_000);
+});
+
+test('a call in two frames is one, and pings are answered', async () => {
+  const it = await setUp();
+  const page = await enter(it);
+  page.socket.send('{"id":1,"name":"exitNode', { fin: false });
+  page.socket.send('.suggest"}', { fin: true });
+  expect(await page.next()).toMatchObject({ id: 1, reply: { ok: true } });
+  const pong = new Promise((resolve) => page.socket.once('pong', resolve));
+  page.socket.ping('still there?');
+  expect(String(await pong)).toBe('still there?');
+});
+
+test.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty', ''])(
+  'S21: %j is no call',
+  async (name) => {
+    const page = await enter(await setUp());
+    page.send({ id: 1, name });
+    expect(await page.next()).toMatchObject({ id: 1, reply: { ok: false, code: 'bad-argument' } });
+  },
+);
+
+test('S21: an argument as deep as a frame allows is refused like any other', async () => {
+  const page = await enter(await setUp());
+  const deep = `${'['.repeat(250_000)}${']'.repeat(250_000)}`;
+  page.send(`{"id":1,"name":"exitNode.suggest","arg":${deep}}`);
+  expect(await page.next()).toMatchObject({ id: 1, reply: { ok: false, code: 'bad-argument' } });
+  page.send('{"id":2,"name":"exitNode.suggest","arg":{"__proto__":{"a":1}}}');
+  expect(await page.next()).toMatchObject({ id: 2, reply: { ok: false, code: 'bad-argument' } });
+});
+
+test('S21: a page that is asked to slow down stays open', async () => {
+  const it = await setUp();
+  const page = await enter(it);
+  for (let i = 0; i < 60; i++) page.send({ id: i, name: 'exitNode.suggest' });
+  const answers = [];
+  while (answers.length < 60) answers.push(await page.next());
+  expect(answers.filter((answer) => JSON.stringify(answer).includes('slow down'))).toHaveLength(10);
+  await it.clock.advance(1_000);
+  page.send({ id: 99, name: 'exitNode.suggest' });
+  expect(await page.next()).toMatchObject({ id: 99, reply: { ok: true } });
+});
+
+test('S21: a page whose rights are taken is shown out, and comes back as one that looks', async () => {
+  const it = await setUp();
+  const operator: Visitor = { name: 'uid 1000', rights: 'manage', isAdmin: false };
+  const page = new Page(it.port);
+  await page.opened();
+  page.send({ hello: { token: it.visits.invite(operator) } });
+  const { welcome } = (await page.next()) as { welcome: { key: string } };
+  it.visits.operatorChanged();
+  page.send({ id: 1, name: 'logout' });
+  expect(await page.next()).toBeUndefined();
+  expect(page.closed).toBe(1_012);
+  const again = new Page(it.port);
+  await again.opened();
+  again.send({ hello: { key: welcome.key } });
+  await again.next();
+  again.send({ id: 1, name: 'logout' });
+  expect(await again.next()).toMatchObject({ id: 1, reply: { ok: false, code: 'not-allowed' } });
+});
+
+test('S21: nothing can be sent to the page by a request, and what is sent is not read', async () => {
   const { port } = await setUp();
-  for (let i = 0; i < 20; i++) await new Page(port).opened();
-  const last = new Page(port);
-  expect(await last.next()).toBeUndefined();
-  expect(last.closed).toBe(1_013);
+  const reply = await get(port, '/', { 'Content-Length': '5000000' });
+  expect(reply).toMatchObject({ status: 413, headers: { connection: 'close' } });
+  expect((await get(port, '/', { 'Transfer-Encoding': 'chunked' })).status).toBe(413);
+});
+
+test.each([
+  '/__proto__',
+  '/constructor',
+  '/assets/../index.html',
+  '/assets/..%2f..%2fetc/passwd',
+  '//etc/passwd',
+  '/%00',
+])('S21: there is no file %j', async (path) => {
+  const { port } = await setUp();
+  expect((await get(port, path)).status).toBe(404);
 });

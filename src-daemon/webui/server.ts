@@ -1,27 +1,31 @@
 /** One listener of the page: static files, and the socket behind them. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { WebSocketServer } from 'ws';
+import { type WebSocket, WebSocketServer } from 'ws';
 import { RhumbError } from '#shared/errors.ts';
 import { type IsOwnHost, type RequestHead, refusePage, refuseSocket } from './admission.ts';
 import type { StaticFile } from './files.ts';
 import type { Hello } from './frames.ts';
 import { COMMON_HEADERS, cacheControl } from './headers.ts';
-import { type Guest, type SocketParts, serveSocket, turnAway } from './socket.ts';
+import { Seats } from './seats.ts';
+import { type Guest, type SocketParts, serveSocket } from './socket.ts';
 
-export interface PageServerOptions extends Omit<SocketParts, 'admit'> {
+export interface PageServerOptions extends Omit<SocketParts, 'admit' | 'seat'> {
   readonly files: ReadonlyMap<string, StaticFile>;
   readonly isOwnHost: IsOwnHost;
   /** Whether somebody at that address may load the page at all. */
   readonly mayLook: (ip: string) => boolean;
+  /** Connections from one address; none of them may take all. */
+  readonly maxPerAddress?: number | undefined;
   /** Who it is, by what he shows and where he is. */
   readonly admit: (hello: Hello, ip: string) => Guest | undefined;
 }
 
 export const BRIDGE_PATH = '/bridge';
 const MAX_FRAME_BYTES = 1_024 * 1_024;
-const MAX_SOCKETS = 20;
+/** Sockets that have not yet said who they are; one more, and the first has to go. */
+const MAX_UNKNOWN = 20;
 const MAX_CONNECTIONS = 128;
 const MAX_HEADER_BYTES = 16 * 1_024;
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -31,6 +35,10 @@ export class PageServer implements AsyncDisposable {
   readonly #options: PageServerOptions;
   readonly #server: Server;
   readonly #sockets: WebSocketServer;
+  readonly #seats = new Seats();
+  readonly #unknown = new Set<WebSocket>();
+  /** Connections by address. */
+  readonly #connections = new Map<string, number>();
 
   constructor(options: PageServerOptions) {
     this.#options = options;
@@ -40,11 +48,14 @@ export class PageServer implements AsyncDisposable {
     this.#server.headersTimeout = HEADERS_TIMEOUT_MS;
     this.#server.requestTimeout = REQUEST_TIMEOUT_MS;
     this.#server.maxConnections = MAX_CONNECTIONS;
+    this.#server.on('connection', (socket) => this.#connected(socket));
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     this.#sockets = new WebSocketServer({
       noServer: true,
       maxPayload: MAX_FRAME_BYTES,
       perMessageDeflate: false,
+      // Ours are counted, and not sent to who takes nothing.
+      autoPong: false,
     });
   }
 
@@ -81,6 +92,7 @@ export class PageServer implements AsyncDisposable {
     const refusal = this.#refuse(request) ?? refusePage(head, this.#options.isOwnHost);
     if (refusal !== undefined) sendText(response, 403, refusal);
     else if (head.method !== 'GET' && head.method !== 'HEAD') sendText(response, 405, 'GET or HEAD');
+    else if (hasBody(request)) sendText(response, 413, 'nothing is to be sent here');
     else {
       const file = this.#options.files.get(pathOf(request));
       if (file === undefined) sendText(response, 404, 'there is no such page');
@@ -97,13 +109,35 @@ export class PageServer implements AsyncDisposable {
     }
     const ip = request.socket.remoteAddress ?? '';
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      if (this.#sockets.clients.size > MAX_SOCKETS) {
-        webSocket.on('error', () => webSocket.terminate());
-        turnAway(webSocket);
-        return;
-      }
+      const [first] = this.#unknown;
+      if (this.#unknown.size >= MAX_UNKNOWN) first?.terminate();
+      this.#unknown.add(webSocket);
+      webSocket.once('close', () => this.#unknown.delete(webSocket));
       const { admit, ...parts } = this.#options;
-      serveSocket(webSocket, { ...parts, admit: (hello) => admit(hello, ip) });
+      serveSocket(webSocket, {
+        ...parts,
+        admit: (hello) => {
+          this.#unknown.delete(webSocket);
+          return admit(hello, ip);
+        },
+        seat: ({ id, rights }) => this.#seats.take(id, rights()),
+      });
+    });
+  }
+
+  #connected(socket: Socket): void {
+    const { maxPerAddress } = this.#options;
+    const from = socket.remoteAddress ?? '';
+    const count = (this.#connections.get(from) ?? 0) + 1;
+    if (maxPerAddress !== undefined && count > maxPerAddress) {
+      socket.destroy();
+      return;
+    }
+    this.#connections.set(from, count);
+    socket.once('close', () => {
+      const left = (this.#connections.get(from) ?? 1) - 1;
+      if (left > 0) this.#connections.set(from, left);
+      else this.#connections.delete(from);
     });
   }
 
@@ -123,6 +157,9 @@ const headOf = ({ method = 'GET', headers }: IncomingMessage): RequestHead => ({
   dest: one(headers['sec-fetch-dest']),
 });
 
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+
 const pathOf = ({ url = '/' }: IncomingMessage): string => url.split('?', 1)[0] ?? '/';
 
 function sendText(response: ServerResponse, status: number, text: string): void {
@@ -131,6 +168,8 @@ function sendText(response: ServerResponse, status: number, text: string): void 
     'Content-Type': 'text/plain; charset=utf-8',
     'Content-Length': Buffer.byteLength(body),
     'Cache-Control': 'no-store',
+    // Whatever more comes on this connection is not read.
+    Connection: 'close',
   });
   response.end(body);
 }

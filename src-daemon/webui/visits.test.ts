@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { Visits } from './visits.ts';
 
-const ROOT = { name: 'uid 0', rights: 'manage' } as const;
-const USER = { name: 'uid 1000', rights: 'readonly' } as const;
+const ROOT = { name: 'uid 0', rights: 'manage', isAdmin: true } as const;
+const USER = { name: 'uid 1000', rights: 'readonly', isAdmin: false } as const;
 const MINUTE = 60_000;
 
 function setUp() {
@@ -59,6 +59,18 @@ test('who asks for a thousand links spoils his own, and nobody else’s', () => 
   for (let i = 0; i < 1_000; i++) visits.invite(USER);
   expect(visits.redeem(first)).toBeUndefined();
   expect(visits.redeem(roots)).toBeDefined();
+});
+
+test('who managed as the operator only looks once another one is named; root goes on', () => {
+  const { visits } = setUp();
+  const operator = { name: 'uid 1000', rights: 'manage', isAdmin: false } as const;
+  const early = visits.enter(visits.redeem(visits.invite(operator)) ?? '');
+  const root = visits.enter(keyOf(visits));
+  const unused = visits.invite(operator);
+  visits.operatorChanged();
+  expect(early?.visitor.rights).toBe('readonly');
+  expect(root?.visitor.rights).toBe('manage');
+  expect(visits.enter(visits.redeem(unused) ?? '')?.visitor.rights).toBe('readonly');
 });
 
 test('guesses open nothing', () => {

@@ -6,14 +6,19 @@ import type { Rights } from '#shared/ui-state/types.ts';
 export interface Visitor {
   /** Whom the link was given to: `uid 1000`. */
   readonly name: string;
+  /** May change with what this user may do here. */
   readonly rights: Rights;
+  /** Whose rights nobody gives or takes. */
+  readonly isAdmin: boolean;
 }
 
 interface Token extends Visitor {
+  rights: Rights;
   readonly untilMs: number;
 }
 
 interface Visit extends Visitor {
+  rights: Rights;
   readonly untilMs: number;
   usedAt: number;
   /** Sockets that are open: a page that is looked at is not idle. */
@@ -59,8 +64,8 @@ export class Visits {
     makeRoom(this.#visits, found.name, MAX_VISITS);
     const key = newSecret();
     const now = this.#clock.monotonic();
-    const { name, rights } = found;
-    this.#visits.set(digest(key), { name, rights, untilMs: now + LONGEST_MS, usedAt: now, open: 0 });
+    const { name, rights, isAdmin } = found;
+    this.#visits.set(digest(key), { name, rights, isAdmin, untilMs: now + LONGEST_MS, usedAt: now, open: 0 });
     return key;
   }
 
@@ -77,6 +82,12 @@ export class Visits {
         visit.usedAt = this.#clock.monotonic();
       },
     };
+  }
+
+  /** Another operator was named: who managed as the old one only looks from now on. */
+  operatorChanged(): void {
+    for (const one of [...this.#tokens.values(), ...this.#visits.values()])
+      if (!one.isAdmin) one.rights = 'readonly';
   }
 
   #sweep(): void {

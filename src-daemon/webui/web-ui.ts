@@ -1,5 +1,6 @@
 /** The daemon's own page: on this machine by a link that works once, and for the network where that is wanted (desktop.md §10). */
 import type { Clock } from '#shared/async/clock.ts';
+import { type CallName, LOCAL_CALLS } from '#shared/bridge/contract.ts';
 import { RhumbError, toRhumbError } from '#shared/errors.ts';
 import type { Log } from '#shared/log/log.ts';
 import type { OpenProbes } from '#shared/probing/probes.ts';
@@ -16,9 +17,24 @@ import { Visits } from './visits.ts';
 /** The network as the page sees it. */
 export interface PeerWorld {
   /** Who has that address, and what he may do now; undefined = nobody of the network. */
-  readonly who: (ip: string) => { readonly name: string; readonly rights: Rights } | undefined;
+  readonly who: (ip: string) =>
+    | {
+        readonly name: string;
+        readonly rights: Rights;
+        /** Of another network: this device was shared with him, and nothing else. */
+        readonly isOutsider: boolean;
+      }
+    | undefined;
   /** Names of this device, without final dots, in lower case. */
   readonly names: () => readonly string[];
+}
+
+/** Whom a link is for. */
+export interface LinkFor {
+  readonly uid: number | undefined;
+  readonly canWrite: boolean;
+  /** Also when another operator is named. */
+  readonly isAdmin: boolean;
 }
 
 export interface WebUiOptions {
@@ -36,6 +52,10 @@ const LOOPBACK = '127.0.0.1';
 export const WEB_CLIENT_PORT = 5_252;
 /** An address may be a moment late on the interface. */
 const RETRY_MS = 5_000;
+
+/** Of one peer: some pages, and their files. */
+const MAX_PER_PEER = 32;
+const NOT_FROM_AFAR: ReadonlySet<CallName> = new Set(LOCAL_CALLS);
 
 const HOST: HostFacts = { can: [], platform: process.platform, version: VERSION };
 
@@ -58,15 +78,21 @@ export class WebUi implements AsyncDisposable {
   }
 
   /** A link for one visit, on this machine. What it lets do is what its owner may do on the local API. */
-  link(visitor: { readonly uid: number | undefined; readonly canWrite: boolean }): Promise<string> {
+  link(visitor: LinkFor): Promise<string> {
     return this.#inTurn(async () => {
       const { port } = await this.#onLoopback();
       const token = this.#visits.invite({
         name: visitor.uid === undefined ? 'unknown' : `uid ${visitor.uid}`,
         rights: visitor.canWrite ? 'manage' : 'readonly',
+        isAdmin: visitor.isAdmin,
       });
       return `http://${LOOPBACK}:${port}/#t=${token}`;
     });
+  }
+
+  /** Another operator was named. */
+  operatorChanged(): void {
+    this.#visits.operatorChanged();
   }
 
   /** Serves the network at these addresses of this device and at no others. */
@@ -121,7 +147,7 @@ export class WebUi implements AsyncDisposable {
     const entered = held === undefined ? undefined : this.#visits.enter(held);
     if (held === undefined || entered === undefined) return undefined;
     const { visitor, leave } = entered;
-    return { id: visitor.name, rights: () => visitor.rights, key: held, leave };
+    return { id: visitor.name, rights: () => visitor.rights, sees: 'network', key: held, leave };
   }
 
   async #listenOn(addresses: readonly string[]): Promise<void> {
@@ -150,6 +176,7 @@ export class WebUi implements AsyncDisposable {
       const server = new PageServer({
         ...this.#common(),
         isOwnHost: (host) => this.#wanted.includes(host) || peers.names().includes(host),
+        maxPerAddress: MAX_PER_PEER,
         mayLook: (from) => peers.who(from) !== undefined,
         admit: (_hello, from) => this.#admitPeer(from),
       });
@@ -167,6 +194,8 @@ export class WebUi implements AsyncDisposable {
     const found = peers.who(from);
     if (found === undefined) return undefined;
     const rights = (): Rights => peers.who(from)?.rights ?? 'readonly';
-    return { id: found.name, rights, key: '', leave: () => undefined };
+    const { name, isOutsider } = found;
+    const sees = isOutsider ? 'device' : 'network';
+    return { id: name, rights, sees, refuses: NOT_FROM_AFAR, key: '', leave: () => undefined };
   }
 }

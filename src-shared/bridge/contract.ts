@@ -38,6 +38,8 @@ export interface Call {
   readonly result: z.ZodType;
   /** Ends the call; long work returns an operation instead. Milliseconds; the default is 10 s. */
   readonly timeoutMs?: number;
+  /** For how many ordinary calls it counts against the caller's rate. */
+  readonly cost?: number;
 }
 
 const call = <A extends z.ZodType, R extends z.ZodType>(
@@ -45,7 +47,14 @@ const call = <A extends z.ZodType, R extends z.ZodType>(
   arg: A,
   result: R,
   timeoutMs?: number,
-) => ({ access, arg, result, ...(timeoutMs !== undefined && { timeoutMs }) });
+  cost?: number,
+) => ({
+  access,
+  arg,
+  result,
+  ...(timeoutMs !== undefined && { timeoutMs }),
+  ...(cost !== undefined && { cost }),
+});
 
 const nothing = z
   .undefined()
@@ -139,7 +148,14 @@ export const trafficSeries = z.object({
 export type TrafficSeries = z.infer<typeof trafficSeries>;
 
 export const calls = {
-  'state.get': call('read', nothing, z.object({ seq: z.number().int(), snapshot: z.custom<Snapshot>() })),
+  /** Megabytes of it in a large network. */
+  'state.get': call(
+    'read',
+    nothing,
+    z.object({ seq: z.number().int(), snapshot: z.custom<Snapshot>() }),
+    undefined,
+    10,
+  ),
   /** The past so many seconds, of all or of one device; then a `traffic` event with each new one. Replaces what was watched. */
   'traffic.watch': call(
     'read',
@@ -239,7 +255,7 @@ export const calls = {
       history: z.array(z.object({ atMs: milliseconds, from: shortText, to: shortText })).max(64),
     }),
   ),
-  'netcheck.run': call('read', nothing, netcheckReport, 60_000),
+  'netcheck.run': call('read', nothing, netcheckReport, 60_000, 10),
   'dns.status': call(
     'read',
     nothing,
@@ -265,7 +281,13 @@ export const calls = {
     15_000,
   ),
   /** The last lines, one JSON object each; with `follow` new ones come as `log` events until it is asked without. */
-  'log.tail': call('manage', z.strictObject({ follow: z.boolean() }), z.array(longText).max(2_000)),
+  'log.tail': call(
+    'manage',
+    z.strictObject({ follow: z.boolean() }),
+    z.array(longText).max(2_000),
+    undefined,
+    10,
+  ),
   'report.build': call(
     'manage',
     z.strictObject({ mask: z.boolean() }),
@@ -303,6 +325,12 @@ export const SHELL_CALLS = [
   'window.hide',
   'update.check',
   'update.install',
+] as const satisfies readonly CallName[];
+/** They make this machine send, or tell of the networks that it is in: not for who looks at it from afar. */
+export const LOCAL_CALLS = [
+  'device.ping',
+  'netcheck.run',
+  'routes.local',
 ] as const satisfies readonly CallName[];
 export type ShellCall = (typeof SHELL_CALLS)[number];
 export type ArgOf<K extends CallName> = z.input<(typeof calls)[K]['arg']>;

@@ -18,6 +18,10 @@ export interface Caller {
   readonly id: string;
   /** Asked anew for each call: rights may be granted or taken while the page is open. */
   readonly rights: Rights;
+  /** How much of the network he is shown; undefined = all. */
+  readonly sees?: 'network' | 'device';
+  /** Calls that are not for him, unless he manages. */
+  readonly refuses?: ReadonlySet<CallName>;
   /** Aborts when the window or the connection closes. */
   readonly signal: AbortSignal;
   /** Tells this caller alone. */
@@ -47,7 +51,9 @@ export class Dispatcher {
   readonly #handlers: Partial<Handlers>;
   readonly #clock: Clock;
   readonly #onFault: OnFault;
-  readonly #rate = new WeakMap<Caller, { second: number; count: number }>();
+  /** Calls of this second by caller: several pages of one visitor have one budget. */
+  readonly #spent = new Map<string, number>();
+  #second = -1;
 
   /** Names without a handler are what this host can't do. */
   constructor(handlers: Partial<Handlers>, clock: Clock, onFault: OnFault = () => undefined) {
@@ -60,12 +66,15 @@ export class Dispatcher {
     const ended = new AbortController();
     let cancel = (): void => undefined;
     try {
-      this.#count(caller);
+      this.#count(caller, 1);
       const [known, row] = find(name);
+      this.#count(caller, (row.cost ?? 1) - 1);
       const handler = this.#handlers[known] as ((arg: unknown, context: CallContext) => unknown) | undefined;
       if (handler === undefined) throw new RhumbError('unavailable', `${known} is not possible here`);
       if (row.access === 'manage' && caller.rights !== 'manage')
         throw new RhumbError('not-allowed', `${known} needs the right to manage this device`);
+      if (caller.refuses?.has(known) === true && caller.rights !== 'manage')
+        throw new RhumbError('not-allowed', `${known} is for who is at this device, or manages it`);
       const parsed = row.arg.safeParse(arg);
       if (!parsed.success)
         throw new RhumbError('bad-argument', `${known}: ${parsed.error.issues[0]?.message ?? 'malformed'}`);
@@ -87,11 +96,13 @@ export class Dispatcher {
     }
   }
 
-  #count(caller: Caller): void {
+  #count({ id }: Caller, cost: number): void {
     const second = Math.floor(this.#clock.monotonic() / 1_000);
-    const rate = this.#rate.get(caller);
-    if (rate === undefined || rate.second !== second) this.#rate.set(caller, { second, count: 1 });
-    else if (++rate.count > MAX_RATE) throw new RhumbError('unavailable', 'too many calls; slow down');
+    if (second !== this.#second) this.#spent.clear();
+    this.#second = second;
+    const spent = (this.#spent.get(id) ?? 0) + cost;
+    this.#spent.set(id, spent);
+    if (spent > MAX_RATE) throw new RhumbError('unavailable', 'too many calls; slow down');
   }
 }
 

@@ -26,7 +26,7 @@ export const ownRoutes: RouteTable = {
     if (web === undefined)
       throw new RhumbError('unavailable', 'this daemon was built without its page; use the other commands');
     const canWrite = actor.canWrite && !goBool(query.get('readonly'), false);
-    sendJson(response, { URL: await web.link({ uid: actor.uid, canWrite }) });
+    sendJson(response, { URL: await web.link({ uid: actor.uid, canWrite, isAdmin: actor.isAdmin }) });
   }),
 };
 

@@ -4,5 +4,5 @@ import { viewOf } from '../view.ts';
 import type { CallParts } from './parts.ts';
 
 export const stateCalls = ({ desk }: Pick<CallParts, 'desk'>): Handlers<'state.get'> => ({
-  'state.get': (_arg, { caller }) => ({ seq: desk.seq, snapshot: viewOf(desk.snapshot, caller.rights) }),
+  'state.get': (_arg, { caller }) => ({ seq: desk.seq, snapshot: viewOf(desk.snapshot, caller) }),
 });
