@@ -6,6 +6,7 @@ import type {
   DevicePath,
   Link,
   Place,
+  Relay,
   Settings,
   Snapshot,
   User,
@@ -144,6 +145,25 @@ export const SETTINGS: Settings = {
   acceptRoutes: true,
 };
 
+const relayAt = (id: number, code: string, name: string, latencyMs: number): Relay => ({
+  id,
+  code,
+  name,
+  latencyMs,
+});
+export const RELAYS: readonly Relay[] = [
+  relayAt(900, 'fra', 'Frankfurt', 8.4),
+  relayAt(901, 'ams', 'Amsterdam', 14.2),
+  relayAt(903, 'nyc', 'New York', 92.3),
+  relayAt(904, 'sin', 'Singapore', 178.2),
+];
+
+/** What an organisation settles on its machines. */
+export const POLICY: Snapshot['policy'] = {
+  organisation: 'Example Works',
+  fixed: ['server', 'acceptRoutes', 'acceptDns', 'shieldsUp', 'exitNodeId', 'hostname'],
+};
+
 export const SELF: Device = device({
   name: 'lighthouse',
   createdMs: ago(90 * DAY),
@@ -177,6 +197,8 @@ export function snapshot({ devices = [], settings = {}, ...change }: Wish = {}):
     users: USERS,
     network: { name: 'example.com', suffix: SUFFIX, hasMagicDns: true },
     accounts: [account({ id: 'a1', isCurrent: true })],
+    relays: RELAYS,
+    connectedSinceMs: ago(3 * HOUR),
     ...change,
     settings: { ...SETTINGS, ...settings },
     devices: byId(devices),

@@ -151,7 +151,16 @@ export const HOSTILE: readonly Device[] = [
   }),
   device({ name: 'nul\u0000\u0007\u001b[31mred\nline', id: 'h-control', path: idle() }),
   device({ name: 'Z̸̡̢̛̺̱a̷̧̛̯̣l̵̡̛̰g̴̡̛̖o̵̡̧̬', id: 'h-marks', path: idle() }),
-  device({ name: '', id: '__proto__', dnsName: '', hostName: '', os: '', addresses: [], path: idle() }),
+  // Without any name or address a device is called by its id (src-shared/desk/device.ts).
+  device({
+    name: '__proto__',
+    id: '__proto__',
+    dnsName: '',
+    hostName: '',
+    os: '',
+    addresses: [],
+    path: idle(),
+  }),
   device({
     name: 'constructor',
     id: 'constructor',

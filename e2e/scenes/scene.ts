@@ -72,6 +72,8 @@ export const SPECIAL_LOOKS: readonly Look[] = [
   { theme: 'dark', ...WIDE, contrast: 'more' },
   { theme: 'light', ...WIDE, zoom: 2 },
   { theme: 'light', width: 320, height: 720 },
+  { theme: 'light', ...WIDE, language: 'de' },
+  { theme: 'dark', ...NARROW, language: 'fr' },
   { theme: 'light', ...WIDE, language: 'en-XA' },
   { theme: 'light', ...NARROW, language: 'en-XA' },
   { theme: 'light', ...WIDE, language: 'ar-XB' },

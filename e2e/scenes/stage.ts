@@ -126,10 +126,10 @@ async function show(
   await page.goto(`${url}/#${scene.route}`);
   await page.evaluate('document.fonts.ready');
   for (const event of scene.events ?? []) await page.evaluate(emitting(event));
-  await scene.steps?.(page);
+  // Under another language the words are others, those of the steps too.
+  if (language === undefined) await scene.steps?.(page);
   // A section that is loaded on demand is there when its heading is.
   await page.locator(HEADING).first().waitFor({ state: 'attached' });
-  // Under another language the words are others.
   if (language === undefined)
     await page.locator(CONTENT).getByText(scene.reads).first().waitFor({ state: 'attached' });
   return {

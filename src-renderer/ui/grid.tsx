@@ -76,6 +76,7 @@ export interface GridProps<Row> {
 
 /** Below it the columns' own least widths would not fit. */
 const NARROW_REM = 26;
+const HEADING_REM = 2.25;
 const FOCUSABLE = 'a[href], button:not(:disabled), input:not(:disabled)';
 
 export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
@@ -93,7 +94,11 @@ export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
   const virtualizer = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
-    estimateSize: () => rowRem * remPx,
+    estimateSize: (index) => {
+      const row = rows[index];
+      const isHeading = row !== undefined && props.headingOf?.(row) !== undefined;
+      return (isHeading ? HEADING_REM : rowRem) * remPx;
+    },
     overscan: 8,
     getItemKey: (index) => {
       const row = rows[index];

@@ -1,7 +1,6 @@
-/** Getting in: signing in each way, accounts, exit nodes, offering one, and trouble with the service. */
-import { NO_SNAPSHOT } from '#shared/ui-state/empty.ts';
-import { account, DAEMON, device, READ_ONLY, SELF, snapshot } from '../builders.ts';
-import { DOZEN, SERVERS } from '../networks.ts';
+/** Getting in and out: signing in each way, accounts, exit nodes, offering one. */
+import { account, device, POLICY, READ_ONLY, SELF, snapshot } from '../builders.ts';
+import { DOZEN, HOSTILE, SERVERS } from '../networks.ts';
 import type { Scene } from '../scene.ts';
 
 const signedOut = snapshot({
@@ -41,6 +40,76 @@ export const SIGN_IN: readonly Scene[] = [
     snapshot: { ...signedOut, link: READ_ONLY },
     isUnpictured: true,
   },
+  {
+    name: 'sign-in-starting',
+    route: '/',
+    reads: 'Asking for a sign-in page…',
+    snapshot: signedOut,
+    answers: { 'login.start': { never: true } },
+    steps: async (page) => page.getByRole('button', { name: 'Sign in', exact: true }).click(),
+    isUnpictured: true,
+  },
+  {
+    name: 'sign-in-auth-key-bad',
+    route: '/',
+    reads: /one word/,
+    snapshot: signedOut,
+    steps: async (page) => {
+      await page.getByRole('button', { name: 'Use an auth key' }).click();
+      await page.getByLabel('Auth key').fill('two words');
+    },
+    isUnpictured: true,
+  },
+  {
+    name: 'sign-in-auth-key-refused',
+    route: '/',
+    reads: 'Use an auth key',
+    snapshot: { ...signedOut, loginError: 'the auth key was used before and is not reusable' },
+    steps: async (page) => page.getByRole('button', { name: 'Use an auth key' }).click(),
+  },
+  {
+    name: 'sign-in-server-found',
+    route: '/',
+    reads: /Found a control server/,
+    snapshot: signedOut,
+    steps: async (page) => {
+      await page.getByRole('button', { name: 'Use another server' }).click();
+      await page.getByLabel('Address of the server').fill('control.example.com');
+      await page.getByRole('button', { name: 'Check' }).click();
+    },
+  },
+  {
+    name: 'sign-in-qr',
+    route: '/',
+    reads: 'Scan it to sign in from your phone.',
+    snapshot: { ...signedOut, authUrl: 'https://control.example.com/a/17c3f09b5d21' },
+    steps: async (page) => page.getByRole('button', { name: 'Show QR code' }).click(),
+  },
+  {
+    name: 'sign-in-no-browser',
+    route: '/',
+    reads: /No browser could be opened/,
+    snapshot: { ...signedOut, authUrl: 'https://control.example.com/a/17c3f09b5d21' },
+    answers: {
+      'open.url': { gives: { url: 'https://control.example.com/a/17c3f09b5d21', isOpened: false } },
+    },
+    steps: async (page) => page.getByRole('button', { name: 'Open in browser' }).click(),
+  },
+  {
+    name: 'sign-in-in-the-browser',
+    route: '/',
+    host: 'web',
+    reads: 'Sign in to join a network',
+    snapshot: signedOut,
+    isUnpictured: true,
+  },
+  {
+    name: 'waiting-approval-read-only',
+    route: '/',
+    reads: 'Waiting for an admin to approve this device',
+    snapshot: snapshot({ state: 'NeedsMachineAuth', link: READ_ONLY, accounts: [] }),
+    isUnpictured: true,
+  },
 ];
 
 const ACCOUNTS = [
@@ -76,6 +145,37 @@ export const ACCOUNT: readonly Scene[] = [
         .getByRole('button', { name: /^Sign out/ })
         .first()
         .click(),
+  },
+  {
+    name: 'accounts-rename',
+    route: '/accounts',
+    reads: 'Rename the account',
+    snapshot: several,
+    isLayer: true,
+    steps: async (page) => page.getByRole('button', { name: 'Rename' }).click(),
+  },
+  {
+    name: 'accounts-remove',
+    route: '/accounts',
+    reads: 'Remove work?',
+    snapshot: several,
+    isLayer: true,
+    steps: async (page) => page.getByRole('button', { name: 'Remove work' }).click(),
+    isUnpictured: true,
+  },
+  { name: 'accounts-none', route: '/accounts', reads: 'No account yet', snapshot: signedOut },
+  {
+    name: 'accounts-hostile',
+    route: '/accounts',
+    reads: '<b>me</b>',
+    snapshot: snapshot({
+      devices: DOZEN,
+      accounts: [
+        account({ id: 'a1', isCurrent: true, name: '<b>me</b>', network: '\u202eevil' }),
+        account({ id: 'a2', name: 'long '.repeat(80), network: 'n'.repeat(400), server: 'not a url' }),
+      ],
+    }),
+    isUnpictured: true,
   },
 ];
 
@@ -123,6 +223,37 @@ export const EXIT: readonly Scene[] = [
     }),
   },
   {
+    name: 'exit-node-country',
+    route: '/exit-node',
+    reads: 'Berlin',
+    snapshot: located,
+    steps: async (page) => {
+      await page.getByRole('row', { name: /Germany/ }).focus();
+      await page.keyboard.press('ArrowRight');
+    },
+  },
+  {
+    name: 'exit-node-no-match',
+    route: '/exit-node',
+    reads: /Nothing|No /,
+    snapshot: located,
+    steps: async (page) => page.getByRole('searchbox').or(page.getByRole('combobox')).first().fill('zzz'),
+    isUnpictured: true,
+  },
+  {
+    name: 'exit-node-managed',
+    route: '/exit-node',
+    reads: 'harbour',
+    snapshot: snapshot({ devices: DOZEN, policy: POLICY, settings: { exitNodeId: 'n-harbour' } }),
+  },
+  {
+    name: 'exit-node-hostile',
+    route: '/exit-node',
+    reads: '<img src=x onerror=alert(1)>',
+    snapshot: snapshot({ devices: HOSTILE.map((one) => ({ ...one, isExitOption: true })) }),
+    isUnpictured: true,
+  },
+  {
     name: 'exit-node-automatic',
     route: '/exit-node',
     reads: 'harbour',
@@ -156,6 +287,29 @@ export const OFFER: readonly Scene[] = [
     snapshot: snapshot({ devices: DOZEN }),
   },
   {
+    name: 'offer-exit-node-ask',
+    route: '/offer-exit-node',
+    reads: /Offer this device/,
+    snapshot: snapshot({ devices: DOZEN }),
+    isLayer: true,
+    steps: async (page) => page.getByRole('switch').press('Space'),
+  },
+  {
+    name: 'offer-exit-node-read-only',
+    route: '/offer-exit-node',
+    reads: /internet traffic/,
+    snapshot: snapshot({ devices: DOZEN, link: READ_ONLY, accounts: [] }),
+    isUnpictured: true,
+  },
+  {
+    name: 'offer-exit-node-unknown',
+    route: '/offer-exit-node',
+    reads: /internet traffic/,
+    snapshot: snapshot({ devices: DOZEN }),
+    answers: { 'routes.check': { fails: 'timeout', message: 'routes.check took longer than 10 s' } },
+    isUnpictured: true,
+  },
+  {
     name: 'offer-exit-node-pending',
     route: '/offer-exit-node',
     reads: /internet traffic/,
@@ -175,92 +329,5 @@ export const OFFER: readonly Scene[] = [
       self: { ...SELF, isExitOption: true },
       settings: { advertiseRoutes: ['0.0.0.0/0', '::/0'] },
     }),
-  },
-];
-
-const absent = (why: 'not-installed' | 'stopped') => ({
-  ...NO_SNAPSHOT,
-  link: { kind: 'absent' as const, why },
-});
-
-/** Where the state alone does not say what is shown. */
-export const TROUBLE: readonly Scene[] = [
-  {
-    name: 'no-service-macos',
-    platform: 'darwin',
-    route: '/',
-    reads: /service isn’t installed/,
-    snapshot: absent('not-installed'),
-  },
-  {
-    name: 'no-service-windows',
-    platform: 'win32',
-    route: '/',
-    reads: /service isn’t installed/,
-    snapshot: absent('not-installed'),
-  },
-  {
-    name: 'installing-failed',
-    route: '/',
-    reads: /service isn’t installed/,
-    snapshot: absent('not-installed'),
-    answers: {
-      'service.install': {
-        fails: 'internal',
-        message: 'install-service ended with exit code 3: no space left on device',
-      },
-    },
-    steps: async (page) => {
-      await page
-        .getByRole('button', { name: /Install/ })
-        .first()
-        .click();
-      await page.getByText(/no space left/).waitFor();
-    },
-  },
-  {
-    name: 'installing-cancelled',
-    route: '/',
-    reads: /service isn’t installed/,
-    snapshot: absent('not-installed'),
-    answers: { 'service.install': { fails: 'cancelled', message: 'the password dialog was closed' } },
-    steps: async (page) => {
-      await page
-        .getByRole('button', { name: /Install/ })
-        .first()
-        .click();
-      await page
-        .getByText(/Nothing was changed|No change was made/)
-        .first()
-        .waitFor();
-    },
-  },
-  {
-    name: 'installing',
-    route: '/',
-    reads: /service isn’t installed/,
-    snapshot: absent('not-installed'),
-    answers: { 'service.install': { never: true } },
-    steps: async (page) =>
-      page
-        .getByRole('button', { name: /Install/ })
-        .first()
-        .click(),
-  },
-  {
-    name: 'starting-service',
-    route: '/',
-    reads: /service isn’t running/,
-    snapshot: absent('stopped'),
-    answers: { 'service.start': { never: true } },
-    steps: async (page) => page.getByRole('button', { name: /Start/ }).first().click(),
-    isUnpictured: true,
-  },
-  {
-    name: 'older-service',
-    route: '/',
-    reads: /different versions/,
-    snapshot: { ...NO_SNAPSHOT, link: { kind: 'mismatch', daemonVersion: '0.0.3' }, daemon: DAEMON },
-    isUnpictured: true,
   },
 ];

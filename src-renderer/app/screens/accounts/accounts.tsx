@@ -157,10 +157,10 @@ function Nobody({ mayManage }: { readonly mayManage: boolean }): React.JSX.Eleme
     <Card>
       <EmptyState
         icon={UserRound}
-        title={t('accounts.empty.title')}
+        title={mayManage ? t('accounts.empty.title') : t('accounts.readonly')}
         action={mayManage ? <Button onPress={() => go('/')}>{t('signin.button')}</Button> : undefined}
       >
-        <p>{mayManage ? t('accounts.empty.text') : t('accounts.readonly')}</p>
+        {mayManage ? <p>{t('accounts.empty.text')}</p> : undefined}
       </EmptyState>
     </Card>
   );

@@ -1,9 +1,10 @@
 /** Networks of this device that others may use: a list that is changed as a whole, each change with a way back. */
 import { Plus, Trash2 } from 'lucide-react';
 import { useState } from 'react';
+import type { ResultOf } from '#shared/bridge/contract.ts';
 import type { Settings } from '#shared/ui-state/types.ts';
 import { announce } from '../../../ui/announce.tsx';
-import { Badge } from '../../../ui/badge.tsx';
+import { Badge, type Tone } from '../../../ui/badge.tsx';
 import { Button, IconButton } from '../../../ui/button.tsx';
 import { CopyField } from '../../../ui/copy.tsx';
 import { TextField } from '../../../ui/field.tsx';
@@ -21,11 +22,23 @@ import {
   withoutDefaults,
 } from '../../lib/prefixes.ts';
 import { useWished } from '../../lib/setting.ts';
-import { useAsked } from '../../lib/use-asked.ts';
+import { type Asking, useAsked } from '../../lib/use-asked.ts';
+import { Fixed, useIsFixed } from '../../shell/fixed.tsx';
 import { act } from '../../store/act.ts';
 import { useMayManage, useSnapshot } from '../../store/store.ts';
+import { type OwnState, ownState } from './model.ts';
 
-const NO_ROUTES: readonly string[] = [];
+const TONES: Readonly<Record<OwnState, Tone>> = {
+  approved: 'good',
+  'stands-by': 'quiet',
+  waiting: 'warn',
+  'not-forwarded': 'warn',
+  invalid: 'bad',
+};
+
+const OwnBadge = ({ state }: { readonly state: OwnState }): React.JSX.Element => (
+  <Badge tone={TONES[state]}>{t(`routes.own.${state}`)}</Badge>
+);
 
 export function Advertise({
   settings,
@@ -36,7 +49,11 @@ export function Advertise({
 }): React.JSX.Element {
   const mayManage = useMayManage();
   const isLinux = useSnapshot(({ daemon }) => daemon.platform === 'linux');
-  const carried = useSnapshot(({ self }) => self?.routes ?? NO_ROUTES);
+  const isFixed = useIsFixed('advertiseRoutes');
+  const mayChange = mayManage && !isFixed;
+  const self = useSnapshot((snapshot) => snapshot.self);
+  const check = useAsked('routes.check', undefined);
+  const forwards = check.answer.kind !== 'ready' || check.answer.value.forwarding === '';
   const { value, set } = useWished<readonly string[]>(settings.advertiseRoutes, (routes) => ({
     advertiseRoutes: [...routes],
   }));
@@ -62,13 +79,9 @@ export function Advertise({
             <li key={prefix} className="routes-row">
               <span className="mono routes-prefix">{cut(prefix, 64)}</span>
               <span className="routes-state">
-                {carried.includes(prefix) ? (
-                  <Badge tone="good">{t('routes.approved')}</Badge>
-                ) : (
-                  <Badge tone="warn">{t('routes.waiting')}</Badge>
-                )}
+                <OwnBadge state={ownState(prefix, self, forwards)} />
               </span>
-              {mayManage ? (
+              {mayChange ? (
                 <IconButton
                   icon={Trash2}
                   size="small"
@@ -80,8 +93,9 @@ export function Advertise({
           ))}
         </ul>
       )}
-      {networks.length === 0 ? null : <Forwarding key={networks.length} />}
-      {mayManage ? <AddNetwork listed={value} local={local} onAdd={add} /> : null}
+      {networks.length === 0 ? null : <Forwarding check={check} />}
+      {isFixed ? <Fixed /> : null}
+      {mayChange ? <AddNetwork listed={value} local={local} onAdd={add} /> : null}
       {isLinux && networks.length > 0 ? <Snat settings={settings} isDisabled={!mayManage} /> : null}
     </Card>
   );
@@ -142,7 +156,11 @@ function AddNetwork({
           <span className="soft">{t('routes.suggested')}</span>
           {offered.slice(0, 6).map((one) => (
             <Button key={one.prefix} size="small" icon={Plus} onPress={() => onAdd(one.prefix)}>
-              <span className="mono">{one.prefix}</span> (<Foreign text={one.interface} max={24} />)
+              <span>
+                <span>
+                  <span className="mono">{one.prefix}</span> (<Foreign text={one.interface} max={24} />)
+                </span>
+              </span>
             </Button>
           ))}
         </div>
@@ -154,8 +172,11 @@ function AddNetwork({
 const ENABLE_FORWARDING = 'sudo sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1';
 
 /** What hinders this machine from passing packets on, and what helps. */
-function Forwarding(): React.JSX.Element | null {
-  const { answer, again } = useAsked('routes.check', undefined);
+function Forwarding({
+  check: { answer, again },
+}: {
+  readonly check: Asking<ResultOf<'routes.check'>>;
+}): React.JSX.Element | null {
   const isLinux = useSnapshot(({ daemon }) => daemon.platform === 'linux');
   if (answer.kind !== 'ready') return null;
   const { forwarding, udpGro } = answer.value;

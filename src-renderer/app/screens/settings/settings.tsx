@@ -36,7 +36,7 @@ export function SettingsScreen({ open }: { readonly open: string }): React.JSX.E
   const groups = GROUPS.filter((group) => found.some((row) => row.group === group));
   useShown(open);
   return (
-    <Screen title={t('settings.title')} hasFocus={open === ''}>
+    <Screen title={t('settings.title')}>
       <div className="settings">
         <SearchField
           label={t('settings.search')}

@@ -52,9 +52,7 @@ export function AuthKeyForm({
     >
       <div>
         <h2>{t('signin.key.title')}</h2>
-        <p className="soft">
-          {t('signin.key.text')} {host === '' ? null : t('signin.at', { host })}
-        </p>
+        <p className="soft">{t('signin.key.text')}</p>
       </div>
       <LoginProblem />
       <TextField
@@ -86,17 +84,25 @@ export function AuthKeyForm({
         <Button onPress={isBusy ? () => void cancelSignIn() : onBack}>
           {isBusy ? t('common.cancel') : t('signin.back')}
         </Button>
-        <Waiting startedMs={startedMs} />
+        <Waiting startedMs={startedMs} host={host} />
       </div>
     </form>
   );
 }
 
-function Waiting({ startedMs }: { readonly startedMs: number | undefined }): React.JSX.Element {
+function Waiting({
+  startedMs,
+  host,
+}: {
+  readonly startedMs: number | undefined;
+  readonly host: string;
+}): React.JSX.Element {
   const isLong = useIsLong(startedMs);
   return (
     <span className="soft" role="status">
-      {startedMs === undefined ? '' : isLong ? t('signin.startingLong') : t('signin.key.asking')}
+      {startedMs === undefined ? idleText(host) : isLong ? t('signin.startingLong') : t('signin.key.asking')}
     </span>
   );
 }
+
+const idleText = (host: string): string => (host === '' ? '' : t('signin.at', { host }));
