@@ -22,6 +22,7 @@ export function deviceOf(peer: PeerStatus, ownUserId: string, suffix: string): D
     tags: [...tags],
     addresses: sortedAddresses(peer.TailscaleIPs ?? []),
     routes: routesOf(peer),
+    primaryRoutes: [...(peer.PrimaryRoutes ?? [])],
     isOnline: peer.Online,
     isExpired: peer.Expired,
     lastSeenMs: peer.LastSeen,

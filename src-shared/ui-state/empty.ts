@@ -33,6 +33,7 @@ export const NO_DEVICE: Device = {
   tags: [],
   addresses: [],
   routes: [],
+  primaryRoutes: [],
   isOnline: false,
   isExpired: false,
   lastSeenMs: undefined,

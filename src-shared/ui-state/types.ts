@@ -51,6 +51,8 @@ export interface Device {
   readonly addresses: readonly string[];
   /** Prefixes beyond its own addresses that it carries, without /0. */
   readonly routes: readonly string[];
+  /** Those of them that it carries now, while others that share them stand by. */
+  readonly primaryRoutes: readonly string[];
   readonly isOnline: boolean;
   readonly isExpired: boolean;
   /** Wall clock ms; undefined = unknown or, for expiry, never. */

@@ -6,16 +6,17 @@ import { Badge } from '../../../ui/badge.tsx';
 import { EmptyState, Notice, Skeleton } from '../../../ui/notice.tsx';
 import { Card } from '../../../ui/page.tsx';
 import { Switch } from '../../../ui/toggle.tsx';
-import { compareNames } from '../../i18n/format.ts';
 import { t } from '../../i18n/text.ts';
 import { cut, Foreign } from '../../lib/foreign.tsx';
 import { conflictOf, type LocalNetwork } from '../../lib/prefixes.ts';
 import { useWished } from '../../lib/setting.ts';
 import { useAsked } from '../../lib/use-asked.ts';
+import { Fixed, useIsFixed } from '../../shell/fixed.tsx';
 import { Link } from '../../shell/link.tsx';
 import { Screen } from '../../shell/screen.tsx';
 import { useMayManage, useSnapshot } from '../../store/store.ts';
 import { Advertise } from './advertise.tsx';
+import { type Shared, sharedNetworks } from './model.ts';
 import './routes.css';
 
 export function RoutesScreen(): React.JSX.Element {
@@ -38,25 +39,9 @@ export function RoutesScreen(): React.JSX.Element {
 
 const NO_NETWORKS: readonly LocalNetwork[] = [];
 
-interface Shared {
-  readonly id: string;
-  readonly deviceId: string;
-  readonly route: string;
-  readonly name: string;
-  readonly isOnline: boolean;
-}
-
-function useShared(): readonly Shared[] {
+function useShared(isAccepted: boolean): readonly Shared[] {
   const devices = useSnapshot((snapshot) => snapshot.devices);
-  return useMemo(
-    () =>
-      Object.values(devices)
-        .flatMap(({ id, name, routes, isOnline }) =>
-          routes.map((route) => ({ id: `${id} ${route}`, deviceId: id, route, name, isOnline })),
-        )
-        .sort((a, b) => compareNames(a.route, b.route) || compareNames(a.name, b.name)),
-    [devices],
-  );
+  return useMemo(() => sharedNetworks(Object.values(devices), isAccepted), [devices, isAccepted]);
 }
 
 function Accept({
@@ -67,13 +52,20 @@ function Accept({
   readonly local: readonly LocalNetwork[];
 }): React.JSX.Element {
   const mayManage = useMayManage();
-  const shared = useShared();
+  const isFixed = useIsFixed('acceptRoutes');
   const { value, set } = useWished(settings.acceptRoutes, (acceptRoutes) => ({ acceptRoutes }));
+  const shared = useShared(value);
   return (
     <Card title={t('routes.accept')}>
-      <Switch isSelected={value} onChange={set} isDisabled={!mayManage} note={t('routes.acceptNote')}>
+      <Switch
+        isSelected={value}
+        onChange={set}
+        isDisabled={!mayManage || isFixed}
+        note={t('routes.acceptNote')}
+      >
         {t('routes.acceptSwitch')}
       </Switch>
+      {isFixed ? <Fixed /> : null}
       {!value && shared.length > 0 ? (
         <Notice tone="warn">{t('routes.unused', { count: shared.length })}</Notice>
       ) : null}
@@ -84,7 +76,7 @@ function Accept({
       ) : (
         <ul className="routes-list" aria-label={t('routes.shared')}>
           {shared.map((one) => (
-            <SharedRow key={one.id} shared={one} isAccepted={value} conflict={conflictOf(one.route, local)} />
+            <SharedRow key={one.id} shared={one} conflict={conflictOf(one.route, local)} />
           ))}
         </ul>
       )}
@@ -92,13 +84,13 @@ function Accept({
   );
 }
 
+const TONES = { 'not-used': 'quiet', 'in-use': 'good', 'stands-by': 'quiet', offline: 'warn' } as const;
+
 function SharedRow({
-  shared: { route, name, deviceId, isOnline },
-  isAccepted,
+  shared: { route, name, deviceId, state, partner },
   conflict,
 }: {
   readonly shared: Shared;
-  readonly isAccepted: boolean;
   readonly conflict: LocalNetwork | undefined;
 }): React.JSX.Element {
   return (
@@ -111,14 +103,11 @@ function SharedRow({
         </Link>
       </span>
       <span className="routes-state">
-        {!isAccepted ? (
-          <Badge>{t('routes.notUsed')}</Badge>
-        ) : isOnline ? (
-          <Badge tone="good">{t('routes.inUse')}</Badge>
-        ) : (
-          <Badge tone="warn">{t('routes.offline')}</Badge>
-        )}
+        <Badge tone={TONES[state]}>{t(`routes.state.${state}`)}</Badge>
       </span>
+      {partner === '' ? null : (
+        <span className="routes-partner">{t('routes.partner', { name: partner })}</span>
+      )}
       {conflict === undefined ? null : (
         <span className="routes-note">
           {t('routes.conflict', { network: conflict.prefix, interface: conflict.interface })}
