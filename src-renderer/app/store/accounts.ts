@@ -29,7 +29,9 @@ export async function switchAccount(id: string): Promise<void> {
   );
 }
 
-const nameIn = (account: Account | undefined): string => account?.name ?? '';
+/** One address may be in two networks. */
+const nameIn = (account: Account | undefined): string =>
+  [account?.name, account?.network].filter(Boolean).join(', ');
 
 /** The daemon begins an empty account; Home then asks to sign in. */
 export async function addAccount(): Promise<void> {

@@ -96,9 +96,9 @@ function Picker({ whyDisabled }: { readonly whyDisabled: string | undefined }): 
     [isSearching, words, snapshot, latencyOf],
   );
   useAnnouncedCount(isSearching ? found.length : undefined);
-  // After the heading had it: who comes here wants to type or to choose.
+  // After the heading had it, whose turn is last among effects: who comes here wants to type or to choose.
   useEffect(
-    () => place.current?.querySelector<HTMLInputElement>('input')?.focus({ preventScroll: true }),
+    () => queueMicrotask(() => place.current?.querySelector('input')?.focus({ preventScroll: true })),
     [],
   );
   return (
