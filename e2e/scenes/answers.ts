@@ -143,6 +143,14 @@ export const defaultAnswers = (gui: Partial<GuiSettings> = {}): Answers => ({
       ],
     },
   },
+  'traffic.top': {
+    gives: [
+      { id: 'n-atlas', in: 4_210_000_000, out: 310_000_000 },
+      { id: 'n-harbour', in: 912_000_000, out: 120_400_000 },
+      { id: 'n-build-1', in: 88_000_000, out: 402_000_000 },
+      { id: 'n-adas-phone', in: 1_900_000, out: 12_000_000 },
+    ],
+  },
   'netcheck.run': { gives: NETCHECK },
   'dns.status': {
     gives: {

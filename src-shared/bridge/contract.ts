@@ -163,6 +163,12 @@ export const calls = {
     trafficSeries,
   ),
   'traffic.unwatch': call('read', nothing, nothing),
+  /** Who sent and received most since the daemon knows them, most first; of one device when it is named. */
+  'traffic.top': call(
+    'read',
+    z.strictObject({ device: id.optional() }),
+    z.array(z.object({ id, in: bytes, out: bytes })).max(20),
+  ),
   'prefs.edit': call('manage', settingsEdit, nothing, 30_000),
   'login.start': call(
     'manage',

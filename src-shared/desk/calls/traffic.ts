@@ -1,7 +1,8 @@
 /** Traffic by the second: the past from a daemon that keeps it, else from now on by what a daemon counts. */
-import type { TrafficSeries } from '../../bridge/contract.ts';
+import type { ResultOf, TrafficSeries } from '../../bridge/contract.ts';
 import type { Caller, Handlers } from '../../bridge/dispatch.ts';
 import { RhumbError, toRhumbError } from '../../errors.ts';
+import type { Status } from '../../localapi/status.ts';
 import { lines } from '../../node/localapi-client.ts';
 import { countedTraffic } from '../counted-traffic.ts';
 import { NO_TRAFFIC, readTraffic } from '../traffic-wire.ts';
@@ -11,7 +12,7 @@ type Needs = Pick<CallParts, 'api' | 'clock' | 'desk' | 'log'>;
 
 const MAX_LINE = 1_024 * 1_024;
 
-export function trafficCalls(parts: Needs): Handlers<'traffic.watch' | 'traffic.unwatch'> {
+export function trafficCalls(parts: Needs): Handlers<'traffic.watch' | 'traffic.unwatch' | 'traffic.top'> {
   const watched = new WeakMap<Caller, AbortController>();
   const stop = (caller: Caller): void => {
     watched.get(caller)?.abort(new RhumbError('unavailable', 'nobody watches any more'));
@@ -39,8 +40,26 @@ export function trafficCalls(parts: Needs): Handlers<'traffic.watch' | 'traffic.
       stop(caller);
       return undefined;
     },
+    'traffic.top': async ({ device }, { signal }) =>
+      topOf(await parts.api.status({ peers: true }, signal), device),
   };
 }
+
+const MOST_TALKERS = 20;
+
+/** Who was silent is not among them. */
+export const topOf = (status: Pick<Status, 'Peer'>, device: string | undefined): ResultOf<'traffic.top'> =>
+  Object.values(status.Peer ?? {})
+    .filter(({ ID }) => ID !== '' && ID.length <= MAX_ID && (device === undefined || ID === device))
+    .map(({ ID, RxBytes, TxBytes }) => ({ id: ID, in: counted(RxBytes), out: counted(TxBytes) }))
+    .filter((one) => one.in + one.out > 0)
+    .sort((a, b) => b.in + b.out - (a.in + a.out))
+    .slice(0, MOST_TALKERS);
+
+const MAX_ID = 128;
+
+const counted = (bytes: number | bigint): number =>
+  Math.min(Number.MAX_SAFE_INTEGER, Math.max(0, Number(bytes)));
 
 interface Wanted {
   readonly device?: string | undefined;

@@ -3,7 +3,7 @@ import type { Device, Relay } from '#shared/ui-state/types.ts';
 import { Card, Fact, Facts } from '../../../ui/page.tsx';
 import { PathLine } from '../../../ui/path-line.tsx';
 import { Moment } from '../../../ui/time.tsx';
-import { formatMs } from '../../i18n/format.ts';
+import { formatBytes, formatMs } from '../../i18n/format.ts';
 import { t } from '../../i18n/text.ts';
 import { pathWords } from '../../lib/devices.ts';
 import { cut } from '../../lib/foreign.tsx';
@@ -11,6 +11,7 @@ import { lastRun, useRuns } from '../../lib/netcheck-runs.ts';
 import { chainOf } from '../../lib/path-chain.ts';
 import { PathExplained } from '../../lib/path-explain.tsx';
 import { whyText } from '../../lib/path-why.ts';
+import { useAsked } from '../../lib/use-asked.ts';
 import { useSnapshot } from '../../store/store.ts';
 
 export function PathCard({
@@ -58,6 +59,7 @@ export function PathCard({
           <Fact name={t('device.homeRelay')}>{relayText(device.homeRelay, relays)}</Fact>
         )}
         {ownRelay === '' ? null : <Fact name={t('device.ownRelay')}>{relayText(ownRelay, relays)}</Fact>}
+        <Counted id={device.id} />
         {path.why === undefined || !isOn ? null : (
           <Fact name={t('device.why')}>
             <bdi>{whyText(path.why)}</bdi>
@@ -66,6 +68,20 @@ export function PathCard({
       </Facts>
       {canExplain && isOn ? <PathExplained device={device} /> : <Candidates device={device} />}
     </Card>
+  );
+}
+
+/** Since the service started; nothing where it is not told. */
+function Counted({ id }: { readonly id: string }): React.JSX.Element | null {
+  const { answer } = useAsked('traffic.top', { device: id });
+  const found = answer.kind === 'ready' ? answer.value.find((one) => one.id === id) : undefined;
+  if (found === undefined) return null;
+  return (
+    <Fact name={t('device.bytes')}>
+      <span className="numbers">
+        {t('talkers.sums', { in: formatBytes(found.in), out: formatBytes(found.out) })}
+      </span>
+    </Fact>
   );
 }
 

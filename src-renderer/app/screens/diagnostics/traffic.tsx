@@ -13,6 +13,7 @@ import { TableTwin } from '../../lib/table-twin.tsx';
 import { ask, failureText } from '../../store/act.ts';
 import { useApp, useSnapshot } from '../../store/store.ts';
 import { TabTools, tableText } from './tab-tools.tsx';
+import { TopTalkers } from './talkers.tsx';
 import { appended, emptySeries, figuresOf, tableOf } from './traffic-model.ts';
 import { TrafficPlot } from './traffic-plot.tsx';
 
@@ -134,6 +135,7 @@ export function Traffic(): React.JSX.Element {
           />
         </dl>
       </Card>
+      <TopTalkers isPaused={isPaused} />
     </div>
   );
 }
