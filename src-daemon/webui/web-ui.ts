@@ -1,6 +1,6 @@
 /** The daemon's own page: on this machine by a link that works once, and for the network where that is wanted (desktop.md §10). */
 import type { Clock } from '#shared/async/clock.ts';
-import { type CallName, LOCAL_CALLS } from '#shared/bridge/contract.ts';
+import { type CallName, calls, LOCAL_CALLS } from '#shared/bridge/contract.ts';
 import { RhumbError, toRhumbError } from '#shared/errors.ts';
 import type { Log } from '#shared/log/log.ts';
 import type { OpenProbes } from '#shared/probing/probes.ts';
@@ -56,6 +56,11 @@ const RETRY_MS = 5_000;
 /** Of one peer: some pages, and their files. */
 const MAX_PER_PEER = 32;
 const NOT_FROM_AFAR: ReadonlySet<CallName> = new Set(LOCAL_CALLS);
+/** All else is about the network, which is none of theirs. */
+const FOR_OUTSIDERS: readonly string[] = ['state.get', 'gui.get', 'gui.edit'] satisfies CallName[];
+const NOT_FOR_OUTSIDERS: ReadonlySet<CallName> = new Set(
+  (Object.keys(calls) as CallName[]).filter((name) => !FOR_OUTSIDERS.includes(name)),
+);
 
 const HOST: HostFacts = { can: [], platform: process.platform, version: VERSION };
 
@@ -195,7 +200,9 @@ export class WebUi implements AsyncDisposable {
     if (found === undefined) return undefined;
     const rights = (): Rights => peers.who(from)?.rights ?? 'readonly';
     const { name, isOutsider } = found;
-    const sees = isOutsider ? 'device' : 'network';
-    return { id: name, rights, sees, refuses: NOT_FROM_AFAR, key: '', leave: () => undefined };
+    const limits = isOutsider
+      ? ({ sees: 'device', refuses: NOT_FOR_OUTSIDERS } as const)
+      : ({ sees: 'network', refuses: NOT_FROM_AFAR } as const);
+    return { id: name, rights, ...limits, key: '', leave: () => undefined };
   }
 }

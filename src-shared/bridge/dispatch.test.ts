@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { RhumbError } from '../errors.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
+import { NO_SNAPSHOT } from '../ui-state/empty.ts';
 import { calls } from './contract.ts';
 import { type Caller, Dispatcher, type Handlers } from './dispatch.ts';
 import { reply } from './values.ts';
@@ -74,6 +75,44 @@ test('who may only look reaches no handler of a call that changes something', as
       expect(reached).toBe('');
     }
   }
+});
+
+test('what is not for a caller is refused until he manages', async () => {
+  const dispatcher = new Dispatcher({ 'exitNode.suggest': () => ({ id: 'n', name: 'x' }) }, new FakeClock());
+  let rights: 'manage' | 'readonly' = 'readonly';
+  const caller: Caller = {
+    id: 'page',
+    get rights() {
+      return rights;
+    },
+    refuses: new Set(['exitNode.suggest'] as const),
+    signal: new AbortController().signal,
+    emit: () => undefined,
+  };
+  expect(await dispatcher.run('exitNode.suggest', undefined, caller)).toMatchObject({ code: 'not-allowed' });
+  rights = 'manage';
+  expect(await dispatcher.run('exitNode.suggest', undefined, caller)).toMatchObject({ ok: true });
+});
+
+test('pages of one visitor have one budget, and what is dear costs more of it', async () => {
+  const clock = new FakeClock();
+  const dispatcher = new Dispatcher(
+    { 'state.get': () => ({ seq: 1, snapshot: NO_SNAPSHOT }), logout: () => undefined },
+    clock,
+  );
+  const page = (id: string): Caller => ({
+    id,
+    rights: 'manage',
+    signal: new AbortController().signal,
+    emit: () => undefined,
+  });
+  const [one, two] = [page('uid 0'), page('uid 0')];
+  for (let i = 0; i < 5; i++)
+    expect(await dispatcher.run('state.get', undefined, i % 2 === 0 ? one : two)).toMatchObject({ ok: true });
+  expect(await dispatcher.run('logout', undefined, two)).toMatchObject({ code: 'unavailable' });
+  expect(await dispatcher.run('logout', undefined, page('uid 1'))).toMatchObject({ ok: true });
+  await clock.advance(1_000);
+  expect(await dispatcher.run('logout', undefined, two)).toMatchObject({ ok: true });
 });
 
 test('rights count as they are at the time of the call', async () => {

@@ -140,7 +140,7 @@ export const knownState = (name: string | undefined): StateName =>
 const featuresOf = ({ isRhumb }: Answers): DaemonFeature[] =>
   isRhumb
     ? ['traffic-history', 'explain-path', 'logs', 'kill-switch', 'web-client']
-    : ['explain-path', 'logs', 'ssh', 'web-client', 'posture-checks', 'auto-update'];
+    : ['logs', 'ssh', 'web-client', 'posture-checks', 'auto-update'];
 
 function usersOf(status: Status): Record<string, User> {
   return Object.fromEntries(

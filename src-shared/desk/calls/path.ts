@@ -18,13 +18,27 @@ const MAX_WORD = 256;
 /** A question that came so long after the last answer had none. */
 const ANSWER_MS = 5_000;
 
-/** Changes of a path as `debug-peer-endpoint-changes` tells them. */
+/** What happened to a path, as `debug-peer-endpoint-changes` tells it; of official daemons only the events, without the ways. */
 const changes = z
-  .array(z.looseObject({ When: z.string().max(64), What: z.string(), From: z.unknown(), To: z.unknown() }))
+  .array(
+    z.looseObject({
+      When: z.string().max(64),
+      What: z.string(),
+      From: z.unknown().optional(),
+      To: z.unknown().optional(),
+    }),
+  )
   .max(4_096)
   .nullable();
 
-export function pathCalls({ api, desk }: Pick<CallParts, 'api' | 'desk'>): Handlers<'path.explain'> {
+interface Needs {
+  readonly api: Pick<CallParts['api'], 'get'>;
+  readonly desk: Pick<CallParts['desk'], 'snapshot'>;
+}
+
+export function pathCalls({ api, desk }: Needs): {
+  readonly 'path.explain': (...call: Parameters<Handlers['path.explain']>) => Promise<Explanation>;
+} {
   return {
     'path.explain': async ({ id }, { signal }) => {
       const device = findDevice(desk.snapshot, id);
@@ -42,7 +56,7 @@ export function pathCalls({ api, desk }: Pick<CallParts, 'api' | 'desk'>): Handl
 
 /** A rhumbd tells what its probes showed; of others is known where the device may be, at most. */
 async function triedOf(
-  api: CallParts['api'],
+  api: Needs['api'],
   { id, candidates, path }: Device,
   signal: AbortSignal,
 ): Promise<Explanation['tried']> {
@@ -77,7 +91,7 @@ function probed({ Endpoint, InUse, Asked, Answered, LatencySeconds }: TriedEndpo
 
 /** Daemons that keep no record say so; then there is none to show. */
 async function historyOf(
-  api: CallParts['api'],
+  api: Needs['api'],
   ip: string,
   signal: AbortSignal,
 ): Promise<Explanation['history']> {
@@ -93,12 +107,12 @@ async function historyOf(
   const parsed = changes.safeParse(json);
   if (!parsed.success)
     throw new RhumbError('protocol', "debug-peer-endpoint-changes: the daemon's reply is malformed");
-  return (parsed.data ?? []).slice(-MAX_HISTORY).map(({ When, From, To }) => ({
-    atMs: Math.max(0, Date.parse(When) || 0),
-    from: inWords(From),
-    to: inWords(To),
-  }));
+  return (parsed.data ?? [])
+    .filter(({ What, From, To }) => What === 'path' && typeof From === 'string' && typeof To === 'string')
+    .slice(-MAX_HISTORY)
+    .map(({ When, From, To }) => ({
+      atMs: Math.max(0, Date.parse(When) || 0),
+      from: String(From).slice(0, MAX_WORD),
+      to: String(To).slice(0, MAX_WORD),
+    }));
 }
-
-const inWords = (value: unknown): string =>
-  (typeof value === 'string' ? value : JSON.stringify(value ?? '')).slice(0, MAX_WORD);
