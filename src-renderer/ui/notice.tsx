@@ -2,6 +2,7 @@
 import { CircleAlert, Info, type LucideIcon, TriangleAlert } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Button } from './button.tsx';
+import { copyText } from './copy.tsx';
 import { t } from './text.ts';
 import './notice.css';
 
@@ -66,7 +67,12 @@ export function ErrorState({
       <CircleAlert aria-hidden="true" className="empty-icon empty-bad" />
       <h2>{title}</h2>
       <p className="empty-text">{problem}</p>
-      <Button onPress={onRetry}>{t('Try again')}</Button>
+      <div className="row">
+        <Button onPress={onRetry}>{t('Try again')}</Button>
+        <Button kind="quiet" onPress={() => void copyText(`${title}\n${problem}`)}>
+          {t('Copy details')}
+        </Button>
+      </div>
     </div>
   );
 }

@@ -19,10 +19,12 @@ interface ToggleProps {
   readonly isDisabled?: boolean;
   readonly children: ReactNode;
   readonly note?: string;
+  /** The id of what says why it can't be changed. */
+  readonly describedBy?: string | undefined;
 }
 
-export function Switch({ children, note, ...rest }: ToggleProps): React.JSX.Element {
-  const { names, text } = useTexts(children, note);
+export function Switch({ children, note, describedBy, ...rest }: ToggleProps): React.JSX.Element {
+  const { names, text } = useTexts(children, note, describedBy);
   return (
     <AriaSwitch {...rest} {...names} className="toggle">
       <span className="switch-track" aria-hidden="true">
@@ -33,8 +35,8 @@ export function Switch({ children, note, ...rest }: ToggleProps): React.JSX.Elem
   );
 }
 
-export function Checkbox({ children, note, ...rest }: ToggleProps): React.JSX.Element {
-  const { names, text } = useTexts(children, note);
+export function Checkbox({ children, note, describedBy, ...rest }: ToggleProps): React.JSX.Element {
+  const { names, text } = useTexts(children, note, describedBy);
   return (
     <AriaCheckbox {...rest} {...names} className="toggle">
       <Box />
@@ -47,12 +49,20 @@ export function Checkbox({ children, note, ...rest }: ToggleProps): React.JSX.El
 function useTexts(
   children: ReactNode,
   note: string | undefined,
+  describedBy: string | undefined,
 ): { readonly names: object; readonly text: React.JSX.Element } {
   const id = useId();
-  if (note === undefined) return { names: {}, text: <span className="toggle-text">{children}</span> };
+  if (note === undefined)
+    return {
+      names: describedBy === undefined ? {} : { 'aria-describedby': describedBy },
+      text: <span className="toggle-text">{children}</span>,
+    };
   const [name, about] = [`${id}name`, `${id}note`];
   return {
-    names: { 'aria-labelledby': name, 'aria-describedby': about },
+    names: {
+      'aria-labelledby': name,
+      'aria-describedby': describedBy === undefined ? about : `${describedBy} ${about}`,
+    },
     text: (
       <span className="toggle-text">
         <span id={name}>{children}</span>

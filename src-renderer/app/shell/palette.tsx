@@ -19,8 +19,8 @@ import './palette.css';
 
 export function Palette({ onClose }: { readonly onClose: () => void }): React.JSX.Element {
   const [words, setWords] = useState('');
-  const state = useApp();
-  const commands = useMemo(() => allCommands(state), [state]);
+  // As things were when it was opened: from a list that changes under the cursor one chooses by mistake.
+  const [commands] = useState(() => allCommands(useApp.getState()));
   const matching = useMemo(() => found(commands, words), [commands, words]);
   return (
     <ModalOverlay

@@ -36,7 +36,7 @@ export function ExitNodeScreen(): React.JSX.Element {
   const isOffered = isOffering(snapshot);
   const isFixed = useIsFixed('exitNodeId');
   const mayManage = useMayManage();
-  const whyDisabled = isFixed ? WHY_FIXED : isOffered ? WHY_OFFERING : mayManage ? undefined : WHY_READONLY;
+  const whyDisabled = whyDisabledBy(isFixed, isOffered, mayManage);
   return (
     <Screen title={t('exit.title')} about={t('exit.about')}>
       <Broken isLocked={whyDisabled !== undefined} />
@@ -46,6 +46,13 @@ export function ExitNodeScreen(): React.JSX.Element {
       {options.length === 0 ? null : <Options />}
     </Screen>
   );
+}
+
+/** The id of the text that says so. */
+function whyDisabledBy(isFixed: boolean, isOffered: boolean, mayManage: boolean): string | undefined {
+  if (isFixed) return WHY_FIXED;
+  if (isOffered) return WHY_OFFERING;
+  return mayManage ? undefined : WHY_READONLY;
 }
 
 /** Nothing leaves this machine: said where the way out is chosen, too. */
@@ -168,6 +175,7 @@ function Options(): React.JSX.Element {
   const mayManage = useMayManage();
   const isLanFixed = useIsFixed('allowLan');
   const isChoiceFixed = useIsFixed('exitNodeId');
+  const whyNoChoice = whyDisabledBy(isChoiceFixed, isOffered, mayManage);
   return (
     <Card title={t('exit.options')}>
       <div className="stack">
@@ -175,6 +183,7 @@ function Options(): React.JSX.Element {
           isSelected={allowLan}
           isDisabled={!mayManage || isLanFixed}
           note={t('exit.lan.note')}
+          describedBy={mayManage ? undefined : WHY_READONLY}
           onChange={(on) => void act('exitNode.set', { allowLan: on })}
         >
           {t('exit.lan')}
@@ -182,8 +191,9 @@ function Options(): React.JSX.Element {
         {isLanFixed ? <Fixed /> : null}
         <Switch
           isSelected={isAuto}
-          isDisabled={!mayManage || isChoiceFixed || isOffered}
+          isDisabled={whyNoChoice !== undefined}
           note={t('exit.auto.note')}
+          describedBy={whyNoChoice}
           onChange={pickAutomatically}
         >
           {t('exit.auto')}

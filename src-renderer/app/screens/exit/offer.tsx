@@ -11,6 +11,8 @@ import { Switch } from '../../../ui/toggle.tsx';
 import { t } from '../../i18n/text.ts';
 import { Foreign } from '../../lib/foreign.tsx';
 import { useAsked } from '../../lib/use-asked.ts';
+import { Fixed, useIsFixed } from '../../shell/fixed.tsx';
+import { WHY_READONLY } from '../../shell/read-only.tsx';
 import { Screen } from '../../shell/screen.tsx';
 import { act, openPage } from '../../store/act.ts';
 import { chooseExitNode, isOffering } from '../../store/exit-node.ts';
@@ -20,6 +22,7 @@ import './exit.css';
 export function OfferScreen(): React.JSX.Element {
   const isOn = useSnapshot(isOffering);
   const isUsing = useSnapshot((snapshot) => exitNodeOf(snapshot).kind !== 'none');
+  const isFixed = useIsFixed('advertiseRoutes');
   const mayManage = useMayManage();
   const [isAsking, setAsking] = useState(false);
   const set = (on: boolean): void => {
@@ -46,11 +49,13 @@ export function OfferScreen(): React.JSX.Element {
         <Card>
           <Switch
             isSelected={isOn}
-            isDisabled={!mayManage || (isUsing && !isOn)}
+            isDisabled={!mayManage || isFixed || (isUsing && !isOn)}
+            describedBy={isFixed ? WHY_FIXED : mayManage ? undefined : WHY_READONLY}
             onChange={(on) => (on ? setAsking(true) : set(false))}
           >
             {t('offer.switch')}
           </Switch>
+          {isFixed ? <Fixed id={WHY_FIXED} /> : null}
         </Card>
         <Card title={t('offer.checks')}>
           <Checks key={String(isOn)} isOn={isOn} />
@@ -77,14 +82,14 @@ export function OfferScreen(): React.JSX.Element {
 
 /** Made anew whenever it is switched: the daemon may have changed what it could. */
 function Checks({ isOn }: { readonly isOn: boolean }): React.JSX.Element {
-  const { answer } = useAsked('routes.check', undefined);
+  const { answer, again } = useAsked('routes.check', undefined);
   const isApproved = useSnapshot(({ self }) => self?.isExitOption === true);
   if (answer.kind === 'waiting') return <Skeleton rows={3} />;
   return (
     <>
       {answer.kind === 'failed' ? <Problem text={answer.problem} /> : null}
       <ul className="needs">
-        {answer.kind === 'ready' ? <Machine found={answer.value} /> : null}
+        {answer.kind === 'ready' ? <Machine found={answer.value} onAgain={again} /> : null}
         {isOn ? (
           <Check
             tone={isApproved ? 'good' : 'bad'}
@@ -109,8 +114,10 @@ function Checks({ isOn }: { readonly isOn: boolean }): React.JSX.Element {
 
 function Machine({
   found: { forwarding, udpGro },
+  onAgain,
 }: {
   readonly found: ResultOf<'routes.check'>;
+  readonly onAgain: () => void;
 }): React.JSX.Element {
   return (
     <>
@@ -120,7 +127,12 @@ function Machine({
         <Check
           tone="bad"
           title={t('offer.check.forwardingBad')}
-          note={<Foreign text={forwarding} max={400} />}
+          note={<Forwarding text={forwarding} />}
+          action={
+            <Button size="small" onPress={onAgain}>
+              {t('offer.check.again')}
+            </Button>
+          }
         />
       )}
       {udpGro === '' ? (
@@ -131,6 +143,24 @@ function Machine({
     </>
   );
 }
+
+/** What is wrong, then what helps: only an administrator can do that, so that it is not what everybody reads first. */
+function Forwarding({ text }: { readonly text: string }): React.JSX.Element {
+  const [what = '', ...help] = text.split('\n');
+  return (
+    <>
+      <Foreign text={what} max={400} />
+      {help.length === 0 ? null : (
+        <details className="other-ways">
+          <summary>{t('offer.check.forwardingHow')}</summary>
+          <Foreign text={help.join(' ')} max={600} />
+        </details>
+      )}
+    </>
+  );
+}
+
+const WHY_FIXED = 'why-offer-fixed';
 
 const ICONS = { good: CircleCheck, bad: CircleAlert, info: Info } as const;
 
@@ -152,7 +182,7 @@ function Check({
       <Icon role="img" aria-label={word} />
       <div>
         <p>{title}</p>
-        {note === undefined ? null : <p className="soft">{note}</p>}
+        {note === undefined ? null : <div className="soft">{note}</div>}
       </div>
       {action}
     </li>
