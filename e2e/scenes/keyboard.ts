@@ -75,7 +75,7 @@ export async function escapeFaults(page: Page): Promise<readonly string[]> {
   const before = await layers.count();
   if (before === 0) return ['keyboard: the scene promises a dialog or a menu, and there is none'];
   await page.keyboard.press('Escape');
-  for (let tries = 0; tries < 20; tries += 1) {
+  for (let tries = 0; tries < 200; tries += 1) {
     if ((await layers.count()) < before) break;
     await page.evaluate('new Promise((resolve) => requestAnimationFrame(resolve))');
   }

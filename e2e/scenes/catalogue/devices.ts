@@ -215,7 +215,8 @@ export const DEVICE: readonly Scene[] = [
     reads: 'Connect to',
     snapshot: on,
     isLayer: true,
-    steps: async (it) => it.getByRole('button', { name: 'SSH', exact: true }).first().click(),
+    steps: async (it) =>
+      it.getByRole('complementary').getByRole('button', { name: 'SSH', exact: true }).click(),
   },
   {
     name: 'device-menu',

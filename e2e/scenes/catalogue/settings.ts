@@ -154,6 +154,18 @@ export const SETTINGS_SCENES: readonly Scene[] = [
     isUnpictured: true,
   },
   {
+    name: 'settings-reset',
+    route: '/settings/advanced',
+    reads: /reset/i,
+    snapshot: full,
+    isLayer: true,
+    steps: async (page) =>
+      page
+        .getByRole('button', { name: /^Reset/ })
+        .first()
+        .click(),
+  },
+  {
     name: 'settings-bad-name',
     route: '/settings/connection',
     reads: /Letters, digits and dashes only/,
