@@ -75,3 +75,18 @@ test('goes at once when the daemon says otherwise', async () => {
   newsFromDaemon(snapshot({ state: 'NeedsLogin' }));
   expect(ui()).toBe('signed-out');
 });
+
+test('what is known is dated when it ceases to be news', () => {
+  const at = (): number | undefined => useApp.getState().asOfMs;
+  vi.setSystemTime(5_000);
+  show(snapshot(), undefined);
+  newsFromDaemon(off);
+  expect(at()).toBe(5_000);
+  vi.setSystemTime(9_000);
+  newsFromDaemon(off);
+  expect(at()).toBe(5_000);
+  newsFromDaemon(snapshot());
+  expect(at()).toBeUndefined();
+  newsFromDaemon(snapshot({ link: { kind: 'lost', sinceMs: 7_000 } }));
+  expect(at()).toBe(7_000);
+});

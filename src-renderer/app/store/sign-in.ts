@@ -1,7 +1,10 @@
 /** Signing in: asking for the page, opening it once, waiting, giving up; what outlives a screen is here. */
 import { create } from 'zustand';
 import type { ArgOf } from '#shared/bridge/contract.ts';
+import { toCallError } from '../bridge/failure.ts';
+import { t } from '../i18n/text.ts';
 import { ask, failureText, openPage } from './act.ts';
+import { loginTrouble } from './login-trouble.ts';
 import { useApp } from './store.ts';
 
 export interface SignIn {
@@ -52,8 +55,14 @@ export async function startSignIn(how: ArgOf<'login.start'> = {}): Promise<void>
     await ask('login.start', how);
   } catch (error) {
     stopWaiting();
-    useSignIn.setState({ ...NOT_BEGUN, problem: failureText(error) });
+    useSignIn.setState({ ...NOT_BEGUN, problem: problemOf(error) });
   }
+}
+
+/** A service that asks the server itself gives its refusal as its own. */
+function problemOf(error: unknown): string {
+  const trouble = loginTrouble(toCallError(error).message);
+  return trouble === 'other' ? failureText(error) : t(`signin.trouble.${trouble}`);
 }
 
 /** With a new key, while the old one still carries the connection. */

@@ -2,9 +2,9 @@
 import { Notice } from '../../../ui/notice.tsx';
 import { t } from '../../i18n/text.ts';
 import { Foreign } from '../../lib/foreign.tsx';
+import { loginTrouble } from '../../store/login-trouble.ts';
 import { useSignIn } from '../../store/sign-in.ts';
 import { useSnapshot } from '../../store/store.ts';
-import { loginTrouble } from './login-trouble.ts';
 
 export function LoginProblem(): React.JSX.Element | null {
   const problem = useSignIn(({ problem }) => problem);
