@@ -91,6 +91,8 @@ export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
     () => props.columns.filter(({ fromRem }) => (fromRem ?? 0) <= widthRem),
     [props.columns, widthRem],
   );
+  const headings = useMemo(() => placesOfHeadings(rows, props.headingOf), [rows, props.headingOf]);
+  // Without keys of its own: asked for those of new rows it would lay out thousands anew at each step of the wheel.
   const virtualizer = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
@@ -100,14 +102,10 @@ export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
       return (isHeading ? HEADING_REM : rowRem) * remPx;
     },
     overscan: 8,
-    getItemKey: (index) => {
-      const row = rows[index];
-      return row === undefined ? index : idOf(row);
-    },
     initialRect: { width: 800, height: 600 },
   });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: rows are as high as the text is large
-  useEffect(() => virtualizer.measure(), [virtualizer, remPx]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: all that says how high rows are
+  useLayoutEffect(() => virtualizer.measure(), [virtualizer, remPx, rowRem, headings]);
 
   const [current, setCurrent] = useState(0);
   const at = Math.min(current, Math.max(0, rows.length - 1));
@@ -281,13 +279,13 @@ export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
       ) : (
         <div ref={scroller} role="rowgroup" className="grid-body">
           <div role="presentation" className="grid-space" style={{ height: `${total}px` }}>
-            {virtualizer.getVirtualItems().map(({ index, key, start, size }) => {
+            {virtualizer.getVirtualItems().map(({ index, start, size }) => {
               const row = rows[index];
               if (row === undefined) return null;
               const isSelected = selection?.ids.has(idOf(row)) === true;
               return (
                 <GridRow
-                  key={key}
+                  key={idOf(row)}
                   {...{ row, index, start, size, template, columns, isNarrow, isSelected, hands }}
                   name={props.nameOf(row)}
                   description={props.describe?.(row) ?? ''}
@@ -305,6 +303,12 @@ export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
     </div>
   );
 }
+
+/** As a text, so that it is the same while it says the same. */
+const placesOfHeadings = <Row,>(rows: readonly Row[], headingOf: GridProps<Row>['headingOf']): string =>
+  headingOf === undefined
+    ? ''
+    : rows.flatMap((row, index) => (headingOf(row) === undefined ? [] : [index])).join();
 
 /** What is written may still be copied with the menu of the browser, and a link opened. */
 function openMenu(event: MouseEvent<HTMLElement>): void {
@@ -423,15 +427,18 @@ export const countText = (shown: number, all: number, one: string, other: string
 const isWidget = (event: MouseEvent): boolean =>
   event.target instanceof Element && event.target.closest('a, button, input, label') !== null;
 
-function HeadCell<Row>({
-  column,
-  sort,
-  onSort,
-}: {
+interface HeadCellProps<Row> {
   readonly column: Column<Row>;
   readonly sort: Sort | undefined;
   readonly onSort: ((sort: Sort) => void) | undefined;
-}): React.JSX.Element {
+}
+
+// Its button is dearer than a row, and is not what scrolls.
+const HeadCell = memo(function HeadCell<Row>({
+  column,
+  sort,
+  onSort,
+}: HeadCellProps<Row>): React.JSX.Element {
   const isSorted = sort?.column === column.id;
   const order = isSorted ? (sort.isDescending ? 'descending' : 'ascending') : undefined;
   const Arrow = order === 'descending' ? ArrowDown : ArrowUp;
@@ -450,7 +457,7 @@ function HeadCell<Row>({
       )}
     </div>
   );
-}
+}) as <Row>(props: HeadCellProps<Row>) => React.JSX.Element;
 
 function RowMenu({
   name,
