@@ -51,12 +51,10 @@ function merged<T>(
   before: Readonly<Record<string, T>>,
   changes: Readonly<Record<string, T | null>>,
 ): Readonly<Record<string, T>> {
-  const next = new Map(Object.entries(before));
-  for (const [id, value] of Object.entries(changes)) {
-    if (value === null) next.delete(id);
-    else next.set(id, value);
-  }
-  return Object.fromEntries(next);
+  // A spread defines what it copies: an id such as `__proto__` is a name like any other.
+  const next: Record<string, T | null> = { ...before, ...changes };
+  for (const [id, value] of Object.entries(changes)) if (value === null) delete next[id];
+  return next as Readonly<Record<string, T>>;
 }
 
 /** Both are plain JSON values made by the same code, so that the order of keys is the same. */

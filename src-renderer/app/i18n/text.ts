@@ -29,8 +29,18 @@ void texts.init({
   interpolation: { escapeValue: false },
 });
 
+/** Texts without values in the language of now: a list asks for the same few hundreds of times. */
+const plain = new Map<Key, string>();
+
 /** `{{name}}` is replaced by the value of that name, cleaned and cut; `count` chooses the plural. */
-export function t(key: Key, values: Values = {}): string {
+export function t(key: Key, values?: Values): string {
+  if (values !== undefined) return found(key, values);
+  const known = plain.get(key) ?? found(key, {});
+  plain.set(key, known);
+  return known;
+}
+
+function found(key: Key, values: Values): string {
   const { count } = values;
   return texts.t(key, {
     // A value that looks like a reference to another text is only a value.
@@ -55,6 +65,7 @@ export function speak(
 ): void {
   texts.addResourceBundle(locale, 'translation', translated, false, true);
   void texts.changeLanguage(locale);
+  plain.clear();
   numbers = new Intl.NumberFormat(locale);
   isAlwaysIsolated = dir === 'rtl';
 }

@@ -10,7 +10,7 @@ import { Trouble } from '../screens/trouble/trouble.tsx';
 import { useApp, useUi } from '../store/store.ts';
 import { Fence } from './fence.tsx';
 import { Link } from './link.tsx';
-import { useRoute } from './route.ts';
+import { usePath } from './route.ts';
 import { Screen } from './screen.tsx';
 import { restOf, sectionAt } from './sections.ts';
 import { Shell } from './shell.tsx';
@@ -42,7 +42,7 @@ const WITHOUT_DAEMON: readonly UiState[] = [
 ];
 
 function Current(): React.JSX.Element {
-  const { path } = useRoute();
+  const path = usePath();
   const ui = useUi();
   const section = sectionAt(path);
   if (section === undefined) return <NotFound />;

@@ -8,7 +8,7 @@ import { useApp, useSnapshot } from '../store/store.ts';
 import { AccountButton } from './account-button.tsx';
 import { Link } from './link.tsx';
 import { chordText } from './platform.ts';
-import { useRoute } from './route.ts';
+import { usePath } from './route.ts';
 import type { Section } from './section.ts';
 import { navigation, sectionAt } from './sections.ts';
 
@@ -47,7 +47,7 @@ export const TabBar = (): React.JSX.Element => (
 );
 
 function NavList(): React.JSX.Element {
-  const { path } = useRoute();
+  const path = usePath();
   const current = sectionAt(path);
   return (
     <ul className="nav-list">

@@ -1,7 +1,7 @@
 /** A list and what was picked from it: side by side where there is room, else one at a time (desktop.md §4.1). */
 import type { ReactNode } from 'react';
 import { Fence } from './fence.tsx';
-import { useRoute } from './route.ts';
+import { usePath } from './route.ts';
 
 export function Panes({
   list,
@@ -13,7 +13,7 @@ export function Panes({
   readonly detail: ReactNode | undefined;
   readonly detailLabel: string;
 }): React.JSX.Element {
-  const { path } = useRoute();
+  const path = usePath();
   return (
     <div className={`panes${detail === undefined ? '' : ' panes-open'}`}>
       <div className="pane-list" data-pane="" tabIndex={-1}>

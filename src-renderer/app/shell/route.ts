@@ -45,6 +45,8 @@ function subscribe(listener: () => void): () => void {
 }
 
 export const useRoute = (): Route => useSyncExternalStore(subscribe, read);
+/** For what stays as it is while something is searched for. */
+export const usePath = (): string => useSyncExternalStore(subscribe, () => read().path);
 export const routeNow = (): Route => read();
 export const hrefOf = (path: string): string => `#${path}`;
 

@@ -18,12 +18,12 @@ import { useKeys } from './keys.ts';
 import { Navigation, TabBar } from './nav.tsx';
 import { Palette } from './palette.tsx';
 import { ReadOnlyBanner } from './read-only.tsx';
-import { goBack, useRoute } from './route.ts';
+import { goBack, usePath } from './route.ts';
 import { sectionAt } from './sections.ts';
 import './shell.css';
 
 export function Shell({ children }: { readonly children: ReactNode }): React.JSX.Element {
-  const { path } = useRoute();
+  const path = usePath();
   const ui = useUi();
   const [over, setOver] = useState<'palette' | 'keys'>();
   const main = useRef<HTMLElement>(null);

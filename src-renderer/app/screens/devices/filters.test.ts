@@ -2,7 +2,16 @@
 import { describe, expect, test } from 'vitest';
 import { NO_DEVICE } from '#shared/ui-state/empty.ts';
 import type { Device, DevicePath } from '#shared/ui-state/types.ts';
-import { type Filter, grouped, parseFilters, passes, sorted, tagsOf, usefulFilters } from './filters.ts';
+import {
+  type Filter,
+  grouped,
+  inOrderOf,
+  parseFilters,
+  passes,
+  sorted,
+  tagsOf,
+  usefulFilters,
+} from './filters.ts';
 
 const DAY = 86_400_000;
 const NOW = Date.parse('2026-06-01T12:00:00Z');
@@ -83,4 +92,30 @@ test('a device with two tags is under both, and what has none comes last', () =>
   );
   expect(entries).toEqual(['tag:x 1', 'b', 'tag:y 2', 'b', 'c', 'Without tags 1', 'a']);
   expect(new Set(grouped(list, 'tag', {}, '').map(({ id }) => id)).size).toBe(7);
+});
+
+describe('a list that changes a little', () => {
+  const ids = (devices: readonly Device[]): string[] => devices.map(({ id }) => id);
+  test.each([
+    { name: 'keeps its order', before: ['c', 'a', 'b'], now: ['a', 'b', 'c'], want: ['c', 'a', 'b'] },
+    { name: 'loses what is gone', before: ['c', 'a', 'b'], now: ['b', 'c'], want: ['c', 'b'] },
+    { name: 'gets what is new at its end', before: ['c', 'a'], now: ['a', 'b', 'c'], want: ['c', 'a', 'b'] },
+    { name: 'begins as it comes', before: [], now: ['b', 'a'], want: ['b', 'a'] },
+  ])('$name', ({ before, now, want }) => {
+    const of = (id: string): Device => ({ ...NO_DEVICE, id });
+    expect(ids(inOrderOf(before.map(of), now.map(of)))).toEqual(want);
+  });
+  test('shows what is known now, not what was before', () => {
+    const now = { ...NO_DEVICE, id: 'a', isOnline: true };
+    expect(inOrderOf([{ ...NO_DEVICE, id: 'a' }], [now])[0]).toBe(now);
+  });
+  test('keeps the rows of devices that did not change', () => {
+    const [same, old] = [
+      { ...NO_DEVICE, id: 'a' },
+      { ...NO_DEVICE, id: 'b' },
+    ];
+    const before = grouped([same, old], 'none', {}, '');
+    const after = grouped([same, { ...old }], 'none', {}, '');
+    expect([after[0] === before[0], after[1] === before[1]]).toEqual([true, false]);
+  });
 });

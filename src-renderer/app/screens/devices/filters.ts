@@ -88,6 +88,17 @@ export const usefulFilters = (devices: readonly Device[], nowMs: number): readon
       : devices.some((device) => !isLocationServer(device) && is(device, filter, nowMs)),
   );
 
+/** What is there now in the order of before, which is all but sorted then; what is new comes last. */
+export function inOrderOf(before: readonly Device[], devices: readonly Device[]): readonly Device[] {
+  if (before.length === 0) return devices;
+  const rest = new Map(devices.map((device) => [device.id, device]));
+  const kept = before.flatMap(({ id }) => {
+    const device = rest.get(id);
+    return device !== undefined && rest.delete(id) ? [device] : [];
+  });
+  return [...kept, ...rest.values()];
+}
+
 type Order = (a: Device, b: Device) => number;
 
 const byName: Order = (a, b) => compareNames(a.name, b.name);
@@ -123,6 +134,17 @@ export type Entry =
   | { readonly kind: 'device'; readonly id: string; readonly device: Device }
   | { readonly kind: 'heading'; readonly id: string; readonly title: string; readonly count: number };
 
+const entries = new WeakMap<Device, Entry>();
+
+/** The same for the same device: rows are drawn anew only where something changed. */
+function entryOf(device: Device): Entry {
+  const known = entries.get(device);
+  if (known !== undefined) return known;
+  const made: Entry = { kind: 'device', id: device.id, device };
+  entries.set(device, made);
+  return made;
+}
+
 /** A device with several tags is under each; what has no group comes last, under `rest`. */
 export function grouped(
   devices: readonly Device[],
@@ -130,7 +152,7 @@ export function grouped(
   users: Snapshot['users'],
   rest: string,
 ): readonly Entry[] {
-  if (by === 'none') return devices.map((device) => ({ kind: 'device', id: device.id, device }));
+  if (by === 'none') return devices.map(entryOf);
   const groups = new Map<string, Device[]>();
   for (const device of devices)
     for (const title of titlesOf(device, by, users)) {

@@ -1,6 +1,6 @@
 /** The list of devices: searched, filtered, sorted and grouped at once, five or five thousand of them. */
 import { Info, Laptop, SearchX } from 'lucide-react';
-import { useDeferredValue, useEffect, useMemo, useRef, useState } from 'react';
+import { memo, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react';
 import type { Device, Snapshot } from '#shared/ui-state/types.ts';
 import { announce } from '../../../ui/announce.tsx';
 import { Button } from '../../../ui/button.tsx';
@@ -9,6 +9,7 @@ import { Select } from '../../../ui/choice.tsx';
 import { copyText } from '../../../ui/copy.tsx';
 import { SearchField } from '../../../ui/field.tsx';
 import { Grid } from '../../../ui/grid.tsx';
+import type { Action } from '../../../ui/menu.tsx';
 import { EmptyState, Notice, Skeleton } from '../../../ui/notice.tsx';
 import { formatExact, useNow } from '../../../ui/time.tsx';
 import { t } from '../../i18n/text.ts';
@@ -17,14 +18,15 @@ import { addressOf, isLocationServer, latencyOf } from '../../lib/devices.ts';
 import { cut } from '../../lib/foreign.tsx';
 import { keepView, keptView } from '../../lib/kept-view.ts';
 import { useMeasured } from '../../lib/ping.ts';
-import { go, setQuery, useRoute } from '../../shell/route.ts';
+import { go, routeNow, setQuery, useRoute } from '../../shell/route.ts';
 import { Screen } from '../../shell/screen.tsx';
-import { useApp, useSnapshot, useUi } from '../../store/store.ts';
+import { useApp, useMayManage, useSnapshot, useUi } from '../../store/store.ts';
 import {
   type Entry,
-  type Filter,
   GROUPS,
+  type GroupBy,
   grouped,
+  inOrderOf,
   parseFilters,
   parseGroup,
   parseSort,
@@ -63,7 +65,7 @@ export function DeviceList({
       hasFocus={open === ''}
       actions={isOn && all.length > 0 ? <Measure devices={all} /> : null}
     >
-      <Outdated isOn={isOn} />
+      {all.length === 0 ? null : <Outdated isOn={isOn} />}
       {all.length === 0 ? (
         ui === 'loading' || ui === 'connecting' ? (
           <Skeleton rows={8} />
@@ -83,8 +85,6 @@ export function DeviceList({
 function Outdated({ isOn }: { readonly isOn: boolean }): React.JSX.Element | null {
   const link = useSnapshot((snapshot) => snapshot.link);
   const silent = useSnapshot(({ warnings }) => warnings.find(({ code }) => SILENT.includes(code)));
-  const hasDevices = useSnapshot((snapshot) => Object.keys(snapshot.devices).length > 0);
-  if (!hasDevices) return null;
   if (link.kind === 'lost')
     return <Notice tone="warn">{t('devices.asOf', { time: formatExact(link.sinceMs) })}</Notice>;
   if (!isOn) return <Notice>{t('devices.off')}</Notice>;
@@ -145,35 +145,19 @@ function Filtered({
   );
   useCountAnnounced(sought, shown.length);
   const offered = useMemo(() => usefulFilters(all, nowMs), [all, nowMs]);
+  const sort = useMemo(() => ({ column: by, isDescending }), [by, isDescending]);
+  const actionsOf = useActions(setSshTo);
   const chips = [...new Set([...offered, ...filters])];
   const isSearched = words !== '' || filters.length > 0;
-  const setFilters = (value: readonly Filter[]): void => setQuery({ show: value.join(',') });
 
   return (
     <>
       <div className="devices-tools">
-        <SearchField
-          label={t('devices.search')}
-          placeholder={t('devices.searchHint')}
-          value={words}
-          onChange={(value) => setQuery({ q: value })}
-        />
+        <Sought words={words} />
         {open !== '' ? null : (
           <>
-            <Select
-              label={t('devices.sort')}
-              isBare
-              value={by}
-              onChange={(value) => setQuery({ sort: value === 'name' ? undefined : value, order: undefined })}
-              options={SORTS.map((id) => ({ id, text: t(`devices.sort.${id}`) }))}
-            />
-            <Select
-              label={t('devices.group')}
-              isBare
-              value={group}
-              onChange={(value) => setQuery({ group: value === 'none' ? undefined : value })}
-              options={GROUPS.map((id) => ({ id, text: t(`devices.group.${id}`) }))}
-            />
+            <SortChoice value={by} />
+            <GroupChoice value={group} />
           </>
         )}
         <span className="soft numbers devices-count">
@@ -184,12 +168,7 @@ function Filtered({
       </div>
       {chips.length === 0 ? null : (
         <div className="devices-tools">
-          <Chips
-            label={t('devices.filters')}
-            chips={chips.map((id) => ({ id, text: t(`devices.filter.${id}`) }))}
-            value={filters}
-            onChange={setFilters}
-          />
+          <FilterChips offered={chips.join()} value={filters.join()} />
           {filters.includes('tagged') ? <TagChoice all={all} value={tag} /> : null}
         </div>
       )}
@@ -197,47 +176,31 @@ function Filtered({
         label={t('devices.title')}
         rows={entries}
         columns={columns}
-        idOf={({ id }) => id}
+        idOf={idOf}
         nameOf={(entry) =>
           entry.kind === 'heading' ? entry.title : rowName(entry.device, users, nowMs, isOn)
         }
         describe={(entry) => (entry.kind === 'heading' ? '' : rowDescription(entry.device, nowMs))}
-        headingOf={(entry) => (entry.kind === 'heading' ? <Heading entry={entry} /> : undefined)}
+        headingOf={headingOf}
         rowRem={isCompact ? 2.5 : 3.5}
         isFilled
-        sort={{ column: by, isDescending }}
-        onSort={({ column, isDescending: down }) =>
-          setQuery({ sort: column === 'name' ? undefined : column, order: down ? 'down' : undefined })
-        }
+        sort={sort}
+        onSort={setSort}
         openId={open}
         onOpen={(entry) => {
-          if (entry.kind === 'device') openDevice(entry.device.id, query);
+          if (entry.kind === 'device') openDevice(entry.device.id);
         }}
         onCopy={(entry) => {
           if (entry.kind === 'device') void copyText(addressOf(entry.device));
         }}
-        actionsOf={(entry) =>
-          entry.kind === 'device'
-            ? [
-                ...deviceActions(entry.device, useApp.getState(), setSshTo),
-                [
-                  {
-                    id: 'details',
-                    text: t('device.details'),
-                    icon: Info,
-                    run: () => openDevice(entry.device.id, query),
-                  },
-                ],
-              ]
-            : []
-        }
+        actionsOf={actionsOf}
         empty={
           <EmptyState
             icon={SearchX}
             title={sought === '' ? t('devices.nothing') : t('devices.nothingFor', { words: cut(sought, 60) })}
             action={
               hidden > 0 ? (
-                <Button onPress={() => setFilters([...filters, 'location'])}>
+                <Button onPress={() => setQuery({ show: [...filters, 'location'].join(',') })}>
                   {t('devices.showLocations', { count: hidden })}
                 </Button>
               ) : (
@@ -256,6 +219,69 @@ function Filtered({
   );
 }
 
+const idOf = ({ id }: Entry): string => id;
+const headingOf = (entry: Entry): React.ReactNode | undefined =>
+  entry.kind === 'heading' ? <Heading entry={entry} /> : undefined;
+const setSort = ({ column, isDescending }: { column: string; isDescending: boolean }): void =>
+  setQuery({ sort: column === 'name' ? undefined : column, order: isDescending ? 'down' : undefined });
+
+/** The same function while nothing that they depend on changed: rows that did not change are left alone. */
+function useActions(onSsh: (device: Device) => void): (entry: Entry) => readonly (readonly Action[])[] {
+  const gui = useApp((state) => state.gui);
+  const settings = useSnapshot((snapshot) => snapshot.settings);
+  const isManaging = useMayManage();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what device actions take from the state
+  return useCallback(
+    (entry) => {
+      if (entry.kind === 'heading') return [];
+      const { id } = entry.device;
+      const details = { id: 'details', text: t('device.details'), icon: Info, run: () => openDevice(id) };
+      return [...deviceActions(entry.device, useApp.getState(), onSsh), [details]];
+    },
+    [gui, settings, isManaging, onSsh],
+  );
+}
+
+// What changes with devices is not what one searches and chooses with.
+const Sought = memo(({ words }: { readonly words: string }) => (
+  <SearchField
+    label={t('devices.search')}
+    placeholder={t('devices.searchHint')}
+    value={words}
+    onChange={(value) => setQuery({ q: value })}
+  />
+));
+
+const SortChoice = memo(({ value }: { readonly value: SortBy }) => (
+  <Select
+    label={t('devices.sort')}
+    isBare
+    value={value}
+    onChange={(by) => setQuery({ sort: by === 'name' ? undefined : by, order: undefined })}
+    options={SORTS.map((id) => ({ id, text: t(`devices.sort.${id}`) }))}
+  />
+));
+
+const GroupChoice = memo(({ value }: { readonly value: GroupBy }) => (
+  <Select
+    label={t('devices.group')}
+    isBare
+    value={value}
+    onChange={(by) => setQuery({ group: by === 'none' ? undefined : by })}
+    options={GROUPS.map((id) => ({ id, text: t(`devices.group.${id}`) }))}
+  />
+));
+
+/** Both as in the address, so that equal ones are the same. */
+const FilterChips = memo(({ offered, value }: { readonly offered: string; readonly value: string }) => (
+  <Chips
+    label={t('devices.filters')}
+    chips={parseFilters(offered).map((id) => ({ id, text: t(`devices.filter.${id}`) }))}
+    value={parseFilters(value)}
+    onChange={(filters) => setQuery({ show: filters.join(',') })}
+  />
+));
+
 interface Asked {
   readonly sought: string;
   readonly filters: string | null;
@@ -273,9 +299,12 @@ function useShown(
 ): { readonly shown: readonly Device[]; readonly hidden: number } {
   // Only a list in that order is made anew when a measurement comes in.
   const measured = useMeasured((state) => (by === 'latency' ? state : NOTHING));
+  const last = useRef<readonly Device[]>([]);
   const index = useMemo(() => {
     const msOf = (device: Device): number | undefined => latencyOf(device, measured[device.id], nowMs)?.ms;
-    return indexOf(sorted(all, by, isDescending, msOf), users);
+    // What is almost sorted is sorted at once; a patch changes little of the order.
+    last.current = sorted(inOrderOf(last.current, all), by, isDescending, msOf);
+    return indexOf(last.current, users);
   }, [all, by, isDescending, measured, users, nowMs]);
   return useMemo(() => {
     const found = search(index, sought);
@@ -334,8 +363,8 @@ function TagChoice({
 
 const NOTHING: ReturnType<typeof useMeasured.getState> = {};
 
-function openDevice(id: string, query: URLSearchParams): void {
-  const tail = query.toString();
+function openDevice(id: string): void {
+  const tail = routeNow().query.toString();
   go(`/devices/${encodeURIComponent(id)}${tail === '' ? '' : `?${tail}`}`);
 }
 

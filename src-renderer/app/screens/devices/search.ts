@@ -19,7 +19,18 @@ interface Entry {
 export type Index = readonly Entry[];
 
 export const indexOf = (devices: readonly Device[], users: Snapshot['users']): Index =>
-  devices.map((device) => entryOf(device, users));
+  devices.map((device) => knownEntry(device, users));
+
+const known = new WeakMap<Device, { readonly users: Snapshot['users']; readonly entry: Entry }>();
+
+/** Of thousands of devices few change at a time. */
+function knownEntry(device: Device, users: Snapshot['users']): Entry {
+  const before = known.get(device);
+  if (before?.users === users) return before.entry;
+  const entry = entryOf(device, users);
+  known.set(device, { users, entry });
+  return entry;
+}
 
 function entryOf(device: Device, users: Snapshot['users']): Entry {
   const owner = ownerOf(device, users);
