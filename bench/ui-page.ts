@@ -5,8 +5,7 @@ import type { CDPSession, Page } from 'playwright-core';
 export const WATCH_ROWS = `
   globalThis.ready = new Promise((resolve) => {
     const look = () => {
-      if (document.querySelector('main [role=row] [role=rowheader], main [role=row] [role=gridcell]') === null)
-        return requestAnimationFrame(look);
+      if (document.querySelector('main [role=row][data-index]') === null) return requestAnimationFrame(look);
       const channel = new MessageChannel();
       channel.port1.onmessage = () => resolve(performance.now());
       requestAnimationFrame(() => channel.port2.postMessage(0));
@@ -14,37 +13,56 @@ export const WATCH_ROWS = `
     look();
   });
 `;
+export const READY = 'ready';
 
 export const FIRST_PAINT = `new Promise((resolve) => {
   new PerformanceObserver((list, observer) => {
+    const found = list.getEntriesByName('first-contentful-paint')[0];
+    if (found === undefined) return;
     observer.disconnect();
-    resolve(list.getEntries()[0].startTime);
+    resolve(found.startTime);
   }).observe({ type: 'paint', buffered: true });
 })`;
 
-/** Drags the longest list from end to end and back; the time between frames, one number each. */
-export const SCROLL = `new Promise((resolve) => {
+export interface Scrolled {
+  /** Time between frames, ms. */
+  readonly frames: readonly number[];
+  /** Tasks of more than 50 ms, how long each took. */
+  readonly longTasks: readonly number[];
+}
+
+/** Moves the longest list by \`step\` pixels in each of \`count\` frames, from its top. */
+export const scrolling = (step: number, count: number): string => `new Promise((resolve) => {
   const lists = [...document.querySelectorAll('main, main *')].filter(
     (one) => one.scrollHeight > one.clientHeight + 200 && /auto|scroll/.test(getComputedStyle(one).overflowY));
   const list = lists.sort((a, b) => b.scrollHeight - a.scrollHeight)[0];
   const frames = [];
+  const longTasks = [];
+  const observer = new PerformanceObserver((seen) => longTasks.push(...seen.getEntries().map((one) => one.duration)));
+  observer.observe({ type: 'longtask' });
+  list.scrollTop = 0;
   let last;
-  let step = 90;
   const each = (at) => {
     if (last !== undefined) frames.push(at - last);
     last = at;
-    list.scrollTop += step;
-    if (frames.length === 150) step = 2_400;
-    if (frames.length === 225) step = -2_400;
-    if (frames.length < 300) requestAnimationFrame(each);
-    else resolve(frames);
+    list.scrollTop += ${step};
+    if (frames.length < ${count}) return requestAnimationFrame(each);
+    longTasks.push(...observer.takeRecords().map((one) => one.duration));
+    observer.disconnect();
+    resolve({ frames, longTasks });
   };
-  requestAnimationFrame(each);
+  requestAnimationFrame(() => requestAnimationFrame(each));
 })`;
 
 /** Two frames: what was asked for is on the screen. */
 export const SETTLED =
   'new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))';
+
+export const KEEP_FIRST = `rhumb.call('state.get').then((first) => { backstage.first = first; })`;
+
+/** From now on the moment of the last press of the pointer is kept. */
+export const WATCH_CLICK = `addEventListener('pointerdown', ({ timeStamp }) => { globalThis.clickedMs = timeStamp; }, true)`;
+export const CLICKED = 'clickedMs';
 
 /** Changes of \`each\` devices, \`count\` times, as a network in motion makes them. */
 export const churn = (count: number, each: number, from: number): string => `(async () => {
@@ -58,27 +76,33 @@ export const churn = (count: number, each: number, from: number): string => `(as
       devices[id] = { ...old, isOnline: n % 2 === 0, path: { ...old.path, latencyMs: n % 97 } };
     }
     backstage.emit('patch', { seq: ${from} + n, patch: { devices } });
-    if (n % 10 === 9) await new Promise((resolve) => requestAnimationFrame(resolve));
+    if (n % 10 === 9) await new Promise((resolve) => setTimeout(resolve));
   }
 })()`;
 
-/** Seconds of script, styles and layout so far. */
-export async function workSeconds(cdp: CDPSession): Promise<number> {
+/** Milliseconds that the page's own thread worked so far: in script, for styles and for layout, and in all. */
+async function worked(cdp: CDPSession): Promise<{ readonly script: number; readonly all: number }> {
   const { metrics } = await cdp.send('Performance.getMetrics');
   const of = (wanted: string): number => metrics.find(({ name }) => name === wanted)?.value ?? 0;
-  return of('ScriptDuration') + of('LayoutDuration') + of('RecalcStyleDuration');
+  return { script: of('ScriptDuration') * 1_000, all: of('TaskDuration') * 1_000 };
 }
 
 export async function heapMB(cdp: CDPSession): Promise<number> {
+  // What only weak references and finalizers hold goes with the second round.
+  await cdp.send('HeapProfiler.collectGarbage');
   await cdp.send('HeapProfiler.collectGarbage');
   const { usedSize } = await cdp.send('Runtime.getHeapUsage');
   return usedSize / 1e6;
 }
 
-/** What one thing that the user or the daemon does costs the page, in milliseconds. */
-export async function costMs(page: Page, cdp: CDPSession, act: () => Promise<unknown>): Promise<number> {
-  const before = await workSeconds(cdp);
+/** What one thing that the user or the daemon does costs the page's thread, in milliseconds of work. */
+export async function costOf(
+  { page, cdp }: { readonly page: Page; readonly cdp: CDPSession },
+  act: () => Promise<unknown>,
+): Promise<{ readonly script: number; readonly all: number }> {
+  const before = await worked(cdp);
   await act();
   await page.evaluate(SETTLED);
-  return ((await workSeconds(cdp)) - before) * 1_000;
+  const after = await worked(cdp);
+  return { script: after.script - before.script, all: after.all - before.all };
 }
