@@ -48,6 +48,7 @@ const PROGRAMS = {
   conntrack: 'conntrack',
   dig: 'bind9-dnsutils',
   chromium: 'chromium',
+  shellcheck: 'shellcheck',
 };
 /**
  * Debian starts these as services when it installs them, which nobody asked for on a machine in use: only where no

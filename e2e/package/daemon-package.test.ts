@@ -13,29 +13,37 @@ const MB = 1_000_000;
 function whyNot(): string | undefined {
   if (process.platform !== 'linux') return 'needs Linux';
   if (process.getuid?.() !== 0) return 'needs root';
-  for (const program of ['dpkg-deb', 'unshare', 'chroot'])
+  for (const program of ['dpkg-deb', 'unshare', 'chroot', 'nft', 'ip', 'curl'])
     if (spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0) return `needs ${program}`;
   return undefined;
 }
 
+const RELOAD = 'systemctl daemon-reload';
+const COMES = [RELOAD, 'systemctl enable rhumbd.service', 'systemctl start rhumbd.service'];
+const CHANGES = [RELOAD, 'systemctl try-restart rhumbd.service rhumb-control.service'];
+const GOES = [
+  'systemctl stop rhumbd.service rhumb-control.service',
+  'systemctl disable rhumbd.service rhumb-control.service',
+];
+
 const reason = whyNot();
 let folder = '';
 let deb = '';
+let archive = '';
 
-function buildPackage(): string {
+/** Paths of what was built, as the tool says them. */
+function buildPackage(...more: readonly string[]): readonly string[] {
   const out = mkdtempSync(join(folder, 'out-'));
-  const args = ['tools/package-daemon.ts', '--out', out, '--fast', '--no-tar'];
+  const args = ['tools/package-daemon.ts', '--out', out, '--fast', ...more];
   // As in a release, whoever builds it.
   const env = { ...process.env, SOURCE_DATE_EPOCH: '1700000000' };
-  return (
-    execFileSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8', env }).trim().split('\n').at(-1) ?? ''
-  );
+  return execFileSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8', env }).trim().split('\n');
 }
 
 beforeAll(() => {
   if (reason !== undefined) return;
   folder = mkdtempSync(join(tmpdir(), 'rhumb-package-test-'));
-  deb = buildPackage();
+  [archive = '', deb = ''] = buildPackage();
 }, 300_000);
 
 afterAll(() => {
@@ -90,6 +98,7 @@ describe.skipIf(reason !== undefined)(
       expect(programs.sort()).toEqual([
         '/usr/bin/rhumb',
         '/usr/bin/rhumb-control',
+        '/usr/lib/rhumb/maintain',
         '/usr/lib/rhumb/node',
         '/usr/lib/rhumb/rhumb-helper',
         '/usr/sbin/rhumbd',
@@ -111,21 +120,44 @@ describe.skipIf(reason !== undefined)(
 
     test('is the same, byte for byte, when it is built again', { timeout: 300_000 }, () => {
       const hash = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex');
-      expect(hash(buildPackage())).toBe(hash(deb));
+      const [again = ''] = buildPackage('--no-tar');
+      expect(hash(again)).toBe(hash(deb));
     });
 
-    test('installs, runs, upgrades, and leaves nothing', { timeout: 300_000 }, () => {
+    test('the archive has the same files, for systems without such packages', () => {
+      const lines = execFileSync('tar', ['-tvzf', archive], { encoding: 'utf8', maxBuffer: 16 * MB });
+      const files = lines
+        .trim()
+        .split('\n')
+        .map((line) => line.split(/\s+/))
+        .map(([mode = '', owner = '', , , , path = '']) => [
+          mode,
+          owner.replace('0/0', 'root/root'),
+          path.slice(1),
+        ]);
+      expect(files.sort()).toEqual(
+        listing()
+          .map((row) => [...row])
+          .sort(),
+      );
+    });
+
+    test('installs, runs, upgrades, leaves the network as it was, and nothing behind', {
+      timeout: 300_000,
+    }, () => {
       const { status, stdout, stderr } = spawnSync(
         'unshare',
-        ['--mount', '--net', '--pid', '--fork', 'sh', join(import.meta.dirname, 'installed.sh'), deb],
+        [
+          ...['--mount', '--net', '--pid', '--fork', 'sh', join(import.meta.dirname, 'installed.sh')],
+          ...[deb, archive, join(ROOT, 'resources/linux')],
+        ],
         { encoding: 'utf8' },
       );
       expect(status, `${stdout}\n${stderr}`).toBe(0);
       const part = (name: string): string[] =>
         (stdout.split(`== ${name}\n`)[1]?.split('\n== ')[0] ?? '').trim().split('\n');
-      expect(part('install')).toEqual(['installed']);
-      // Without a running service manager it is only enabled, once.
-      expect(part('again')).toEqual(['systemctl enable rhumbd.service']);
+      expect(part('install')).toEqual([...COMES, 'installed']);
+      expect(part('again')).toEqual([RELOAD, ...CHANGES]);
       expect(part('versions')).toEqual([VERSION, VERSION, expect.stringMatching(/^Usage: rhumb-control/)]);
       expect(part('hostile environment')).toEqual([VERSION]);
       expect(part('manual')[0]).toMatch(/RHUMB\(1\)/i);
@@ -136,12 +168,45 @@ describe.skipIf(reason !== undefined)(
         'ended in order',
         'no interface left',
       ]);
-      expect(part('remove')).toEqual([
-        'systemctl disable rhumbd.service rhumb-control.service',
-        '2',
+      expect(part('network')).toEqual(['the way out is closed']);
+      expect(part('remove after a crash')).toEqual([
+        ...GOES,
+        RELOAD,
+        'no usr/lib/rhumb',
+        'no usr/sbin/rhumbd',
         'var/lib/rhumb',
+        'the network is as it was',
       ]);
-      expect(part('purge')).toEqual(['2']);
+      // It was in use when it went.
+      expect(part('back again')).toEqual(COMES);
+      expect(part('remove while it runs')).toEqual([
+        ...GOES,
+        RELOAD,
+        'ended in order',
+        'the network is as it was',
+      ]);
+      expect(part('desktop package')).toEqual([
+        ...COMES,
+        '-- instead of the other',
+        ...[...GOES, RELOAD, ...COMES],
+        ...['installed', '/opt/Rhumb/rhumb-desktop', expect.stringMatching(/^(?:4|0?)755$/)],
+        '-- again',
+        ...CHANGES,
+        '-- the other one purged',
+        ...[RELOAD, 'var/lib/rhumb/kept'],
+        '-- removed',
+        ...[...GOES, RELOAD, 'no usr/bin/rhumb-desktop', 'no opt/Rhumb', 'no usr/sbin/rhumbd'],
+        '-- purged',
+        ...[RELOAD, 'no var/lib/rhumb', 'no etc/default/rhumbd'],
+      ]);
+      expect(part('archive')).toEqual([VERSION]);
+      expect(part('as rpm calls them').filter((line) => !line.startsWith('{'))).toEqual([
+        ...['-- after-install.sh 1', ...COMES],
+        ...['-- after-install.sh 2', ...CHANGES],
+        ...['-- before-remove.sh 1', '-- after-remove.sh 1'],
+        ...['-- before-remove.sh 0', ...GOES],
+        ...['-- after-remove.sh 0', RELOAD],
+      ]);
     });
   },
 );

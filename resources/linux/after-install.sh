@@ -1,26 +1,26 @@
 #!/bin/sh
-# After the desktop program is unpacked: a way to call it, its sandbox, the system's lists of programs and links.
+# After the package of the desktop program is unpacked, deb or rpm: its name, its sandbox, the desktop's lists, the service.
 set -e
 
-ln -sf /opt/Rhumb/rhumb-desktop /usr/bin/rhumb-desktop
+app=/opt/Rhumb
+ln -sf "$app/rhumb-desktop" /usr/bin/rhumb-desktop
 
 # The sandbox needs user namespaces; where people may not make any, it has a program that root lends them.
-if [ -f /opt/Rhumb/chrome-sandbox ]; then
+if [ -f "$app/chrome-sandbox" ]; then
   if unshare --user true 2>/dev/null; then
-    chmod 0755 /opt/Rhumb/chrome-sandbox
+    chmod 0755 "$app/chrome-sandbox"
   else
-    chmod 4755 /opt/Rhumb/chrome-sandbox
+    chmod 4755 "$app/chrome-sandbox"
   fi
 fi
 
 # Only where the system knows the rule `userns`; elsewhere the profile would be refused, and nothing needs it.
-if [ -f /etc/apparmor.d/rhumb-desktop ] && command -v apparmor_parser >/dev/null; then
-  if apparmor_parser --skip-kernel-load --debug /etc/apparmor.d/rhumb-desktop >/dev/null 2>&1; then
-    if [ -d /sys/kernel/security/apparmor ]; then
-      apparmor_parser --replace --write-cache --skip-read-cache /etc/apparmor.d/rhumb-desktop || true
-    fi
-  else
-    rm -f /etc/apparmor.d/rhumb-desktop
+profile=$app/resources/apparmor-profile
+if [ -f "$profile" ] && [ -d /etc/apparmor.d ] && command -v apparmor_parser >/dev/null &&
+  apparmor_parser --skip-kernel-load --debug "$profile" >/dev/null 2>&1; then
+  install -m 0644 "$profile" /etc/apparmor.d/rhumb-desktop
+  if [ -d /sys/kernel/security/apparmor ]; then
+    apparmor_parser --replace --write-cache --skip-read-cache /etc/apparmor.d/rhumb-desktop || true
   fi
 fi
 
@@ -30,3 +30,9 @@ fi
 if command -v gtk-update-icon-cache >/dev/null; then
   gtk-update-icon-cache -q -t -f /usr/share/icons/hicolor || true
 fi
+
+# dpkg: configure [version before]; rpm: how many are installed now.
+case "${1:-} ${2:-}" in
+"configure " | "1 ") /usr/lib/rhumb/maintain installed ;;
+"configure "* | "2 ") /usr/lib/rhumb/maintain upgraded ;;
+esac

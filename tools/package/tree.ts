@@ -46,6 +46,7 @@ const FILES: readonly CopyOptions[] = [
   { from: 'resources/default/rhumbd', to: '/etc/default/rhumbd' },
   { from: 'resources/polkit/io.rhumb.policy', to: '/usr/share/polkit-1/actions/io.rhumb.policy' },
   { from: 'resources/linux/rhumb-helper', to: `${LIB}/rhumb-helper`, mode: 0o755 },
+  { from: 'resources/linux/maintain', to: `${LIB}/maintain`, mode: 0o755 },
   { from: 'package.json', to: `${LIB}/package.json` },
   { from: 'LICENSE', to: '/usr/share/doc/rhumb-daemon/LICENSE' },
 ];
@@ -171,4 +172,4 @@ function settleModes(root: string): void {
 }
 
 const isProgram = (path: string): boolean =>
-  /\/usr\/s?bin\/|\/usr\/lib\/rhumb\/(?:node|rhumb-helper)$/.test(path);
+  /\/usr\/s?bin\/|\/usr\/lib\/rhumb\/(?:node|rhumb-helper|maintain)$/.test(path);
