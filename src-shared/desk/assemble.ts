@@ -17,6 +17,7 @@ import type {
   Warning,
 } from '../ui-state/types.ts';
 import type { DerpMap } from '../wire/map.ts';
+import { cutList, cutName, cutText, WORDS_MAX } from './cut.ts';
 import { deviceOf } from './device.ts';
 import { relaysOf } from './relays.ts';
 
@@ -79,7 +80,7 @@ export function assemble(answers: Answers, before?: Assembled): Snapshot {
     warnings: warningsOf(answers.health),
     suggestedExitNodeId: answers.suggested,
     newVersion: newVersionOf(status),
-    loginError: answers.loginError,
+    loginError: answers.loginError === undefined ? undefined : cutText(answers.loginError, WORDS_MAX),
   };
 }
 
@@ -95,7 +96,7 @@ const ofStatusAgain = ({ self, devices, users, network }: Snapshot): OfStatus =>
 function ofStatus(status: Status | undefined, before: Snapshot | undefined): OfStatus {
   if (status === undefined) return { self: undefined, devices: {}, users: {}, network: undefined };
   const { Self, CurrentTailnet: network } = status;
-  const suffix = network?.MagicDNSSuffix ?? '';
+  const suffix = cutName(network?.MagicDNSSuffix ?? '');
   const ownUser = String(Self.UserID);
   const known = before?.devices ?? {};
   const device = (peer: PeerStatus, old: Device | undefined): Device => {
@@ -116,7 +117,7 @@ function ofStatus(status: Status | undefined, before: Snapshot | undefined): OfS
     network:
       network === undefined
         ? undefined
-        : { name: network.Name, suffix, hasMagicDns: network.MagicDNSEnabled },
+        : { name: cutName(network.Name), suffix, hasMagicDns: network.MagicDNSEnabled },
   };
 }
 
@@ -146,7 +147,7 @@ function usersOf(status: Status): Record<string, User> {
   return Object.fromEntries(
     Object.entries(status.User ?? {}).map(([id, user]) => [
       id,
-      { id, loginName: user.LoginName, displayName: user.DisplayName },
+      { id, loginName: cutName(user.LoginName), displayName: cutName(user.DisplayName) },
     ]),
   );
 }
@@ -155,9 +156,9 @@ function accountOf(profile: LoginProfile, current: string): Account {
   const { DisplayName, DomainName } = profile.NetworkProfile;
   return {
     id: profile.ID,
-    name: profile.Name || profile.UserProfile.LoginName,
-    loginName: profile.UserProfile.LoginName,
-    network: DisplayName || DomainName,
+    name: cutName(profile.Name || profile.UserProfile.LoginName),
+    loginName: cutName(profile.UserProfile.LoginName),
+    network: cutName(DisplayName || DomainName),
     server: profile.ControlURL,
     isCurrent: profile.ID === current,
   };
@@ -167,12 +168,12 @@ function warningsOf(health: HealthState | undefined): Warning[] {
   return Object.entries(health?.Warnings ?? {}).map(([code, one]) => ({
     code,
     severity: one.Severity,
-    title: one.Title,
-    text: one.Text,
+    title: cutName(one.Title),
+    text: cutText(one.Text, WORDS_MAX),
     brokenSinceMs: one.BrokenSince,
     impactsConnectivity: one.ImpactsConnectivity,
-    dependsOn: [...(one.DependsOn ?? [])],
-    action: one.PrimaryAction?.Label,
+    dependsOn: cutList(one.DependsOn),
+    action: one.PrimaryAction === undefined ? undefined : cutName(one.PrimaryAction.Label),
     etag: one.ETag,
   }));
 }

@@ -2,24 +2,26 @@
 import { formatIp, parseIp } from '../ip/address.ts';
 import { type PeerStatus, TaildropTarget } from '../localapi/status.ts';
 import type { Device, DevicePath, Place } from '../ui-state/types.ts';
+import { cutList, cutName, cutText, WORDS_MAX } from './cut.ts';
 
 const DEFAULT_ROUTES: readonly string[] = ['0.0.0.0/0', '::/0'];
 
 /** `ownUserId` and `suffix` are of the network that the peer is seen in. */
 export function deviceOf(peer: PeerStatus, ownUserId: string, suffix: string): Device {
-  const dnsName = withoutDot(peer.DNSName);
-  const tags = peer.Tags ?? [];
+  const dnsName = withoutDot(cutName(peer.DNSName));
+  const hostName = cutName(peer.HostName);
+  const tags = cutList(peer.Tags);
   const userId = String(peer.UserID);
   return {
     id: peer.ID,
-    name: nameOf(peer, shortName(dnsName, suffix)),
+    name: nameOf(peer, shortName(dnsName, suffix), hostName),
     dnsName,
-    hostName: peer.HostName,
-    os: peer.OS,
+    hostName,
+    os: cutName(peer.OS),
     userId,
     isMine: tags.length === 0 && userId === ownUserId,
     isShared: peer.AltSharerUserID !== 0n || peer.ShareeNode || isForeign(dnsName, suffix),
-    tags: [...tags],
+    tags,
     addresses: sortedAddresses(peer.TailscaleIPs ?? []),
     routes: routesOf(peer),
     primaryRoutes: [...(peer.PrimaryRoutes ?? [])],
@@ -36,16 +38,16 @@ export function deviceOf(peer: PeerStatus, ownUserId: string, suffix: string): D
     location: placeOf(peer),
     canReceiveFiles: peer.TaildropTarget === TaildropTarget.Available,
     hasSsh: (peer.sshHostKeys ?? []).length > 0,
-    candidates: [...(peer.Addrs ?? [])],
-    homeRelay: peer.Relay,
+    candidates: cutList(peer.Addrs),
+    homeRelay: cutName(peer.Relay),
     nodeKey: peer.PublicKey ?? '',
-    capabilities: Object.keys(peer.CapMap ?? {}).sort(),
+    capabilities: cutList(Object.keys(peer.CapMap ?? {}).sort()),
   };
 }
 
 /** Something to be seen and pressed, whatever the device calls itself: a name of nothing but invisible characters is none. */
-const nameOf = ({ HostName, TailscaleIPs, ID }: PeerStatus, short: string): string =>
-  [short, HostName, TailscaleIPs?.[0] ?? ''].find((name) => VISIBLE.test(name)) ?? ID;
+const nameOf = ({ TailscaleIPs, ID }: PeerStatus, short: string, hostName: string): string =>
+  [short, hostName, TailscaleIPs?.[0] ?? ''].find((name) => VISIBLE.test(name)) ?? ID;
 
 const VISIBLE = /[\p{L}\p{N}\p{P}\p{S}]/u;
 
@@ -63,7 +65,7 @@ function toldPath({ Active }: PeerStatus, told: NonNullable<PeerStatus['RhumbPat
     via,
     latencyMs: told.LatencySeconds > 0 ? told.LatencySeconds * 1_000 : undefined,
     sinceMs: told.Since,
-    why: told.Why === '' ? undefined : told.Why,
+    why: told.Why === '' ? undefined : cutText(told.Why, WORDS_MAX),
   };
 }
 
@@ -78,10 +80,10 @@ function inferredPath(peer: PeerStatus): DevicePath {
 function placeOf({ Location: at }: PeerStatus): Place | undefined {
   if (at === undefined || (at.CountryCode === '' && at.Country === '')) return undefined;
   return {
-    country: at.Country,
-    countryCode: at.CountryCode,
-    city: at.City,
-    cityCode: at.CityCode,
+    country: cutName(at.Country),
+    countryCode: cutName(at.CountryCode),
+    city: cutName(at.City),
+    cityCode: cutName(at.CityCode),
     priority: at.Priority,
   };
 }
