@@ -31,6 +31,8 @@ export interface Situation {
   readonly isWindowShown: boolean;
   /** It was connected, and nobody switched it off since. */
   readonly wasConnected: boolean;
+  /** "Remind me later" was said until then. */
+  readonly quietKeyUntilMs: number;
 }
 
 export function conditionsOf(situation: Situation): Condition[] {
@@ -39,7 +41,7 @@ export function conditionsOf(situation: Situation): Condition[] {
   return [
     ...lost(situation, state),
     ...exitBroken(snapshot, state),
-    ...keyExpiry(snapshot, nowMs),
+    ...keyExpiry(situation),
     ...signIn(situation, state),
     ...health(snapshot),
     ...update(snapshot),
@@ -107,11 +109,14 @@ export function expiryStep(
   return left < Math.min(DAY_MS, life * LATE_SHARE) ? 'key.soon' : undefined;
 }
 
-function keyExpiry({ self, link, state }: Snapshot, nowMs: number): Condition[] {
+function keyExpiry({ snapshot, nowMs, quietKeyUntilMs }: Situation): Condition[] {
+  const { self, link, state } = snapshot;
   if (link.kind !== 'ready' || state === 'NoState' || self?.keyExpiryMs === undefined) return [];
-  const step = expiryStep(nowMs, self.keyExpiryMs, self.createdMs);
+  // The device may be much older than its key.
+  const step = expiryStep(nowMs, self.keyExpiryMs, self.keyCreatedMs ?? self.createdMs);
   if (step === undefined) return [];
   const isOver = step === 'key.expired';
+  if (!isOver && nowMs < quietKeyUntilMs) return [];
   const signIn = { text: 'notify.signInAgain', does: { kind: 'sign-in' } } as const;
   return [
     {

@@ -156,6 +156,21 @@ describe('a key', () => {
   });
 });
 
+test('a key is judged by its own age, and stays quiet for as long as was said', () => {
+  const key = (change: object) =>
+    running({
+      self: device('me', { keyExpiryMs: START + 20 * HOUR, createdMs: START - 900 * HOUR, ...change }),
+    });
+  const plain = watch();
+  plain.step(6, key({ keyCreatedMs: START - 4 * HOUR }));
+  expect(plain.effects(7, key({ keyCreatedMs: START - 4 * HOUR }))).toEqual([]);
+  const later = watch({ ...DEFAULTS, quietKeyUntilMs: START + 10 * HOUR });
+  later.step(6, key({}));
+  expect(later.effects(7, key({}))).toEqual([]);
+  later.step(10 * 3_600, key({}));
+  expect(later.effects(10 * 3_600 + 1, key({}))).toEqual(['show key.soon']);
+});
+
 test('what happened stays until the person has seen it', () => {
   const { step, effects } = watch();
   step(6, SNAPSHOTS['waiting-approval']);

@@ -45,7 +45,7 @@ export const startNotifying = (nowMs: number): NotifyMemory => ({
 
 export interface NotifyInput {
   readonly snapshot: Snapshot;
-  readonly gui: Pick<GuiSettings, 'notifications' | 'notifyOnlyHidden'>;
+  readonly gui: Pick<GuiSettings, 'notifications' | 'notifyOnlyHidden' | 'quietKeyUntilMs'>;
   readonly isWindowShown: boolean;
   readonly isWindowFocused: boolean;
   readonly nowMs: number;
@@ -63,7 +63,9 @@ export function decide(memory: NotifyMemory, input: NotifyInput): Decision {
   const state = deriveUi(snapshot, nowMs);
   const isOff = snapshot.settings?.wantRunning === false && snapshot.link.kind === 'ready';
   const wasConnected = isConnected(state) || (memory.wasConnected && !isOff);
-  const holding = conditionsOf({ snapshot, nowMs, isWindowShown: input.isWindowShown, wasConnected });
+  const { isWindowShown } = input;
+  const { quietKeyUntilMs } = gui;
+  const holding = conditionsOf({ snapshot, nowMs, isWindowShown, wasConnected, quietKeyUntilMs });
   const since = Object.fromEntries(
     holding.map(({ told }) => [told.category, memory.since[told.category] ?? nowMs]),
   );
