@@ -12,13 +12,14 @@ import type { Daemon } from '../app.ts';
 import type { Service } from '../service/types.ts';
 import type { SettingsFile } from '../settings/file.ts';
 import type { System } from '../system.ts';
+import { isCompatible } from './compatible.ts';
 import { diagnose } from './diagnose.ts';
 
 export interface DaemonOptions {
   readonly socketPath: string;
-  readonly system: System;
-  readonly service: Service;
-  readonly settings: SettingsFile;
+  readonly system: Pick<System, 'clock' | 'log' | 'platform'>;
+  readonly service: Pick<Service, 'state'>;
+  readonly settings: Pick<SettingsFile, 'settings' | 'edit'>;
   readonly version: string;
   /** For containers, where root outside is another user inside. */
   readonly ignoreOwner: boolean;
@@ -39,6 +40,7 @@ export function openDaemon(options: DaemonOptions): Daemon {
     platform: system.platform,
     rights: (signal) => rightsBy(api, signal),
     diagnose: async (error) => diagnose(error, await service.state()),
+    isCompatible: (daemonVersion) => isCompatible(version, daemonVersion),
     checkSocket: async () => {
       if (!ignoreOwner) await checkOwner();
     },
