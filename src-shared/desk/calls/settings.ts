@@ -32,7 +32,7 @@ export function settingsCalls({ api, desk }: Pick<CallParts, 'api' | 'desk'>): H
     else if (prefs.ExitNodeID !== '' || prefs.ExitNodeIP !== '' || prefs.AutoExitNode !== '')
       await api.editPrefs({ ExitNodeID: '', ExitNodeIP: '', AutoExitNode: '' }, signal);
   };
-  return {
+  const handlers: Handlers<Names> = {
     'prefs.edit': (arg, { signal }) => edit(editOf(arg), signal),
     'exitNode.set': async (arg, { signal }) => {
       const { id, auto, allowLan } = arg;
@@ -86,6 +86,26 @@ export function settingsCalls({ api, desk }: Pick<CallParts, 'api' | 'desk'>): H
       desk.refresh();
       return undefined;
     },
+  };
+  /** What is asked for later finds what was asked for before: stopping an exit node may follow its choice at once. */
+  let turn: Promise<unknown> = Promise.resolve();
+  const inTurn =
+    <A, C, R>(run: (arg: A, context: C) => R | Promise<R>) =>
+    (arg: A, context: C): Promise<R> => {
+      const mine = turn.then(() => run(arg, context));
+      turn = mine.catch(() => undefined); // whoever asked is told
+      return mine;
+    };
+  return {
+    'prefs.edit': inTurn(handlers['prefs.edit']),
+    'exitNode.set': inTurn(handlers['exitNode.set']),
+    'exitNode.toggleLast': inTurn(handlers['exitNode.toggleLast']),
+    'exitNode.suggest': handlers['exitNode.suggest'],
+    'exitNode.offer': inTurn(handlers['exitNode.offer']),
+    'account.add': inTurn(handlers['account.add']),
+    'account.switch': inTurn(handlers['account.switch']),
+    'account.remove': inTurn(handlers['account.remove']),
+    logout: inTurn(handlers.logout),
   };
 }
 
