@@ -14,16 +14,18 @@ const QUIET: readonly UiState[] = ['loading', 'reconnecting'];
 export function useAnnouncedState(): void {
   useEffect(() => {
     let last = uiOf(useApp.getState());
+    /** How it stands when the page is opened is on the page. */
+    let isFirst = QUIET.includes(last);
     let timer: ReturnType<typeof setTimeout> | undefined;
     const stop = useApp.subscribe((state) => {
       const ui = uiOf(state);
       if (ui === last) return;
-      const isFirst = last === 'loading';
       last = ui;
       clearTimeout(timer);
+      if (QUIET.includes(ui)) return;
       if (URGENT.includes(ui)) announce(headingOf(state), 'assertive');
-      else if (!QUIET.includes(ui) && !isFirst)
-        timer = setTimeout(() => announce(headingOf(useApp.getState())), SETTLED_MS);
+      else if (!isFirst) timer = setTimeout(() => announce(headingOf(useApp.getState())), SETTLED_MS);
+      isFirst = false;
     });
     return () => {
       clearTimeout(timer);
