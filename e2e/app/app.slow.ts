@@ -1,45 +1,84 @@
-/** The app's page, served by a real daemon, against a real coordination server: from signing in to signing out, by mouse and by keys. */
+/** The app's page, served by a real daemon, against a real coordination server: whole flows, by mouse, by keys and by ear. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { whyNot as whyNoLab } from '../lab/scenario.ts';
-import { bundleExists } from '../scenes/serve.ts';
-import { chromiumPath } from '../sign-in/chromium.ts';
-import * as flows from './flows.ts';
-import { HANDS } from './hands.ts';
+import { whyNoFlows } from './able.ts';
+import { switchAccounts } from './flows/accounts.ts';
+import { copyAddress, pingUntilDirect, readWhyRelayed } from './flows/devices.ts';
+import { buildReport, checkNetwork } from './flows/diagnostics.ts';
+import { loseExitNode, useExitNode } from './flows/exit-node.ts';
+import { comeTwice, lookOnly, missesFiles, upgradeFrom } from './flows/guards.ts';
+import type { Flow } from './flows/parts.ts';
+import { switchOffAndOn } from './flows/power.ts';
+import { acceptRoutes, shareRoutes } from './flows/routes.ts';
+import { comeBackByItself, outliveService, renewKey } from './flows/service.ts';
+import { signInByBrowser, signInWithKey, signOut, waitForApproval } from './flows/sign-in.ts';
+import { HANDS, type HandsName } from './hands.ts';
 import { World } from './world.ts';
 
-const whyNot =
-  whyNoLab(['nft', 'curl']) ??
-  (chromiumPath === undefined
-    ? 'there is no Chromium here'
-    : bundleExists()
-      ? undefined
-      : 'the app is not built');
+const FLOWS: readonly (readonly [what: string, flow: Flow])[] = [
+  ['signs in with an auth key', signInWithKey],
+  ['switches off and on', switchOffAndOn],
+  ['finds a device and copies its address', copyAddress],
+  ['reads why a device is relayed', readWhyRelayed],
+  ['pings it and sees a relay become direct', pingUntilDirect],
+  ['uses an exit node, stops, and uses it again', useExitNode],
+  ['is told when the exit node dies, and gets out', loseExitNode],
+  ['accepts routes', acceptRoutes],
+  ['shares a route, which an admin approves and another device uses', shareRoutes],
+  ['adds an account, switches back and removes it', switchAccounts],
+  ['checks the network', checkNetwork],
+  ['makes a report that has no secret in it', buildReport],
+  ['signs in again when the key is over', renewKey],
+  ['outlives the service', outliveService],
+  ['signs out', signOut],
+  ['signs in by the browser', signInByBrowser],
+  ['signs out again', signOut],
+  ['waits for an admin', waitForApproval],
+  ['signs out at last', signOut],
+];
 
-let world: World;
+describe.skipIf(whyNoFlows() !== undefined)('the app', () => {
+  let world: World;
 
-describe.skipIf(whyNot !== undefined)('the app', () => {
   beforeAll(async () => {
     world = await World.open();
-    await world.network.control.cli('users', 'create', 'other');
   });
-  afterAll(async () => world[Symbol.asyncDispose]());
+  afterAll(async () => world?.[Symbol.asyncDispose]());
 
-  describe.each(['mouse', 'keyboard'] as const)('with the %s alone', (name) => {
-    test.each([
-      ['signs in with an auth key', flows.signInWithKey],
-      ['switches off and on', flows.switchOffAndOn],
-      ['finds a device and copies its address', flows.copyAddress],
-      ['uses an exit node and stops', flows.useExitNode],
-      ['accepts and shares routes', flows.shareRoutes],
-      ['reads why a device is relayed', flows.readWhyRelayed],
-      ['adds an account and switches back', flows.switchAccounts],
-      ['signs out', flows.signOut],
-      ['signs in by the browser', flows.signInByBrowser],
-      ['signs out again', flows.signOut],
-    ] as const)('%s', async (_what, flow) => {
-      await using tab = await world.openPage(await world.link());
+  describe.each(Object.keys(HANDS) as HandsName[])('with the %s alone', (name) => {
+    test.each(FLOWS)('%s', async (_what, flow) => {
+      await using tab = await world.openTab();
       await flow({ world, tab, hands: HANDS[name](tab.page) });
       expect(tab.complaints).toEqual([]);
     });
+  });
+
+  describe('whoever may not', () => {
+    beforeAll(() => world.signIn());
+
+    test.each(Object.keys(HANDS) as HandsName[])('looks and changes nothing, with the %s', async (name) => {
+      await using tab = await world.openTab('--readonly');
+      await lookOnly({ world, tab, hands: HANDS[name](tab.page) });
+      expect(tab.complaints).toEqual([]);
+    });
+    test('finds no section for what the daemon can’t do', async () => {
+      await using tab = await world.openTab();
+      await missesFiles({ tab });
+    });
+    test('does not come in twice by one link', () => comeTwice({ world }));
+    test.each([
+      { name: 'the page itself', headers: {}, code: '101' },
+      { name: 'another origin', headers: { Origin: 'http://evil.example' }, code: '403' },
+      { name: 'no origin', headers: { Origin: '' }, code: '403' },
+      { name: 'another name', headers: { Host: 'evil.example', Origin: 'http://evil.example' }, code: '403' },
+    ])('$name gets $code from the bridge', async ({ headers, code }) => {
+      expect(await upgradeFrom(world, headers)).toBe(code);
+    });
+    test('comes back by itself where the network is shown the page', () => comeBackByItself({ world }));
+  });
+
+  test('nothing of all this left a secret in a log', () => {
+    const logs = world.logs();
+    expect(logs).toContain('state.entered');
+    expect(world.secretsIn(logs)).toEqual([]);
   });
 });

@@ -35,6 +35,7 @@ export class Host {
   /** Who makes the weather on its cables; set by the lab with the first of them. */
   sky: Sky | undefined;
   readonly #run: Run;
+  readonly #places: string[] = [];
   #routes: readonly string[] = [];
 
   constructor(run: Run, name: string, kind: 'namespace' | 'here') {
@@ -46,6 +47,13 @@ export class Host {
     // Programs in there may change how names are resolved as they like.
     if (kind === 'namespace')
       cpSync('/etc', join(this.folder, 'etc'), { recursive: true, verbatimSymlinks: true });
+    this.show(join(this.folder, 'run'), '/run');
+    this.show(join(this.folder, 'etc'), '/etc');
+  }
+
+  /** Programs of this host find the one folder where others find the other. */
+  show(folder: string, place: string): void {
+    this.#places.push(folder, place);
   }
 
   get v4(): string {
@@ -75,9 +83,9 @@ export class Host {
     const own = [
       '/bin/sh',
       '-c',
-      'mount --bind "$1/run" /run && mount --bind "$1/etc" /etc && shift && exec "$@"',
+      'while [ "$1" != -- ]; do mount --bind "$1" "$2" || exit 1; shift 2; done; shift; exec "$@"',
     ];
-    return ['ip', 'netns', 'exec', this.netns, ...mortal, ...own, 'sh', this.folder, ...argv];
+    return ['ip', 'netns', 'exec', this.netns, ...mortal, ...own, 'sh', ...this.#places, '--', ...argv];
   }
 
   exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
