@@ -70,6 +70,13 @@ export const DEVICES: readonly Scene[] = [
     },
   },
   { name: 'devices-grouped', route: `${route}?group=owner`, reads: 'Bruno Costa', snapshot: on },
+  {
+    name: 'devices-of-a-tag',
+    route: `${route}?show=tagged&sort=os`,
+    reads: 'Any',
+    snapshot: on,
+    isUnpictured: true,
+  },
   { name: 'devices-filtered', route: `${route}?show=exit`, reads: 'harbour', snapshot: on },
   {
     name: 'devices-filter-finds-none',

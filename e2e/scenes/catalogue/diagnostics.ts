@@ -1,6 +1,6 @@
 /** Diagnostics: every tab while it works, while it waits, when it fails. */
 import { BLOCKED_NETCHECK, LOG } from '../answers.ts';
-import { DAEMON, READ_ONLY, snapshot, warning } from '../builders.ts';
+import { DAEMON, NOW, READ_ONLY, snapshot, warning } from '../builders.ts';
 import { DOZEN } from '../networks.ts';
 import type { Scene } from '../scene.ts';
 
@@ -34,6 +34,23 @@ export const DIAGNOSTICS: readonly Scene[] = [
   },
   tab('traffic', { reads: 'In now' }),
   tab('path', { reads: 'adas-phone' }),
+  {
+    ...tab('path', {
+      route: '/diagnostics/path?device=n-office-router',
+      reads: /Networks behind it/,
+      answers: {
+        'path.explain': {
+          gives: {
+            conclusion: '',
+            tried: [{ endpoint: '203.0.113.80:41641', result: 'used', atMs: NOW, latencyMs: 13 }],
+            history: [],
+          },
+        },
+      },
+    }),
+    name: 'diagnostics-path-router',
+    isUnpictured: true,
+  },
   tab('dns', { reads: 'corp.example.com' }),
   tab('logs', { reads: /the router refused UPnP/ }),
   {

@@ -43,6 +43,19 @@ export const SETTINGS_SCENES: readonly Scene[] = [
     }),
   },
   {
+    name: 'routes-failover',
+    route: '/settings/routes',
+    reads: 'If it goes away, spare takes over.',
+    snapshot: snapshot({
+      devices: [
+        device({ name: 'office', routes: ['10.20.0.0/16'], primaryRoutes: ['10.20.0.0/16'] }),
+        device({ name: 'spare', routes: ['10.20.0.0/16'] }),
+        device({ name: 'neighbour', routes: ['192.168.0.0/16'] }),
+      ],
+      settings: { acceptRoutes: true, advertiseRoutes: ['100.64.0.0/16'] },
+    }),
+  },
+  {
     name: 'routes-not-accepted',
     route: '/settings/routes',
     reads: '10.20.0.0/16',

@@ -147,10 +147,10 @@ export function conclusionText(
   path: Pick<Device['path'], 'kind' | 'via'>,
   relays: readonly Relay[],
 ): string {
+  if (path.kind === 'direct') return '';
   const isRelayed = path.kind === 'relay' && path.via !== '';
   const way = isRelayed ? t('path.so', { name: relayName(path.via, relays) }) : '';
-  if (conclusion !== '') return `${whyText(conclusion)} ${way}`.trim();
-  return path.kind === 'direct' ? t('path.about.direct') : way;
+  return conclusion === '' ? way : `${whyText(conclusion)} ${way}`.trim();
 }
 
 const relayName = (code: string, relays: readonly Relay[]): string =>

@@ -93,6 +93,8 @@ function SharedRow({
   readonly shared: Shared;
   readonly conflict: LocalNetwork | undefined;
 }): React.JSX.Element {
+  // There the network's routes are asked before the system's own; elsewhere the narrower one wins.
+  const isTunnelFirst = useSnapshot(({ daemon }) => daemon.platform === 'linux');
   return (
     <li className="routes-row">
       <span className="mono routes-prefix">{cut(route, 64)}</span>
@@ -110,7 +112,10 @@ function SharedRow({
       )}
       {conflict === undefined ? null : (
         <span className="routes-note">
-          {t('routes.conflict', { network: conflict.prefix, interface: conflict.interface })}
+          {t(isTunnelFirst ? 'routes.conflictTunnel' : 'routes.conflict', {
+            network: conflict.prefix,
+            interface: conflict.interface,
+          })}
         </span>
       )}
     </li>
