@@ -18,6 +18,7 @@ import { endRun, leftOf, openRun, sweep } from '../e2e/lab/run.ts';
 import { whyNot } from '../e2e/lab/scenario.ts';
 import { clock, must, until } from '../e2e/lab/wait.ts';
 import { findElectron } from './package/find-electron.ts';
+import { openApp, openingOf, personBehind } from './package/open-app.ts';
 
 const USAGE = `npm start                    a private network on this machine, until Ctrl-C
 npm start -- --check         the same without waiting; exit 0 when two machines reached each other
@@ -124,8 +125,8 @@ async function runNetwork(lab: Lab): Promise<void> {
   if (isCheck) return;
 
   if (first.netns === undefined) sayConsole(control);
+  await showApp(one);
   say('\nTry, in another terminal, as root:\n');
-  say(`  ${openApp(one.socket)}`);
   const inFirst = first.netns === undefined ? '' : `ip netns exec ${first.netns} `;
   say(`  ${bin('rhumb')} --socket ${one.socket} status`);
   say(`  ${bin('rhumb')} --socket ${two.socket} ping ${one4}`);
@@ -139,10 +140,35 @@ async function runNetwork(lab: Lab): Promise<void> {
 }
 
 /** The desktop program where there is an Electron; without, the same pages in a browser. */
-function openApp(socket: string): string {
-  return findElectron() === undefined
-    ? `${bin('rhumb')} --socket ${socket} web`
-    : `node tools/package-app.ts --bundle-only && node_modules/.bin/electron . --socket=${socket}`;
+async function showApp(machine: Daemon): Promise<void> {
+  const electron = findElectron();
+  if (electron === undefined) return await sayPage(machine);
+  const person = personBehind(process.env);
+  // Whoever started this may change the network, as root may.
+  if (person !== undefined)
+    await machine.host.exec([bin('rhumb'), '--socket', machine.socket, 'set', `--operator=${person.name}`]);
+  const isRoot = process.getuid?.() === 0;
+  const app = await openApp(openingOf(electron, machine.socket, { env: process.env, isRoot, person }));
+  told.addEventListener('abort', () => app.kill(), { once: true });
+  app.once('error', ({ message }) => say(`The app did not open: ${message}`));
+  app.once('exit', () => {
+    if (!told.aborted)
+      say(`The app has ended; the network goes on. Again: ${electron} . --socket=${machine.socket}`);
+  });
+  say('\nThe app opens.');
+}
+
+/** Its address is of the machine itself, so one in a namespace has it for browsers in there alone. */
+async function sayPage(machine: Daemon): Promise<void> {
+  const command = [bin('rhumb'), '--socket', machine.socket, 'web'];
+  const again = command.join(' ');
+  if (machine.host.netns !== undefined) {
+    say(`\nThe app, in a browser of that namespace: ip netns exec ${machine.host.netns} ${again}`);
+    return;
+  }
+  const { stdout } = await machine.host.exec([...command, '--browser=false']);
+  say(`\nThe app, in a browser: ${stdout.trim()}`);
+  say(`The link works once, within five minutes; for another one: ${again}`);
 }
 
 /** Where the network is seen and changed with a browser: the server says itself how the first person gets in. */

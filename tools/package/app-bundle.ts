@@ -28,6 +28,11 @@ export async function bundleApp(folder: string): Promise<void> {
       },
     },
   });
+  await bundlePreload(folder);
+}
+
+/** `folder` gets `preload/preload.cjs`. */
+export async function bundlePreload(folder: string): Promise<void> {
   await build({
     configFile: false,
     root: ROOT,
