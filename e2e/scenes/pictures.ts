@@ -2,7 +2,8 @@
 import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { SCENES } from './catalogue/all.ts';
+import { CHAPTERS, SCENES } from './catalogue/all.ts';
+import { galleryText } from './gallery.ts';
 import { madeWithText, PICTURES, pictureName, takePicture } from './picture.ts';
 import { LOOKS, type Look, type Scene } from './scene.ts';
 import { openStage } from './stage.ts';
@@ -37,6 +38,7 @@ if (positionals.length === 0) {
   for (const name of readdirSync(values.into))
     if (name.endsWith('.webp') && !wanted.has(name)) rmSync(join(values.into, name));
   writeFileSync(join(values.into, 'made-with.json'), madeWithText(stage.browser));
+  writeFileSync(join(values.into, 'README.md'), galleryText(CHAPTERS, wanted));
 }
 const bytes = readdirSync(values.into).reduce((sum, name) => sum + statSync(join(values.into, name)).size, 0);
 for (const one of failed) console.error(one);

@@ -6,7 +6,7 @@ import { Button } from '../../../ui/button.tsx';
 import { CopyField, copyText } from '../../../ui/copy.tsx';
 import { Problem } from '../../../ui/notice.tsx';
 import { Fact, Facts } from '../../../ui/page.tsx';
-import { toCallError } from '../../bridge/failure.ts';
+import { isDeclined, toCallError } from '../../bridge/failure.ts';
 import { type Key, t } from '../../i18n/text.ts';
 import { cut, Foreign } from '../../lib/foreign.tsx';
 import { isOutOfReach } from '../../shell/heading.ts';
@@ -231,20 +231,19 @@ function Do({
       <Button kind="strong" isPending={isBusy} onPress={() => void run()}>
         {isBusy ? busy : text}
       </Button>
-      {isBusy ? (
+      {isBusy || outcome.kind === 'declined' ? (
         <p role="status" className="soft">
-          {t('trouble.password')}
+          {isBusy ? t('trouble.password') : t('trouble.nothingChanged')}
         </p>
       ) : null}
-      {outcome.kind === 'declined' ? <Problem text={t('trouble.nothingChanged')} /> : null}
       {outcome.kind === 'failed' ? <Failed outcome={outcome} byHand={byHand} /> : null}
     </>
   );
 }
 
 function outcomeOf(error: unknown, call: Verb): Outcome {
+  if (isDeclined(error)) return { kind: 'declined' };
   const { code, message } = toCallError(error);
-  if (code === 'cancelled' || message.startsWith('nothing was changed')) return { kind: 'declined' };
   // What the system wants of the person is in its words alone.
   const why = code === 'not-allowed' ? t('trouble.wanted', { why: cut(message, 300) }) : failureText(error);
   return { kind: 'failed', why, details: `${call}: ${code}\n${cut(message, 4_000)}` };
