@@ -176,6 +176,7 @@ export const DAEMON: Snapshot['daemon'] = {
   hasTun: true,
   features: ['traffic-history', 'explain-path', 'logs', 'kill-switch'],
   platform: 'linux',
+  hostName: 'lighthouse',
 };
 
 export const READY: Link = { kind: 'ready', rights: 'manage' };

@@ -67,6 +67,7 @@ export function assemble(answers: Answers, before?: Assembled): Snapshot {
       hasTun: status?.TUN === true,
       features: featuresOf(answers),
       platform: answers.platform,
+      hostName: status?.Self.HostName ?? '',
     },
     state,
     connectedSinceMs: state === 'Running' ? (facts?.RunningSince ?? answers.sawRunningMs) : undefined,

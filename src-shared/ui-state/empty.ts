@@ -3,7 +3,7 @@ import type { Device, Settings, Snapshot } from './types.ts';
 
 export const NO_SNAPSHOT: Snapshot = {
   link: { kind: 'searching' },
-  daemon: { version: '', hasTun: false, features: [], platform: '' },
+  daemon: { version: '', hasTun: false, features: [], platform: '', hostName: '' },
   state: 'NoState',
   connectedSinceMs: undefined,
   authUrl: '',

@@ -183,6 +183,8 @@ export interface Snapshot {
     readonly features: readonly DaemonFeature[];
     /** As Node names it. */
     readonly platform: string;
+    /** What its machine calls itself; '' when unknown. */
+    readonly hostName: string;
   };
   readonly state: StateName;
   /** Since when it is `Running`; undefined also when the daemon doesn't say. */

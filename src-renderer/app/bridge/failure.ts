@@ -25,6 +25,12 @@ const CODES: Readonly<Record<BridgeCode, true>> = {
 const isCode = (value: unknown): value is BridgeCode =>
   typeof value === 'string' && Object.hasOwn(CODES, value);
 
+/** A person said no to the system's question: nothing is different now. The system's helpers have no code of their own for it. */
+export function isDeclined(error: unknown): boolean {
+  const { code, message } = toCallError(error);
+  return code === 'cancelled' || message.startsWith('nothing was changed');
+}
+
 /** Errors lose their class on their way through a context bridge; `code` and `message` stay. */
 export function toCallError(error: unknown): CallError {
   if (error instanceof CallError) return error;

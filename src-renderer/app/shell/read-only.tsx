@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { Button } from '../../ui/button.tsx';
 import { Notice } from '../../ui/notice.tsx';
 import { tellFailed } from '../../ui/toast.tsx';
-import { toCallError } from '../bridge/failure.ts';
+import { isDeclined } from '../bridge/failure.ts';
 import { t } from '../i18n/text.ts';
 import { ask, failureText } from '../store/act.ts';
 import { useApp, useCan } from '../store/store.ts';
@@ -23,7 +23,7 @@ export function ReadOnlyBanner(): React.JSX.Element | null {
     try {
       await ask('operator.grant', undefined);
     } catch (error) {
-      tellFailed(toCallError(error).code === 'cancelled' ? t('readonly.nothing') : failureText(error));
+      tellFailed(isDeclined(error) ? t('readonly.nothing') : failureText(error));
     } finally {
       setBusy(false);
     }

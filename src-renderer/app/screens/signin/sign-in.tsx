@@ -19,7 +19,9 @@ type View = { readonly kind: 'idle' } | { readonly kind: 'key' } | { readonly ki
 export function SignInPanel(): React.JSX.Element {
   const [view, setView] = useState<View>({ kind: 'idle' });
   const saved = useSnapshot(({ settings }) => settings?.server ?? '');
-  const known = useSnapshot(({ settings, self }) => settings?.hostname || self?.hostName || '');
+  const known = useSnapshot(
+    ({ settings, self, daemon }) => settings?.hostname || self?.hostName || daemon.hostName,
+  );
   const [server, setServer] = useState<string>();
   const [name, setName] = useState<string>();
   const chosen = {
