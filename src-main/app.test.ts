@@ -1,6 +1,7 @@
 /** The whole desktop program over a fake Electron: windows, tray, notifications, IPC, and its end. */
 import { expect, test } from 'vitest';
 import type { Handlers } from '#shared/bridge/dispatch.ts';
+import { RhumbError } from '#shared/errors.ts';
 import { silent } from '#shared/log/log.ts';
 import { FakeClock, settle } from '#shared/testing/fake-clock.ts';
 import { NO_SNAPSHOT } from '#shared/ui-state/empty.ts';
@@ -306,6 +307,34 @@ test('disconnect and quit does both, in that order', async () => {
   expect(called).toEqual([['prefs.edit', { wantRunning: false }]]);
   expect(shell.did.at(-1)).toBe('quit');
   expect(tray()?.isDestroyed).toBe(true);
+});
+
+test('disconnect and quit stays when it could not disconnect, and shows why', async () => {
+  const fail = (): never => {
+    throw new RhumbError('unavailable', 'the service does not answer');
+  };
+  const { tray, desk, clock, shell, window } = await start({ handlers: { 'prefs.edit': fail } });
+  desk.become(SNAPSHOTS.on);
+  window()?.hide();
+  await clock.advance(500);
+  tray()?.choose('quit.disconnect');
+  await settle();
+  expect([shell.did.includes('quit'), window()?.isVisible()]).toEqual([false, true]);
+});
+
+test('a mark in the menu that was clicked in vain is put back', async () => {
+  const refuse = (): never => {
+    throw new RhumbError('not-allowed', 'an administrator decides that');
+  };
+  const { tray, desk, clock } = await start({ handlers: { 'prefs.edit': refuse } });
+  desk.become(SNAPSHOTS.on);
+  await clock.advance(500);
+  const menus = tray()?.menus.length ?? 0;
+  tray()?.choose('routes');
+  await clock.advance(500);
+  expect((tray()?.menus.length ?? 0) - menus).toBe(1);
+  await clock.advance(5_000);
+  expect((tray()?.menus.length ?? 0) - menus).toBe(1);
 });
 
 test('ending takes no longer than a second when something hangs', async () => {

@@ -250,7 +250,7 @@ export class App {
           isDark: shell.isBarDark(),
         }),
       act: (action) =>
-        void actOn(action, {
+        actOn(action, {
           call: this.#call(),
           show: (route) => this.#show(route),
           quit: () => shell.app.quit(),
@@ -269,7 +269,7 @@ export class App {
     );
   }
 
-  async #actOnNotice(action: NoticeAction): Promise<void> {
+  async #actOnNotice(action: NoticeAction): Promise<unknown> {
     const call = this.#call();
     switch (action.kind) {
       case 'open':

@@ -4,13 +4,14 @@ import type { Caller, Dispatcher } from '#shared/bridge/dispatch.ts';
 import type { Log } from '#shared/log/log.ts';
 import type { Rights } from '#shared/ui-state/types.ts';
 
+/** Resolves to whether it worked. */
 export function ownCaller(
   dispatcher: Pick<Dispatcher, 'run'>,
   rights: () => Rights,
   log: Log,
   /** The person clicked, and it did not work: the window says more. */
   failed: () => void,
-): <K extends CallName>(name: K, arg: ArgOf<K>) => Promise<void> {
+): <K extends CallName>(name: K, arg: ArgOf<K>) => Promise<boolean> {
   const caller: Caller = {
     id: 'tray',
     get rights() {
@@ -21,8 +22,9 @@ export function ownCaller(
   };
   return async (name, arg) => {
     const reply = await dispatcher.run(name, arg, caller);
-    if (reply.ok) return;
+    if (reply.ok) return true;
     log('info', 'tray.call-failed', { call: name, code: reply.code, why: reply.message });
     failed();
+    return false;
   };
 }

@@ -4,7 +4,7 @@ import { assert } from '#shared/errors.ts';
 import type { TrayAction } from './types.ts';
 
 export interface TrayHands {
-  readonly call: <K extends CallName>(name: K, arg: ArgOf<K>) => Promise<void>;
+  readonly call: <K extends CallName>(name: K, arg: ArgOf<K>) => Promise<boolean>;
   readonly show: (route: string | undefined) => void;
   readonly quit: () => void;
   readonly signInAddress: () => string;
@@ -14,7 +14,7 @@ export interface TrayHands {
 export async function actOn(
   action: TrayAction,
   { call, show, quit, signInAddress }: TrayHands,
-): Promise<void> {
+): Promise<unknown> {
   switch (action.kind) {
     case 'open':
       return show(action.route);
@@ -44,7 +44,8 @@ export async function actOn(
     case 'copy':
       return await call('clipboard.write', { text: action.text });
     case 'quit':
-      if (action.disconnect) await call('prefs.edit', { wantRunning: false });
+      // Who asked for both must not believe in one that did not happen.
+      if (action.disconnect && !(await call('prefs.edit', { wantRunning: false }))) return;
       return quit();
     default:
       assert(action satisfies never, 'every entry does something');

@@ -16,7 +16,8 @@ export interface TrayAdapterOptions {
   readonly model: () => TrayModel;
   /** The file of a drawing. */
   readonly image: (model: TrayModel) => string;
-  readonly act: (action: TrayAction) => void;
+  /** Resolves when it is done, or has failed and that was told. */
+  readonly act: (action: TrayAction) => Promise<unknown>;
   /** A click on the icon itself, where the system tells of it. */
   readonly clicked: () => void;
 }
@@ -25,6 +26,8 @@ export class TrayAdapter {
   readonly #options: TrayAdapterOptions;
   #tray: ShellTray | undefined;
   #shown: TrayModel | undefined;
+  /** A mark was clicked: the system moves it, whether what it stands for comes true or not. */
+  #hasMovedMarks = false;
   #image = '';
   #lastMs = Number.NEGATIVE_INFINITY;
   #cancelShow: (() => void) | undefined;
@@ -66,7 +69,7 @@ export class TrayAdapter {
     const { shell, clock, image, platform, clicked } = this.#options;
     this.#lastMs = clock.monotonic();
     const model = this.#options.model();
-    if (isDeepStrictEqual(model, this.#shown)) return;
+    if (!this.#hasMovedMarks && isDeepStrictEqual(model, this.#shown)) return;
     if (this.#tray === undefined) {
       this.#image = image(model);
       this.#tray = shell.openTray(this.#image);
@@ -74,8 +77,9 @@ export class TrayAdapter {
       if (platform === 'win32' || platform === 'linux') this.#tray.onClick(clicked);
     } else this.#setImage(this.#tray, model);
     this.#tray.setTooltip(model.tooltip);
-    if (!isDeepStrictEqual(model.menu, this.#shown?.menu))
+    if (this.#hasMovedMarks || !isDeepStrictEqual(model.menu, this.#shown?.menu))
       this.#tray.setMenu(model.menu.map((item) => this.#entry(item)));
+    this.#hasMovedMarks = false;
     this.#shown = model;
   }
 
@@ -94,6 +98,13 @@ export class TrayAdapter {
     if (item.kind === 'separator' || item.kind === 'label') return item;
     if (item.kind === 'submenu') return { ...item, items: item.items.map((one) => this.#entry(one)) };
     const { does, ...entry } = item;
-    return { ...entry, click: () => this.#options.act(does) };
+    return { ...entry, click: () => void this.#clicked(item.kind !== 'action', does) };
+  }
+
+  async #clicked(isMark: boolean, does: TrayAction): Promise<void> {
+    await this.#options.act(does);
+    if (!isMark || this.#tray === undefined) return;
+    this.#hasMovedMarks = true;
+    this.update();
   }
 }

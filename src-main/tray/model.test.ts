@@ -43,7 +43,7 @@ function shownOn(platform: string, model: TrayModel): readonly MenuEntry[] {
     platform,
     model: () => model,
     image: ({ icon }) => icon,
-    act: () => undefined,
+    act: async () => undefined,
     clicked: () => undefined,
   });
   tray.update();
