@@ -312,8 +312,8 @@ export const calls = {
   'clipboard.write': call('read', z.strictObject({ text: z.string().max(1_000_000) }), nothing),
   // Only where the host says that it can.
   'service.install': call('read', nothing, nothing, 120_000),
-  'service.start': call('read', nothing, nothing, 60_000),
-  'service.restart': call('read', nothing, nothing, 60_000),
+  'service.start': call('read', nothing, nothing, 120_000),
+  'service.restart': call('read', nothing, nothing, 120_000),
   'operator.grant': call('read', nothing, nothing, 120_000),
   'window.hide': call('read', nothing, nothing),
   'update.check': call('read', nothing, z.object({ version: shortText, isNewer: z.boolean() }), 30_000),
