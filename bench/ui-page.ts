@@ -81,7 +81,7 @@ export const churn = (count: number, each: number, from: number): string => `(as
 })()`;
 
 /** Milliseconds that the page's own thread worked so far: in script, for styles and for layout, and in all. */
-async function worked(cdp: CDPSession): Promise<{ readonly script: number; readonly all: number }> {
+export async function worked(cdp: CDPSession): Promise<{ readonly script: number; readonly all: number }> {
   const { metrics } = await cdp.send('Performance.getMetrics');
   const of = (wanted: string): number => metrics.find(({ name }) => name === wanted)?.value ?? 0;
   return { script: of('ScriptDuration') * 1_000, all: of('TaskDuration') * 1_000 };
