@@ -77,6 +77,8 @@ export interface GridProps<Row> {
 /** Below it the columns' own least widths would not fit. */
 const NARROW_REM = 26;
 const HEADING_REM = 2.25;
+/** Rows beyond the view, for a turn of the wheel; each is drawn again with every key that is searched for. */
+const OVERSCAN = 5;
 const FOCUSABLE = 'a[href], button:not(:disabled), input:not(:disabled)';
 
 export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
@@ -101,7 +103,7 @@ export function Grid<Row>(props: GridProps<Row>): React.JSX.Element {
       const isHeading = row !== undefined && props.headingOf?.(row) !== undefined;
       return (isHeading ? HEADING_REM : rowRem) * remPx;
     },
-    overscan: 8,
+    overscan: OVERSCAN,
     initialRect: { width: 800, height: 600 },
   });
   // biome-ignore lint/correctness/useExhaustiveDependencies: all that says how high rows are
