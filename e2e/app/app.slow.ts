@@ -14,6 +14,9 @@ import { signInByBrowser, signInWithKey, signOut, waitForApproval } from './flow
 import { HANDS, type HandsName } from './hands.ts';
 import { World } from './world.ts';
 
+/** On a machine with other work. */
+const OPENS_MS = 180_000;
+
 const FLOWS: readonly (readonly [what: string, flow: Flow])[] = [
   ['signs in with an auth key', signInWithKey],
   ['switches off and on', switchOffAndOn],
@@ -41,8 +44,8 @@ describe.skipIf(whyNoFlows() !== undefined)('the app', () => {
 
   beforeAll(async () => {
     world = await World.open();
-  });
-  afterAll(async () => world?.[Symbol.asyncDispose]());
+  }, OPENS_MS);
+  afterAll(async () => world?.[Symbol.asyncDispose](), OPENS_MS);
 
   describe.each(Object.keys(HANDS) as HandsName[])('with the %s alone', (name) => {
     test.each(FLOWS)('%s', async (_what, flow) => {
@@ -53,7 +56,7 @@ describe.skipIf(whyNoFlows() !== undefined)('the app', () => {
   });
 
   describe('whoever may not', () => {
-    beforeAll(() => world.signIn());
+    beforeAll(() => world.signIn(), OPENS_MS);
 
     test.each(Object.keys(HANDS) as HandsName[])('looks and changes nothing, with the %s', async (name) => {
       await using tab = await world.openTab('--readonly');

@@ -131,7 +131,12 @@ export class Tab implements AsyncDisposable {
   /** As `shows`, and the focus is on the heading: whoever comes by ear hears where they are. */
   async arrives(heading: string | RegExp, title: string | RegExp): Promise<void> {
     await this.shows(heading, title);
-    await this.#untilLook(`the focus to be on the heading ${heading}`, ({ focus }) => focus.startsWith('h1'));
+    await this.focuses(/^h1 /);
+  }
+
+  /** By the kind of element and its words. */
+  async focuses(what: RegExp): Promise<void> {
+    await this.#untilLook(`the focus to be on ${what}`, ({ focus }) => what.test(focus));
   }
 
   /** The focus is on something that can be used or read, not lost at the top of the page. */

@@ -1,6 +1,6 @@
 /** The way to the internet: choosing an exit node, what happens when it dies, and going straight again. */
 import { button, link, row, thing } from '../thing.ts';
-import { goTo, home, type Parts } from './parts.ts';
+import { arrivesAtPicker, goTo, home, openPicker, type Parts } from './parts.ts';
 
 const OWN = thing('rowgroup')('My network’s devices');
 const PICKED = row(/^harbour/, OWN);
@@ -8,7 +8,7 @@ const PICKED = row(/^harbour/, OWN);
 async function choose(parts: Parts): Promise<void> {
   const { tab, hands, world } = parts;
   const { ID = '' } = await world.device.peer('harbour', ({ Online }) => Online === true);
-  await goTo(parts, 'Exit node');
+  await openPicker(parts);
   await hands.press(PICKED);
   await world.preference('ExitNodeID', ID);
   await tab.hears('Connected through harbour', 'polite');
@@ -41,7 +41,7 @@ export async function loseExitNode(parts: Parts): Promise<void> {
   await home(parts, blocked);
   await tab.reads('Nothing leaks: traffic waits until you choose what to do.');
   await hands.press(button('Choose another'));
-  await tab.arrives('Exit node', 'Exit node');
+  await arrivesAtPicker(parts);
   await hands.press(link('Home'));
   await tab.arrives(blocked, 'Home');
   await hands.press(button('Stop using it'));

@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import { link } from '../thing.ts';
 import type { World } from '../world.ts';
-import { goTo, type Parts } from './parts.ts';
+import { openPicker, type Parts } from './parts.ts';
 
 /** With a link to look: everything is there to be read, nothing to be changed, and the reason is said. */
 export async function lookOnly(parts: Parts): Promise<void> {
@@ -11,7 +11,7 @@ export async function lookOnly(parts: Parts): Promise<void> {
   await tab.reads('You can look, but changes need permission.');
   const power = tab.page.getByRole('switch', { name: 'Connection' });
   expect(await power.isDisabled()).toBe(true);
-  await goTo(parts, 'Exit node');
+  await openPicker(parts);
   await tab.reads('You can look, but changes need permission.');
   await hands.press(link('Home'));
   await tab.arrives('Connected', 'Home');

@@ -29,3 +29,14 @@ export const accountButton = (name: string | RegExp = /^Account /) => button(nam
 
 /** Home, with the state of the connection. */
 export const home = ({ tab }: Parts, heading: string | RegExp): Promise<void> => tab.shows(heading, 'Home');
+
+/** The one screen that begins in its search field, not at its heading (desktop.md §5.6.2). */
+export async function arrivesAtPicker({ tab }: Pick<Parts, 'tab'>): Promise<void> {
+  await tab.shows('Exit node', 'Exit node');
+  await tab.focuses(/^input Search devices and places/);
+}
+
+export async function openPicker(parts: Parts): Promise<void> {
+  await parts.hands.press(link('Exit node', sections));
+  await arrivesAtPicker(parts);
+}
