@@ -10,6 +10,7 @@ import { App, prepare } from './app.ts';
 import { electron as shell } from './electron.ts';
 import type { Arrivals } from './launch/arrivals.ts';
 import { ownOptions } from './launch/options.ts';
+import { seldom } from './launch/seldom.ts';
 import { startProgram } from './launch/start.ts';
 import { terminalArgv } from './launch/terminal.ts';
 import { openDaemon } from './link/daemon.ts';
@@ -78,15 +79,15 @@ async function main(arrivals: Arrivals): Promise<void> {
     checkOwner: ownerCheck(platform, { socketPath, run, programFolder: dirname(process.execPath) }),
     ignoreOwner: options.includes('--ignore-socket-owner'),
     host: {
-      openUrl: async (url) => {
+      openUrl: seldom(clock, async (url: string) => {
         await shell.openExternal(webAddress(url));
         return true;
-      },
+      }),
       writeClipboard: shell.writeClipboard,
-      openSsh: async (target) => {
+      openSsh: seldom(clock, async (target: string) => {
         const command = terminalArgv(target, platform, isFile, env['LOCALAPPDATA']);
         return command !== undefined && (await startProgram(command, env));
-      },
+      }),
     },
   });
   await new App({ shell, system, settings, service, daemon, arrivals }).start();

@@ -13,10 +13,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
+import type { CallContext } from '#shared/bridge/dispatch.ts';
 import { sshTarget } from '#shared/desk/calls/host.ts';
 import { RhumbError } from '#shared/errors.ts';
 import { silent } from '#shared/log/log.ts';
+import { FakeClock } from '#shared/testing/fake-clock.ts';
+import { shellCalls } from './calls/shell-calls.ts';
 import { ownOptions } from './launch/options.ts';
+import { seldom } from './launch/seldom.ts';
 import { terminalArgv } from './launch/terminal.ts';
 import { diagnose } from './link/diagnose.ts';
 import { linkIn, routeOf } from './links.ts';
@@ -273,6 +277,45 @@ describe('ssh opens', () => {
   test('an address of IPv6 is bracketed in a URL', () => {
     expect(terminalArgv('ann@fd7a::1', 'darwin', () => false, undefined)?.[1]).toBe('ssh://ann@[fd7a::1]');
   });
+});
+
+test('a page that went mad opens five things, and one question for a password', async () => {
+  const clock = new FakeClock();
+  const opened: string[] = [];
+  const open = seldom(clock, async (url: string) => void opened.push(url));
+  const asks = async (count: number): Promise<number> => {
+    const all = await Promise.allSettled(
+      Array.from({ length: count }, (_, n) => open(`https://x.example/${n}`)),
+    );
+    return all.filter(({ status }) => status === 'fulfilled').length;
+  };
+  expect([await asks(50), opened.length]).toEqual([5, 5]);
+  await clock.advance(10_000);
+  expect(await asks(1)).toBe(1);
+
+  let answer = (): void => undefined;
+  const questions: string[] = [];
+  const calls = shellCalls({
+    service: {
+      state: async () => 'stopped',
+      run: (verb) => {
+        questions.push(verb);
+        return new Promise((resolve) => {
+          answer = resolve;
+        });
+      },
+    },
+    updates: { check: async () => ({ version: '1', isNewer: false }), install: async () => undefined },
+    hideWindow: () => undefined,
+    refresh: () => undefined,
+  });
+  const context = { signal: new AbortController().signal } as CallContext;
+  const first = calls['service.start'](undefined, context);
+  for (const call of ['service.install', 'service.restart', 'operator.grant', 'service.start'] as const)
+    await expect(calls[call](undefined, context), call).rejects.toMatchObject({ code: 'conflict' });
+  answer();
+  await first;
+  expect(questions).toEqual(['start']);
 });
 
 describe('updates', () => {

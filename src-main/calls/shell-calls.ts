@@ -1,6 +1,7 @@
 /** The calls that only the desktop program answers: its window, the service, updates. */
 import type { ShellCall } from '#shared/bridge/contract.ts';
 import type { Handlers } from '#shared/bridge/dispatch.ts';
+import { RhumbError } from '#shared/errors.ts';
 import type { Service, Verb } from '../service/types.ts';
 import type { Updates } from '../update/updates.ts';
 
@@ -13,8 +14,16 @@ export interface ShellCallParts {
 }
 
 export function shellCalls({ service, updates, hideWindow, refresh }: ShellCallParts): Handlers<ShellCall> {
+  let isAsking = false;
+  /** One question for a password at a time, whoever makes the calls. */
   const having = async (verb: Verb, signal: AbortSignal): Promise<undefined> => {
-    await service.run(verb, signal);
+    if (isAsking) throw new RhumbError('conflict', 'a question for a password is open already');
+    isAsking = true;
+    try {
+      await service.run(verb, signal);
+    } finally {
+      isAsking = false;
+    }
     refresh();
     return undefined;
   };
