@@ -1,6 +1,7 @@
 /** The app's first file: finds its host, follows it, and puts the screens into the page. */
 import { createRoot } from 'react-dom/client';
 import type { GuiSettings } from '#shared/bridge/contract.ts';
+import { isShown, onShownChange } from '../ui/shown.ts';
 import { findHost } from './bridge/host.ts';
 import { sync } from './bridge/sync.ts';
 import { pickLocale, setLocale } from './i18n/locale.ts';
@@ -26,6 +27,8 @@ sync(findHost(), {
     const timer = setTimeout(run, ms);
     return () => clearTimeout(timer);
   },
+  isShown,
+  onShownChange,
   navigate: (path) => go(path),
 });
 const place = document.getElementById('app');

@@ -1,5 +1,6 @@
 /** Moments as people say them: "3 hours ago", with the exact time in the title; one ticking clock for the whole page. */
 import { useSyncExternalStore } from 'react';
+import { isShown, onShownChange } from './shown.ts';
 import { spokenLocale, t } from './text.ts';
 
 const TICK_MS = 30_000;
@@ -11,17 +12,34 @@ const listeners = new Set<() => void>();
 let now = Date.now();
 let timer: ReturnType<typeof setInterval> | undefined;
 
+let stopWatching = (): void => undefined;
+
+function tick(): void {
+  now = Date.now();
+  for (const told of listeners) told();
+}
+
+function run(): void {
+  clearInterval(timer);
+  timer = isShown() && listeners.size > 0 ? setInterval(tick, TICK_MS) : undefined;
+}
+
+function shownChanged(): void {
+  run();
+  if (isShown()) tick();
+}
+
 function subscribe(listener: () => void): () => void {
   listeners.add(listener);
-  timer ??= setInterval(() => {
-    now = Date.now();
-    for (const told of listeners) told();
-  }, TICK_MS);
+  if (listeners.size === 1) {
+    stopWatching = onShownChange(shownChanged);
+    run();
+  }
   return () => {
     listeners.delete(listener);
     if (listeners.size > 0) return;
-    clearInterval(timer);
-    timer = undefined;
+    stopWatching();
+    run();
   };
 }
 

@@ -13,6 +13,12 @@ function followed() {
   const bridge = fakeBridge({ 'state.get': () => ({ seq: 1, snapshot: snapshot() }) });
   let tellLine: (line: Line) => void = () => undefined;
   const went: string[] = [];
+  let isShown = true;
+  let tellShown: () => void = () => undefined;
+  const setShown = (value: boolean): void => {
+    isShown = value;
+    tellShown();
+  };
   const stop = sync(
     {
       bridge,
@@ -21,10 +27,18 @@ function followed() {
         return () => undefined;
       },
     },
-    { ...clock, navigate: (path) => went.push(path) },
+    {
+      ...clock,
+      isShown: () => isShown,
+      onShownChange: (listener) => {
+        tellShown = listener;
+        return () => undefined;
+      },
+      navigate: (path) => went.push(path),
+    },
   );
   const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-  return { clock, bridge, went, stop, settle, line: (line: Line) => tellLine(line) };
+  return { clock, bridge, went, stop, settle, setShown, line: (line: Line) => tellLine(line) };
 }
 
 const names = (): string[] => Object.values(useApp.getState().snapshot.devices).map(({ name }) => name);
@@ -90,4 +104,16 @@ describe('a line that is lost', () => {
     await it.settle();
     expect(uiOf(useApp.getState())).toBe('on');
   });
+});
+
+test('a page that nobody sees sets no timers, and is up to date when it is shown again', async () => {
+  const it = followed();
+  it.line({ kind: 'open' });
+  await it.settle();
+  expect(it.clock.waiting()).toBe(1);
+  it.setShown(false);
+  expect(it.clock.waiting()).toBe(0);
+  it.clock.pass(3_600_000);
+  it.setShown(true);
+  expect([useApp.getState().nowMs, it.clock.waiting()]).toEqual([it.clock.now(), 1]);
 });

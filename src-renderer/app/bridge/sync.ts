@@ -10,6 +10,9 @@ import type { Host, Line } from './host.ts';
 export interface SyncParts {
   readonly now: () => number;
   readonly after: (ms: number, run: () => void) => () => void;
+  /** Whether anybody can see the page, and told when that changes. */
+  readonly isShown: () => boolean;
+  readonly onShownChange: (listener: () => void) => () => void;
   /** Another part of the program wants a page shown. */
   readonly navigate: (path: string) => void;
 }
@@ -18,7 +21,8 @@ const TICK_MS = 30_000;
 const RETRY_MS = 1_000;
 
 /** Gives back how to stop. */
-export function sync({ bridge, onLine }: Host, { now, after, navigate }: SyncParts): () => void {
+export function sync({ bridge, onLine }: Host, parts: SyncParts): () => void {
+  const { now, after, isShown, onShownChange, navigate } = parts;
   /** Undefined until a whole snapshot came; patches before it are in it. */
   let seq: number | undefined;
   let isAsking = false;
@@ -32,7 +36,8 @@ export function sync({ bridge, onLine }: Host, { now, after, navigate }: SyncPar
     const { link } = useApp.getState().confirmed;
     // The one moment at which the state changes without news.
     const untilAbsent = link.kind === 'lost' ? link.sinceMs + LOST_GRACE_MS - now() : 0;
-    cancelTick = after(untilAbsent > 0 ? untilAbsent : TICK_MS, tick);
+    if (untilAbsent > 0) cancelTick = after(untilAbsent, tick);
+    else if (isShown()) cancelTick = after(TICK_MS, tick);
   };
   const put = (snapshot: Snapshot): void => {
     newsFromDaemon(snapshot);
@@ -82,6 +87,7 @@ export function sync({ bridge, onLine }: Host, { now, after, navigate }: SyncPar
     bridge.on('gui', (gui) => useApp.setState({ gui })),
     bridge.on('navigate', navigate),
     onLine(lineChanged),
+    onShownChange(tick),
   ];
   tick();
   return () => {

@@ -3,6 +3,8 @@ export interface FakeClock {
   readonly now: () => number;
   readonly after: (ms: number, run: () => void) => () => void;
   readonly pass: (ms: number) => void;
+  /** How many timers are set. */
+  readonly waiting: () => number;
 }
 
 export function fakeClock(startMs = 1_000_000): FakeClock {
@@ -10,6 +12,7 @@ export function fakeClock(startMs = 1_000_000): FakeClock {
   let waiting: { readonly atMs: number; readonly run: () => void }[] = [];
   return {
     now: () => nowMs,
+    waiting: () => waiting.length,
     after: (ms, run) => {
       const one = { atMs: nowMs + ms, run };
       waiting.push(one);
