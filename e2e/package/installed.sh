@@ -137,10 +137,13 @@ say 'back again'
 dpkg_quietly -i /package.deb
 start_daemon
 echo "$daemon" >run/rhumbd.pid
-sleep 1
+for _ in $(seq 100); do
+  rhumb status 2>/dev/null | grep -q '^100\.' && break
+  sleep 0.1
+done
 say 'remove while it runs'
 dpkg_quietly -r rhumb-daemon
-wait "$daemon" && echo 'ended in order'
+wait "$daemon" || true
 network >tmp/after
 diff tmp/before tmp/after && echo 'the network is as it was'
 kill "$control"
