@@ -1,6 +1,7 @@
 /** What every bridge keeps of the contract, run once for each way from a page to a real daemon. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { calls, events, SHELL_CALLS } from '#shared/bridge/contract.ts';
+import { systemClock } from '#shared/node/clock.ts';
 import { applyPatch } from '#shared/ui-state/patch.ts';
 import type { Snapshot } from '#shared/ui-state/types.ts';
 import type { PageSide } from './pages.ts';
@@ -90,6 +91,8 @@ export function bridgeContract({ name, open }: Way): void {
         if (answer.ok) expect(result.safeParse(answer.value).success, call).toBe(true);
         else expect(['internal', 'timeout'], `${call}: ${answer.message}`).not.toContain(answer.code);
       }
+      // Their budget is of a second; what comes next has one of its own.
+      await systemClock().sleep(1_000);
     });
 
     test('a server is probed, and one that is none is told from one that is', async () => {

@@ -201,7 +201,7 @@ export class Desk implements AsyncDisposable {
 
   /** From connecting until the stream ends, which is an error; gives what it is instead of a session with a daemon that we can't use. */
   async #session(signal: AbortSignal): Promise<Link> {
-    const { api, checkSocket, rights, isCompatible } = this.#options;
+    const { api, checkSocket, rights, isCompatible, log } = this.#options;
     await checkSocket();
     const ended = new AbortController();
     const inner = AbortSignal.any([signal, ended.signal]);
@@ -227,8 +227,11 @@ export class Desk implements AsyncDisposable {
       this.#set({ link: { kind: 'ready', rights: allowed }, ...all }, 'now');
       return await Promise.race([this.#listen(watch), this.#keepLooking(ended, inner)]);
     } catch (error) {
-      if (!signal.aborted && toRhumbError(error).code === 'protocol')
+      const { code, message } = toRhumbError(error);
+      if (!signal.aborted && code === 'protocol') {
+        log('warn', 'desk.not-understood', { error: message });
         return { kind: 'mismatch', daemonVersion: api.rhumbVersion ?? '' };
+      }
       throw error;
     } finally {
       ended.abort();
@@ -313,7 +316,9 @@ export class Desk implements AsyncDisposable {
     if (rights !== 'manage' || !this.#accountsAreOld) return {};
     this.#accountsAreOld = false;
     const { api } = this.#options;
-    const [profiles, current] = await Promise.all([api.profiles(signal), api.currentProfile(signal)]);
+    // One after the other: an account that is new in the list must not be missed by an older word on which is in use.
+    const profiles = await api.profiles(signal);
+    const current = await api.currentProfile(signal);
     return { profiles, currentProfile: current.ID };
   }
 
