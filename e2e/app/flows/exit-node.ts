@@ -1,9 +1,8 @@
 /** The way to the internet: choosing an exit node, what happens when it dies, and going straight again. */
-import { button, link, row, thing } from '../thing.ts';
+import { button, link, row } from '../thing.ts';
 import { arrivesAtPicker, goTo, home, openPicker, type Parts } from './parts.ts';
 
-const OWN = thing('rowgroup')('My network’s devices');
-const PICKED = row(/^harbour/, OWN);
+const PICKED = row(/^harbour/);
 
 async function choose(parts: Parts): Promise<void> {
   const { tab, hands, world } = parts;
