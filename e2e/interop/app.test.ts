@@ -15,7 +15,7 @@ import { chromiumPath } from '../sign-in/chromium.ts';
 import { Official } from './official.ts';
 import { whyNoInterop } from './programs.ts';
 
-const PROGRAM = join(import.meta.dirname, 'page-program.ts');
+const PROGRAM = join(import.meta.dirname, '../lab/programs/app-page.ts');
 const sections = thing('navigation')('Sections');
 
 async function serve(host: Host, socket: string): Promise<string> {

@@ -1,12 +1,12 @@
 /**
  * The app's page for any daemon, as `rhumb web` has it for rhumbd; run on a host of a lab.
  *
- *   node page-program.ts SOCKET BUNDLE   says the address of the page, which lets in once
+ *   node app-page.ts SOCKET BUNDLE   says the address of the page, which lets in once
  */
 import { silent } from '#shared/log/log.ts';
 import { systemClock } from '#shared/node/clock.ts';
 import { openSystemProbes } from '#shared/probing/probes.ts';
-import { WebUi } from '../../src-daemon/webui/web-ui.ts';
+import { WebUi } from '../../../src-daemon/webui/web-ui.ts';
 
 const [socketPath = '', folder = ''] = process.argv.slice(2);
 const webUi = new WebUi({
