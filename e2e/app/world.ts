@@ -234,7 +234,7 @@ function privateKeysIn(folder: string): readonly string[] {
         Buffer.from(value, 'base64').toString('utf8'),
       );
       return [text, ...inner].flatMap((one) =>
-        [...one.matchAll(/privkey:([0-9a-f]{64})/g)].map(([, key = '']) => key),
+        [...one.matchAll(/privkey:(?!0{64})([0-9a-f]{64})/g)].map(([, key = '']) => key),
       );
     });
 }

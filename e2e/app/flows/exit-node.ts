@@ -6,6 +6,7 @@ const PICKED = row(/^harbour/);
 
 async function choose(parts: Parts): Promise<void> {
   const { tab, hands, world } = parts;
+  await tab.arrives('Connected', 'Home');
   const { ID = '' } = await world.device.peer('harbour', ({ Online }) => Online === true);
   await openPicker(parts);
   await hands.press(PICKED);
@@ -27,6 +28,7 @@ export async function useExitNode(parts: Parts): Promise<void> {
   await home(parts, 'Connected through harbour');
   await hands.press(button('Stop using'));
   await world.preference('ExitNodeID', '');
+  await home(parts, 'Connected');
 }
 
 /** Nothing leaks, it is said at once and in red, and there are two ways out. */
