@@ -151,7 +151,7 @@ const relayAt = (id: number, code: string, name: string, latencyMs: number): Rel
   name,
   latencyMs,
 });
-export const RELAYS: readonly Relay[] = [
+const RELAYS: readonly Relay[] = [
   relayAt(900, 'fra', 'Frankfurt', 8.4),
   relayAt(901, 'ams', 'Amsterdam', 14.2),
   relayAt(903, 'nyc', 'New York', 92.3),

@@ -1,6 +1,6 @@
 /** What opens over a screen: who opens it, and which scenes show it. The guard finds those that are missing here (coverage.test.ts). */
 
-export interface Layer {
+interface Layer {
   readonly id: string;
   /** Within src-renderer/app. */
   readonly owner: string;

@@ -206,6 +206,7 @@ export const EXIT: readonly Scene[] = [
       suggestedExitNodeId: 'n-harbour',
       settings: { exitNodeId: 'n-harbour', allowLan: true },
     }),
+    isUnpictured: true,
   },
   {
     name: 'exit-node-none-offered',
@@ -329,5 +330,6 @@ export const OFFER: readonly Scene[] = [
       self: { ...SELF, isExitOption: true },
       settings: { advertiseRoutes: ['0.0.0.0/0', '::/0'] },
     }),
+    isUnpictured: true,
   },
 ];

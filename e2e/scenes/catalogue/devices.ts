@@ -25,6 +25,7 @@ export const DEVICES: readonly Scene[] = [
     reads: 'atlas',
     gui: { density: 'compact', pinnedDevices: ['n-atlas'] },
     snapshot: on,
+    isUnpictured: true,
   },
   {
     name: 'devices-hostile-names',
@@ -56,7 +57,7 @@ export const DEVICES: readonly Scene[] = [
     route,
     reads: /Nothing matches/,
     snapshot: snapshot({ devices: [...DOZEN, ...SERVERS] }),
-    steps: async (page) => page.getByRole('searchbox').fill('stockholm'),
+    steps: async (page) => page.getByRole('searchbox').fill('se-sto'),
   },
   {
     name: 'devices-row-menu',
@@ -138,7 +139,13 @@ export const DEVICE: readonly Scene[] = [
   { name: 'device-offline', route: page('n-okafor-laptop'), reads: 'okafor-laptop', snapshot: on },
   { name: 'device-expired', route: page('n-tablet'), reads: 'tablet', snapshot: on },
   { name: 'device-router', route: page('n-office-router'), reads: '10.20.0.0/16', snapshot: on },
-  { name: 'device-shared', route: page('n-mei-workstation'), reads: 'mei-workstation', snapshot: on },
+  {
+    name: 'device-shared',
+    route: page('n-mei-workstation'),
+    reads: 'mei-workstation',
+    snapshot: on,
+    isUnpictured: true,
+  },
   { name: 'device-this', route: page(SELF.id), reads: 'lighthouse', snapshot: on },
   {
     name: 'device-this-expires-soon',
@@ -158,6 +165,7 @@ export const DEVICE: readonly Scene[] = [
     route: page('h-long'),
     reads: /wide-wide/,
     snapshot: snapshot({ devices: HOSTILE }),
+    isUnpictured: true,
   },
   {
     name: 'device-proto',
@@ -244,6 +252,7 @@ export const DEVICE: readonly Scene[] = [
         .getByRole('button', { name: /100\.64\.18\.74/ })
         .first()
         .click(),
+    isUnpictured: true,
   },
   {
     name: 'device-off',
@@ -267,5 +276,6 @@ export const DEVICE: readonly Scene[] = [
     reads: /Back to devices/,
     snapshot: on,
     events: [{ name: 'patch', value: { seq: 2, patch: { devices: { 'n-harbour': null } } } }],
+    isUnpictured: true,
   },
 ];

@@ -30,6 +30,8 @@ export const SETTINGS_SCENES: readonly Scene[] = [
       route: `/settings/${group}`,
       reads: /./,
       snapshot: full,
+      // The others are in one of these pictures, further down.
+      isUnpictured: !['connection', 'security', 'notifications', 'about'].includes(group),
     }),
   ),
   {

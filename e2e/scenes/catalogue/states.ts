@@ -193,6 +193,7 @@ export const HOME: readonly Scene[] = [
       devices: DOZEN,
       daemon: { ...DAEMON, version: '1.96.2', features: ['explain-path', 'logs', 'files', 'ssh'] },
     }),
+    isUnpictured: true,
   },
   {
     name: 'home-in-the-browser',
