@@ -7,6 +7,7 @@ import type { Backend } from './backend/backend.ts';
 import { nodeIps } from './backend/node-ips.ts';
 import type { System } from './daemon.ts';
 import { isOutsider, peerRights } from './webui/peer-rights.ts';
+import { systemOwnerOf } from './webui/socket-owner.ts';
 import { type PeerWorld, WebUi } from './webui/web-ui.ts';
 
 /** In a checkout it is built into `dist`; packages put it where such files go, or beside the program. */
@@ -28,6 +29,7 @@ export function openWebUi(backend: Backend, socketPath: string, { clock, log, ra
     folder: pageFolder(),
     openProbes: openSystemProbes(random),
     peers: peerWorld(backend),
+    ownerOf: systemOwnerOf,
   });
 }
 

@@ -37,8 +37,8 @@ async function setUp() {
       const held = token === undefined ? key : visits.redeem(token);
       const entered = held === undefined ? undefined : visits.enter(held);
       if (held === undefined || entered === undefined) return undefined;
-      const { visitor, leave } = entered;
-      return { id: visitor.name, rights: () => visitor.rights, sees: 'network', key: held, leave };
+      const { visitor, rights, leave } = entered;
+      return { id: visitor.name, rights, sees: 'network', key: held, leave };
     },
     serve: (caller) => {
       callers.push(caller);
@@ -394,6 +394,16 @@ test('S21: a page whose rights are taken is shown out, and comes back as one tha
   await again.next();
   again.send({ id: 1, name: 'logout' });
   expect(await again.next()).toMatchObject({ id: 1, reply: { ok: false, code: 'not-allowed' } });
+});
+
+test('S21: a page whose visit gave way to others hears no more, and can’t come back', async () => {
+  const it = await setUp();
+  const operator: Visitor = { name: 'uid 1000', rights: 'manage', isAdmin: false };
+  const page = await enter(it, operator);
+  for (let i = 0; i < 32; i++) it.visits.redeem(it.visits.invite(operator));
+  page.send({ id: 1, name: 'logout' });
+  expect(await page.next()).toBeUndefined();
+  expect(page.closed).toBe(1_012);
 });
 
 test('S21: nothing can be sent to the page by a request, and what is sent is not read', async () => {

@@ -10,6 +10,7 @@ import type { Hello } from './frames.ts';
 import { COMMON_HEADERS, cacheControl } from './headers.ts';
 import { Seats } from './seats.ts';
 import { type Guest, type SocketParts, serveSocket } from './socket.ts';
+import type { Ends } from './socket-owner.ts';
 
 export interface PageServerOptions extends Omit<SocketParts, 'admit' | 'seat'> {
   readonly files: ReadonlyMap<string, StaticFile>;
@@ -19,7 +20,7 @@ export interface PageServerOptions extends Omit<SocketParts, 'admit' | 'seat'> {
   /** Connections from one address; none of them may take all. */
   readonly maxPerAddress?: number | undefined;
   /** Who it is, by what he shows and where he is. */
-  readonly admit: (hello: Hello, ip: string) => Guest | undefined;
+  readonly admit: (hello: Hello, ends: Ends) => Guest | undefined;
 }
 
 export const BRIDGE_PATH = '/bridge';
@@ -107,7 +108,7 @@ export class PageServer implements AsyncDisposable {
       socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       return;
     }
-    const ip = request.socket.remoteAddress ?? '';
+    const ends = endsOf(request.socket);
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
       const [first] = this.#unknown;
       if (this.#unknown.size >= MAX_UNKNOWN) first?.terminate();
@@ -118,9 +119,9 @@ export class PageServer implements AsyncDisposable {
         ...parts,
         admit: (hello) => {
           this.#unknown.delete(webSocket);
-          return admit(hello, ip);
+          return admit(hello, ends);
         },
-        seat: ({ id, rights }) => this.#seats.take(id, rights()),
+        seat: ({ id, rights }) => this.#seats.take(id, rights() ?? 'readonly'),
       });
     });
   }
@@ -145,6 +146,13 @@ export class PageServer implements AsyncDisposable {
     return this.#options.mayLook(socket.remoteAddress ?? '') ? undefined : 'this page is not for everybody';
   }
 }
+
+const endsOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): Ends => ({
+  ip: remoteAddress ?? '',
+  port: remotePort ?? 0,
+  ownIp: localAddress ?? '',
+  ownPort: localPort ?? 0,
+});
 
 const one = (value: string | string[] | undefined): string | undefined =>
   Array.isArray(value) ? value.join(',') : value;

@@ -11,8 +11,8 @@ import { Inflow } from './inflow.ts';
 /** Somebody who was let in. */
 export interface Guest {
   readonly id: string;
-  /** Asked for each call. */
-  readonly rights: () => Rights;
+  /** Asked for each call; undefined = it is not him any more, or his time is over. */
+  readonly rights: () => Rights | undefined;
   readonly sees: NonNullable<Caller['sees']>;
   /** What is not for him, unless he manages. */
   readonly refuses?: ReadonlySet<CallName> | undefined;
@@ -49,7 +49,12 @@ export function serveSocket(socket: WebSocket, { clock, host, admit, seat, serve
   const gone = new AbortController();
   const inflow = new Inflow(clock);
   let served:
-    | { readonly guest: Guest; readonly caller: Caller; readonly run: Dispatcher['run']; readonly as: Rights }
+    | {
+        readonly guest: Guest;
+        readonly caller: Caller;
+        readonly run: Dispatcher['run'];
+        readonly as: Rights | undefined;
+      }
     | undefined;
   let leave = (): void => undefined;
   /** From then on nothing that still comes is heard. */
@@ -75,7 +80,8 @@ export function serveSocket(socket: WebSocket, { clock, host, admit, seat, serve
   cancelHello = clock.after(HELLO_MS, () => end(POLICY_VIOLATION, 'who is there?'));
   /** What streams were begun with other rights must not go on: the page comes back as what it is now. */
   const isSame = (): boolean => {
-    if (served === undefined || served.guest.rights() === served.as) return true;
+    const rights = served?.guest.rights();
+    if (served === undefined || (rights !== undefined && rights === served.as)) return true;
     end(SERVICE_RESTART, 'the rights have changed');
     return false;
   };
@@ -108,7 +114,7 @@ export function serveSocket(socket: WebSocket, { clock, host, admit, seat, serve
     const caller: Caller = {
       id: guest.id,
       get rights() {
-        return guest.rights();
+        return guest.rights() ?? 'readonly';
       },
       sees: guest.sees,
       ...(guest.refuses !== undefined && { refuses: guest.refuses }),

@@ -73,6 +73,32 @@ test('who managed as the operator only looks once another one is named; root goe
   expect(visits.enter(visits.redeem(unused) ?? '')?.visitor.rights).toBe('readonly');
 });
 
+test('S21: a visit that gave way to others is over, also for the page that is still open', () => {
+  const { visits } = setUp();
+  const operator = { name: 'uid 1000', rights: 'manage', isAdmin: false } as const;
+  const early = visits.enter(visits.redeem(visits.invite(operator)) ?? '');
+  expect(early?.rights()).toBe('manage');
+  for (let i = 0; i < 32; i++) visits.redeem(visits.invite(operator));
+  visits.operatorChanged();
+  expect(early?.rights()).toBeUndefined();
+});
+
+test('S21: a page that stays open is shown out after half a day, though nobody else comes', async () => {
+  const { clock, visits } = setUp();
+  const entered = visits.enter(keyOf(visits));
+  await clock.advance(12 * 60 * MINUTE);
+  expect(entered?.rights()).toBeUndefined();
+});
+
+test('a link is told from others by whom it is for, and not used up by that', () => {
+  const { visits } = setUp();
+  const token = visits.invite(USER);
+  expect(visits.holder(token)).toMatchObject(USER);
+  const key = visits.redeem(token) ?? '';
+  expect(visits.holder(token)).toBeUndefined();
+  expect(visits.holder(key)).toMatchObject(USER);
+});
+
 test('guesses open nothing', () => {
   const { visits } = setUp();
   visits.invite(ROOT);

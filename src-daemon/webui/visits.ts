@@ -6,6 +6,8 @@ import type { Rights } from '#shared/ui-state/types.ts';
 export interface Visitor {
   /** Whom the link was given to: `uid 1000`. */
   readonly name: string;
+  /** The same as a number; undefined = nobody knows. */
+  readonly uid?: number | undefined;
   /** May change with what this user may do here. */
   readonly rights: Rights;
   /** Whose rights nobody gives or takes. */
@@ -23,6 +25,13 @@ interface Visit extends Visitor {
   usedAt: number;
   /** Sockets that are open: a page that is looked at is not idle. */
   open: number;
+}
+
+export interface Entered {
+  readonly visitor: Visitor;
+  /** As they are now; undefined when the visit is over. */
+  readonly rights: () => Rights | undefined;
+  readonly leave: () => void;
 }
 
 /** A link that was printed and forgotten is worth nothing soon. */
@@ -55,6 +64,13 @@ export class Visits {
     return token;
   }
 
+  /** Whom a token or a key is for; undefined when it is worth nothing. */
+  holder(secret: string): Visitor | undefined {
+    this.#sweep();
+    const id = digest(secret);
+    return this.#tokens.get(id) ?? this.#visits.get(id);
+  }
+
   /** The key for this visit; undefined when the token was used, is too old or never was one. */
   redeem(token: string): string | undefined {
     this.#sweep();
@@ -64,19 +80,23 @@ export class Visits {
     makeRoom(this.#visits, found.name, MAX_VISITS);
     const key = newSecret();
     const now = this.#clock.monotonic();
-    const { name, rights, isAdmin } = found;
-    this.#visits.set(digest(key), { name, rights, isAdmin, untilMs: now + LONGEST_MS, usedAt: now, open: 0 });
+    this.#visits.set(digest(key), { ...found, untilMs: now + LONGEST_MS, usedAt: now, open: 0 });
     return key;
   }
 
   /** Whose key it is, and that a socket is open with it until the returned function is called. */
-  enter(key: string): { readonly visitor: Visitor; readonly leave: () => void } | undefined {
+  enter(key: string): Entered | undefined {
     this.#sweep();
-    const visit = this.#visits.get(digest(key));
+    const id = digest(key);
+    const visit = this.#visits.get(id);
     if (visit === undefined) return undefined;
     visit.open++;
     return {
       visitor: visit,
+      rights: () => {
+        this.#sweep();
+        return this.#visits.get(id) === visit ? visit.rights : undefined;
+      },
       leave: () => {
         visit.open--;
         visit.usedAt = this.#clock.monotonic();

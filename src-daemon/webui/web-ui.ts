@@ -12,6 +12,7 @@ import type { HostFacts } from './frames.ts';
 import { Room } from './room.ts';
 import { PageServer, type PageServerOptions } from './server.ts';
 import type { Guest } from './socket.ts';
+import { type Ends, isOf, type OwnerOf } from './socket-owner.ts';
 import { Visits } from './visits.ts';
 
 /** The network as the page sees it. */
@@ -45,6 +46,7 @@ export interface WebUiOptions {
   readonly folder: string;
   readonly openProbes: OpenProbes;
   readonly peers: PeerWorld;
+  readonly ownerOf: OwnerOf;
 }
 
 const LOOPBACK = '127.0.0.1';
@@ -88,6 +90,7 @@ export class WebUi implements AsyncDisposable {
       const { port } = await this.#onLoopback();
       const token = this.#visits.invite({
         name: visitor.uid === undefined ? 'unknown' : `uid ${visitor.uid}`,
+        uid: visitor.uid,
         rights: visitor.canWrite ? 'manage' : 'readonly',
         isAdmin: visitor.isAdmin,
       });
@@ -125,7 +128,7 @@ export class WebUi implements AsyncDisposable {
       isOwnHost: isLoopbackHost,
       // Whoever is on this machine may load the page; without a link it shows nothing.
       mayLook: () => true,
-      admit: ({ token, key }) => this.#admitVisitor(token, key),
+      admit: ({ token, key }, ends) => this.#admitVisitor(token, key, ends),
     });
     const port = await server.listen(LOOPBACK, 0);
     this.#options.log('info', 'webui.listening', { port });
@@ -146,13 +149,17 @@ export class WebUi implements AsyncDisposable {
   }
 
   /** A key that still holds wins: a page that was loaded again has both. */
-  #admitVisitor(token: string | undefined, key: string | undefined): Guest | undefined {
-    const fresh = token === undefined ? undefined : this.#visits.redeem(token);
+  #admitVisitor(token: string | undefined, key: string | undefined, ends: Ends): Guest | undefined {
+    const isHis = (secret: string | undefined): secret is string => {
+      const holder = secret === undefined ? undefined : this.#visits.holder(secret);
+      return holder !== undefined && isOf(holder.uid, this.#options.ownerOf(ends));
+    };
+    const fresh = isHis(token) ? this.#visits.redeem(token) : undefined;
     const held = fresh ?? key;
-    const entered = held === undefined ? undefined : this.#visits.enter(held);
+    const entered = isHis(held) ? this.#visits.enter(held) : undefined;
     if (held === undefined || entered === undefined) return undefined;
-    const { visitor, leave } = entered;
-    return { id: visitor.name, rights: () => visitor.rights, sees: 'network', key: held, leave };
+    const { visitor, rights, leave } = entered;
+    return { id: visitor.name, rights, sees: 'network', key: held, leave };
   }
 
   async #listenOn(addresses: readonly string[]): Promise<void> {
@@ -183,7 +190,7 @@ export class WebUi implements AsyncDisposable {
         isOwnHost: (host) => this.#wanted.includes(host) || peers.names().includes(host),
         maxPerAddress: MAX_PER_PEER,
         mayLook: (from) => peers.who(from) !== undefined,
-        admit: (_hello, from) => this.#admitPeer(from),
+        admit: (_hello, { ip: from }) => this.#admitPeer(from),
       });
       await server.listen(ip, WEB_CLIENT_PORT);
       this.#listeners.set(ip, server);
@@ -193,13 +200,16 @@ export class WebUi implements AsyncDisposable {
     }
   }
 
-  /** Rights are asked for anew at each call: a grant may be taken back while the page is open. */
+  /** Rights are asked for anew at each call: a grant may be taken back, or an address given to another, while the page is open. */
   #admitPeer(from: string): Guest | undefined {
     const { peers } = this.#options;
     const found = peers.who(from);
     if (found === undefined) return undefined;
-    const rights = (): Rights => peers.who(from)?.rights ?? 'readonly';
     const { name, isOutsider } = found;
+    const rights = (): Rights | undefined => {
+      const now = peers.who(from);
+      return now?.name === name && now.isOutsider === isOutsider ? now.rights : undefined;
+    };
     const limits = isOutsider
       ? ({ sees: 'device', refuses: NOT_FOR_OUTSIDERS } as const)
       : ({ sees: 'network', refuses: NOT_FROM_AFAR } as const);

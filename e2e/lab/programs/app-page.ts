@@ -6,6 +6,7 @@
 import { silent } from '#shared/log/log.ts';
 import { systemClock } from '#shared/node/clock.ts';
 import { openSystemProbes } from '#shared/probing/probes.ts';
+import { systemOwnerOf } from '../../../src-daemon/webui/socket-owner.ts';
 import { WebUi } from '../../../src-daemon/webui/web-ui.ts';
 
 const [socketPath = '', folder = ''] = process.argv.slice(2);
@@ -16,5 +17,6 @@ const webUi = new WebUi({
   folder,
   openProbes: openSystemProbes(Math.random),
   peers: { who: () => undefined, names: () => [] },
+  ownerOf: systemOwnerOf,
 });
 console.log(await webUi.link({ uid: 0, canWrite: true, isAdmin: true }));
