@@ -41,6 +41,11 @@ const WHERE = String.raw`(() => {
 
 const whereOf = async (page: Page): Promise<Stop | null> => (await page.evaluate(WHERE)) as Stop | null;
 
+const faultsOf = ({ name, isSeen, isMarked }: Stop): readonly string[] => [
+  ...(isSeen ? [] : [`keyboard: out of sight: ${name}`]),
+  ...(isMarked ? [] : [`keyboard: no mark of the focus: ${name}`]),
+];
+
 /** Begins anew at the top of the page, or of the dialog that is open. */
 export async function keyboardFaults(page: Page): Promise<readonly string[]> {
   const faults = new Set<string>();
@@ -61,8 +66,7 @@ export async function keyboardFaults(page: Page): Promise<readonly string[]> {
       if (again > 2) break;
     } else again = 0;
     last = stop.number;
-    if (!stop.isSeen) faults.add(`keyboard: out of sight: ${stop.name}`);
-    if (!stop.isMarked) faults.add(`keyboard: no mark of the focus: ${stop.name}`);
+    for (const fault of faultsOf(stop)) faults.add(fault);
     // Once round, as in a dialog.
     if (seen.has(stop.number) && again === 0) break;
     seen.add(stop.number);
