@@ -14,7 +14,6 @@ const PROGRAM = 'rhumb';
 /** The world, without what the command line itself decides. */
 export interface World extends Omit<Context, 'api' | 'socketPath' | 'commands' | 'rootFlags'> {
   readonly clock: Clock;
-  readonly isRoot: boolean;
   readonly dialRetryMs?: number | undefined;
 }
 

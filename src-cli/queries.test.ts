@@ -326,3 +326,24 @@ test('a machine that nobody knows is answered with one of a name like it', async
     err: 'error looking up IP of "tehre": no such host; did you mean "there"?\n',
   });
 });
+
+describe('web', () => {
+  const URL = 'http://127.0.0.1:4711/#t=AAAAAAAAAAAAAAAAAAAA';
+  const web = async (isRoot: boolean): Promise<{ exit: number; out: string; opened: string[] }> => {
+    const opened: string[] = [];
+    const openUrl = async (url: string): Promise<boolean> => opened.push(url) > 0;
+    const { exit, out } = await withDaemon(['web'], {
+      world: { isRoot, openUrl },
+      behaviour: { reply: ({ path }) => (path === 'rhumb/web' ? { status: 200, json: { URL } } : undefined) },
+    });
+    return { exit, out, opened };
+  };
+
+  test('opens the link that it prints', async () => {
+    expect(await web(false)).toEqual({ exit: 0, out: `${URL}\n`, opened: [URL] });
+  });
+
+  test('root’s link, which lets anybody in, is given to no program: others read its arguments', async () => {
+    expect(await web(true)).toEqual({ exit: 0, out: `${URL}\n`, opened: [] });
+  });
+});

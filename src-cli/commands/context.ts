@@ -28,6 +28,7 @@ export interface Context {
   /** The streams themselves, for `nc` and what is no text: nothing is masked there. */
   readonly stdin: Readable;
   readonly stdout: Writable;
+  readonly isRoot: boolean;
   /** Opens a page in the user's browser; false when there is none. */
   readonly openUrl: (url: string) => Promise<boolean>;
   /** Addresses of this machine's interfaces, canonical. */

@@ -13,7 +13,11 @@ export const web: Action = async (context, { flags }) => {
   const url = parsed.data.URL;
   context.out(`${url}\n`);
   context.err('The link works once, within five minutes. Whoever has it may do what you may do.\n');
-  if (flags.bool('browser') && !(await context.openUrl(url)))
+  if (!flags.bool('browser')) return 0;
+  // The arguments of programs are for everybody to read, and root's links are not for one user alone.
+  if (context.isRoot && context.platform === 'linux')
+    context.err('No browser is started for root: open the link yourself.\n');
+  else if (!(await context.openUrl(url)))
     context.err('No browser could be started: open the link yourself.\n');
   return 0;
 };

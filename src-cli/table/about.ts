@@ -65,7 +65,7 @@ export const web: Command = {
     'may do. To let your other devices open the page too, use `rhumb set --webclient`.',
   flags: [
     { name: 'readonly', kind: 'bool', about: 'a link to look and change nothing' },
-    { name: 'browser', kind: 'bool', initial: 'true', about: 'open it in a browser' },
+    { name: 'browser', kind: 'bool', initial: true, about: 'open it in a browser' },
   ],
   load: async () => (await import('../commands/web.ts')).web,
 };

@@ -61,6 +61,12 @@ test('S21: who reads a link among the arguments of a browser can’t use it, nor
   expect(await visit(1_000, link, { key })).toMatchObject({ welcome: {} });
 });
 
+test('a link that only lets look is good for somebody else', async () => {
+  const { webUi, visit } = await setUp();
+  const link = await webUi.link({ uid: 1_000, canWrite: false, isAdmin: false });
+  expect(await visit(1_001, link, { token: tokenOf(link) })).toMatchObject({ welcome: {} });
+});
+
 test('root’s link is for whoever was given it, once', async () => {
   const { webUi, visit } = await setUp();
   const link = await webUi.link({ uid: 0, canWrite: true, isAdmin: true });

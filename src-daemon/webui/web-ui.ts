@@ -152,7 +152,9 @@ export class WebUi implements AsyncDisposable {
   #admitVisitor(token: string | undefined, key: string | undefined, ends: Ends): Guest | undefined {
     const isHis = (secret: string | undefined): secret is string => {
       const holder = secret === undefined ? undefined : this.#visits.holder(secret);
-      return holder !== undefined && isOf(holder.uid, this.#options.ownerOf(ends));
+      if (holder === undefined) return false;
+      // All users of the machine may look, and links to look are made for others.
+      return holder.rights !== 'manage' || isOf(holder.uid, this.#options.ownerOf(ends));
     };
     const fresh = isHis(token) ? this.#visits.redeem(token) : undefined;
     const held = fresh ?? key;
