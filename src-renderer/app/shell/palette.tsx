@@ -5,8 +5,8 @@ import {
   Dialog as AriaDialog,
   Autocomplete,
   Input,
-  Menu,
-  MenuItem,
+  ListBox,
+  ListBoxItem,
   Modal,
   ModalOverlay,
   TextField,
@@ -37,9 +37,16 @@ export function Palette({ onClose }: { readonly onClose: () => void }): React.JS
             {/* No search field of the library's: there Escape would empty it first, and not close the palette. */}
             <TextField type="search" aria-label={t('palette.title')} autoFocus className="palette-field">
               <Search aria-hidden="true" />
-              <Input placeholder={t('palette.placeholder')} className="palette-input" />
+              {/* The cursor stays here while the arrows walk through the list: to readers that is a combobox. */}
+              <Input
+                role="combobox"
+                aria-expanded
+                aria-haspopup="listbox"
+                placeholder={t('palette.placeholder')}
+                className="palette-input"
+              />
             </TextField>
-            <Menu
+            <ListBox
               aria-label={t('palette.found')}
               items={matching}
               className="palette-list"
@@ -51,7 +58,7 @@ export function Palette({ onClose }: { readonly onClose: () => void }): React.JS
               }}
             >
               {({ id, text, note, icon: Icon }) => (
-                <MenuItem id={id} textValue={text} className="popup-item">
+                <ListBoxItem id={id} textValue={text} className="popup-item">
                   <Icon aria-hidden="true" />
                   <span className="popup-texts">
                     <Foreign text={text} />
@@ -59,9 +66,9 @@ export function Palette({ onClose }: { readonly onClose: () => void }): React.JS
                   <span className="popup-note">
                     <Foreign text={note} max={60} />
                   </span>
-                </MenuItem>
+                </ListBoxItem>
               )}
-            </Menu>
+            </ListBox>
           </Autocomplete>
         </AriaDialog>
       </Modal>
