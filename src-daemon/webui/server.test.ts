@@ -1,6 +1,9 @@
 /** The page over real sockets on the loopback: files with strict headers, and a bridge that checks who comes. */
+
+import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -17,17 +20,19 @@ afterEach(async () => {
   for (const item of open.splice(0).reverse()) await item[Symbol.asyncDispose]();
 });
 
-async function setUp() {
+async function setUp({ maxPerAddress, big }: { maxPerAddress?: number; big?: number } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'rhumb-page-'));
   open.push({ [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) });
   await mkdir(join(folder, 'assets'));
   await writeFile(join(folder, 'index.html'), '<!doctype html><title>Rhumb</title>');
   await writeFile(join(folder, 'assets', 'main-1a2b.js'), 'export {};');
   await writeFile(join(folder, 'assets', 'main-1a2b.js.map'), '{}');
+  if (big !== undefined) await writeFile(join(folder, 'assets', 'big-1a2b.js'), Buffer.alloc(big));
   const clock = new FakeClock();
   const visits = new Visits(clock);
   const callers: Caller[] = [];
   const server = new PageServer({
+    maxPerAddress,
     files: readPage(folder) ?? new Map(),
     clock,
     host: { can: [], platform: 'linux', version: '1' },
@@ -404,6 +409,36 @@ test('S21: a page whose visit gave way to others hears no more, and can’t come
   page.send({ id: 1, name: 'logout' });
   expect(await page.next()).toBeUndefined();
   expect(page.closed).toBe(1_012);
+});
+
+/** Somebody who keeps to no rules: asks, and ends nothing by himself. */
+function stranger(port: number, lines: readonly string[]): Socket {
+  const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+  open.push({ [Symbol.asyncDispose]: async () => void socket.destroy() });
+  socket.on('error', () => undefined);
+  socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+  return socket;
+}
+
+test('S21: who is refused a socket and stays on the line takes nobody’s place', async () => {
+  const { port } = await setUp({ maxPerAddress: 2 });
+  const upgrade = ['GET /bridge HTTP/1.1', 'Host: evil.example', 'Connection: Upgrade', 'Upgrade: websocket'];
+  for (let i = 0; i < 2; i++) await once(stranger(port, upgrade).resume(), 'end');
+  expect((await get(port, '/')).status).toBe(200);
+});
+
+test('S21: who asks for a file and takes none of it loses his place in time', async () => {
+  // More than the system keeps for who doesn't read.
+  const big = 16 * 1_024 * 1_024;
+  const { port, clock } = await setUp({ maxPerAddress: 1, big });
+  const socket = stranger(port, ['GET /assets/big-1a2b.js HTTP/1.1', `Host: 127.0.0.1:${port}`]);
+  await once(socket, 'readable');
+  await expect(get(port, '/')).rejects.toThrow();
+  await clock.advance(60_000);
+  socket.resume().once('end', () => socket.destroy());
+  await once(socket, 'close');
+  expect(socket.bytesRead).toBeLessThan(big);
+  expect((await get(port, '/')).status).toBe(200);
 });
 
 test('S21: nothing can be sent to the page by a request, and what is sent is not read', async () => {

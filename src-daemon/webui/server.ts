@@ -31,6 +31,8 @@ const MAX_CONNECTIONS = 128;
 const MAX_HEADER_BYTES = 16 * 1_024;
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
+/** For the whole of a file: connections are few, and who reads nothing would keep his. */
+const MAX_SENDING_MS = 60_000;
 
 export class PageServer implements AsyncDisposable {
   readonly #options: PageServerOptions;
@@ -89,6 +91,10 @@ export class PageServer implements AsyncDisposable {
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     for (const [name, value] of Object.entries(COMMON_HEADERS)) response.setHeader(name, value);
+    response.once(
+      'close',
+      this.#options.clock.after(MAX_SENDING_MS, () => request.socket.destroy()),
+    );
     const head = headOf(request);
     const refusal = this.#refuse(request) ?? refusePage(head, this.#options.isOwnHost);
     if (refusal !== undefined) sendText(response, 403, refusal);
@@ -105,7 +111,10 @@ export class PageServer implements AsyncDisposable {
     socket.on('error', () => socket.destroy());
     const refusal = this.#refuse(request) ?? refuseSocket(headOf(request), this.#options.isOwnHost);
     if (refusal !== undefined || pathOf(request) !== BRIDGE_PATH) {
-      socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      // Who doesn't end his side would keep a connection that others need.
+      socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n', () =>
+        socket.destroy(),
+      );
       return;
     }
     const ends = endsOf(request.socket);
