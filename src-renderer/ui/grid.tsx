@@ -451,7 +451,7 @@ const HeadCell = memo(function HeadCell<Row>({
           className="grid-sort"
           onPress={() => onSort({ column: column.id, isDescending: isSorted && !sort.isDescending })}
         >
-          {column.title}
+          <span className="grid-sort-text">{column.title}</span>
           <Arrow aria-hidden="true" className={`grid-arrow${isSorted ? '' : ' grid-arrow-off'}`} />
         </AriaButton>
       ) : (

@@ -86,7 +86,7 @@ export function columnsOf({ marked, users, isOn, nowMs, pinned }: Around): reado
       {
         id: 'presence',
         title: t('devices.column.presence'),
-        track: 'minmax(9.75rem, 1fr)',
+        track: 'minmax(10rem, 1fr)',
         fromRem: 30,
         isSortable: true,
       },
