@@ -82,6 +82,7 @@ async function start({
       },
     },
     hasTrayHost: async () => host.isThere,
+    trayHostName: async () => 'KDE Plasma',
   };
   const did = (name: string) => (arg: unknown) => {
     called.push([name, arg]);
@@ -95,7 +96,15 @@ async function start({
     arrivals,
     system,
     settings,
-    service: { state: async () => 'running', run: async (verb) => did('service')(verb) },
+    service: {
+      state: async () => 'running',
+      look: async () => ({ isAtBoot: false, lines: ['one'] }),
+      canForward: () => true,
+      run: async (verb, _signal, onLine) => {
+        onLine?.(`doing ${verb}`);
+        return did('service')(verb);
+      },
+    },
     daemon: {
       desk,
       handlers: {
@@ -114,7 +123,9 @@ async function start({
   /** The page has loaded, and asks for what there is. */
   const pageListens = () =>
     shell.invoke(CALL_CHANNEL, { windowId: window()?.id ?? 0 }, 'state.get', undefined);
-  return { shell, clock, desk, settings, called, tray, window, host, pageListens };
+  const call = (name: string, arg?: unknown) =>
+    shell.invoke(CALL_CHANNEL, { windowId: window()?.id ?? 0 }, name, arg);
+  return { shell, clock, desk, settings, called, tray, window, host, call, pageListens };
 }
 
 const places = (window: FakeWindow | undefined): unknown[] =>
@@ -187,11 +198,43 @@ test('the window shows our page and knows its host', async () => {
   const [argument = ''] = window()?.options.webPreferences.additionalArguments ?? [];
   expect(JSON.parse(decodeURIComponent(argument.slice(argument.indexOf('=') + 1)))).toEqual({
     kind: 'electron',
-    can: ['service', 'notifications', 'login-item', 'terminal', 'window', 'tray'],
+    can: ['service', 'notifications', 'login-item', 'terminal', 'window', 'tray', 'forwarding'],
     platform: 'linux',
     version: '1.2.3',
+    trayHost: 'KDE Plasma',
   });
   expect(shell.rules?.mayNavigate('https://x.example/')).toBe(false);
+});
+
+test('starts anew when there is a newer one on disk, and only then', async () => {
+  const { shell, call } = await start();
+  for (const version of ['1.2.3', '1.2.2', undefined]) {
+    shell.versionOnDisk = version;
+    expect(await call('service.status')).toMatchObject({ value: { isAppReplaced: false } });
+    expect(await call('app.relaunch')).toMatchObject({ ok: false, code: 'conflict' });
+  }
+  shell.versionOnDisk = '1.3.0';
+  expect(await call('service.status')).toEqual({
+    ok: true,
+    value: { isAtBoot: false, lines: ['one'], isAppReplaced: true },
+  });
+  await call('app.relaunch');
+  expect(shell.did).toContain('relaunch ');
+});
+
+test('the page hears what the helper says while it works, and of which call', async () => {
+  const { called, call, window } = await start();
+  await call('state.get');
+  await call('service.start', { atBoot: true });
+  await call('service.start', { atBoot: false });
+  expect(called).toEqual([
+    ['service', 'install'],
+    ['service', 'start'],
+  ]);
+  expect(window()?.sent.filter(({ name }) => name === 'operation')).toEqual([
+    { name: 'operation', value: { call: 'service.start', line: 'doing install' } },
+    { name: 'operation', value: { call: 'service.start', line: 'doing start' } },
+  ]);
 });
 
 test('with a tray a closed window only hides, and the daemon is asked less', async () => {

@@ -29,6 +29,7 @@ import { trayImage } from './tray/image.ts';
 import { trayModel } from './tray/model.ts';
 import { TrayPresence } from './tray/presence.ts';
 import type { TrayModel } from './tray/types.ts';
+import { isNewer } from './update/policy.ts';
 import { closeMeans } from './window/close.ts';
 import { MainWindow } from './window/main-window.ts';
 
@@ -78,6 +79,7 @@ export class App {
   readonly #tray: TrayPresence;
   #text: Text;
   #hasAttention = false;
+  #trayHost: string | undefined;
   #cancelLateShow: (() => void) | undefined;
   #isEnding = false;
 
@@ -93,6 +95,8 @@ export class App {
         updates: system.updates,
         hideWindow: () => this.#window.hide(),
         refresh: () => daemon.desk.refresh(),
+        isReplaced: () => isNewer(shell.app.versionOnDisk() ?? '', shell.app.version),
+        relaunch: () => this.#relaunch(),
       }),
     };
     this.#dispatcher = new Dispatcher(handlers, clock, (call, error) =>
@@ -127,7 +131,9 @@ export class App {
     this.#listen();
     shell.setTheme(settings.settings.theme);
     shell.setMainMenu(undefined);
+    const named = system.trayHostName();
     await this.#tray.start();
+    this.#trayHost = await named;
     daemon.desk.subscribe(() => this.#changed());
     this.#settleLoginItem();
     settings.subscribe((now, before) => this.#settingsChanged(now, before));
@@ -207,11 +213,18 @@ export class App {
 
   /** What the page is told of its host before it starts. */
   #host(): Bridge['host'] {
-    const { shell, system } = this.#parts;
+    const { shell, system, service } = this.#parts;
     const can: Capability[] = ['service', 'notifications', 'login-item', 'terminal', 'window'];
     if (this.#tray.isThere) can.push('tray');
     if (system.hasUpdates) can.push('updates');
-    return { kind: 'electron', can, platform: system.platform, version: shell.app.version };
+    if (service.canForward()) can.push('forwarding');
+    return {
+      kind: 'electron',
+      can,
+      platform: system.platform,
+      version: shell.app.version,
+      ...(this.#tray.isThere && this.#trayHost !== undefined && { trayHost: this.#trayHost }),
+    };
   }
 
   #makeNotifier(): Notifier {
@@ -370,13 +383,19 @@ export class App {
   }
 
   async #pageFailed(): Promise<void> {
-    const { shell, system } = this.#parts;
+    const { shell } = this.#parts;
     const answer = await shell.ask({
       message: this.#text('dialog.pageGone'),
       detail: this.#text('dialog.pageGoneBody'),
       buttons: [this.#text('dialog.restart'), this.#text('tray.quit')],
     });
-    if (answer === 0) shell.app.relaunch(system.argv.slice(1));
+    if (answer === 0) this.#relaunch();
+    else shell.app.quit();
+  }
+
+  #relaunch(): void {
+    const { shell, system } = this.#parts;
+    shell.app.relaunch(system.argv.slice(1));
     shell.app.quit();
   }
 

@@ -30,11 +30,13 @@ import type {
   ShellWindow,
   WindowOptions,
 } from './shell.ts';
+import { versionOnDisk } from './update/on-disk.ts';
 
 const electronApp: ShellApp = {
   version: app.getVersion(),
   isPackaged: app.isPackaged,
   folder: app.getAppPath(),
+  versionOnDisk: () => asFiles(() => versionOnDisk(app.getAppPath())),
   userData: app.getPath('userData'),
   locale: () => app.getPreferredSystemLanguages()[0] ?? app.getLocale(),
   ready: () => app.whenReady(),
@@ -75,6 +77,17 @@ const electronApp: ShellApp = {
   setDaemonItem: (plist, isOn) =>
     app.setLoginItemSettings({ type: 'daemonService', serviceName: plist, openAtLogin: isOn }),
 };
+
+/** Archives are files meanwhile, not folders. */
+function asFiles<T>(work: () => T): T {
+  const { noAsar } = process;
+  process.noAsar = true;
+  try {
+    return work();
+  } finally {
+    process.noAsar = noAsar;
+  }
+}
 
 function guard(rules: PageRules): void {
   const { defaultSession } = session;

@@ -24,7 +24,7 @@ import { serviceOf } from './service/service.ts';
 import { settingsOnDisk } from './settings/disk.ts';
 import { SettingsFile } from './settings/file.ts';
 import type { System } from './system.ts';
-import { hasTrayHost } from './tray/host.ts';
+import { hasTrayHost, trayHostName } from './tray/host.ts';
 import { openElectronUpdater } from './update/electron-updater.ts';
 import { updateSource } from './update/policy.ts';
 import { updatesFrom } from './update/updates.ts';
@@ -59,6 +59,7 @@ const system: System = {
         ])
       : systemLoginItem(app),
   hasTrayHost: () => hasTrayHost(platform, run),
+  trayHostName: () => trayHostName(platform, run),
 };
 
 const options = ownOptions(argv);

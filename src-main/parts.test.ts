@@ -298,6 +298,8 @@ test('a page that went mad opens five things, and one question for a password', 
   const calls = shellCalls({
     service: {
       state: async () => 'stopped',
+      look: async () => ({ isAtBoot: null, lines: null }),
+      canForward: () => false,
       run: (verb) => {
         questions.push(verb);
         return new Promise((resolve) => {
@@ -308,10 +310,12 @@ test('a page that went mad opens five things, and one question for a password', 
     updates: { check: async () => ({ version: '1', isNewer: false }), install: async () => undefined },
     hideWindow: () => undefined,
     refresh: () => undefined,
+    isReplaced: () => false,
+    relaunch: () => undefined,
   });
   const context = { signal: new AbortController().signal } as CallContext;
-  const first = calls['service.start'](undefined, context);
-  for (const call of ['service.install', 'service.restart', 'operator.grant', 'service.start'] as const)
+  const first = calls['service.start']({ atBoot: false }, context);
+  for (const call of ['service.install', 'service.restart', 'operator.grant', 'forwarding.enable'] as const)
     await expect(calls[call](undefined, context), call).rejects.toMatchObject({ code: 'conflict' });
   answer();
   await first;

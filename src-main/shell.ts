@@ -132,6 +132,8 @@ export interface ShellApp {
   readonly isPackaged: boolean;
   /** Folder of package.json: the asar, or the checkout. */
   readonly folder: string;
+  /** Of what lies in that folder now; undefined = nobody can say. */
+  readonly versionOnDisk: () => string | undefined;
   readonly userData: string;
   readonly locale: () => string;
   readonly ready: () => Promise<void>;

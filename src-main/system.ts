@@ -15,4 +15,6 @@ export interface System {
   readonly hasUpdates: boolean;
   readonly loginItem: LoginItem;
   readonly hasTrayHost: () => Promise<boolean>;
+  /** Undefined = nobody says. */
+  readonly trayHostName: () => Promise<string | undefined>;
 }

@@ -86,7 +86,7 @@ describe('S19: polkit', () => {
     const verbs = policyconfig.action.map(
       ({ annotate }) => annotate.find((one) => one['@_key'].endsWith('argv1'))?.['#text'] ?? '',
     );
-    expect(verbs.sort()).toEqual(['grant-operator', 'install', 'restart', 'start']);
+    expect(verbs.sort()).toEqual(['enable-forwarding', 'grant-operator', 'install', 'restart', 'start']);
     for (const verb of verbs) expect(helper).toMatch(new RegExp(`^${verb}\\)$`, 'm'));
     for (const { defaults, annotate } of policyconfig.action) {
       for (const how of Object.values(defaults)) expect(how).toMatch(/^auth_admin(?:_keep)?$/);
@@ -105,10 +105,47 @@ describe('S19: polkit', () => {
       expect(run('stop')).toBe(2);
       expect(run('start', 'evil.service')).toBe(2);
       expect(run('grant-operator')).toBe(2);
+      expect(run('enable-forwarding', '/etc/passwd')).toBe(2);
       rmSync(folder, { recursive: true });
     },
   );
 });
+
+/** What the helper writes is seen by nobody else, and the network that forwards is one of its own. */
+const ALONE = ['--mount', '--net', 'sh', '-euc'];
+const hasNamespaces = spawnSync('unshare', [...ALONE, 'mount -t tmpfs none /etc/sysctl.d']).status === 0;
+
+test.skipIf(!hasNamespaces)(
+  `S19: forwarding is switched on by the helper as the daemon wants it${hasNamespaces ? '' : ' (needs namespaces)'}`,
+  () => {
+    const check = `import(${JSON.stringify(join(ROOT, 'src-daemon/router/forwarding.ts'))}).then((m) => console.log(JSON.stringify(m.checkForwarding(['0.0.0.0/0', '::/0'], m.systemForwarding()))))`;
+    const { stdout, stderr } = spawnSync(
+      'unshare',
+      [
+        ...ALONE,
+        `mount -t tmpfs none /etc/sysctl.d
+        sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
+        "$1" -e "$2"
+        sh "$3" enable-forwarding
+        ls -l /etc/sysctl.d/99-rhumb.conf
+        "$1" -e "$2"`,
+        'sh',
+        process.execPath,
+        check,
+        join(RESOURCES, 'linux/rhumb-helper'),
+      ],
+      { encoding: 'utf8', cwd: ROOT },
+    );
+    const lines = stdout.trim().split('\n');
+    const remedy = /printf '[^']+' > (\S+); (sysctl -p \S+)$/.exec(JSON.parse(lines[0] ?? '""'));
+    expect(remedy?.[1], stderr).toBe('/etc/sysctl.d/99-rhumb.conf');
+    expect(text('resources/linux/rhumb-helper')).toContain(
+      remedy?.[0].split(' > ')[0]?.replaceAll('\n', '\\n') ?? 'nothing',
+    );
+    expect(stdout).toMatch(/^-rw-r--r-- 1 root root/m);
+    expect(lines.at(-1)).toBe('""');
+  },
+);
 
 const SCRIPTS = [
   'resources/linux/after-install.sh',

@@ -33,6 +33,8 @@ export interface Scene {
   readonly can?: readonly Capability[];
   /** As Node names it; Linux unless told. */
   readonly platform?: string;
+  /** What shows the tray's icons, when somebody says. */
+  readonly trayHost?: string;
   readonly answers?: Answers;
   /** What the host tells once the page is there. */
   readonly events?: readonly SceneEvent[];

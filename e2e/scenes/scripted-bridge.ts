@@ -10,6 +10,7 @@ interface Script {
     readonly can: readonly string[];
     readonly platform: string;
     readonly version: string;
+    readonly trayHost?: string;
   };
   readonly answers: Readonly<Record<string, Answer<unknown>>>;
 }
@@ -38,6 +39,7 @@ export function scriptOf(scene: Scene): string {
     'local-files',
     'window',
     'updates',
+    'forwarding',
   ];
   const script: Script = {
     host: {
@@ -45,6 +47,7 @@ export function scriptOf(scene: Scene): string {
       can: scene.can ?? (host === 'electron' ? everywhere : []),
       platform,
       version: '0.1.0',
+      ...(scene.trayHost !== undefined && { trayHost: scene.trayHost }),
     },
     answers: { ...defaultAnswers(scene.gui), 'state.get': { gives: { seq: 1, snapshot } }, ...scene.answers },
   };

@@ -22,6 +22,7 @@ purge)
   # Another package may have brought the service meanwhile, and the accounts are its own now.
   if [ ! -e /usr/sbin/rhumbd ]; then
     rm -rf /var/lib/rhumb /var/cache/rhumb
+    rm -f /etc/sysctl.d/99-rhumb.conf
   fi
   ;;
 *) exit 0 ;;

@@ -2,7 +2,7 @@
 import { RhumbError } from '#shared/errors.ts';
 import type { Shell } from '../shell.ts';
 import { checkMacProgram } from './bundle.ts';
-import { lastLine } from './linux.ts';
+import { lastLine, linesOf } from './linux.ts';
 import type { Argv, Ran, RunProgram, Service, ServiceState, Verb } from './types.ts';
 
 const LABEL = 'io.rhumb.rhumbd';
@@ -10,6 +10,8 @@ export const PLIST = `${LABEL}.plist`;
 const INSTALLED_PLIST = `/Library/LaunchDaemons/${PLIST}`;
 /** Fixed: the words of a script have no place for a path that somebody chose. */
 const FOLDER = '/Applications/Rhumb.app/Contents/Resources/daemon';
+/** Where launchd puts what it writes. */
+export const logTail: Argv = ['/usr/bin/tail', '-n', '20', '/Library/Logs/rhumbd.log'];
 const PASSWORD_MS = 110_000;
 
 export const printJob: Argv = ['/bin/launchctl', 'print', `system/${LABEL}`];
@@ -47,13 +49,21 @@ export function darwinService(
   };
   return {
     state: async () => jobState(await run(printJob, { timeoutMs: 5_000 })),
-    run: async (verb: Verb, signal) => {
+    // It always starts with the computer: System Settings has the switch.
+    look: async () => ({ isAtBoot: null, lines: linesOf(await run(logTail, { timeoutMs: 5_000 })) }),
+    canForward: () => false,
+    run: async (verb: Verb, signal, onLine) => {
+      if (verb === 'enable-forwarding') throw new RhumbError('unavailable', 'this is for Linux alone');
       if (verb === 'install') return await register();
       if (verb !== 'grant-operator' && !isFile(INSTALLED_PLIST)) {
         return await register({ isAnew: verb === 'restart' });
       }
       if (verb === 'grant-operator') await check(`${FOLDER}/rhumb`);
-      const { code, output } = await run(adminArgv(verb), { timeoutMs: PASSWORD_MS, signal });
+      const { code, output } = await run(adminArgv(verb), {
+        timeoutMs: PASSWORD_MS,
+        signal,
+        ...(onLine !== undefined && { onLine }),
+      });
       if (/-128\)?\s*$/.test(output.trim()))
         throw new RhumbError('not-allowed', 'nothing was changed: the question was closed');
       if (code !== 0) throw new RhumbError('internal', lastLine(output) || `osascript ended with ${code}`);

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { isAbsolute, win32 } from 'node:path';
 import { assert } from '#shared/errors.ts';
+import { lineReaders } from './lines.ts';
 import type { RunProgram } from './types.ts';
 
 /** What a program needs to find its session and to speak the person's language; nothing that makes it load other code. */
@@ -35,10 +36,10 @@ export function cleanEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 
 export const programRunner =
   (env: NodeJS.ProcessEnv): RunProgram =>
-  ([program, ...args], { timeoutMs, signal }) => {
+  ([program, ...args], { timeoutMs, signal, onLine }) => {
     assert(isAbsolute(program) || win32.isAbsolute(program), 'programs are named by their whole path');
     return new Promise((resolve) => {
-      execFile(
+      const child = execFile(
         program,
         args,
         {
@@ -54,5 +55,11 @@ export const programRunner =
           resolve({ code, output: `${stdout}${stderr}` });
         },
       );
+      if (onLine === undefined) return;
+      const reader = lineReaders(onLine);
+      for (const stream of [child.stdout, child.stderr]) {
+        const { take, end } = reader();
+        stream?.on('data', take).on('end', end);
+      }
     });
   };

@@ -1,7 +1,9 @@
 /** What is run for the service on each system, word by word; and what its answers mean. */
 import { describe, expect, test } from 'vitest';
-import { adminArgv, darwinService, jobState, PLIST, printJob } from './darwin.ts';
-import { HELPER, helperArgv, linuxService, showUnit, stateOf } from './linux.ts';
+import { adminArgv, darwinService, jobState, logTail, PLIST, printJob } from './darwin.ts';
+import { lastLines, lineReaders } from './lines.ts';
+import { bootQuestion, HELPER, helperArgv, journalTail, linuxService, showUnit, stateOf } from './linux.ts';
+import { programRunner } from './run.ts';
 import type { Argv, Ran, RunProgram, Service, Verb } from './types.ts';
 import { elevatedArgv, scArgv, scState, verifyPipeArgv, windowsService } from './windows.ts';
 
@@ -17,13 +19,48 @@ function runner(answer: Partial<Ran> = {}): { run: RunProgram; ran: Argv[] } {
   return { run, ran };
 }
 
+const LAST = Array.from({ length: 20 }, (_, n) => `line ${n + 10}`);
+
+describe('what a program writes', () => {
+  test('is told in lines, across pieces, letters and both its outputs', () => {
+    const told: string[] = [];
+    const reader = lineReaders((line) => void told.push(line));
+    const [out, err] = [reader(), reader()];
+    const bytes = Buffer.from('grün\nrest');
+    out.take(bytes.subarray(0, 3));
+    err.take('\u001b[31mwrong\u001b[0m\u0007\r\n\n');
+    out.take(bytes.subarray(3));
+    out.end();
+    err.end();
+    expect(told).toEqual(['wrong', 'grün', 'rest']);
+  });
+
+  test('is no more than a page can hold, whatever it writes', () => {
+    const told: string[] = [];
+    const { take } = lineReaders((line) => void told.push(line))();
+    for (let n = 0; n < 1_000; n++) take(`${'x'.repeat(10_000)}\n`);
+    expect([told.length, Math.max(...told.map(({ length }) => length))]).toEqual([200, 500]);
+    expect(lastLines('\u001b[1ma\u0000b\n\nc', 1)).toEqual(['c']);
+  });
+
+  test.skipIf(process.platform === 'win32')('comes while it runs', async () => {
+    const told: string[] = [];
+    const onLine = (line: string): void => void told.push(line);
+    const { code, output } = await programRunner({})(['/bin/sh', '-c', 'echo one; echo two >&2; exit 3'], {
+      timeoutMs: 10_000,
+      onLine,
+    });
+    expect([told.sort(), code, output]).toEqual([['one', 'two'], 3, 'one\ntwo\n']);
+  });
+});
+
 describe('Linux', () => {
   const service = (answer: Partial<Ran>, hasHelper = true): { service: Service; ran: Argv[] } => {
     const { run, ran } = runner(answer);
     return { service: linuxService(run, (path) => hasHelper && path === HELPER), ran };
   };
 
-  test.each<Verb>(['install', 'start', 'restart', 'grant-operator'])(
+  test.each<Verb>(['install', 'start', 'restart', 'grant-operator', 'enable-forwarding'])(
     '%s is one word to the helper',
     async (verb) => {
       const { service: made, ran } = service({});
@@ -54,6 +91,34 @@ describe('Linux', () => {
   ])('a helper that ends with %i is told in words', async (code, words) => {
     const { service: made } = service({ code, output: 'x\nJob for rhumbd.service failed\n' });
     await expect(made.run('start', never)).rejects.toThrow(words);
+  });
+
+  test.each<readonly [string, string, boolean | null]>([
+    ['enabled', 'enabled\n', true],
+    ['disabled', 'disabled\n', false],
+    ['masked', 'masked\n', null],
+    ['not there', 'not-found\n', null],
+    ['unknown', '', null],
+  ])('a unit that is %s starts with the computer or not', async (_name, output, want) => {
+    const { service: made, ran } = service({ output });
+    expect((await made.look()).isAtBoot).toBe(want);
+    // As the person himself: nothing of it asks for a password.
+    expect(ran).toEqual([bootQuestion, journalTail]);
+  });
+
+  test.each<readonly [string, Partial<Ran>, readonly string[] | null]>([
+    ['are the last twenty', { output: Array.from({ length: 30 }, (_, n) => `line ${n}\n`).join('') }, LAST],
+    ['are none that may be read', { code: 1, output: 'No journal files were opened' }, []],
+    ['are none without a journal', { code: -1 }, null],
+  ])('the lines of the service %s', async (_name, answer, want) => {
+    expect((await service(answer).service.look()).lines).toEqual(want);
+  });
+
+  test('forwarding is for where the helper is', () => {
+    expect([service({}).service.canForward(), service({}, false).service.canForward()]).toEqual([
+      true,
+      false,
+    ]);
   });
 
   test('without the package nothing is run as root', async () => {
@@ -107,6 +172,15 @@ describe('macOS', () => {
     );
   });
 
+  test('shows the end of its log, and leaves starting with the computer to System Settings', async () => {
+    const { run, ran } = runner({ output: 'one\n' });
+    const service = darwinService(run, app(), () => true, isFine);
+    expect(await service.look()).toEqual({ isAtBoot: null, lines: ['one'] });
+    expect(ran).toEqual([logTail]);
+    expect(service.canForward()).toBe(false);
+    await expect(service.run('enable-forwarding', never)).rejects.toThrow('Linux');
+  });
+
   test('launchd says how the job is', () => {
     expect(printJob).toEqual(['/bin/launchctl', 'print', 'system/io.rhumb.rhumbd']);
     expect(jobState({ code: 0, output: '\tstate = running\n' })).toBe('running');
@@ -142,6 +216,15 @@ describe('Windows', () => {
       'verify-pipe',
       pipe,
     ]);
+  });
+
+  test('has no lines to show, and no forwarding to switch on', async () => {
+    const { run, ran } = runner();
+    const service = windowsService(run);
+    expect(await service.look()).toEqual({ isAtBoot: null, lines: null });
+    expect(service.canForward()).toBe(false);
+    await expect(service.run('enable-forwarding', never)).rejects.toThrow('Linux');
+    expect(ran).toEqual([]);
   });
 
   test('what only the installer can do says so', async () => {

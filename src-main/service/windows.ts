@@ -43,17 +43,25 @@ export function scState({ code, output }: Ran): ServiceState {
 export function windowsService(run: RunProgram): Service {
   return {
     state: async () => scState(await run(scArgv('query'), { timeoutMs: 5_000 })),
-    run: async (verb: Verb, signal) => {
+    // Its installer makes it start with the computer, and nothing keeps what it writes.
+    look: async () => ({ isAtBoot: null, lines: null }),
+    canForward: () => false,
+    run: async (verb: Verb, signal, onLine) => {
       if (verb === 'install') throw new RhumbError('unavailable', 'run the installer of Rhumb again');
       if (verb === 'grant-operator')
         throw new RhumbError('unavailable', 'on Windows administrators may change the settings');
+      if (verb === 'enable-forwarding') throw new RhumbError('unavailable', 'this is for Linux alone');
       if (verb === 'start') {
         const { code } = await run(scArgv('start'), { timeoutMs: 30_000, signal });
         if (code === 0) return;
         if (code !== ACCESS_DENIED)
           throw new RhumbError('internal', `the service did not start: error ${code}`);
       }
-      const { code, output } = await run(elevatedArgv(verb), { timeoutMs: PASSWORD_MS, signal });
+      const { code, output } = await run(elevatedArgv(verb), {
+        timeoutMs: PASSWORD_MS,
+        signal,
+        ...(onLine !== undefined && { onLine }),
+      });
       if (code !== 0)
         throw new RhumbError(
           'not-allowed',

@@ -175,6 +175,7 @@ export class FakeShell implements Shell {
   isFirst = true;
   isLoginItem = false;
   isPackaged = true;
+  versionOnDisk: string | undefined = '1.2.3';
   answerToAsk = 1;
   readonly on: Record<string, ((...args: never[]) => void)[]> = {};
   #handlers = new Map<string, (sender: Sender, ...args: readonly unknown[]) => Promise<unknown>>();
@@ -183,6 +184,7 @@ export class FakeShell implements Shell {
     version: '1.2.3',
     isPackaged: true,
     folder: '/opt/Rhumb/resources/app.asar',
+    versionOnDisk: () => this.versionOnDisk,
     userData: '/home/me/.config/Rhumb',
     locale: () => 'en-GB',
     ready: async () => undefined,

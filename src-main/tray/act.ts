@@ -40,7 +40,9 @@ export async function actOn(
     case 'admin-page':
       return await call('open.url', { kind: 'admin' });
     case 'service':
-      return await call(action.verb === 'start' ? 'service.start' : 'service.restart', undefined);
+      return action.verb === 'start'
+        ? await call('service.start', { atBoot: false })
+        : await call('service.restart', undefined);
     case 'copy':
       return await call('clipboard.write', { text: action.text });
     case 'quit':

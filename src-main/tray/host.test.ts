@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { programRunner } from '../service/run.ts';
 import type { Argv, Ran } from '../service/types.ts';
-import { hasTrayHost, TRAY_QUESTIONS, watchTrayHost } from './host.ts';
+import { hasTrayHost, TRAY_QUESTIONS, trayHostName, watchTrayHost } from './host.ts';
 
 const answering = (...answers: readonly Ran[]) => {
   const asked: Argv[] = [];
@@ -39,6 +39,18 @@ test('Windows and macOS always have one, and nothing is run', async () => {
     true,
     [],
   ]);
+});
+
+test.each<readonly [string, Ran, string | undefined]>([
+  ['GNOME', { code: 0, output: 'PID=812\nComm=gnome-shell\nCommandLine=/usr/bin/gnome-shell\n' }, 'GNOME'],
+  ['Plasma', { code: 0, output: 'PID=9\nComm=kded6\n' }, 'KDE Plasma'],
+  ['a program without a name here', { code: 0, output: 'Comm=toString\n' }, undefined],
+  ['nobody', { code: 1, output: 'Failed to get credentials: The name is not activatable\n' }, undefined],
+])('the tray of %s has its name', async (_name, answer, want) => {
+  const { run, asked } = answering(answer);
+  expect(await trayHostName('linux', run)).toBe(want);
+  expect(asked.map(([program]) => program)).toEqual(['/usr/bin/busctl']);
+  expect(await trayHostName('darwin', run)).toBeUndefined();
 });
 
 test('it looks often while a session begins, seldom later, and never again when it ends', async () => {

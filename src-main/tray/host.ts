@@ -33,6 +33,33 @@ export async function hasTrayHost(platform: string, run: RunProgram): Promise<bo
   return false;
 }
 
+const WHO: Argv = ['/usr/bin/busctl', '--user', '--auto-start=no', 'status', WATCHER];
+
+/** By the program that keeps the icons; people know what they look at by these names. */
+const NAMES: Readonly<Record<string, string>> = {
+  'gnome-shell': 'GNOME',
+  kded5: 'KDE Plasma',
+  kded6: 'KDE Plasma',
+  plasmashell: 'KDE Plasma',
+  'xapp-sn-watcher': 'Cinnamon',
+  cinnamon: 'Cinnamon',
+  'xfce4-panel': 'Xfce',
+  'wrapper-2.0': 'Xfce',
+  'mate-panel': 'MATE',
+  'lxqt-panel': 'LXQt',
+  'budgie-panel': 'Budgie',
+  swaybar: 'Sway',
+  waybar: 'Waybar',
+};
+
+/** Undefined = it is none that has a name here, or nobody says. */
+export async function trayHostName(platform: string, run: RunProgram): Promise<string | undefined> {
+  if (platform !== 'linux') return undefined;
+  const { code, output } = await run(WHO, { timeoutMs: TIMEOUT_MS });
+  const program = /^Comm=(\S+)$/m.exec(output)?.[1] ?? '';
+  return code === 0 && Object.hasOwn(NAMES, program) ? NAMES[program] : undefined;
+}
+
 /** A session that has just begun gets its panel, and GNOME its extension, within these. */
 const SOON_MS = 2_000;
 const SOON_LOOKS = 15;

@@ -16,6 +16,7 @@ export const CAPABILITIES = [
   'local-files',
   'window',
   'updates',
+  'forwarding',
 ] as const;
 export type Capability = (typeof CAPABILITIES)[number];
 
@@ -311,10 +312,30 @@ export const calls = {
   ),
   'clipboard.write': call('read', z.strictObject({ text: z.string().max(1_000_000) }), nothing),
   // Only where the host says that it can.
+  /** What helps somebody whose service does not run, or runs in another version. */
+  'service.status': call(
+    'read',
+    nothing,
+    z.object({
+      /** It starts with the computer; null = nobody says, or it can't be chosen. */
+      isAtBoot: z.boolean().nullable(),
+      /** What it wrote last, oldest first; [] = none that this person may read; null = none are kept. */
+      lines: z.array(longText).max(20).nullable(),
+      /** On disk there is a newer app than the one that runs. */
+      isAppReplaced: z.boolean(),
+    }),
+    15_000,
+    5,
+  ),
   'service.install': call('read', nothing, nothing, 120_000),
-  'service.start': call('read', nothing, nothing, 120_000),
+  /** `atBoot`: from now on also with the computer. */
+  'service.start': call('read', z.strictObject({ atBoot: z.boolean() }), nothing, 120_000),
   'service.restart': call('read', nothing, nothing, 120_000),
   'operator.grant': call('read', nothing, nothing, 120_000),
+  /** The system passes on packets of others, from now on and after each start. */
+  'forwarding.enable': call('manage', nothing, nothing, 120_000),
+  /** Only where `service.status` says that the app was replaced. */
+  'app.relaunch': call('read', nothing, nothing),
   'window.hide': call('read', nothing, nothing),
   'update.check': call('read', nothing, z.object({ version: shortText, isNewer: z.boolean() }), 30_000),
   'update.install': call('manage', nothing, nothing, 120_000),
@@ -324,10 +345,13 @@ export type CallName = keyof typeof calls;
 
 /** What needs a desktop around it; everything else is done alike everywhere. */
 export const SHELL_CALLS = [
+  'service.status',
   'service.install',
   'service.start',
   'service.restart',
   'operator.grant',
+  'forwarding.enable',
+  'app.relaunch',
   'window.hide',
   'update.check',
   'update.install',
@@ -361,6 +385,8 @@ export const events = {
   traffic: trafficSeries,
   ping: pingSample,
   log: z.array(longText).max(2_000),
+  /** What the system's helper says while a call that asks for a password is under way. */
+  operation: z.object({ call: shortText, line: longText }),
   /** Another part of the program wants this page shown: `/devices/abc`. */
   navigate: z.string().max(512),
   gui: guiSettings,
@@ -377,6 +403,8 @@ export interface Bridge {
     /** As Node names it. */
     readonly platform: string;
     readonly version: string;
+    /** What shows the tray's icons, by its own name; absent = nobody says. */
+    readonly trayHost?: string;
   };
   /** Rejects with a RhumbError-like `{code, message}`. */
   call<K extends CallName>(name: K, arg: ArgOf<K>): Promise<ResultOf<K>>;

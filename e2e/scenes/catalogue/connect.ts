@@ -322,6 +322,26 @@ export const OFFER: readonly Scene[] = [
     },
   },
   {
+    name: 'offer-exit-node-not-fixed',
+    route: '/offer-exit-node',
+    reads: /Nothing was changed/,
+    snapshot: snapshot({ devices: DOZEN }),
+    answers: {
+      'routes.check': {
+        gives: {
+          forwarding: 'IP forwarding is disabled, subnet routing/exit nodes will not work.',
+          udpGro: '',
+        },
+      },
+      'forwarding.enable': {
+        fails: 'not-allowed',
+        message: 'nothing was changed: the question was closed',
+      },
+    },
+    steps: async (page) => page.getByRole('button', { name: 'Fix' }).click(),
+    isUnpictured: true,
+  },
+  {
     name: 'offer-exit-node-approved',
     route: '/offer-exit-node',
     reads: /internet traffic/,

@@ -52,6 +52,16 @@ export const GETTING_ON: readonly Scene[] = [
     steps: async (page) => page.getByRole('button', { name: 'Next' }).click(),
   },
   {
+    name: 'intro-tray-named',
+    route: '/',
+    reads: /in the tray of KDE Plasma/,
+    gui: NEW,
+    trayHost: 'KDE Plasma',
+    snapshot: on,
+    steps: async (page) => page.getByRole('button', { name: 'Next' }).click(),
+    isUnpictured: true,
+  },
+  {
     name: 'intro-notifications',
     route: '/',
     reads: 'Told when it matters',

@@ -3,11 +3,25 @@ import { NO_SNAPSHOT } from '#shared/ui-state/empty.ts';
 import type { Snapshot } from '#shared/ui-state/types.ts';
 import { DAEMON } from '../builders.ts';
 import type { Scene } from '../scene.ts';
+import { emitting } from '../scripted-bridge.ts';
 
 const absent = (why: 'not-installed' | 'stopped'): Snapshot => ({
   ...NO_SNAPSHOT,
   link: { kind: 'absent', why },
 });
+
+const INSTALLING = [
+  'systemctl enable --now rhumbd.service',
+  'Created symlink /etc/systemd/system/multi-user.target.wants/rhumbd.service.',
+];
+
+/** As the journal has them; the last is somebody's who would like to be more than text. */
+const WROTE = [
+  '2026-11-23T09:59:58+00:00 systemd[1]: Started Rhumb network daemon.',
+  '2026-11-23T10:00:01+00:00 rhumbd[811]: {"level":"error","event":"tun.failed","error":"no such device: /dev/net/tun"}',
+  '2026-11-23T10:00:01+00:00 systemd[1]: rhumbd.service: Main process exited, code=exited, status=1/FAILURE',
+  '2026-11-23T10:00:02+00:00 rhumbd[811]: <b>\u202egnol</b>',
+];
 
 export const TROUBLE: readonly Scene[] = [
   {
@@ -71,6 +85,46 @@ export const TROUBLE: readonly Scene[] = [
         .getByRole('button', { name: /Install/ })
         .first()
         .click(),
+  },
+  {
+    name: 'installing-lines',
+    route: '/',
+    reads: /systemctl enable --now/,
+    snapshot: absent('not-installed'),
+    answers: { 'service.install': { never: true } },
+    steps: async (page) => {
+      await page
+        .getByRole('button', { name: /Install/ })
+        .first()
+        .click();
+      for (const line of INSTALLING)
+        await page.evaluate(emitting({ name: 'operation', value: { call: 'service.install', line } }));
+      await page.getByText(/Created symlink/).waitFor();
+    },
+  },
+  {
+    name: 'service-stopped-disabled',
+    route: '/',
+    reads: /Start automatically with the computer/,
+    snapshot: absent('stopped'),
+    answers: { 'service.status': { gives: { isAtBoot: false, lines: WROTE, isAppReplaced: false } } },
+    steps: async (page) => page.getByText('What the service wrote last').click(),
+  },
+  {
+    name: 'service-stopped-unreadable',
+    route: '/',
+    reads: /An administrator sees it with/,
+    snapshot: absent('stopped'),
+    steps: async (page) => page.getByText('What the service wrote last').click(),
+    isUnpictured: true,
+  },
+  {
+    name: 'newer-app-on-disk',
+    route: '/',
+    reads: /Restart the app/,
+    snapshot: { ...NO_SNAPSHOT, link: { kind: 'mismatch', daemonVersion: '3.0.1' }, daemon: DAEMON },
+    answers: { 'service.status': { gives: { isAtBoot: true, lines: [], isAppReplaced: true } } },
+    isUnpictured: true,
   },
   {
     name: 'starting-service',

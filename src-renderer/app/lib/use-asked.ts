@@ -11,6 +11,8 @@ export type Asked<T> =
 export interface Asking<T> {
   readonly answer: Asked<T>;
   readonly again: () => void;
+  /** As `again`, and shows what is known until the answer comes. */
+  readonly refresh: () => void;
 }
 
 /** The argument counts as it was when the part appeared. */
@@ -32,11 +34,13 @@ export function useAsked<K extends CallName>(name: K, arg: ArgOf<K>): Asking<Res
       isGone = true;
     };
   }, [name, asked, round]);
+  const refresh = (): void => setRound((before) => before + 1);
   return {
     answer,
     again: () => {
       setAnswer({ kind: 'waiting' });
-      setRound((before) => before + 1);
+      refresh();
     },
+    refresh,
   };
 }

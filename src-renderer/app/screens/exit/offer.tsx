@@ -9,6 +9,7 @@ import { Notice, Problem, Skeleton } from '../../../ui/notice.tsx';
 import { Card } from '../../../ui/page.tsx';
 import { Switch } from '../../../ui/toggle.tsx';
 import { t } from '../../i18n/text.ts';
+import { useForwardingFix } from '../../lib/fix-forwarding.tsx';
 import { Foreign } from '../../lib/foreign.tsx';
 import { useAsked } from '../../lib/use-asked.ts';
 import { Fixed, useIsFixed } from '../../shell/fixed.tsx';
@@ -119,6 +120,7 @@ function Machine({
   readonly found: ResultOf<'routes.check'>;
   readonly onAgain: () => void;
 }): React.JSX.Element {
+  const fix = useForwardingFix(onAgain);
   return (
     <>
       {forwarding === '' ? (
@@ -127,11 +129,19 @@ function Machine({
         <Check
           tone="bad"
           title={t('offer.check.forwardingBad')}
-          note={<Forwarding text={forwarding} />}
+          note={
+            <>
+              <Forwarding text={forwarding} />
+              {fix.said}
+            </>
+          }
           action={
-            <Button size="small" onPress={onAgain}>
-              {t('offer.check.again')}
-            </Button>
+            <span className="need-actions">
+              {fix.button}
+              <Button size="small" kind={fix.button === null ? 'plain' : 'quiet'} onPress={onAgain}>
+                {t('offer.check.again')}
+              </Button>
+            </span>
           }
         />
       )}

@@ -13,6 +13,7 @@ import { act, editGui, openPage } from '../../store/act.ts';
 import { signInAgain } from '../../store/sign-in.ts';
 import { useApp, useCan, useMayManage, useSnapshot } from '../../store/store.ts';
 import { RenewalNotice, useRenewal } from '../signin/renewal.tsx';
+import { RestartApp } from '../trouble/restart-app.tsx';
 import { versionGap, visibleWarnings, withDismissed } from './alerts.ts';
 import { expiryNotice, laterMs } from './expiry.ts';
 
@@ -149,6 +150,7 @@ function useVersionGap(): ReactNode | undefined {
               {t('trouble.version-mismatch.restart')}
             </Button>
           ) : null}
+          {gap === 'older-app' && canRestart ? <RestartApp isSmall /> : null}
           <Button kind="quiet" size="small" onPress={() => dismiss(VERSIONS, both)}>
             {t('home.alerts.dismiss')}
           </Button>

@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { announce } from '../../../ui/announce.tsx';
 import { Button } from '../../../ui/button.tsx';
 import { type Key, t } from '../../i18n/text.ts';
+import { cut } from '../../lib/foreign.tsx';
 import { go } from '../../shell/route.ts';
 import { editGui } from '../../store/act.ts';
 import { useApp, useCan } from '../../store/store.ts';
@@ -71,11 +72,15 @@ export function FirstRun(): React.JSX.Element | null {
 function useWords(): Readonly<Record<Card, { readonly title: string; readonly text: string }>> {
   const platform = useApp(({ host }) => host.platform);
   const hasTray = useCan('tray');
+  const host = useApp(({ host }) => host.trayHost);
   const tray = hasTray ? (TRAYS[platform] ?? 'intro.tray.linux') : 'intro.tray.none';
   const notifications = platform === 'darwin' ? 'intro.notifications.darwin' : 'intro.notifications.text';
   return {
     switch: { title: t('intro.switch'), text: t('intro.switch.text') },
-    tray: { title: hasTray ? t('intro.tray') : t('intro.window'), text: t(tray) },
+    tray: {
+      title: hasTray ? t('intro.tray') : t('intro.window'),
+      text: hasTray && host !== undefined ? t('intro.tray.named', { host: cut(host, 40) }) : t(tray),
+    },
     notifications: { title: t('intro.notifications'), text: t(notifications) },
   };
 }

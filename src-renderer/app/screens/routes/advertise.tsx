@@ -13,6 +13,7 @@ import { Card } from '../../../ui/page.tsx';
 import { tellDone } from '../../../ui/toast.tsx';
 import { Switch } from '../../../ui/toggle.tsx';
 import { t } from '../../i18n/text.ts';
+import { useForwardingFix } from '../../lib/fix-forwarding.tsx';
 import { cut, Foreign } from '../../lib/foreign.tsx';
 import {
   type LocalNetwork,
@@ -178,6 +179,7 @@ function Forwarding({
   readonly check: Asking<ResultOf<'routes.check'>>;
 }): React.JSX.Element | null {
   const isLinux = useSnapshot(({ daemon }) => daemon.platform === 'linux');
+  const fix = useForwardingFix(again);
   if (answer.kind !== 'ready') return null;
   const { forwarding, udpGro } = answer.value;
   return (
@@ -186,16 +188,20 @@ function Forwarding({
         <Notice
           tone="warn"
           action={
-            <Button size="small" onPress={again}>
-              {t('routes.checkAgain')}
-            </Button>
+            <span className="routes-actions">
+              {fix.button}
+              <Button size="small" kind={fix.button === null ? 'plain' : 'quiet'} onPress={again}>
+                {t('routes.checkAgain')}
+              </Button>
+            </span>
           }
         >
           <p>{t('routes.forwardingOff')}</p>
           <p>
             <Foreign text={forwarding} max={400} />
           </p>
-          {isLinux ? (
+          {fix.said}
+          {isLinux && fix.button === null ? (
             <>
               <p>{t('routes.forwardingHow')}</p>
               <CopyField text={ENABLE_FORWARDING} label={t('routes.copyCommand')} isBlock />

@@ -1,19 +1,19 @@
 /** When there is no daemon to show: why, and what brings it back (desktop.md §5.1). */
-import { type ReactNode, useState } from 'react';
-import type { CallName } from '#shared/bridge/contract.ts';
+import type { ReactNode } from 'react';
 import type { UiState } from '#shared/ui-state/derive.ts';
 import { Button } from '../../../ui/button.tsx';
-import { CopyField, copyText } from '../../../ui/copy.tsx';
-import { Problem } from '../../../ui/notice.tsx';
+import { CopyField } from '../../../ui/copy.tsx';
 import { Fact, Facts } from '../../../ui/page.tsx';
-import { isDeclined, toCallError } from '../../bridge/failure.ts';
 import { type Key, t } from '../../i18n/text.ts';
-import { cut, Foreign } from '../../lib/foreign.tsx';
-import { isOutOfReach } from '../../shell/heading.ts';
-import { ask, failureText, openPage } from '../../store/act.ts';
+import { Foreign } from '../../lib/foreign.tsx';
+import { openPage } from '../../store/act.ts';
 import { useApp, useCan, useSnapshot } from '../../store/store.ts';
 import { versionGap } from '../home/alerts.ts';
 import { Hero } from '../home/hero.tsx';
+import { COMMANDS } from './commands.ts';
+import { Do } from './do.tsx';
+import { RestartApp } from './restart-app.tsx';
+import { Stopped } from './stopped.tsx';
 import '../home/home.css';
 import '../signin/sign-in.css';
 
@@ -51,16 +51,6 @@ const PLACES: Readonly<Record<string, Key>> = {
   win32: 'trouble.no-daemon.where.win32',
 };
 
-/** Where a host can't do it, the command to type. */
-const COMMANDS: Readonly<Record<string, { readonly install: string; readonly start: string }>> = {
-  linux: { install: 'sudo apt install rhumb', start: 'sudo systemctl start rhumbd' },
-  darwin: {
-    install: 'sudo rhumbd service install',
-    start: 'sudo launchctl kickstart system/io.rhumb.rhumbd',
-  },
-  win32: { install: 'rhumbd service install', start: 'sc start rhumbd' },
-};
-
 function NotInstalled(): React.JSX.Element {
   const canService = useCan('service');
   const platform = useApp(({ host }) => host.platform);
@@ -79,6 +69,7 @@ function NotInstalled(): React.JSX.Element {
         {canService ? (
           <Do
             call="service.install"
+            arg={undefined}
             text={t('trouble.no-daemon.install')}
             busy={t('trouble.no-daemon.working')}
             byHand={commands?.install}
@@ -86,43 +77,6 @@ function NotInstalled(): React.JSX.Element {
         ) : null}
         <Button onPress={() => void openPage('help')}>{t('trouble.no-daemon.howTo')}</Button>
       </div>
-    </>
-  );
-}
-
-/** Gives a link to this page. */
-const WEB = 'rhumb web';
-
-function Stopped(): React.JSX.Element {
-  const canService = useCan('service');
-  const commands = COMMANDS[useApp(({ host }) => host.platform)];
-  const isLost = useApp(isOutOfReach);
-  return (
-    <>
-      <p>
-        {isLost ? t('trouble.out-of-reach.text') : t('trouble.daemon-stopped.text')}{' '}
-        <span className="soft">{t('trouble.daemon-stopped.self')}</span>
-      </p>
-      {canService ? (
-        <Do
-          call="service.start"
-          text={t('trouble.daemon-stopped.start')}
-          busy={t('trouble.daemon-stopped.working')}
-          byHand={commands?.start}
-        />
-      ) : null}
-      {canService || commands === undefined ? null : (
-        <div className="stack">
-          <p className="soft">{t('trouble.daemon-stopped.command')}</p>
-          <CopyField isBlock text={commands.start} label={t('trouble.copyCommand')} />
-        </div>
-      )}
-      {isLost ? (
-        <div className="stack">
-          <p className="soft">{t('trouble.out-of-reach.again')}</p>
-          <CopyField isBlock text={WEB} label={t('device.copyValue', { value: WEB })} />
-        </div>
-      ) : null}
     </>
   );
 }
@@ -150,9 +104,7 @@ function Mismatch(): React.JSX.Element {
   const isAppOld = versionGap(app, daemon) === 'older-app';
   return (
     <>
-      <p>
-        {t('trouble.version-mismatch.text')} {isAppOld ? t('trouble.version-mismatch.reopen') : null}
-      </p>
+      <p>{t('trouble.version-mismatch.text')}</p>
       <Facts>
         <Fact name={t('trouble.version-mismatch.app')}>{app}</Fact>
         <Fact name={t('trouble.version-mismatch.service')}>
@@ -160,11 +112,12 @@ function Mismatch(): React.JSX.Element {
         </Fact>
       </Facts>
       <div className="row">
+        {canService && isAppOld ? <RestartApp /> : null}
         {canService && !isAppOld ? (
-          <Do call="service.restart" text={t('trouble.version-mismatch.restart')} />
+          <Do call="service.restart" arg={undefined} text={t('trouble.version-mismatch.restart')} />
         ) : null}
         {canUpdate ? (
-          <Do call="update.install" text={t('trouble.version-mismatch.update')} />
+          <Do call="update.install" arg={undefined} text={t('trouble.version-mismatch.update')} />
         ) : (
           <Button onPress={() => void openPage('release-notes')}>
             {t('trouble.version-mismatch.update')}
@@ -189,87 +142,5 @@ function OtherUser(): React.JSX.Element {
         </Facts>
       )}
     </>
-  );
-}
-
-type Verb = Extract<CallName, 'service.install' | 'service.start' | 'service.restart' | 'update.install'>;
-
-type Outcome =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'busy' }
-  /** Somebody said no, and nothing is different now. */
-  | { readonly kind: 'declined' }
-  | { readonly kind: 'failed'; readonly why: string; readonly details: string };
-
-/** Does it, says so while it does, and what came of it; people may say no to the password. */
-function Do({
-  call,
-  text,
-  busy = text,
-  byHand,
-}: {
-  readonly call: Verb;
-  readonly text: string;
-  readonly busy?: string;
-  /** The command that does the same, for when this does not. */
-  readonly byHand?: string | undefined;
-}): React.JSX.Element {
-  const [outcome, setOutcome] = useState<Outcome>({ kind: 'none' });
-  const isBusy = outcome.kind === 'busy';
-  const run = async (): Promise<void> => {
-    if (isBusy) return;
-    setOutcome({ kind: 'busy' });
-    try {
-      await ask(call, undefined);
-      setOutcome({ kind: 'none' });
-    } catch (error) {
-      setOutcome(outcomeOf(error, call));
-    }
-  };
-  return (
-    <>
-      <Button kind="strong" isPending={isBusy} onPress={() => void run()}>
-        {isBusy ? busy : text}
-      </Button>
-      {isBusy || outcome.kind === 'declined' ? (
-        <p role="status" className="soft">
-          {isBusy ? t('trouble.password') : t('trouble.nothingChanged')}
-        </p>
-      ) : null}
-      {outcome.kind === 'failed' ? <Failed outcome={outcome} byHand={byHand} /> : null}
-    </>
-  );
-}
-
-function outcomeOf(error: unknown, call: Verb): Outcome {
-  if (isDeclined(error)) return { kind: 'declined' };
-  const { code, message } = toCallError(error);
-  // What the system wants of the person is in its words alone.
-  const why = code === 'not-allowed' ? t('trouble.wanted', { why: cut(message, 300) }) : failureText(error);
-  return { kind: 'failed', why, details: `${call}: ${code}\n${cut(message, 4_000)}` };
-}
-
-function Failed({
-  outcome: { why, details },
-  byHand,
-}: {
-  readonly outcome: Extract<Outcome, { readonly kind: 'failed' }>;
-  readonly byHand: string | undefined;
-}): React.JSX.Element {
-  return (
-    <div className="trouble-failed">
-      <Problem text={why} />
-      <div className="row">
-        <Button size="small" onPress={() => void copyText(details)}>
-          {t('common.copyDetails')}
-        </Button>
-      </div>
-      {byHand === undefined ? null : (
-        <div className="stack">
-          <p className="soft">{t('trouble.byHand')}</p>
-          <CopyField isBlock text={byHand} label={t('trouble.copyCommand')} />
-        </div>
-      )}
-    </div>
   );
 }
