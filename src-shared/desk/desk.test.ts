@@ -180,6 +180,21 @@ test('a status that was under way does not undo what the bus said meanwhile', as
   expect(desk.snapshot.state).toBe('Stopped');
 });
 
+test('what is only passed through, and told late, hides no screen on which somebody writes', async () => {
+  const { api, clock, desk } = setUp();
+  await clock.advance(5_000);
+  const shown: string[] = [];
+  desk.subscribe(() => shown.push(desk.snapshot.state));
+  api.state = statusOf([], { BackendState: 'NeedsLogin' });
+  desk.refresh();
+  await clock.advance(500);
+  api.say({ State: State.NoState });
+  await clock.advance(150);
+  api.say({ State: State.NeedsLogin });
+  await clock.advance(5_000);
+  expect(new Set(shown)).toEqual(new Set(['NeedsLogin']));
+});
+
 test('why a login failed is shown until one succeeds', async () => {
   const { api, clock, desk } = setUp();
   await clock.advance(1_000);

@@ -261,7 +261,8 @@ export class Desk implements AsyncDisposable {
     if (state !== undefined) this.#statesHeard++;
     const isIn = message.LoginFinished !== undefined || state === 'Starting' || state === 'Running';
     const change: Partial<Answers> = {
-      ...(state !== undefined && { state }),
+      // `NoState` is passed through on the way to another; told late it would hide what the status says already.
+      ...(state !== undefined && { state: state === 'NoState' ? undefined : state }),
       ...(message.Prefs !== undefined && { prefs: message.Prefs as Prefs }),
       ...(message.Health !== undefined && { health: message.Health as HealthState }),
       ...(message.Policy !== undefined && { policy: policyOf(message.Policy) }),
