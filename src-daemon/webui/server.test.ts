@@ -48,7 +48,15 @@ async function setUp({ maxPerAddress, big }: { maxPerAddress?: number; big?: num
     serve: (caller) => {
       callers.push(caller);
       return new Dispatcher(
-        { logout: () => undefined, 'exitNode.suggest': () => ({ id: 'n', name: 'x' }) },
+        {
+          logout: () => undefined,
+          'exitNode.suggest': () => ({ id: 'n', name: 'x' }),
+          // Long work, during which another operator is named.
+          'report.build': () => {
+            visits.operatorChanged();
+            return [{ name: 'log.txt', text: 'secret' }];
+          },
+        },
         clock,
       );
     },
@@ -399,6 +407,14 @@ test('S21: a page whose rights are taken is shown out, and comes back as one tha
   await again.next();
   again.send({ id: 1, name: 'logout' });
   expect(await again.next()).toMatchObject({ id: 1, reply: { ok: false, code: 'not-allowed' } });
+});
+
+test('S21: an answer that was still on its way when the rights were taken is not sent', async () => {
+  const it = await setUp();
+  const page = await enter(it, { name: 'uid 1000', rights: 'manage', isAdmin: false });
+  page.send({ id: 1, name: 'report.build', arg: { mask: false } });
+  expect(await page.next()).toBeUndefined();
+  expect(page.closed).toBe(1_012);
 });
 
 test('S21: a page whose visit gave way to others hears no more, and can’t come back', async () => {

@@ -143,7 +143,10 @@ export function serveSocket(socket: WebSocket, { clock, host, admit, seat, serve
     }
     running++;
     try {
-      send({ id: frame.id, reply: await served.run(frame.name, frame.arg, served.caller) });
+      const reply = await served.run(frame.name, frame.arg, served.caller);
+      const tellsNothing = !reply.ok || reply.value === undefined;
+      // What it asked for with other rights is not for it any more.
+      if (tellsNothing || isSame()) send({ id: frame.id, reply });
     } finally {
       running--;
     }

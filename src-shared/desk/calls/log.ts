@@ -14,15 +14,20 @@ const GATHER_MS = 250;
 
 export function logCalls(parts: Needs): Handlers<'log.tail'> {
   const following = new WeakMap<Caller, AbortController>();
+  const stop = (caller: Caller): void => {
+    following.get(caller)?.abort();
+    following.delete(caller);
+  };
   return {
     'log.tail': async ({ follow }, { caller, signal }) => {
-      following.get(caller)?.abort();
-      following.delete(caller);
+      stop(caller);
       const recent = await lastLines(parts.api, signal);
+      // Another question may have been answered meanwhile.
+      stop(caller);
       if (follow && !caller.signal.aborted) {
-        const stop = new AbortController();
-        following.set(caller, stop);
-        void tell(parts, caller, AbortSignal.any([caller.signal, stop.signal]));
+        const ended = new AbortController();
+        following.set(caller, ended);
+        void tell(parts, caller, AbortSignal.any([caller.signal, ended.signal]));
       }
       return recent;
     },
