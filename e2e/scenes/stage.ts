@@ -67,8 +67,8 @@ export async function openStage(): Promise<Stage> {
   return {
     browser,
     show: async (scene, look, script) => {
-      const { theme, contrast } = look;
-      const key = `${theme} ${contrast}`;
+      const { theme, contrast, width, height } = look;
+      const key = `${theme} ${contrast} ${width} × ${height}`;
       const known = contexts.get(key) ?? newContext(browser, look);
       contexts.set(key, known);
       return await show(await known, { url: served.url, css: fontCss(fonts), script }, scene, look);
@@ -80,8 +80,10 @@ export async function openStage(): Promise<Stage> {
   };
 }
 
-const newContext = async (browser: Browser, { theme, contrast }: Look): Promise<BrowserContext> => {
+const newContext = async (browser: Browser, { theme, contrast, width, height }: Look): Promise<BrowserContext> => {
   const context = await browser.newContext({
+    // From the start: of a page that has just been made higher, a picture may still be the lower one.
+    viewport: { width, height },
     colorScheme: theme,
     contrast: contrast ?? 'no-preference',
     reducedMotion: 'reduce',
@@ -108,7 +110,7 @@ async function show(
   context: BrowserContext,
   { url, css, script }: Scenery,
   scene: Scene,
-  { width, height, zoom = 1, language }: Look,
+  { zoom = 1, language }: Look,
 ): Promise<Shown> {
   const page = await context.newPage();
   const said: string[] = [];
@@ -117,7 +119,6 @@ async function show(
   });
   page.on('pageerror', ({ message }) => said.push(message));
   page.on('requestfailed', (request) => said.push(`${request.url()}: ${request.failure()?.errorText}`));
-  await page.setViewportSize({ width, height });
   const gui = language === undefined ? scene.gui : { ...scene.gui, language };
   await page.addInitScript(putBridge, scriptOf(gui === undefined ? scene : { ...scene, gui }));
   const sheet = `${css} :root { font-size: ${100 * zoom}% !important } * { caret-color: transparent !important }`;
