@@ -39,6 +39,8 @@ export interface Call {
   readonly result: z.ZodType;
   /** Ends the call; long work returns an operation instead. Milliseconds; the default is 10 s. */
   readonly timeoutMs?: number;
+  /** It is carried out also when the page that asked has gone. */
+  readonly lasts?: boolean;
   /** For how many ordinary calls it counts against the caller's rate. */
   readonly cost?: number;
 }
@@ -61,6 +63,11 @@ const nothing = z
   .undefined()
   .or(z.null())
   .transform(() => undefined);
+/** What shall be otherwise: who closes the window after a click means the click. */
+const change = <A extends z.ZodType>(arg: A) => ({
+  ...call('manage', arg, nothing, 30_000),
+  lasts: true,
+});
 const operation = z.object({ operation: id });
 const prefixes = z.array(z.string().max(64)).max(512);
 
@@ -170,7 +177,7 @@ export const calls = {
     z.strictObject({ device: id.optional() }),
     z.array(z.object({ id, in: bytes, out: bytes })).max(20),
   ),
-  'prefs.edit': call('manage', settingsEdit, nothing, 30_000),
+  'prefs.edit': change(settingsEdit),
   'login.start': call(
     'manage',
     z.strictObject({
@@ -185,7 +192,7 @@ export const calls = {
     nothing,
     30_000,
   ),
-  'login.cancel': call('manage', nothing, nothing, 30_000),
+  'login.cancel': change(nothing),
   /** Only for those who may sign in: it makes the host ask any address. */
   'login.probeServer': call(
     'manage',
@@ -201,24 +208,21 @@ export const calls = {
     }),
     15_000,
   ),
-  logout: call('manage', nothing, nothing, 30_000),
-  'account.add': call('manage', nothing, nothing, 30_000),
-  'account.switch': call('manage', z.strictObject({ id }), nothing, 30_000),
-  'account.remove': call('manage', z.strictObject({ id }), nothing, 30_000),
+  logout: change(nothing),
+  'account.add': change(nothing),
+  'account.switch': change(z.strictObject({ id })),
+  'account.remove': change(z.strictObject({ id })),
   /** `id: ''` = none; the daemon keeps the one that was used, for `exitNode.toggleLast`. */
-  'exitNode.set': call(
-    'manage',
+  'exitNode.set': change(
     z.strictObject({
       id: z.string().max(128).optional(),
       auto: z.boolean().optional(),
       allowLan: z.boolean().optional(),
     }),
-    nothing,
-    30_000,
   ),
-  'exitNode.toggleLast': call('manage', z.strictObject({ on: z.boolean() }), nothing, 30_000),
+  'exitNode.toggleLast': change(z.strictObject({ on: z.boolean() })),
   'exitNode.suggest': call('read', nothing, z.object({ id: z.string().max(128), name: shortText })),
-  'exitNode.offer': call('manage', z.strictObject({ on: z.boolean() }), nothing, 30_000),
+  'exitNode.offer': change(z.strictObject({ on: z.boolean() })),
   /** What hinders sharing routes on this machine; '' = nothing. */
   'routes.check': call('read', nothing, z.object({ forwarding: longText, udpGro: longText })),
   /** Own interfaces' networks, to suggest as routes and to show overlaps. */

@@ -210,6 +210,35 @@ test('a call of a page that goes is cancelled', async () => {
   expect(clock.pending).toBe(0);
 });
 
+test('what shall be otherwise is carried out also when the page goes, within its time', async () => {
+  let release = (): void => undefined;
+  let ended: unknown;
+  const handler = async (_arg: unknown, { signal }: { readonly signal: AbortSignal }): Promise<undefined> => {
+    signal.addEventListener('abort', () => {
+      ended ??= signal.reason;
+    });
+    await new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    if (signal.aborted) throw signal.reason;
+    return undefined;
+  };
+  const done = setUp({ 'exitNode.set': handler });
+  const answer = done.run('exitNode.set', { id: '' });
+  done.gone.abort();
+  expect(ended).toBeUndefined();
+  release();
+  expect(await answer).toMatchObject({ ok: true });
+  const late = setUp({ 'exitNode.set': handler });
+  ended = undefined;
+  const other = late.run('exitNode.set', { id: '' });
+  late.gone.abort();
+  await late.clock.advance(30_000);
+  expect(await other).toMatchObject({ ok: false });
+  expect(ended).toMatchObject({ code: 'timeout' });
+  expect(late.clock.pending).toBe(0);
+});
+
 test('more than fifty calls in a second are refused, and the next second is a new one', async () => {
   const { run, clock } = setUp({ logout: () => undefined });
   const answers = await Promise.all(Array.from({ length: 51 }, () => run('logout')));

@@ -31,7 +31,7 @@ export interface Caller {
 /** What a handler is given besides its argument. */
 export interface CallContext {
   readonly caller: Caller;
-  /** Aborts with the caller, or when the call's time is over. */
+  /** Aborts when the call's time is over, and with the caller unless the call lasts. */
   readonly signal: AbortSignal;
 }
 
@@ -78,7 +78,7 @@ export class Dispatcher {
       const parsed = row.arg.safeParse(arg);
       if (!parsed.success)
         throw new RhumbError('bad-argument', `${known}: ${parsed.error.issues[0]?.message ?? 'malformed'}`);
-      const signal = AbortSignal.any([caller.signal, ended.signal]);
+      const signal = row.lasts === true ? ended.signal : AbortSignal.any([caller.signal, ended.signal]);
       const timeout = row.timeoutMs ?? DEFAULT_TIMEOUT_MS;
       cancel = this.#clock.after(timeout, () =>
         ended.abort(new RhumbError('timeout', `${known} took longer than ${timeout / 1_000} s`)),
