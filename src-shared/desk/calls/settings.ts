@@ -1,7 +1,7 @@
 /** Calls that change what the daemon shall do. */
 
 import type { ParsedArg } from '../../bridge/contract.ts';
-import type { Handlers } from '../../bridge/dispatch.ts';
+import type { CallContext, Handlers } from '../../bridge/dispatch.ts';
 import { RhumbError } from '../../errors.ts';
 import type { Prefs, PrefsEdit } from '../../localapi/prefs.ts';
 import type { CallParts } from './parts.ts';
@@ -90,9 +90,14 @@ export function settingsCalls({ api, desk }: Pick<CallParts, 'api' | 'desk'>): H
   /** What is asked for later finds what was asked for before: stopping an exit node may follow its choice at once. */
   let turn: Promise<unknown> = Promise.resolve();
   const inTurn =
-    <A, C, R>(run: (arg: A, context: C) => R | Promise<R>) =>
-    (arg: A, context: C): Promise<R> => {
-      const mine = turn.then(() => run(arg, context));
+    <A, R>(run: (arg: A, context: CallContext) => R | Promise<R>) =>
+    (arg: A, context: CallContext): Promise<R> => {
+      const mine = turn.then(() => {
+        // What was asked for before may have been that somebody else manages.
+        if (context.caller.rights !== 'manage')
+          throw new RhumbError('not-allowed', 'that is not allowed any more');
+        return run(arg, context);
+      });
       turn = mine.catch(() => undefined); // whoever asked is told
       return mine;
     };
