@@ -239,6 +239,13 @@ test('what shall be otherwise is carried out also when the page goes, within its
   expect(late.clock.pending).toBe(0);
 });
 
+test('a call that is refused costs no more than any other, whatever it would do', async () => {
+  const { run } = setUp({ 'log.tail': () => [] }, 'readonly');
+  for (let i = 0; i < 50; i++)
+    expect(await run('log.tail', { follow: false })).toMatchObject({ ok: false, code: 'not-allowed' });
+  expect(await run('log.tail', { follow: false })).toMatchObject({ ok: false, code: 'unavailable' });
+});
+
 test('more than fifty calls in a second are refused, and the next second is a new one', async () => {
   const { run, clock } = setUp({ logout: () => undefined });
   const answers = await Promise.all(Array.from({ length: 51 }, () => run('logout')));

@@ -68,13 +68,14 @@ export class Dispatcher {
     try {
       this.#count(caller, 1);
       const [known, row] = find(name);
-      this.#count(caller, (row.cost ?? 1) - 1);
       const handler = this.#handlers[known] as ((arg: unknown, context: CallContext) => unknown) | undefined;
       if (handler === undefined) throw new RhumbError('unavailable', `${known} is not possible here`);
       if (row.access === 'manage' && caller.rights !== 'manage')
         throw new RhumbError('not-allowed', `${known} needs the right to manage this device`);
       if (caller.refuses?.has(known) === true && caller.rights !== 'manage')
         throw new RhumbError('not-allowed', `${known} is for who is at this device, or manages it`);
+      // What is refused costs us no more than any other call.
+      this.#count(caller, (row.cost ?? 1) - 1);
       const parsed = row.arg.safeParse(arg);
       if (!parsed.success)
         throw new RhumbError('bad-argument', `${known}: ${parsed.error.issues[0]?.message ?? 'malformed'}`);
