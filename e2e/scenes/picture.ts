@@ -16,9 +16,23 @@ const SCALE = 0.8;
 export const pictureName = ({ name }: Scene, { theme, width }: Look): string =>
   `${name}-${theme}${width < 720 ? '-narrow' : ''}.webp`;
 
+const MOST_SHOTS = 6;
+
+/** Of a page that was just opened Chromium may give a picture of another height, its top again below: two alike in a row are true. */
+async function settledPng(page: Page): Promise<Buffer> {
+  const shoot = async (): Promise<Buffer> => page.screenshot({ animations: 'disabled', caret: 'hide' });
+  let last = await shoot();
+  for (let n = 1; n < MOST_SHOTS; n += 1) {
+    const next = await shoot();
+    if (next.equals(last)) return next;
+    last = next;
+  }
+  return last;
+}
+
 /** `blank` is a page without a security policy, where the picture is made small. */
 export async function takePicture(page: Page, blank: Page): Promise<Buffer> {
-  const png = await page.screenshot({ animations: 'disabled', caret: 'hide' });
+  const png = await settledPng(page);
   const text = await blank.evaluate(`(async () => {
     const image = new Image();
     image.src = 'data:image/png;base64,${png.toString('base64')}';

@@ -80,9 +80,12 @@ export async function openStage(): Promise<Stage> {
   };
 }
 
-const newContext = async (browser: Browser, { theme, contrast, width, height }: Look): Promise<BrowserContext> => {
+const newContext = async (
+  browser: Browser,
+  { theme, contrast, width, height }: Look,
+): Promise<BrowserContext> => {
   const context = await browser.newContext({
-    // From the start: of a page that has just been made higher, a picture may still be the lower one.
+    // From the start: nothing is laid out for another size first.
     viewport: { width, height },
     colorScheme: theme,
     contrast: contrast ?? 'no-preference',
