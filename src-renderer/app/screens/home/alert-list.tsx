@@ -11,7 +11,7 @@ import { warningWords } from '../../lib/warnings.ts';
 import { go } from '../../shell/route.ts';
 import { act, editGui, openPage } from '../../store/act.ts';
 import { signInAgain } from '../../store/sign-in.ts';
-import { useApp, useCan, useMayManage, useSnapshot } from '../../store/store.ts';
+import { useApp, useCan, useMayManage, useSnapshot, useUi } from '../../store/store.ts';
 import { RenewalNotice, useRenewal } from '../signin/renewal.tsx';
 import { RestartApp } from '../trouble/restart-app.tsx';
 import { versionGap, visibleWarnings, withDismissed } from './alerts.ts';
@@ -172,7 +172,9 @@ function useExpiry(): ReactNode | undefined {
   // A device that was renewed is older than its key: where nobody knows the key's age, it is a bound.
   const createdMs = useSnapshot(({ self }) => self?.keyCreatedMs ?? self?.createdMs);
   const mayManage = useMayManage();
-  if (expiryMs === undefined || nowMs < quietUntilMs) return undefined;
+  // The whole screen says it then; our clock of half minutes may be late to see that the time is over.
+  const isOver = useUi() === 'expired';
+  if (expiryMs === undefined || nowMs < quietUntilMs || isOver) return undefined;
   const notice = expiryNotice({
     lifetimeMs: createdMs === undefined ? undefined : expiryMs - createdMs,
     remainingMs: expiryMs - nowMs,
