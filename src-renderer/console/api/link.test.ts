@@ -6,8 +6,11 @@ import { type Link, type LinkEvent, retryAfter, step } from './link.ts';
 const lost: Link = { kind: 'lost', since: 1_000, attempt: 2 };
 
 describe('the line', () => {
-  test('that opens for the first time asks for nothing: the screens have just asked', () =>
-    expect(step({ kind: 'connecting' }, { type: 'opened' })).toEqual([{ kind: 'live' }, []]));
+  test('that opens for the first time asks anew: what changed between the answers and now was told to nobody', () =>
+    expect(step({ kind: 'connecting' }, { type: 'opened' })).toEqual([
+      { kind: 'live' },
+      [{ do: 'refetch' }],
+    ]));
 
   test('that comes back asks for everything anew', () =>
     expect(step(lost, { type: 'opened' })).toEqual([{ kind: 'live' }, [{ do: 'refetch' }]]));

@@ -14,7 +14,7 @@ export type LinkEvent =
 
 export type LinkEffect =
   | { readonly do: 'connect'; readonly afterMs: number }
-  /** Everything shown may have changed while the line was down. */
+  /** Everything shown may have changed while the line was down, or before it was open for the first time. */
   | { readonly do: 'refetch' };
 
 const FIRST_RETRY_MS = 500;
@@ -26,7 +26,7 @@ export const retryAfter = (attempt: number): number =>
 export function step(link: Link, event: LinkEvent): readonly [Link, readonly LinkEffect[]] {
   switch (event.type) {
     case 'opened':
-      return [{ kind: 'live' }, link.kind === 'lost' ? [{ do: 'refetch' }] : []];
+      return [{ kind: 'live' }, link.kind === 'live' ? [] : [{ do: 'refetch' }]];
     case 'broke': {
       if (link.kind === 'signed-out') return [link, []];
       const attempt = link.kind === 'lost' ? link.attempt + 1 : 0;

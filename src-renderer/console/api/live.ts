@@ -10,6 +10,8 @@ export const useLink = create<{ readonly link: Link }>(() => ({ link: { kind: 'c
 const URL_OF_EVENTS = '/admin/api/events';
 let source: EventSource | undefined;
 let retry: ReturnType<typeof setTimeout> | undefined;
+/** Answers are put into the list in the order of the events. */
+let turn: Promise<void> = Promise.resolve();
 
 export function openLine(): void {
   closeLine();
@@ -60,7 +62,7 @@ function take({ topics, nodes }: LiveEvent): void {
   const rest = topics.filter((topic) => topic !== 'nodes');
   if (topics.includes('nodes')) {
     if (nodes === null || !isShown('nodes.list')) invalidate(['nodes']);
-    else void fetchNodes(nodes).catch(() => invalidate(['nodes']));
+    else turn = turn.then(() => fetchNodes(nodes)).catch(() => invalidate(['nodes']));
   }
   if (rest.length > 0) invalidate(rest);
 }

@@ -115,7 +115,10 @@ export function amend<K extends CallName>(
   change: (data: ConsoleCalls[K]['result']) => ConsoleCalls[K]['result'],
 ): void {
   const key = `${name} ${JSON.stringify(arg)}`;
-  const known = useEntries.getState()[key]?.data;
+  const { data: known, isAsking } = useEntries.getState()[key] ?? UNKNOWN;
+  const question = questions.get(key);
+  // The answer that is under way may be older than this.
+  if (isAsking && question !== undefined) question.askAgain = true;
   if (known !== undefined) put(key, { data: change(known as ConsoleCalls[K]['result']) });
 }
 
