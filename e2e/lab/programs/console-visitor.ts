@@ -43,7 +43,8 @@ async function writePolicy(page: Page): Promise<void> {
   await dialog.getByRole('textbox', { name: 'What changes, and why' }).fill('from the lab');
   await dialog.getByRole('button', { name: 'Save', exact: true }).click();
   const sure = dialog.getByText('I know, and want it so');
-  const done = page.getByText(/Version \d+ is in force/);
+  // Shown, and read out.
+  const done = page.getByText(/Version \d+ is in force/).first();
   await sure.or(done).first().waitFor();
   if (await sure.isVisible()) {
     await sure.click();
