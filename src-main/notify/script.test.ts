@@ -2,11 +2,11 @@
 import { expect, test } from 'vitest';
 import { Desk } from '#shared/desk/desk.ts';
 import { FakeApi, peerOf, statusOf } from '#shared/desk/testing/fake-api.ts';
+import { ofManager } from '#shared/desk/testing/of-manager.ts';
 import type { HealthState, Notify } from '#shared/localapi/notify.ts';
 import { State } from '#shared/localapi/status.ts';
 import { silent } from '#shared/log/log.ts';
 import { FakeClock } from '#shared/testing/fake-clock.ts';
-import type { Link } from '#shared/ui-state/types.ts';
 import { DEFAULTS } from '../settings/gui.ts';
 import { FakeShell } from '../testing/fake-shell.ts';
 import { textIn } from '../text/text.ts';
@@ -19,15 +19,7 @@ function afternoon() {
   const api = new FakeApi();
   api.wanted = { ...api.wanted, WantRunning: true };
   const shell = new FakeShell();
-  const desk = new Desk({
-    api,
-    clock,
-    log: silent,
-    platform: 'linux',
-    rights: async () => 'manage',
-    diagnose: async (): Promise<Link> => ({ kind: 'absent', why: 'stopped' }),
-    checkSocket: async () => undefined,
-  });
+  const desk = new Desk(ofManager({ api, clock }));
   const gui = { ...DEFAULTS, notifications: { 'device.new': true } };
   const notifier = new Notifier({
     shell,

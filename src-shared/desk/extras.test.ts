@@ -1,11 +1,11 @@
 /** What the desk knows beyond the status: since when it is connected, how far relays are, what an organisation has fixed. */
 import { afterEach, expect, test } from 'vitest';
 import { State } from '../localapi/status.ts';
-import { silent } from '../log/log.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
 import { Desk } from './desk.ts';
 import { policyOf } from './policy.ts';
 import { FakeApi, statusOf } from './testing/fake-api.ts';
+import { ofManager } from './testing/of-manager.ts';
 
 const open: AsyncDisposable[] = [];
 afterEach(async () => {
@@ -16,15 +16,7 @@ function setUp(change: (api: FakeApi) => void) {
   const api = new FakeApi();
   change(api);
   const clock = new FakeClock();
-  const desk = new Desk({
-    api,
-    clock,
-    log: silent,
-    platform: 'linux',
-    rights: async () => 'manage',
-    diagnose: async () => ({ kind: 'absent', why: 'stopped' }),
-    checkSocket: async () => undefined,
-  });
+  const desk = new Desk(ofManager({ api, clock }));
   open.push(desk);
   return { api, clock, desk };
 }

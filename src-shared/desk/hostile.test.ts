@@ -2,7 +2,6 @@
 import { afterEach, expect, test } from 'vitest';
 import { RhumbError } from '../errors.ts';
 import { encodeStatus } from '../localapi/status.ts';
-import { silent } from '../log/log.ts';
 import { LocalApi } from '../node/localapi-client.ts';
 import { ScriptedDaemon } from '../node/testing/scripted-daemon.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
@@ -12,6 +11,7 @@ import type { Snapshot } from '../ui-state/types.ts';
 import { stringifyJson } from '../wire/json.ts';
 import { Desk, type DeskOptions } from './desk.ts';
 import { peerOf, statusOf } from './testing/fake-api.ts';
+import { ofManager } from './testing/of-manager.ts';
 
 const open: AsyncDisposable[] = [];
 afterEach(async () => {
@@ -29,16 +29,7 @@ async function setUp(
   const clock = new FakeClock();
   const api = new LocalApi({ socketPath: daemon.socketPath, clock, dialRetryMs: 0 });
   open.push({ [Symbol.asyncDispose]: async () => api[Symbol.dispose]() });
-  const desk = new Desk({
-    api,
-    clock,
-    log: silent,
-    platform: 'linux',
-    rights: async () => 'manage',
-    diagnose: async () => ({ kind: 'absent', why: 'stopped' }),
-    checkSocket: async () => undefined,
-    ...change,
-  });
+  const desk = new Desk({ ...ofManager({ api, clock }), ...change });
   open.push(desk);
   let copy: Snapshot = desk.snapshot;
   let patches = 0;
