@@ -1,4 +1,4 @@
-/** Test projects: unit (pure and in-process), renderer (components in a simulated page), arch (the tree itself), e2e (real processes, some as root), lab (the lab's scenarios), slow (over a minute). */
+/** Test projects: unit (pure and in-process), renderer (components in a simulated page), arch (the tree itself), e2e (real processes, some as root), slow (over a minute). */
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -30,15 +30,6 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 240_000,
           hookTimeout: 120_000,
-        },
-      },
-      {
-        test: {
-          name: 'lab',
-          include: ['e2e/lab/*.lab.ts'],
-          // Each lane in a process of its own; beside each other with `maxWorkers: 2` instead.
-          fileParallelism: false,
-          testTimeout: 240_000,
         },
       },
       {

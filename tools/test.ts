@@ -10,7 +10,7 @@ interface Counts {
 }
 
 /** Run one after the other: what needs whole machines must not compete with what needs every core. */
-const STAGES = [['unit', 'renderer', 'arch'], ['e2e'], ['lab']];
+const STAGES = [['unit', 'renderer', 'arch'], ['e2e']];
 const SLOW_STAGES = [['slow']];
 
 const { values, positionals } = parseArgs({

@@ -1,0 +1,5 @@
+/** Every quick scenario of the lab holds. */
+import { scenarios } from './catalogue.ts';
+import { testThat } from './scenario-tests.ts';
+
+testThat(scenarios.filter(({ isSlow }) => isSlow !== true));
