@@ -187,6 +187,16 @@ type Wish = Omit<Partial<Snapshot>, 'devices' | 'settings'> & {
   readonly settings?: Partial<Settings>;
 };
 
+/** Of nobody: asked to sign in. */
+export const SIGNED_OUT = {
+  state: 'NeedsLogin',
+  self: undefined,
+  network: undefined,
+  users: {},
+  accounts: [],
+  settings: { wantRunning: false, loggedOut: true },
+} as const satisfies Wish;
+
 /** A daemon that answers and is connected, unless told. */
 export function snapshot({ devices = [], settings = {}, ...change }: Wish = {}): Snapshot {
   return {

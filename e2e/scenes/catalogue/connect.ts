@@ -1,50 +1,41 @@
 /** Getting in and out: signing in each way, accounts, exit nodes, offering one. */
-import { account, device, POLICY, READ_ONLY, SELF, snapshot } from '../builders.ts';
+import { account, device, POLICY, READ_ONLY, SELF, SIGNED_OUT, snapshot } from '../builders.ts';
 import { DOZEN, HOSTILE, SERVERS } from '../networks.ts';
 import type { Scene } from '../scene.ts';
-
-const signedOut = snapshot({
-  state: 'NeedsLogin',
-  self: undefined,
-  network: undefined,
-  users: {},
-  accounts: [],
-  settings: { wantRunning: false, loggedOut: true },
-});
 
 export const SIGN_IN: readonly Scene[] = [
   {
     name: 'sign-in-auth-key',
     route: '/',
     reads: 'Use an auth key',
-    snapshot: signedOut,
+    snapshot: snapshot(SIGNED_OUT),
     steps: async (page) => page.getByRole('button', { name: 'Use an auth key' }).click(),
   },
   {
     name: 'sign-in-other-server',
     route: '/',
     reads: 'Use another server',
-    snapshot: signedOut,
+    snapshot: snapshot(SIGNED_OUT),
     steps: async (page) => page.getByRole('button', { name: 'Use another server' }).click(),
   },
   {
     name: 'sign-in-failed',
     route: '/',
     reads: /This auth key was used before/,
-    snapshot: { ...signedOut, loginError: 'the auth key was used before and is not reusable' },
+    snapshot: { ...snapshot(SIGNED_OUT), loginError: 'the auth key was used before and is not reusable' },
   },
   {
     name: 'sign-in-read-only',
     route: '/',
     reads: 'Sign in to join a network',
-    snapshot: { ...signedOut, link: READ_ONLY },
+    snapshot: { ...snapshot(SIGNED_OUT), link: READ_ONLY },
     isUnpictured: true,
   },
   {
     name: 'sign-in-starting',
     route: '/',
     reads: 'Asking for a sign-in page…',
-    snapshot: signedOut,
+    snapshot: snapshot(SIGNED_OUT),
     answers: { 'login.start': { never: true } },
     steps: async (page) => page.getByRole('button', { name: 'Sign in', exact: true }).click(),
     isUnpictured: true,
@@ -53,7 +44,7 @@ export const SIGN_IN: readonly Scene[] = [
     name: 'sign-in-auth-key-bad',
     route: '/',
     reads: /one word/,
-    snapshot: signedOut,
+    snapshot: snapshot(SIGNED_OUT),
     steps: async (page) => {
       await page.getByRole('button', { name: 'Use an auth key' }).click();
       await page.getByLabel('Auth key').fill('two words');
@@ -64,14 +55,14 @@ export const SIGN_IN: readonly Scene[] = [
     name: 'sign-in-auth-key-refused',
     route: '/',
     reads: 'Use an auth key',
-    snapshot: { ...signedOut, loginError: 'the auth key was used before and is not reusable' },
+    snapshot: { ...snapshot(SIGNED_OUT), loginError: 'the auth key was used before and is not reusable' },
     steps: async (page) => page.getByRole('button', { name: 'Use an auth key' }).click(),
   },
   {
     name: 'sign-in-server-found',
     route: '/',
     reads: /Found a control server/,
-    snapshot: signedOut,
+    snapshot: snapshot(SIGNED_OUT),
     steps: async (page) => {
       await page.getByRole('button', { name: 'Use another server' }).click();
       await page.getByLabel('Address of the server').fill('control.example.com');
@@ -82,14 +73,14 @@ export const SIGN_IN: readonly Scene[] = [
     name: 'sign-in-qr',
     route: '/',
     reads: 'Scan it to sign in from your phone.',
-    snapshot: { ...signedOut, authUrl: 'https://control.example.com/a/17c3f09b5d21' },
+    snapshot: { ...snapshot(SIGNED_OUT), authUrl: 'https://control.example.com/a/17c3f09b5d21' },
     steps: async (page) => page.getByRole('button', { name: 'Show QR code' }).click(),
   },
   {
     name: 'sign-in-no-browser',
     route: '/',
     reads: /No browser could be opened/,
-    snapshot: { ...signedOut, authUrl: 'https://control.example.com/a/17c3f09b5d21' },
+    snapshot: { ...snapshot(SIGNED_OUT), authUrl: 'https://control.example.com/a/17c3f09b5d21' },
     answers: {
       'open.url': { gives: { url: 'https://control.example.com/a/17c3f09b5d21', isOpened: false } },
     },
@@ -100,7 +91,7 @@ export const SIGN_IN: readonly Scene[] = [
     route: '/',
     host: 'web',
     reads: 'Sign in to join a network',
-    snapshot: signedOut,
+    snapshot: snapshot(SIGNED_OUT),
     isUnpictured: true,
   },
   {
@@ -163,7 +154,7 @@ export const ACCOUNT: readonly Scene[] = [
     steps: async (page) => page.getByRole('button', { name: 'Remove work' }).click(),
     isUnpictured: true,
   },
-  { name: 'accounts-none', route: '/accounts', reads: 'No account yet', snapshot: signedOut },
+  { name: 'accounts-none', route: '/accounts', reads: 'No account yet', snapshot: snapshot(SIGNED_OUT) },
   {
     name: 'accounts-hostile',
     route: '/accounts',

@@ -1,17 +1,9 @@
 /** The first run, another device, renewing a key, what an organisation has settled, and refusals on the way in. */
-import { account, ago, DAEMON, HOUR, MINUTE, POLICY, SELF, snapshot } from '../builders.ts';
+import { account, ago, DAEMON, HOUR, MINUTE, POLICY, SELF, SIGNED_OUT, snapshot } from '../builders.ts';
 import { DOZEN } from '../networks.ts';
 import type { Scene } from '../scene.ts';
 
 const on = snapshot({ devices: DOZEN });
-const signedOut = snapshot({
-  state: 'NeedsLogin',
-  self: undefined,
-  network: undefined,
-  users: {},
-  accounts: [],
-  settings: { wantRunning: false, loggedOut: true },
-});
 const NEW = { isIntroduced: false };
 
 const probed = (
@@ -19,7 +11,7 @@ const probed = (
   problem: string,
 ): Pick<Scene, 'route' | 'snapshot' | 'answers' | 'steps'> => ({
   route: '/',
-  snapshot: signedOut,
+  snapshot: snapshot(SIGNED_OUT),
   answers: {
     'login.probeServer': {
       gives: { url: 'https://vpn.example.com', isReachable: false, trouble, problem },
@@ -39,7 +31,7 @@ export const GETTING_ON: readonly Scene[] = [
     route: '/',
     reads: 'One switch',
     gui: NEW,
-    snapshot: signedOut,
+    snapshot: snapshot(SIGNED_OUT),
     isUnpictured: true,
   },
   {
@@ -131,7 +123,7 @@ export const GETTING_ON: readonly Scene[] = [
     name: 'sign-in-server-fixed',
     route: '/',
     reads: /Set by/,
-    snapshot: { ...signedOut, policy: POLICY },
+    snapshot: { ...snapshot(SIGNED_OUT), policy: POLICY },
     steps: async (page) => page.getByRole('button', { name: 'Use another server' }).click(),
     isUnpictured: true,
   },

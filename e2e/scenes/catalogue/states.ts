@@ -1,17 +1,20 @@
 /** The seventeen states of the program, each as Home shows it (desktop.md §3.2). */
 import { NO_DEVICE, NO_SNAPSHOT } from '#shared/ui-state/empty.ts';
-import { ago, DAEMON, DAY, device, MINUTE, SECOND, SELF, snapshot, USERS, warning } from '../builders.ts';
+import {
+  ago,
+  DAEMON,
+  DAY,
+  device,
+  MINUTE,
+  SECOND,
+  SELF,
+  SIGNED_OUT,
+  snapshot,
+  USERS,
+  warning,
+} from '../builders.ts';
 import { DOZEN } from '../networks.ts';
 import type { Scene } from '../scene.ts';
-
-const SIGNED_OUT = {
-  state: 'NeedsLogin' as const,
-  self: undefined,
-  network: undefined,
-  users: {},
-  accounts: [],
-  settings: { wantRunning: false, loggedOut: true },
-};
 
 const BROKEN_EXIT = device({ name: 'harbour', isExitOption: true, isOnline: false });
 
