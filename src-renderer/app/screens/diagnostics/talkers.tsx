@@ -4,6 +4,7 @@ import type { ResultOf } from '#shared/bridge/contract.ts';
 import { findDevice } from '#shared/ui-state/find.ts';
 import { Problem } from '../../../ui/notice.tsx';
 import { Card } from '../../../ui/page.tsx';
+import { useIsShown } from '../../../ui/shown.ts';
 import { formatBytes } from '../../i18n/format.ts';
 import { t } from '../../i18n/text.ts';
 import { cut } from '../../lib/foreign.tsx';
@@ -15,11 +16,14 @@ type Talkers = ResultOf<'traffic.top'>;
 
 const AGAIN_MS = 10_000;
 
-function useTalkers(isPaused: boolean): { readonly talkers: Talkers | undefined; readonly problem: string } {
+function useTalkers(isFollowing: boolean): {
+  readonly talkers: Talkers | undefined;
+  readonly problem: string;
+} {
   const [talkers, setTalkers] = useState<Talkers>();
   const [problem, setProblem] = useState('');
   useEffect(() => {
-    if (isPaused) return;
+    if (!isFollowing) return;
     let isGone = false;
     const look = async (): Promise<void> => {
       try {
@@ -37,12 +41,13 @@ function useTalkers(isPaused: boolean): { readonly talkers: Talkers | undefined;
       isGone = true;
       clearInterval(timer);
     };
-  }, [isPaused]);
+  }, [isFollowing]);
   return { talkers, problem };
 }
 
 export function TopTalkers({ isPaused }: { readonly isPaused: boolean }): React.JSX.Element {
-  const { talkers, problem } = useTalkers(isPaused);
+  const isShown = useIsShown();
+  const { talkers, problem } = useTalkers(isShown && !isPaused);
   return (
     <Card title={t('talkers.title')} about={t('talkers.about')}>
       {problem === '' ? null : <Problem text={problem} />}

@@ -6,6 +6,7 @@ import { Button } from '../../../ui/button.tsx';
 import { Select } from '../../../ui/choice.tsx';
 import { Problem } from '../../../ui/notice.tsx';
 import { Card } from '../../../ui/page.tsx';
+import { useIsShown } from '../../../ui/shown.ts';
 import { compareNames, formatClock, formatPercent, formatRate } from '../../i18n/format.ts';
 import { t } from '../../i18n/text.ts';
 import { cut } from '../../lib/foreign.tsx';
@@ -31,12 +32,13 @@ function useTraffic(device: string, seconds: number, isPaused: boolean): Watched
   const bridge = useApp((state) => state.bridge);
   const [series, setSeries] = useState<TrafficSeries>(emptySeries);
   const [problem, setProblem] = useState<string>();
+  const isShown = useIsShown();
   const paused = useRef(isPaused);
   useEffect(() => {
     paused.current = isPaused;
   }, [isPaused]);
   useEffect(() => {
-    if (bridge === undefined) return;
+    if (bridge === undefined || !isShown) return;
     let kept = emptySeries();
     let isGone = false;
     const take = (more: TrafficSeries): void => {
@@ -61,7 +63,7 @@ function useTraffic(device: string, seconds: number, isPaused: boolean): Watched
       // The next watch takes its place, and a page that is gone is forgotten anyway.
       void ask('traffic.unwatch', undefined).catch(() => undefined);
     };
-  }, [bridge, device, seconds]);
+  }, [bridge, device, seconds, isShown]);
   return { series, problem };
 }
 

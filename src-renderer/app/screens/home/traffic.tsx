@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'react';
 import type { TrafficSeries } from '#shared/bridge/contract.ts';
 import { Card } from '../../../ui/page.tsx';
+import { useIsShown } from '../../../ui/shown.ts';
 import { formatRate } from '../../i18n/format.ts';
 import { t } from '../../i18n/text.ts';
 import { useApp, useSnapshot, useUi } from '../../store/store.ts';
@@ -50,15 +51,17 @@ export function TrafficCard(): React.JSX.Element | null {
   );
 }
 
-/** Asked for only while it is looked at. */
+/** Asked for only while it is looked at; behind other windows it stays as it was. */
 function useMinute(isWanted: boolean): Minute | undefined {
   const bridge = useApp(({ bridge }) => bridge);
+  const isShown = useIsShown();
   const [minute, setMinute] = useState<Minute>();
   useEffect(() => {
     if (bridge === undefined || !isWanted) {
       setMinute(undefined);
       return;
     }
+    if (!isShown) return;
     let isHere = true;
     const stop = bridge.on('traffic', (more: TrafficSeries) =>
       setMinute((known) => (known === undefined ? undefined : added(known, minuteOf(more), SECONDS))),
@@ -74,6 +77,6 @@ function useMinute(isWanted: boolean): Minute | undefined {
       stop();
       void bridge.call('traffic.unwatch', undefined).catch(() => undefined);
     };
-  }, [bridge, isWanted]);
+  }, [bridge, isWanted, isShown]);
   return minute;
 }
