@@ -147,6 +147,35 @@ test.skipIf(!hasNamespaces)(
   },
 );
 
+/** What `unshare` says on such a system; the script runs as root, and asks for people. */
+test.skipIf(!hasNamespaces).each([
+  ['everybody may make namespaces', 'exit 0', '755'],
+  ['root alone may make namespaces', '[ "$(/usr/bin/id -u)" = 0 ]', '4755'],
+  ['people may do nothing in those that they make', 'case "$*" in *--map-root-user*) exit 1 ;; esac', '4755'],
+])(
+  `S1: where %s, the sandbox is lent what it needs and no more${hasNamespaces ? '' : ' (needs namespaces)'}`,
+  (_where, answer, mode) => {
+    const { stdout, stderr } = spawnSync(
+      'unshare',
+      [
+        ...ALONE,
+        `mount -t tmpfs -o mode=755 none /opt
+      mkdir /opt/Rhumb /opt/bin
+      for name in chmod setpriv; do ln -s "$(command -v "$name")" "/opt/bin/$name"; done
+      printf '#!/bin/sh\n' >/opt/bin/ln
+      printf '#!/bin/sh\n%s\n' "$2" >/opt/bin/unshare
+      : >/opt/Rhumb/chrome-sandbox
+      chmod 755 /opt/bin/ln /opt/bin/unshare
+      PATH=/opt/bin /bin/sh "$1" >&2
+      stat -c %a /opt/Rhumb/chrome-sandbox`,
+        ...['sh', join(RESOURCES, 'linux/after-install.sh'), answer],
+      ],
+      { encoding: 'utf8' },
+    );
+    expect(stdout.trim(), stderr).toBe(mode);
+  },
+);
+
 const SCRIPTS = [
   'resources/linux/after-install.sh',
   'resources/linux/after-remove.sh',
