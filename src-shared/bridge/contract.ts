@@ -304,6 +304,7 @@ export const calls = {
     z.strictObject({ mask: z.boolean() }),
     z.array(z.object({ name: shortText, text: z.string().max(4_000_000) })).max(32),
     60_000,
+    10,
   ),
   'operation.cancel': call('read', z.strictObject({ operation: id }), nothing),
   'gui.get': call('read', nothing, guiSettings),

@@ -115,6 +115,17 @@ test('pages of one visitor have one budget, and what is dear costs more of it', 
   expect(await dispatcher.run('logout', undefined, two)).toMatchObject({ ok: true });
 });
 
+test.each([
+  ['state.get', undefined],
+  ['netcheck.run', undefined],
+  ['log.tail', { follow: false }],
+  ['report.build', { mask: true }],
+] as const)('of %s, which is dear, nobody gets many in a second', async (name, arg) => {
+  const { run } = setUp({ [name]: () => [] });
+  for (let i = 0; i < 5; i++) await run(name, arg);
+  expect(await run('logout')).toMatchObject({ message: 'too many calls; slow down' });
+});
+
 test('rights count as they are at the time of the call', async () => {
   let rights: 'manage' | 'readonly' = 'readonly';
   const dispatcher = new Dispatcher({ logout: () => undefined }, new FakeClock());
