@@ -139,7 +139,7 @@ describe.skipIf(chromiumPath === undefined)('the web console', () => {
     await tab.page.keyboard.press('Control+k');
     await tab.page.keyboard.type('router');
     await tab.page
-      .getByRole('menuitem', { name: /^router/ })
+      .getByRole('option', { name: /^router/ })
       .first()
       .waitFor();
     await tab.page.keyboard.press('Enter');

@@ -51,7 +51,7 @@ test('every route has a scene', () => {
   expect(all.filter((route) => !shown.has(route))).toEqual([]);
 });
 
-const LAYER = /<(?:Dialog|FormDialog|Menu|ModalOverlay)\b/g;
+const LAYER = /<(?:Dialog|FormDialog|Finder|Menu|ModalOverlay)\b/g;
 
 /** Files of the app that open layers, each as often as it opens one. */
 function openers(): readonly string[] {

@@ -1,29 +1,14 @@
 /** One field to go anywhere: sections, machines, users. The quickest way for who uses the keyboard. */
-import { type LucideIcon, MonitorSmartphone, Search, UserRound } from 'lucide-react';
+import { MonitorSmartphone, UserRound } from 'lucide-react';
 import { useMemo, useState } from 'react';
-import {
-  Dialog as AriaDialog,
-  Autocomplete,
-  Input,
-  Menu,
-  MenuItem,
-  Modal,
-  ModalOverlay,
-  SearchField,
-  Text,
-} from 'react-aria-components';
+import { type Choice, Finder } from '../../ui/finder.tsx';
 import { t } from '../../ui/text.ts';
 import { useQuery } from '../api/query.ts';
 import { go } from './route.ts';
 import { sectionsFor } from './sections.tsx';
 import { useMay, useSession } from './session.ts';
-import './palette.css';
 
-interface Target {
-  readonly id: string;
-  readonly text: string;
-  readonly note: string;
-  readonly icon: LucideIcon;
+interface Target extends Choice {
   readonly path: string;
 }
 
@@ -71,47 +56,16 @@ export function Palette({ onClose }: { readonly onClose: () => void }): React.JS
   const [words, setWords] = useState('');
   const targets = useTargets(words);
   return (
-    <ModalOverlay
-      isOpen
-      isDismissable
-      onOpenChange={(isOpen) => {
-        if (!isOpen) onClose();
-      }}
-      className="veil palette-veil"
-    >
-      <Modal className="modal palette">
-        <AriaDialog className="dialog" aria-label={t('Go to')}>
-          <Autocomplete inputValue={words} onInputChange={setWords}>
-            <SearchField aria-label={t('Go to')} autoFocus className="palette-field">
-              <Search aria-hidden="true" />
-              <Input placeholder={t('A section, a machine, a user')} className="palette-input" />
-            </SearchField>
-            <Menu
-              aria-label={t('Found')}
-              items={targets}
-              className="palette-list"
-              renderEmptyState={() => <div className="popup-empty">{t('Nothing matches')}</div>}
-              onAction={(key) => {
-                const target = targets.find(({ id }) => id === key);
-                onClose();
-                if (target !== undefined) go(target.path);
-              }}
-            >
-              {({ id, text, note, icon: Icon }: Target) => (
-                <MenuItem id={id} textValue={text} className="popup-item">
-                  <Icon aria-hidden="true" />
-                  <span className="popup-texts">
-                    <Text slot="label">{text}</Text>
-                  </span>
-                  <Text slot="description" className="popup-note">
-                    {note}
-                  </Text>
-                </MenuItem>
-              )}
-            </Menu>
-          </Autocomplete>
-        </AriaDialog>
-      </Modal>
-    </ModalOverlay>
+    <Finder
+      label={t('Go to')}
+      placeholder={t('A section, a machine, a user')}
+      listLabel={t('Found')}
+      nothing={t('Nothing matches')}
+      words={words}
+      onWords={setWords}
+      choices={targets}
+      onChoose={({ path }) => go(path)}
+      onClose={onClose}
+    />
   );
 }
