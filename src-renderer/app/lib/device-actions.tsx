@@ -45,11 +45,9 @@ export async function pin(id: string, on: boolean): Promise<void> {
   await act('device.pin', { id, on });
 }
 
-/** `onSsh` asks for the user's name first. */
 export function deviceActions(
   device: Device,
   state: Pick<AppState, 'gui' | 'snapshot'>,
-  onSsh: (device: Device) => void,
 ): readonly (readonly Action[])[] {
   const [v4, v6] = [ipv4Of(device), ipv6Of(device)];
   const isUsed = state.snapshot.settings?.exitNodeId === device.id;
@@ -67,7 +65,7 @@ export function deviceActions(
         ? []
         : [{ id: 'ping', text: t('device.ping'), icon: Radio, run: () => void pingOnce(device) }]),
       ...(device.hasSsh
-        ? [{ id: 'ssh', text: t('device.ssh'), icon: SquareTerminal, run: () => onSsh(device) }]
+        ? [{ id: 'ssh', text: t('device.ssh'), icon: SquareTerminal, run: () => askSsh(device) }]
         : []),
       ...(device.isExitOption && mayManage(state)
         ? [
@@ -91,14 +89,23 @@ export function deviceActions(
   ];
 }
 
-/** The device to which a terminal was asked for from anywhere. */
-export const useSsh = create<{ readonly device: Device | undefined }>(() => ({ device: undefined }));
-export const askSsh = (device: Device | undefined): void => useSsh.setState({ device });
+/** The device to which a terminal was asked for, from wherever. */
+const useSsh = create<{ readonly device: Device | undefined }>(() => ({ device: undefined }));
+const forgetSsh = (): void => useSsh.setState({ device: undefined });
+
+/** Asks for the user's name first. */
+export const askSsh = (device: Device): void => useSsh.setState({ device });
+
+/** Over every screen. */
+export function SshOver(): React.JSX.Element | null {
+  const device = useSsh((asked) => asked.device);
+  return device === undefined ? null : <SshDialog device={device} onClose={forgetSsh} />;
+}
 
 // What POSIX lets a user be called, and what no shell takes for anything else (desktop.md §5.5).
 const USER_NAME = /^[a-z_][a-z0-9_.-]{0,63}$/i;
 
-export function SshDialog({
+function SshDialog({
   device,
   onClose,
 }: {

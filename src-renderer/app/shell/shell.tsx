@@ -5,7 +5,7 @@ import { LiveRegions } from '../../ui/announce.tsx';
 import { IconButton } from '../../ui/button.tsx';
 import { Toasts } from '../../ui/toast.tsx';
 import { t } from '../i18n/text.ts';
-import { askSsh, SshDialog, useSsh } from '../lib/device-actions.tsx';
+import { SshOver } from '../lib/device-actions.tsx';
 import { useUi } from '../store/store.ts';
 import { AccountButton } from './account-button.tsx';
 import { useAnnouncedState } from './announce-state.ts';
@@ -72,12 +72,6 @@ export function Shell({ children }: { readonly children: ReactNode }): React.JSX
       <LiveRegions />
     </div>
   );
-}
-
-/** Asked for from the palette, on whatever screen. */
-function SshOver(): React.JSX.Element | null {
-  const device = useSsh(({ device }) => device);
-  return device === undefined ? null : <SshDialog device={device} onClose={() => askSsh(undefined)} />;
 }
 
 /** On a narrow window: back from what was opened, else whose network it is. */

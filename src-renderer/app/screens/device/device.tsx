@@ -12,7 +12,7 @@ import { EmptyState, Notice, Skeleton } from '../../../ui/notice.tsx';
 import { Card, Fact, Facts } from '../../../ui/page.tsx';
 import { formatExact, Moment, useNow } from '../../../ui/time.tsx';
 import { t } from '../../i18n/text.ts';
-import { deviceActions, SshDialog } from '../../lib/device-actions.tsx';
+import { askSsh, deviceActions } from '../../lib/device-actions.tsx';
 import { ownerText, presenceOf, systemName } from '../../lib/devices.ts';
 import { cut, Foreign } from '../../lib/foreign.tsx';
 import { go } from '../../shell/route.ts';
@@ -98,10 +98,9 @@ function Actions({
   readonly device: Device;
   readonly isSelf: boolean;
 }): React.JSX.Element {
-  const [isSsh, setSsh] = useState(false);
   const state = useApp();
   const label = t('device.more', { name: device.name });
-  const actions = deviceActions(device, state, () => setSsh(true))
+  const actions = deviceActions(device, state)
     .map((group) => group.filter(({ id }) => id !== 'ssh' && (!isSelf || (id !== 'ping' && id !== 'exit'))))
     .filter((group) => group.length > 0);
   return (
@@ -112,7 +111,7 @@ function Actions({
         </Button>
       )}
       {device.hasSsh && !isSelf ? (
-        <Button icon={SquareTerminal} onPress={() => setSsh(true)}>
+        <Button icon={SquareTerminal} onPress={() => askSsh(device)}>
           {t('device.ssh')}
         </Button>
       ) : null}
@@ -121,7 +120,6 @@ function Actions({
           <EllipsisVertical aria-hidden="true" className="button-icon" />
         </AriaButton>
       </Menu>
-      {isSsh ? <SshDialog device={device} onClose={() => setSsh(false)} /> : null}
     </>
   );
 }

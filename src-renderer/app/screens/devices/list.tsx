@@ -1,6 +1,6 @@
 /** The list of devices: searched, filtered, sorted and grouped at once, five or five thousand of them. */
 import { Info, Laptop, SearchX } from 'lucide-react';
-import { memo, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react';
+import { memo, useCallback, useDeferredValue, useEffect, useMemo, useRef } from 'react';
 import type { Device, Snapshot } from '#shared/ui-state/types.ts';
 import { announce } from '../../../ui/announce.tsx';
 import { Button } from '../../../ui/button.tsx';
@@ -13,7 +13,7 @@ import type { Action } from '../../../ui/menu.tsx';
 import { EmptyState, Notice, Skeleton } from '../../../ui/notice.tsx';
 import { formatExact, useNow } from '../../../ui/time.tsx';
 import { t } from '../../i18n/text.ts';
-import { deviceActions, SshDialog } from '../../lib/device-actions.tsx';
+import { deviceActions } from '../../lib/device-actions.tsx';
 import { addressOf, isLocationServer, latencyOf } from '../../lib/devices.ts';
 import { cut } from '../../lib/foreign.tsx';
 import { keepView, keptView } from '../../lib/kept-view.ts';
@@ -116,7 +116,6 @@ function Filtered({
   const users = useSnapshot((snapshot) => snapshot.users);
   const pinned = useApp(({ gui }) => gui.pinnedDevices);
   const nowMs = useNow();
-  const [sshTo, setSshTo] = useState<Device>();
   const words = query.get('q') ?? '';
   const sought = useDeferredValue(words);
   const filters = parseFilters(query.get('show'));
@@ -146,7 +145,7 @@ function Filtered({
   useCountAnnounced(sought, shown.length);
   const offered = useMemo(() => usefulFilters(all, nowMs), [all, nowMs]);
   const sort = useMemo(() => ({ column: by, isDescending }), [by, isDescending]);
-  const actionsOf = useActions(setSshTo);
+  const actionsOf = useActions();
   const chips = [...new Set([...offered, ...filters])];
   const isSearched = words !== '' || filters.length > 0;
 
@@ -214,7 +213,6 @@ function Filtered({
           </EmptyState>
         }
       />
-      {sshTo === undefined ? null : <SshDialog device={sshTo} onClose={() => setSshTo(undefined)} />}
     </>
   );
 }
@@ -226,7 +224,7 @@ const setSort = ({ column, isDescending }: { column: string; isDescending: boole
   setQuery({ sort: column === 'name' ? undefined : column, order: isDescending ? 'down' : undefined });
 
 /** The same function while nothing that they depend on changed: rows that did not change are left alone. */
-function useActions(onSsh: (device: Device) => void): (entry: Entry) => readonly (readonly Action[])[] {
+function useActions(): (entry: Entry) => readonly (readonly Action[])[] {
   const gui = useApp((state) => state.gui);
   const settings = useSnapshot((snapshot) => snapshot.settings);
   const isManaging = useMayManage();
@@ -236,9 +234,9 @@ function useActions(onSsh: (device: Device) => void): (entry: Entry) => readonly
       if (entry.kind === 'heading') return [];
       const { id } = entry.device;
       const details = { id: 'details', text: t('device.details'), icon: Info, run: () => openDevice(id) };
-      return [...deviceActions(entry.device, useApp.getState(), onSsh), [details]];
+      return [...deviceActions(entry.device, useApp.getState()), [details]];
     },
-    [gui, settings, isManaging, onSsh],
+    [gui, settings, isManaging],
   );
 }
 
