@@ -1,5 +1,6 @@
 /** Runs one call of a page: known name, rights, argument, time limit, result; never throws (desktop.md §9.4). */
 import type { Clock } from '../async/clock.ts';
+import { within } from '../async/within.ts';
 import { RhumbError } from '../errors.ts';
 import type { Rights } from '../ui-state/types.ts';
 import {
@@ -84,7 +85,9 @@ export class Dispatcher {
       cancel = this.#clock.after(timeout, () =>
         ended.abort(new RhumbError('timeout', `${known} took longer than ${timeout / 1_000} s`)),
       );
-      const value = await until(async () => handler(parsed.data, { caller, signal }), signal);
+      signal.throwIfAborted();
+      const work = (async () => handler(parsed.data, { caller, signal }))();
+      const value = await within(work, signal);
       return { ok: true, value: row.result.parse(value) };
     } catch (error) {
       if (caller.signal.aborted) return { ok: false, code: 'cancelled', message: 'the page is gone' };
@@ -112,20 +115,6 @@ function find(name: unknown): [CallName, Call] {
     throw new RhumbError('bad-argument', 'there is no such call');
   const known = name as CallName;
   return [known, calls[known]];
-}
-
-function until<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    if (signal.aborted) {
-      abort();
-      return;
-    }
-    signal.addEventListener('abort', abort, { once: true });
-    work()
-      .then(resolve, reject)
-      .finally(() => signal.removeEventListener('abort', abort));
-  });
 }
 
 /** The words of a mistake of ours may name files and code; a page has no use for them. */

@@ -1,5 +1,6 @@
 /** The network check: one report at a time about what this machine's network lets through (nat-traversal.md §2.5–2.7). */
 import type { Clock } from '../async/clock.ts';
+import { within } from '../async/within.ts';
 import { randomBytes } from '../crypto/random.ts';
 import { RhumbError } from '../errors.ts';
 import type { SockAddr } from '../ip/address.ts';
@@ -18,7 +19,6 @@ import { type Draft, type Latencies, type NetReport, newDraft } from './report.t
 import { Hairpin, lookForPortal, type PortmapProbe, probePortmap } from './side-probes.ts';
 import { type RoundDeps, StunRound } from './stun-round.ts';
 import { type StunCounters, Transactions } from './transactions.ts';
-import { within } from './within.ts';
 
 export const REPORT_LIMIT_MS = 5_000;
 

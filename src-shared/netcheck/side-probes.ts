@@ -1,5 +1,6 @@
 /** What a check finds out beside its STUN round: port mapping services, portals, and whether our own address reaches us. */
 import type { Clock } from '../async/clock.ts';
+import { within } from '../async/within.ts';
 import { equal } from '../bytes/bytes.ts';
 import { randomBytes } from '../crypto/random.ts';
 import { formatSockAddr, type SockAddr } from '../ip/address.ts';
@@ -8,7 +9,6 @@ import { decodeRequest, encodeRequest, TX_ID_BYTES } from '../stun/stun.ts';
 import type { DerpMap } from '../wire/map.ts';
 import { type CaptiveDeps, detectCaptive } from './captive.ts';
 import type { Draft } from './report.ts';
-import { within } from './within.ts';
 
 /** STUN gets this head start before the web is asked about a portal. */
 const CAPTIVE_DELAY_MS = 200;

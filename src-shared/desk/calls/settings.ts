@@ -1,5 +1,6 @@
 /** Calls that change what the daemon shall do. */
 
+import { within } from '../../async/within.ts';
 import type { ParsedArg } from '../../bridge/contract.ts';
 import type { CallContext, Handlers } from '../../bridge/dispatch.ts';
 import { RhumbError } from '../../errors.ts';
@@ -92,11 +93,14 @@ export function settingsCalls({ api, desk }: Pick<CallParts, 'api' | 'desk'>): H
   const inTurn =
     <A, R>(run: (arg: A, context: CallContext) => R | Promise<R>) =>
     (arg: A, context: CallContext): Promise<R> => {
-      const mine = turn.then(() => {
+      const mine = turn.then(async () => {
+        const { signal } = context;
+        // Who was told that it took too long must not find it done later.
+        signal.throwIfAborted();
         // What was asked for before may have been that somebody else manages.
         if (context.caller.rights !== 'manage')
           throw new RhumbError('not-allowed', 'that is not allowed any more');
-        return run(arg, context);
+        return await within(Promise.resolve(run(arg, context)), signal);
       });
       turn = mine.catch(() => undefined); // whoever asked is told
       return mine;
