@@ -79,7 +79,7 @@ function CheckRow({ check: { id, level, text, values } }: { readonly check: Chec
 function WarningRow({ warning }: { readonly warning: Warning }): React.JSX.Element {
   const { title, text, path, action } = warningWords(warning);
   return (
-    <li className="check check-tall">
+    <li className="check">
       <LevelIcon level={warning.severity === 'high' || warning.impactsConnectivity ? 'fail' : 'warn'} />
       <span className="check-name">
         <bdi>{title}</bdi>
