@@ -5,6 +5,7 @@ import { TextField } from '../../../ui/field.tsx';
 import { Card } from '../../../ui/page.tsx';
 import { t } from '../../i18n/text.ts';
 import { isHostName } from '../../lib/host-name.ts';
+import { useIsFixed } from '../../shell/fixed.tsx';
 import { go } from '../../shell/route.ts';
 import { act } from '../../store/act.ts';
 import { signInAgain } from '../../store/sign-in.ts';
@@ -13,7 +14,7 @@ import { useMayManage, useSnapshot } from '../../store/store.ts';
 export function SelfCard(): React.JSX.Element | null {
   const mayManage = useMayManage();
   const hostname = useSnapshot(({ settings }) => settings?.hostname);
-  const isFixed = useSnapshot(({ policy }) => policy.fixed.includes('hostname'));
+  const isFixed = useIsFixed('hostname');
   if (!mayManage || hostname === undefined) return null;
   return (
     <Card title={t('device.self')}>

@@ -10,10 +10,10 @@ import { uiOf, useApp, useSnapshot } from '../../store/store.ts';
 
 /** Whether there is something to say. */
 export function useRenewal(): boolean {
-  const isWaiting = useApp((state) => isOnIn(uiOf(state)) && state.snapshot.authUrl !== '');
-  const problem = useSignIn(({ problem }) => problem);
   const isOn = useApp((state) => isOnIn(uiOf(state)));
-  return isWaiting || (isOn && problem !== undefined);
+  const isWaiting = useSnapshot(({ authUrl }) => authUrl !== '');
+  const hasFailed = useSignIn(({ problem }) => problem !== undefined);
+  return isOn && (isWaiting || hasFailed);
 }
 
 export function RenewalNotice(): React.JSX.Element {
