@@ -15,7 +15,10 @@ export function AccountButton(): React.JSX.Element {
   const mayManage = useMayManage();
   const current = accounts.find(({ isCurrent }) => isCurrent);
   const name = current?.name || self || t('account.none');
-  const lines = [current?.network || network, serverHost(current?.server ?? '')].filter(Boolean);
+  // A network of one's own is often called as its server is.
+  const lines = [...new Set([current?.network || network, serverHost(current?.server ?? '')])].filter(
+    Boolean,
+  );
   return (
     <Menu
       label={t('account.menu')}
