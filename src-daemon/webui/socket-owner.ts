@@ -23,15 +23,20 @@ const ESTABLISHED = '01';
 const isLittle = endianness() === 'LE';
 const MAPPED = isLittle ? '0000000000000000FFFF0000' : '00000000000000000000FFFF';
 
-/** `text`: one of the lists. Undefined when it is not in there. */
+/** `text`: one of the lists, which are long where there is much to do. Undefined when it is not in there. */
 export function ownerIn(text: string, { ip, port, ownIp, ownPort }: Ends): number | undefined {
   const from = listed(ip, port);
   const to = listed(ownIp, ownPort);
   if (from === undefined || to === undefined) return undefined;
-  for (const line of text.split('\n')) {
-    const [, local = '', remote = '', state, , , , uid = ''] = line.trim().split(/\s+/);
-    const isIt = unmapped(local) === from && unmapped(remote) === to;
-    if (isIt && state === ESTABLISHED && /^\d{1,10}$/.test(uid)) return Number(uid);
+  for (const prefix of ['', MAPPED]) {
+    const row = ` ${prefix}${from} ${prefix}${to} ${ESTABLISHED} `;
+    const at = text.indexOf(row);
+    // Queues, timer and retransmissions stand between.
+    const uid =
+      at < 0
+        ? undefined
+        : /^\S+ +\S+ +\S+ +(\d{1,10}) /.exec(text.slice(at + row.length, at + row.length + 80))?.[1];
+    if (uid !== undefined) return Number(uid);
   }
   return undefined;
 }
@@ -45,9 +50,6 @@ function listed(ip: string, port: number): string | undefined {
 }
 
 const hex = (value: number, digits: number): string => value.toString(16).toUpperCase().padStart(digits, '0');
-
-const unmapped = (address: string): string =>
-  address.startsWith(MAPPED) ? address.slice(MAPPED.length) : address;
 
 export const systemOwnerOf: OwnerOf = (ends) => {
   const lists = LISTS.flatMap((path) => {

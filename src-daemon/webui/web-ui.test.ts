@@ -22,6 +22,7 @@ async function setUp() {
   await mkdir(join(folder, 'assets'));
   await writeFile(join(folder, 'index.html'), '<!doctype html>');
   let owner: SocketOwner = 'nobody';
+  let looks = 0;
   const webUi = new WebUi({
     clock: new FakeClock(),
     log: silent,
@@ -29,7 +30,10 @@ async function setUp() {
     folder,
     openProbes: openSystemProbes(() => 0.5),
     peers: { who: () => undefined, names: () => [] },
-    ownerOf: () => owner,
+    ownerOf: () => {
+      looks++;
+      return owner;
+    },
   });
   open.push(() => webUi[Symbol.asyncDispose]());
   /** What a program of that user is told first, who shows that. */
@@ -43,7 +47,7 @@ async function setUp() {
     const [frame] = (await once(socket, 'message')) as [Buffer];
     return JSON.parse(String(frame));
   };
-  return { webUi, visit };
+  return { webUi, visit, looks: () => looks };
 }
 
 const tokenOf = (link: string): string => new URL(link).hash.slice('#t='.length);
@@ -72,4 +76,11 @@ test('root’s link is for whoever was given it, once', async () => {
   const link = await webUi.link({ uid: 0, canWrite: true, isAdmin: true });
   expect(await visit(1_000, link, { token: tokenOf(link) })).toMatchObject({ welcome: {} });
   expect(await visit(1_000, link, { token: tokenOf(link) })).toEqual({ refused: {} });
+});
+
+test('whose a connection is, is looked up once for each', async () => {
+  const { webUi, visit, looks } = await setUp();
+  const link = await webUi.link({ uid: 1_000, canWrite: true, isAdmin: false });
+  expect(await visit(1_000, link, { token: tokenOf(link) })).toMatchObject({ welcome: {} });
+  expect(looks()).toBe(1);
 });

@@ -157,8 +157,8 @@ export class WebUi implements AsyncDisposable {
       return holder.rights !== 'manage' || isOf(holder.uid, this.#options.ownerOf(ends));
     };
     const fresh = isHis(token) ? this.#visits.redeem(token) : undefined;
-    const held = fresh ?? key;
-    const entered = isHis(held) ? this.#visits.enter(held) : undefined;
+    const held = fresh ?? (isHis(key) ? key : undefined);
+    const entered = held === undefined ? undefined : this.#visits.enter(held);
     if (held === undefined || entered === undefined) return undefined;
     const { visitor, rights, leave } = entered;
     return { id: visitor.name, rights, sees: 'network', key: held, leave };
