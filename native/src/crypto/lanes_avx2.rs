@@ -1,0 +1,356 @@
+//! ChaCha20-Poly1305 of eight packets at once, one packet per lane, for AVX2 (data-plane.md §2.11, RFC 8439).
+//!
+//! ChaCha: sixteen vectors of eight words, one block of each packet. Poly1305: two halves of four lanes with five 26-bit
+//! limbs each. No branch and no index depends on a secret: lengths and counters are public.
+
+use std::arch::x86_64::*;
+
+use super::aead::{Lane, LANES};
+use super::poly_tail::{PolyKey, finish};
+
+const LIMB: i64 = (1 << 26) - 1;
+const HIGH_BIT: i64 = 1 << 24;
+const BLOCK: usize = 64;
+
+/// Whether this machine has what the kernels are compiled for.
+pub fn is_supported() -> bool {
+    is_x86_feature_detected!("avx2")
+}
+
+/// Seals eight packets of `len` bytes each in place and appends their tags.
+///
+/// # Safety
+/// `is_supported()` must have been true. Each lane's `data` must be valid for reads and writes of `len + 16` bytes; lanes
+/// may share memory only where nobody reads what they leave there.
+pub unsafe fn seal(key: &[u32; 8], lanes: &[Lane; LANES], len: usize) {
+    // SAFETY: the feature is there, and the memory is as this function's own contract says.
+    unsafe { run::<true>(key, lanes, len) };
+}
+
+/// Opens eight packets of `len` bytes each, without their tags, in place; bit i of the result says that packet i is
+/// authentic. What is left of one that isn't must not be looked at.
+///
+/// # Safety
+/// As for [`seal`].
+pub unsafe fn open(key: &[u32; 8], lanes: &[Lane; LANES], len: usize) -> u8 {
+    // SAFETY: as above.
+    unsafe { run::<false>(key, lanes, len) }
+}
+
+#[target_feature(enable = "avx2")]
+unsafe fn run<const SEAL: bool>(key: &[u32; 8], lanes: &[Lane; LANES], len: usize) -> u8 {
+    let initial = state(key, lanes);
+    let first = blocks(&initial, 0);
+    let keys: [PolyKey; LANES] = std::array::from_fn(|i| {
+        let mut bytes = [0; BLOCK];
+        // SAFETY: 32 of the 64 bytes are written, which are all that a key is made of.
+        unsafe { _mm256_storeu_si256(bytes.as_mut_ptr().cast(), first[i][0]) };
+        PolyKey::of(&bytes)
+    });
+    let mut halves = [Poly::new(&keys[..4]), Poly::new(&keys[4..])];
+    let mut at = 0;
+    let mut block = 0;
+    while at < len {
+        block += 1;
+        let rows = blocks(&initial, block);
+        let size = (len - at).min(BLOCK);
+        // SAFETY: `at + size <= len`, for which the caller vouches.
+        unsafe { chunk::<SEAL>(&mut halves, lanes, at, size, &rows) };
+        at += BLOCK;
+    }
+    let mut good = 0u8;
+    for (half, poly) in halves.iter_mut().enumerate() {
+        poly.absorb(_mm256_setzero_si256(), _mm256_set1_epi64x(len as i64));
+        let sums = poly.sums();
+        for (i, sum) in sums.iter().enumerate() {
+            let lane = 4 * half + i;
+            let tag = finish(sum, &keys[lane]);
+            // SAFETY: the tag's 16 bytes follow the packet's `len`, for which the caller vouches.
+            let place = unsafe { &mut *lanes[lane].data.add(len).cast::<[u8; 16]>() };
+            if SEAL {
+                *place = tag;
+            } else {
+                let diff = place.iter().zip(&tag).fold(0, |all, (a, b)| all | (a ^ b));
+                good |= u8::from(diff == 0) << lane;
+            }
+        }
+    }
+    good
+}
+
+/// One chunk of up to 64 bytes of every packet: xor with the key stream, and the ciphertext into the sums.
+///
+/// # Safety
+/// Bytes `at..at + size` of every lane must be valid, `size` from 1 to 64.
+#[target_feature(enable = "avx2")]
+#[inline]
+unsafe fn chunk<const SEAL: bool>(
+    halves: &mut [Poly; 2],
+    lanes: &[Lane; LANES],
+    at: usize,
+    size: usize,
+    rows: &[[__m256i; 2]; LANES],
+) {
+    let mut cipher = [[_mm256_setzero_si256(); 2]; LANES];
+    for i in 0..LANES {
+        // SAFETY: within the packet, for which the caller vouches.
+        let place = unsafe { lanes[i].data.add(at) };
+        if size == BLOCK {
+            for part in 0..2 {
+                // SAFETY: the packet has 64 bytes from here; neither load nor store needs alignment.
+                let input = unsafe { _mm256_loadu_si256(place.add(32 * part).cast()) };
+                let output = _mm256_xor_si256(input, rows[i][part]);
+                cipher[i][part] = if SEAL { output } else { input };
+                // SAFETY: as above.
+                unsafe { _mm256_storeu_si256(place.add(32 * part).cast(), output) };
+            }
+        } else {
+            // SAFETY: as above.
+            cipher[i] = unsafe { tail::<SEAL>(place, size, &rows[i]) };
+        }
+    }
+    for (half, poly) in halves.iter_mut().enumerate() {
+        for part in 0..size.div_ceil(32) {
+            let words = transpose64([
+                cipher[4 * half][part],
+                cipher[4 * half + 1][part],
+                cipher[4 * half + 2][part],
+                cipher[4 * half + 3][part],
+            ]);
+            poly.absorb(words[0], words[1]);
+            if size > 32 * part + 16 {
+                poly.absorb(words[2], words[3]);
+            }
+        }
+    }
+}
+
+/// The end of one packet; gives its ciphertext, padded with zeros.
+///
+/// # Safety
+/// `size` bytes from `place` must be valid, less than 64.
+#[target_feature(enable = "avx2")]
+#[inline]
+unsafe fn tail<const SEAL: bool>(place: *mut u8, size: usize, row: &[__m256i; 2]) -> [__m256i; 2] {
+    let mut stream = [0u8; BLOCK];
+    let mut cipher = [0u8; BLOCK];
+    for part in 0..2 {
+        // SAFETY: the array has 64 bytes.
+        unsafe { _mm256_storeu_si256(stream.as_mut_ptr().add(32 * part).cast(), row[part]) };
+    }
+    // SAFETY: `size` bytes are valid and nobody else holds them.
+    let text = unsafe { std::slice::from_raw_parts_mut(place, size) };
+    if !SEAL {
+        cipher[..size].copy_from_slice(text);
+    }
+    for (byte, key) in text.iter_mut().zip(stream) {
+        *byte ^= key;
+    }
+    if SEAL {
+        cipher[..size].copy_from_slice(text);
+    }
+    // SAFETY: the array has 64 bytes.
+    unsafe { [_mm256_loadu_si256(cipher.as_ptr().cast()), _mm256_loadu_si256(cipher.as_ptr().add(32).cast())] }
+}
+
+/// The sixteen state words of all lanes, with the block counter at 0.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn state(key: &[u32; 8], lanes: &[Lane; LANES]) -> [__m256i; 16] {
+    let splat = |word: u32| _mm256_set1_epi32(word as i32);
+    let low: [u32; LANES] = std::array::from_fn(|i| lanes[i].counter as u32);
+    let high: [u32; LANES] = std::array::from_fn(|i| (lanes[i].counter >> 32) as u32);
+    // SAFETY: eight words are 32 bytes, and the loads need no alignment.
+    let (low, high) = unsafe { (_mm256_loadu_si256(low.as_ptr().cast()), _mm256_loadu_si256(high.as_ptr().cast())) };
+    [
+        splat(0x6170_7865),
+        splat(0x3320_646e),
+        splat(0x7962_2d32),
+        splat(0x6b20_6574),
+        splat(key[0]),
+        splat(key[1]),
+        splat(key[2]),
+        splat(key[3]),
+        splat(key[4]),
+        splat(key[5]),
+        splat(key[6]),
+        splat(key[7]),
+        _mm256_setzero_si256(),
+        _mm256_setzero_si256(),
+        low,
+        high,
+    ]
+}
+
+/// Key stream block `block` of every packet, in two halves of 32 bytes.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn blocks(initial: &[__m256i; 16], block: u32) -> [[__m256i; 2]; LANES] {
+    let mut v = *initial;
+    let counter = _mm256_set1_epi32(block as i32);
+    v[12] = counter;
+    let by16 = _mm256_broadcastsi128_si256(_mm_setr_epi8(2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
+    let by8 = _mm256_broadcastsi128_si256(_mm_setr_epi8(3, 0, 1, 2, 7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14));
+    macro_rules! rotate {
+        ($x:expr, $left:literal, $right:literal) => {{
+            let x = $x;
+            _mm256_or_si256(_mm256_slli_epi32::<$left>(x), _mm256_srli_epi32::<$right>(x))
+        }};
+    }
+    macro_rules! quarter {
+        ($a:literal, $b:literal, $c:literal, $d:literal) => {
+            v[$a] = _mm256_add_epi32(v[$a], v[$b]);
+            v[$d] = _mm256_shuffle_epi8(_mm256_xor_si256(v[$d], v[$a]), by16);
+            v[$c] = _mm256_add_epi32(v[$c], v[$d]);
+            v[$b] = rotate!(_mm256_xor_si256(v[$b], v[$c]), 12, 20);
+            v[$a] = _mm256_add_epi32(v[$a], v[$b]);
+            v[$d] = _mm256_shuffle_epi8(_mm256_xor_si256(v[$d], v[$a]), by8);
+            v[$c] = _mm256_add_epi32(v[$c], v[$d]);
+            v[$b] = rotate!(_mm256_xor_si256(v[$b], v[$c]), 7, 25);
+        };
+    }
+    for _ in 0..10 {
+        quarter!(0, 4, 8, 12);
+        quarter!(1, 5, 9, 13);
+        quarter!(2, 6, 10, 14);
+        quarter!(3, 7, 11, 15);
+        quarter!(0, 5, 10, 15);
+        quarter!(1, 6, 11, 12);
+        quarter!(2, 7, 8, 13);
+        quarter!(3, 4, 9, 14);
+    }
+    for i in 0..16 {
+        v[i] = _mm256_add_epi32(v[i], if i == 12 { counter } else { initial[i] });
+    }
+    let first = transpose32([v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]]);
+    let second = transpose32([v[8], v[9], v[10], v[11], v[12], v[13], v[14], v[15]]);
+    std::array::from_fn(|i| [first[i], second[i]])
+}
+
+/// From word-major to lane-major: row i becomes the eight words of lane i.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn transpose32(w: [__m256i; LANES]) -> [__m256i; LANES] {
+    let mut u = [_mm256_setzero_si256(); LANES];
+    for g in 0..2 {
+        let low = _mm256_unpacklo_epi32(w[4 * g], w[4 * g + 1]);
+        let high = _mm256_unpackhi_epi32(w[4 * g], w[4 * g + 1]);
+        let low2 = _mm256_unpacklo_epi32(w[4 * g + 2], w[4 * g + 3]);
+        let high2 = _mm256_unpackhi_epi32(w[4 * g + 2], w[4 * g + 3]);
+        u[4 * g] = _mm256_unpacklo_epi64(low, low2);
+        u[4 * g + 1] = _mm256_unpackhi_epi64(low, low2);
+        u[4 * g + 2] = _mm256_unpacklo_epi64(high, high2);
+        u[4 * g + 3] = _mm256_unpackhi_epi64(high, high2);
+    }
+    // Vector 4g + k holds, in its half q, words 4g to 4g+3 of lane 4q + k.
+    let mut rows = [_mm256_setzero_si256(); LANES];
+    for k in 0..4 {
+        rows[k] = _mm256_permute2x128_si256::<0x20>(u[k], u[4 + k]);
+        rows[4 + k] = _mm256_permute2x128_si256::<0x31>(u[k], u[4 + k]);
+    }
+    rows
+}
+
+/// Four packets' 32 bytes each to four vectors, of which vector j holds 64-bit word j of every packet.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn transpose64(p: [__m256i; 4]) -> [__m256i; 4] {
+    let low = _mm256_unpacklo_epi64(p[0], p[1]);
+    let high = _mm256_unpackhi_epi64(p[0], p[1]);
+    let low2 = _mm256_unpacklo_epi64(p[2], p[3]);
+    let high2 = _mm256_unpackhi_epi64(p[2], p[3]);
+    [
+        _mm256_permute2x128_si256::<0x20>(low, low2),
+        _mm256_permute2x128_si256::<0x20>(high, high2),
+        _mm256_permute2x128_si256::<0x31>(low, low2),
+        _mm256_permute2x128_si256::<0x31>(high, high2),
+    ]
+}
+
+/// Four Poly1305 sums under four keys.
+struct Poly {
+    h: [__m256i; 5],
+    r: [__m256i; 5],
+    /// 5 r, of which the first is not needed.
+    s: [__m256i; 5],
+}
+
+impl Poly {
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn new(keys: &[PolyKey]) -> Self {
+        let zero = _mm256_setzero_si256();
+        let mut r = [zero; 5];
+        let mut s = [zero; 5];
+        for limb in 0..5 {
+            let mut column = [0u64; 4];
+            for (word, key) in column.iter_mut().zip(keys) {
+                *word = u64::from(key.r[limb]);
+            }
+            // SAFETY: four words are 32 bytes, and the load needs no alignment.
+            r[limb] = unsafe { _mm256_loadu_si256(column.as_ptr().cast()) };
+            s[limb] = _mm256_add_epi64(r[limb], _mm256_slli_epi64::<2>(r[limb]));
+        }
+        Self { h: [zero; 5], r, s }
+    }
+
+    /// One block of 16 bytes of every packet, as two little-endian words.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn absorb(&mut self, low: __m256i, high: __m256i) {
+        let mask = _mm256_set1_epi64x(LIMB);
+        let Self { h, r, s } = self;
+        let h0 = _mm256_add_epi64(h[0], _mm256_and_si256(low, mask));
+        let h1 = _mm256_add_epi64(h[1], _mm256_and_si256(_mm256_srli_epi64::<26>(low), mask));
+        let middle = _mm256_or_si256(_mm256_srli_epi64::<52>(low), _mm256_slli_epi64::<12>(high));
+        let h2 = _mm256_add_epi64(h[2], _mm256_and_si256(middle, mask));
+        let h3 = _mm256_add_epi64(h[3], _mm256_and_si256(_mm256_srli_epi64::<14>(high), mask));
+        let top = _mm256_or_si256(_mm256_srli_epi64::<40>(high), _mm256_set1_epi64x(HIGH_BIT));
+        let h4 = _mm256_add_epi64(h[4], top);
+        macro_rules! sum {
+            ($(($a:expr, $b:expr)),+) => {{
+                let mut total = _mm256_setzero_si256();
+                $(total = _mm256_add_epi64(total, _mm256_mul_epu32($a, $b));)+
+                total
+            }};
+        }
+        let d0 = sum!((h0, r[0]), (h1, s[4]), (h2, s[3]), (h3, s[2]), (h4, s[1]));
+        let d1 = sum!((h0, r[1]), (h1, r[0]), (h2, s[4]), (h3, s[3]), (h4, s[2]));
+        let d2 = sum!((h0, r[2]), (h1, r[1]), (h2, r[0]), (h3, s[4]), (h4, s[3]));
+        let d3 = sum!((h0, r[3]), (h1, r[2]), (h2, r[1]), (h3, r[0]), (h4, s[4]));
+        let d4 = sum!((h0, r[4]), (h1, r[3]), (h2, r[2]), (h3, r[1]), (h4, r[0]));
+        // Two carry chains, 0-1-2 and 3-4-0, that overlap in time.
+        let d1 = _mm256_add_epi64(d1, _mm256_srli_epi64::<26>(d0));
+        let d4 = _mm256_add_epi64(d4, _mm256_srli_epi64::<26>(d3));
+        let d0 = _mm256_and_si256(d0, mask);
+        let d3 = _mm256_and_si256(d3, mask);
+        let carry = _mm256_srli_epi64::<26>(d4);
+        let d2 = _mm256_add_epi64(d2, _mm256_srli_epi64::<26>(d1));
+        let d0 = _mm256_add_epi64(d0, _mm256_add_epi64(carry, _mm256_slli_epi64::<2>(carry)));
+        let d1 = _mm256_and_si256(d1, mask);
+        let d4 = _mm256_and_si256(d4, mask);
+        let d3 = _mm256_add_epi64(d3, _mm256_srli_epi64::<26>(d2));
+        let d1 = _mm256_add_epi64(d1, _mm256_srli_epi64::<26>(d0));
+        let d2 = _mm256_and_si256(d2, mask);
+        let d0 = _mm256_and_si256(d0, mask);
+        let d4 = _mm256_add_epi64(d4, _mm256_srli_epi64::<26>(d3));
+        let d3 = _mm256_and_si256(d3, mask);
+        *h = [d0, d1, d2, d3, d4];
+    }
+
+    /// The limbs of each packet's sum.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn sums(&self) -> [[u64; 5]; 4] {
+        let mut sums = [[0u64; 5]; 4];
+        for (limb, vector) in self.h.iter().enumerate() {
+            let mut column = [0u64; 4];
+            // SAFETY: four words are 32 bytes, and the store needs no alignment.
+            unsafe { _mm256_storeu_si256(column.as_mut_ptr().cast(), *vector) };
+            for (sum, word) in sums.iter_mut().zip(column) {
+                sum[limb] = word;
+            }
+        }
+        sums
+    }
+}
