@@ -1,0 +1,93 @@
+//! Memory of UDP and SCTP flows: sets of four in one block of memory, nothing is allocated per packet (data-plane.md §4.7).
+
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+
+use crate::table::key;
+
+const SETS: usize = 2_048;
+const WAYS: usize = 4;
+const IDLE_MS: u64 = 180_000;
+
+/// A flow as its inbound packets show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Flow {
+    /// UDP or SCTP.
+    pub protocol: u8,
+    /// Port of the far end.
+    pub from_port: u16,
+    /// Port of this end.
+    pub to_port: u16,
+    /// The far end.
+    pub from: IpAddr,
+    /// This end.
+    pub to: IpAddr,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Entry {
+    from: u128,
+    to: u128,
+    ports: u32,
+    /// Protocol, and on top of it whether the addresses are of IPv6.
+    kind: u16,
+    /// Engine clock ms; 0 = empty.
+    seen_at: u64,
+}
+
+/// Flows that this host began or went on with in the last three minutes.
+pub struct FlowTable {
+    entries: Box<[Entry]>,
+    hasher: RandomState,
+}
+
+impl Default for FlowTable {
+    fn default() -> Self {
+        Self { entries: vec![Entry::default(); SETS * WAYS].into_boxed_slice(), hasher: RandomState::new() }
+    }
+}
+
+impl FlowTable {
+    /// Notes a flow, in place of the one of its set that has been quiet for longest.
+    pub fn note(&mut self, flow: &Flow, now: u64) {
+        let fresh = Entry { seen_at: now, ..entry_of(flow) };
+        let set = self.set(flow);
+        let known = set.iter().position(|entry| is_same(entry, &fresh));
+        let oldest = || (0..WAYS).min_by_key(|way| set[*way].seen_at).unwrap_or(0);
+        set[known.unwrap_or_else(oldest)] = fresh;
+    }
+
+    /// Whether the flow is known; that keeps it known.
+    pub fn has(&mut self, flow: &Flow, now: u64) -> bool {
+        let wanted = entry_of(flow);
+        let Some(entry) = self.set(flow).iter_mut().find(|entry| is_same(entry, &wanted)) else { return false };
+        if now.saturating_sub(entry.seen_at) > IDLE_MS {
+            return false;
+        }
+        entry.seen_at = now;
+        true
+    }
+
+    fn set(&mut self, flow: &Flow) -> &mut [Entry] {
+        let number = self.hasher.hash_one(flow) as usize % SETS;
+        &mut self.entries[number * WAYS..(number + 1) * WAYS]
+    }
+}
+
+fn entry_of(flow: &Flow) -> Entry {
+    Entry {
+        from: key(flow.from),
+        to: key(flow.to),
+        ports: u32::from(flow.from_port) << 16 | u32::from(flow.to_port),
+        kind: u16::from(flow.protocol) | u16::from(flow.from.is_ipv6()) << 8,
+        seen_at: 0,
+    }
+}
+
+fn is_same(entry: &Entry, wanted: &Entry) -> bool {
+    entry.seen_at != 0
+        && entry.from == wanted.from
+        && entry.to == wanted.to
+        && entry.ports == wanted.ports
+        && entry.kind == wanted.kind
+}
