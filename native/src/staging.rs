@@ -53,6 +53,13 @@ impl Staging {
         Some(packet)
     }
 
+    /// All packets, taken out, the oldest first.
+    pub fn take(&mut self, total: &StagedTotal) -> impl Iterator<Item = Box<[u8]>> + use<> {
+        total.0.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.bytes = 0;
+        std::mem::take(&mut self.packets).into_iter().map(|(_, packet)| packet)
+    }
+
     /// Drops all; gives how many.
     pub fn clear(&mut self, total: &StagedTotal) -> u64 {
         let mut dropped = 0;

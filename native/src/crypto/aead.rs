@@ -307,7 +307,11 @@ mod tests {
         let text = b"Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it.";
         let mut expected = text.to_vec();
         let tag = ChaCha20Poly1305::new(&key.into())
-            .encrypt_in_place_detached(&[0, 0, 0, 0, 0x40, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47].into(), b"", &mut expected)
+            .encrypt_in_place_detached(
+                &[0, 0, 0, 0, 0x40, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47].into(),
+                b"",
+                &mut expected,
+            )
             .expect("encrypts");
         expected.extend_from_slice(&tag);
         for backend in backends() {

@@ -5,7 +5,7 @@
 
 use std::arch::x86_64::*;
 
-use super::aead::{Lane, LANES};
+use super::aead::{LANES, Lane};
 use super::poly_tail::{PolyKey, finish};
 
 const LIMB: i64 = (1 << 26) - 1;
@@ -109,14 +109,10 @@ unsafe fn chunk<const SEAL: bool>(
             cipher[i] = unsafe { tail::<SEAL>(place, size, &rows[i]) };
         }
     }
-    for (half, poly) in halves.iter_mut().enumerate() {
-        for part in 0..size.div_ceil(32) {
-            let words = transpose64([
-                cipher[4 * half][part],
-                cipher[4 * half + 1][part],
-                cipher[4 * half + 2][part],
-                cipher[4 * half + 3][part],
-            ]);
+    for (four, poly) in cipher.as_chunks::<4>().0.iter().zip(halves) {
+        let parts = [four.map(|packet| packet[0]), four.map(|packet| packet[1])];
+        for (part, packets) in parts.into_iter().enumerate().take(size.div_ceil(32)) {
+            let words = transpose64(packets);
             poly.absorb(words[0], words[1]);
             if size > 32 * part + 16 {
                 poly.absorb(words[2], words[3]);
@@ -134,9 +130,9 @@ unsafe fn chunk<const SEAL: bool>(
 unsafe fn tail<const SEAL: bool>(place: *mut u8, size: usize, row: &[__m256i; 2]) -> [__m256i; 2] {
     let mut stream = [0u8; BLOCK];
     let mut cipher = [0u8; BLOCK];
-    for part in 0..2 {
+    for (part, half) in row.iter().enumerate() {
         // SAFETY: the array has 64 bytes.
-        unsafe { _mm256_storeu_si256(stream.as_mut_ptr().add(32 * part).cast(), row[part]) };
+        unsafe { _mm256_storeu_si256(stream.as_mut_ptr().add(32 * part).cast(), *half) };
     }
     // SAFETY: `size` bytes are valid and nobody else holds them.
     let text = unsafe { std::slice::from_raw_parts_mut(place, size) };

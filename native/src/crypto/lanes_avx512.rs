@@ -5,7 +5,7 @@
 
 use std::arch::x86_64::*;
 
-use super::aead::{Lane, LANES};
+use super::aead::{LANES, Lane};
 use super::poly_tail::{PolyKey, finish};
 
 const LIMB: i64 = (1 << 26) - 1;

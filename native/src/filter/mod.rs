@@ -135,9 +135,7 @@ fn judge_headers(transport: &Transport, destination: IpAddr) -> Option<Verdict> 
 /// Multicast and link-local addresses have no place in a tunnel, but for the clouds' metadata service.
 fn bad_destination(ip: IpAddr) -> Option<Verdict> {
     match ip {
-        IpAddr::V4(ip) if ip.is_link_local() => {
-            (ip.octets()[2..] != [169, 254]).then_some(Verdict::LinkLocal)
-        }
+        IpAddr::V4(ip) if ip.is_link_local() => (ip.octets()[2..] != [169, 254]).then_some(Verdict::LinkLocal),
         IpAddr::V4(ip) => ip.is_multicast().then_some(Verdict::Multicast),
         IpAddr::V6(ip) if ip.is_multicast() => Some(Verdict::Multicast),
         IpAddr::V6(ip) => (ip.segments()[0] & 0xffc0 == 0xfe80).then_some(Verdict::LinkLocal),

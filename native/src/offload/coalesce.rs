@@ -352,7 +352,7 @@ mod tests {
 
     fn packet(spec: &Spec) -> Vec<u8> {
         let mut packet = if spec.version == 4 {
-            hex("450000000000400040000000c0000201c00002") 
+            hex("450000000000400040000000c0000201c00002")
         } else {
             hex("600000000000 0040 fd7a115ca1e000000000000000000001 fd7a115ca1e0000000000000000000")
         };
@@ -421,7 +421,16 @@ mod tests {
         let udp6 = || Spec { protocol: UDP, version: 6, ..TCP4 };
         let mixed = || {
             [
-                tcp(1), udp(2), udp(3), tcp(101), tcp_c(201), tcp6(1, 2), tcp6(101, 2), tcp6(201, 3), udp(2), udp6(),
+                tcp(1),
+                udp(2),
+                udp(3),
+                tcp(101),
+                tcp_c(201),
+                tcp6(1, 2),
+                tcp6(101, 2),
+                tcp6(201, 3),
+                udp(2),
+                udp6(),
                 udp6(),
             ]
         };

@@ -1,0 +1,35 @@
+//! Token buckets: of the packets that the filter dropped, few are told of, however many there are (data-plane.md §4.4).
+
+/// The beginning of a connection is told of apart: its sender is told that it was refused. Per peer.
+pub const SYN_BURST: f64 = 20.0;
+/// Per millisecond.
+pub const SYN_RATE: f64 = 10.0 / 1_000.0;
+/// All others, of all peers together.
+pub const OTHER_BURST: f64 = 10.0;
+/// Per millisecond.
+pub const OTHER_RATE: f64 = 2.0 / 1_000.0;
+
+/// Tokens as of a moment, engine clock ms.
+#[derive(Clone, Copy, Debug)]
+pub struct Bucket {
+    tokens: f64,
+    at: u64,
+}
+
+impl Bucket {
+    /// With all its tokens.
+    pub fn full(burst: f64) -> Self {
+        Self { tokens: burst, at: 0 }
+    }
+
+    /// Takes one, if there is one.
+    pub fn take(&mut self, per_ms: f64, burst: f64, now: u64) -> bool {
+        self.tokens = (self.tokens + now.saturating_sub(self.at) as f64 * per_ms).min(burst);
+        self.at = now;
+        if self.tokens < 1.0 {
+            return false;
+        }
+        self.tokens -= 1.0;
+        true
+    }
+}

@@ -1,0 +1,392 @@
+//! From the wire to the host: classify, find the key, open, check, deliver (data-plane.md §1.7, §2.7).
+
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError};
+
+use crate::classify::{Kind as Datagram, classify};
+use crate::counters::Count;
+use crate::crypto::aead::Text;
+use crate::filter::Verdict;
+use crate::filter::rules::VerdictCache;
+use crate::guard::{self, COOKIE_REPLY, HandshakeGuard, Source};
+use crate::inner::{Inner, TSMP, le32, le64};
+use crate::keypair::Keypair;
+use crate::limits::{DATA_HEADER, DATA_OVERHEAD, EDGE_MS, RENEW_ON_RECEIVE_MS};
+use crate::offload::coalesce::{Coalescer, Place as Span};
+use crate::peer::{Mode, Path, Peer, Place, Reason, add, get, set};
+use crate::ports::Host;
+use crate::records::{Kind, Record, Way};
+use crate::state::{LocalUse, Shared, State};
+
+const INITIATION: usize = 148;
+const RESPONSE: usize = 92;
+/// Data messages that are opened at once.
+const BATCH: usize = 64;
+
+/// What a receiver has at hand; one at a time uses it.
+pub struct Rx {
+    /// In front of the handshake code.
+    pub guard: HandshakeGuard,
+    /// Packets for a device that takes large ones.
+    pub coalescer: Coalescer,
+    cache: VerdictCache,
+    texts: Vec<Text>,
+    good: Vec<bool>,
+}
+
+impl Default for Rx {
+    fn default() -> Self {
+        Self {
+            guard: HandshakeGuard::new(guard::UNDER_LOAD_BACKLOG),
+            coalescer: Coalescer::new(false, false),
+            cache: VerdictCache::default(),
+            texts: Vec::with_capacity(BATCH),
+            good: Vec::with_capacity(BATCH),
+        }
+    }
+}
+
+/// Where a datagram came from.
+#[derive(Clone, Copy)]
+pub enum Origin<'a> {
+    /// By itself, from an address to a socket.
+    Wire(Place),
+    /// By a relay, which says that it is this peer's.
+    Relay(&'a Arc<Peer>, u32),
+}
+
+impl Origin<'_> {
+    fn place(&self) -> Option<Place> {
+        match self {
+            Self::Wire(place) => Some(*place),
+            Self::Relay(..) => None,
+        }
+    }
+}
+
+impl Shared {
+    /// Datagrams of equal length, but for the last, that came together; false for a relayed one that is nothing. What is
+    /// for the host is in `buf`, and is written before this returns.
+    pub fn receive(
+        &self,
+        state: &State,
+        rx: &mut Rx,
+        buf: &mut [u8],
+        segment: usize,
+        origin: &Origin,
+        now: u64,
+    ) -> bool {
+        let total = buf.len();
+        let mut is_known = true;
+        let mut at = 0;
+        loop {
+            let end = (at + segment.max(1)).min(total);
+            if self.sort(&buf[at..end], origin) == Datagram::Data {
+                at = self.data(state, rx, buf, at, segment, origin, now);
+            } else {
+                is_known = self.other(state, rx, &buf[at..end], origin, now);
+                at = end;
+            }
+            if at >= total {
+                break;
+            }
+        }
+        state.host.drain(self, state, rx, buf);
+        is_known
+    }
+
+    fn sort(&self, datagram: &[u8], origin: &Origin) -> Datagram {
+        match origin {
+            // Anybody can write that into a datagram, and nothing can be sent there (RFC 768: "no port").
+            Origin::Wire(place) if place.to.port() == 0 => Datagram::Junk,
+            _ => classify(datagram),
+        }
+    }
+
+    fn other(&self, state: &State, rx: &mut Rx, datagram: &[u8], origin: &Origin, now: u64) -> bool {
+        let kind = self.sort(datagram, origin);
+        if matches!(kind, Datagram::Initiation | Datagram::Response | Datagram::CookieReply) {
+            self.handshake_in(state, rx, kind, datagram, origin, now);
+            return true;
+        }
+        let hand_up = |kind: Kind, place: &Place| {
+            self.tell(&Record::new(kind).aux(place.via).address(Some(place.to)).data(datagram));
+        };
+        match (kind, origin) {
+            (Datagram::Disco, Origin::Wire(place)) => hand_up(Kind::Disco, place),
+            (Datagram::Stun, Origin::Wire(place)) => hand_up(Kind::Stun, place),
+            (Datagram::Geneve, Origin::Wire(_)) => self.count(Count::DropGeneve),
+            _ => {
+                self.count(Count::DropJunk);
+                return false;
+            }
+        }
+        true
+    }
+
+    fn handshake_in(&self, state: &State, rx: &mut Rx, kind: Datagram, message: &[u8], origin: &Origin, now: u64) {
+        self.count(Count::HandshakeReceived);
+        let size = match kind {
+            Datagram::Initiation => INITIATION,
+            Datagram::Response => RESPONSE,
+            _ => COOKIE_REPLY,
+        };
+        if message.len() != size {
+            return self.count(Count::DropLength);
+        }
+        let peer = match kind {
+            Datagram::Initiation => None,
+            // A response concerns a pending handshake only; a cookie reply may also answer a response of ours.
+            Datagram::Response => Some(self.indices().pending(le32(message, 8)).map(|peer| peer.id)),
+            _ => Some(self.indices().peer(le32(message, 4)).map(|peer| peer.id)),
+        };
+        if peer == Some(None) {
+            return self.count(Count::DropUnknownIndex);
+        }
+        if kind != Datagram::CookieReply {
+            let source = match origin {
+                Origin::Wire(place) => Source::Wire(place.to),
+                Origin::Relay(peer, _) => Source::Relay(peer.public_key),
+            };
+            match rx.guard.check(message, &source, now) {
+                guard::Verdict::Pass => {}
+                guard::Verdict::Drop(why) => return self.count(why),
+                guard::Verdict::Cookie(reply) => {
+                    self.count(Count::DropMac2);
+                    return self.answer_with_cookie(state, &reply, origin, now);
+                }
+            }
+        }
+        let place = origin.place();
+        let record = Record::new(Kind::Handshake).peer(peer.flatten().unwrap_or(0));
+        let via = place.map_or(0, |place| place.via);
+        self.tell(&record.aux(via).address(place.map(|place| place.to)).data(message));
+    }
+
+    fn answer_with_cookie(&self, state: &State, reply: &[u8; COOKIE_REPLY], origin: &Origin, now: u64) {
+        match origin {
+            Origin::Wire(place) => state.wire.send(self, state, *place, reply, reply.len(), 1),
+            Origin::Relay(peer, region) => {
+                let mut link = peer.link();
+                if link.relay_cookie_at.is_some_and(|at| now.saturating_sub(at) < EDGE_MS) {
+                    return;
+                }
+                link.relay_cookie_at = Some(now);
+                drop(link);
+                self.relay(peer, *region, reply);
+            }
+        }
+        self.count(Count::HandshakeCookiesSent);
+    }
+
+    /// Data messages for one keypair, from `at` on: opened together. Gives where they end.
+    #[allow(clippy::too_many_arguments)]
+    fn data(
+        &self,
+        state: &State,
+        rx: &mut Rx,
+        buf: &mut [u8],
+        at: usize,
+        segment: usize,
+        origin: &Origin,
+        now: u64,
+    ) -> usize {
+        let total = buf.len();
+        let end_of = |at: usize| (at + segment.max(1)).min(total);
+        if end_of(at) - at < DATA_OVERHEAD {
+            self.count(Count::DropLength);
+            return end_of(at);
+        }
+        let index = le32(buf, at + 4);
+        let found = self.indices().keypair(index).cloned();
+        let Some((peer, keypair)) = found else {
+            self.count(Count::DropUnknownIndex);
+            return end_of(at);
+        };
+        if !keypair.is_alive(now) {
+            self.count(Count::DropExpiredKey);
+            return end_of(at);
+        }
+        rx.texts.clear();
+        let mut next = at;
+        while next < total && rx.texts.len() < BATCH {
+            let datagram = &buf[next..end_of(next)];
+            if datagram.len() < DATA_OVERHEAD || classify(datagram) != Datagram::Data || le32(datagram, 4) != index {
+                break;
+            }
+            let counter = le64(datagram, 8);
+            // Spares the cipher a flood of copies; what counts is asked again once the packet is known to be authentic.
+            if with_window(&keypair, |window| window.may_accept(counter)) {
+                let len = datagram.len() - DATA_OVERHEAD;
+                rx.texts.push(Text { at: next + DATA_HEADER, len, counter });
+            } else {
+                self.count(Count::DropReplay);
+            }
+            next = end_of(next);
+        }
+        rx.good.clear();
+        rx.good.resize(rx.texts.len(), false);
+        keypair.opener.open(buf, &rx.texts, &mut rx.good);
+        for i in 0..rx.texts.len() {
+            let text = rx.texts[i];
+            if !rx.good[i] {
+                self.count(Count::DropNotAuthentic);
+            } else if !with_window(&keypair, |window| window.accept(text.counter)) {
+                self.count(Count::DropReplay);
+            } else {
+                self.authentic(state, rx, &peer, &keypair, buf, text, origin, now);
+            }
+        }
+        next
+    }
+
+    /// From here on the peer really sent it.
+    #[allow(clippy::too_many_arguments)]
+    fn authentic(
+        &self,
+        state: &State,
+        rx: &mut Rx,
+        peer: &Arc<Peer>,
+        keypair: &Arc<Keypair>,
+        buf: &[u8],
+        text: Text,
+        origin: &Origin,
+        now: u64,
+    ) {
+        let activity = &peer.activity;
+        let is_confirmation = self.confirm(peer, keypair, now);
+        self.touch_received(peer, now);
+        let bytes = (text.len + DATA_OVERHEAD) as u64;
+        add(&activity.rx_packets, 1);
+        add(&activity.rx_bytes, bytes);
+        self.count(Count::RxPackets);
+        self.counters.add(Count::RxBytes, bytes);
+        if let Some(place) = origin.place() {
+            self.note_source(peer, place, now);
+        }
+        // Only now: what is flushed should already use the address just learned.
+        if is_confirmation {
+            let tx = &mut self.tx();
+            self.flush_staged(state, tx, peer, false, now);
+            self.flush_runs(state, tx);
+        }
+        if keypair.is_initiator && keypair.age(now) > RENEW_ON_RECEIVE_MS {
+            let mut link = peer.link();
+            if link.slots.current.as_ref().is_some_and(|current| Arc::ptr_eq(current, keypair)) {
+                self.need_handshake(peer, &mut link, Reason::Age165, now);
+            }
+        }
+        if text.len == 0 {
+            return self.count(Count::RxKeepalives);
+        }
+        if get(&activity.keepalive_owed_since) == 0 {
+            set(&activity.keepalive_owed_since, now);
+        }
+        self.inner(state, rx, peer, buf, text, now);
+    }
+
+    fn confirm(&self, peer: &Peer, keypair: &Arc<Keypair>, now: u64) -> bool {
+        // Only a responder's keypair waits to be confirmed.
+        if keypair.is_initiator {
+            return false;
+        }
+        let mut link = peer.link();
+        if !link.slots.next.as_ref().is_some_and(|next| Arc::ptr_eq(next, keypair)) {
+            return false;
+        }
+        let freed = link.slots.promote();
+        drop(link);
+        self.free(freed);
+        set(&peer.activity.last_handshake_ms, now);
+        self.tell(&Record::new(Kind::KeyConfirmed).peer(peer.id).aux(keypair.local_index));
+        true
+    }
+
+    /// Version, length, cryptokey routing, then to whom it belongs.
+    fn inner(&self, state: &State, rx: &mut Rx, peer: &Arc<Peer>, buf: &[u8], text: Text, now: u64) {
+        let Some(inner) = Inner::parse(&buf[text.at..text.at + text.len]) else {
+            return self.count(Count::DropBadInner);
+        };
+        let source = inner.source();
+        // The most specific route of all must be this peer's; "one of its routes" would let it take a neighbour's address.
+        let is_peers = state.routes.lookup(source) == Some(peer.id);
+        // An exit node's routes hold every address, ours too.
+        let is_others = matches!(state.local_use(source), Some(LocalUse::Own | LocalUse::Service));
+        if !is_peers || is_others || state.is_beside(source) {
+            return self.count(Count::DropWrongSource);
+        }
+        self.tap(state, Way::FromPeer, inner.bytes);
+        if inner.protocol() == TSMP {
+            // They are short: a piece of one is nobody's (data-plane.md §4.8).
+            if inner.is_fragment_v4() {
+                return self.count(Count::DropBadInner);
+            }
+            return self.tell(&Record::new(Kind::Tsmp).peer(peer.id).data(inner.bytes));
+        }
+        let is_wanted = match state.local_use(inner.destination()) {
+            // Service addresses are for this host alone.
+            Some(LocalUse::Service) => false,
+            Some(LocalUse::Own | LocalUse::Forwarded) => true,
+            None => !state.locals.has_own,
+        };
+        if !is_wanted {
+            return self.count(Count::DropNotLocal);
+        }
+        if inner.echo_reply().is_some_and(|ident| self.expects_echo(ident, now)) {
+            return self.tell(&Record::new(Kind::EchoReply).peer(peer.id).data(inner.bytes));
+        }
+        match state.filter.inbound(&inner, now, peer.is_jailed, &mut rx.cache) {
+            Verdict::Pass => self.deliver(state, rx, buf, Span { at: text.at, len: inner.bytes.len() }),
+            verdict => self.filtered(peer, &inner, verdict, now),
+        }
+    }
+
+    fn deliver(&self, state: &State, rx: &mut Rx, buf: &[u8], span: Span) {
+        match &state.host {
+            Host::None => self.count(Count::DropTunWrite),
+            Host::Ring => self.tell(&Record::new(Kind::ToHost).data(span.of(buf))),
+            #[cfg(target_os = "linux")]
+            Host::Device(_) => rx.coalescer.push(buf, span),
+        }
+    }
+
+    /// An inner packet that TypeScript has for the host.
+    pub fn to_host(&self, state: &State, packet: &[u8]) -> bool {
+        self.tap(state, Way::ToHost, packet);
+        let is_written = match &state.host {
+            Host::None => false,
+            Host::Ring => {
+                self.tell(&Record::new(Kind::ToHost).data(packet));
+                true
+            }
+            #[cfg(target_os = "linux")]
+            Host::Device(tun) => tun.write_one(packet),
+        };
+        if !is_written {
+            self.count(Count::DropTunWrite);
+        }
+        is_written
+    }
+
+    /// The engine does not roam by itself, except for peers without disco (data-plane.md §1.10).
+    pub fn note_source(&self, peer: &Peer, place: Place, now: u64) {
+        let mut link = peer.link();
+        if link.path.direct == Some(place) {
+            return set(&peer.activity.rx_best_at, now);
+        }
+        if peer.is_wireguard_only {
+            link.path = Path { mode: Mode::Direct, direct: Some(place), ..Path::default() };
+        }
+        if link.new_address.is_some_and(|(told, at)| told == place && now.saturating_sub(at) < EDGE_MS) {
+            return;
+        }
+        link.new_address = Some((place, now));
+        let from: SocketAddr = place.to;
+        self.tell(&Record::new(Kind::NewAddress).peer(peer.id).aux(place.via).address(Some(from)));
+    }
+}
+
+fn with_window<T>(keypair: &Keypair, ask: impl FnOnce(&mut crate::replay::ReplayWindow) -> T) -> T {
+    let mut window = keypair.replay.lock().unwrap_or_else(PoisonError::into_inner);
+    ask(window.get_or_insert_with(Box::default))
+}

@@ -1,0 +1,446 @@
+//! UDP sockets with segmentation in both directions (udp(7), data-plane.md §2.6, §2.7).
+
+use std::collections::HashMap;
+use std::io;
+use std::mem::{size_of, zeroed};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::errno;
+use crate::counters::Count;
+use crate::limits::EDGE_MS;
+use crate::ops::Binding;
+use crate::peer::Place;
+use crate::state::{Shared, State};
+
+/// What others ask for; without CAP_NET_ADMIN the kernel gives what its limits allow.
+const BUFFER: libc::c_int = 7 << 20;
+/// Hundreds of extra sockets are open at once, nearly all of them only to hear one probe.
+const EXTRA_BUFFER: libc::c_int = 256 << 10;
+const UDP_SEGMENT: libc::c_int = 103;
+const UDP_GRO: libc::c_int = 104;
+/// With any port the second family may find the first one's taken; then another is tried.
+const PICK_ATTEMPTS: usize = 8;
+/// Errors that were told lately.
+const MAX_ERRORS: usize = 64;
+/// How long a full socket is waited for, ms: the inner connection must see loss rather than a queue without end.
+const FULL_WAIT_MS: libc::c_int = 1;
+
+/// One bound socket.
+pub struct Socket {
+    fd: OwnedFd,
+    port: u16,
+    /// The kernel cuts large sends, and the device has not refused one.
+    cuts: AtomicBool,
+}
+
+/// All sockets of an engine.
+pub struct Sockets {
+    v4: Option<Socket>,
+    v6: Option<Socket>,
+    extra: HashMap<u32, (Socket, bool)>,
+    epoll: Arc<OwnedFd>,
+    errors: Mutex<HashMap<(i32, IpAddr), u64>>,
+}
+
+/// Which socket an event is of.
+pub fn token(via: u32, is_ipv6: bool) -> u64 {
+    u64::from(via) << 1 | u64::from(is_ipv6)
+}
+
+impl Sockets {
+    /// Both families on one port.
+    pub fn open(binding: &Binding) -> io::Result<Self> {
+        // SAFETY: the call takes no memory of ours.
+        let fd = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the descriptor is new, and ours alone.
+        let epoll = Arc::new(unsafe { OwnedFd::from_raw_fd(fd) });
+        let mut sockets = Self { v4: None, v6: None, extra: HashMap::new(), epoll, errors: Mutex::default() };
+        sockets.rebind(binding)?;
+        Ok(sockets)
+    }
+
+    /// Events of all sockets, with their tokens.
+    pub fn epoll(&self) -> Arc<OwnedFd> {
+        self.epoll.clone()
+    }
+
+    /// Replaces the main sockets; extra ones stay. A port that stays the same is given up first.
+    pub fn rebind(&mut self, binding: &Binding) -> io::Result<()> {
+        if binding.port != 0 && binding.port == self.port() {
+            (self.v4, self.v6) = (None, None);
+        }
+        let (v4, v6) = open_pair(binding)?;
+        for (socket, is_ipv6) in [(&v4, false), (&v6, true)] {
+            if let Some(socket) = socket {
+                self.watch(socket, token(0, is_ipv6))?;
+            }
+        }
+        (self.v4, self.v6) = (v4, v6);
+        Ok(())
+    }
+
+    /// One more, of one family, on a port of the system's choice.
+    pub fn open_extra(&mut self, id: u32, is_ipv6: bool, binding: &Binding) -> io::Result<()> {
+        let socket = Socket::open(is_ipv6, &Binding { port: 0, ..*binding }, EXTRA_BUFFER)?;
+        self.watch(&socket, token(id, is_ipv6))?;
+        self.extra.insert(id, (socket, is_ipv6));
+        Ok(())
+    }
+
+    /// Closes an extra socket, if there is one of that number.
+    pub fn close_extra(&mut self, id: u32) {
+        self.extra.remove(&id);
+    }
+
+    /// A path leads through it now.
+    pub fn grow(&self, id: u32) {
+        if let Some((socket, _)) = self.extra.get(&id) {
+            socket.set_buffers(BUFFER);
+        }
+    }
+
+    /// Of the main sockets.
+    pub fn port(&self) -> u16 {
+        self.v4.as_ref().or(self.v6.as_ref()).map_or(0, |socket| socket.port)
+    }
+
+    /// The socket of a token, unless it is gone.
+    pub fn get(&self, token: u64) -> Option<&Socket> {
+        match (token as u32 >> 1, token & 1) {
+            (0, 0) => self.v4.as_ref(),
+            (0, _) => self.v6.as_ref(),
+            (id, _) => self.extra.get(&id).map(|(socket, _)| socket),
+        }
+    }
+
+    fn watch(&self, socket: &Socket, token: u64) -> io::Result<()> {
+        let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: token };
+        // SAFETY: the call copies the event.
+        let result =
+            unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, socket.fd.as_raw_fd(), &mut event) };
+        if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+
+    /// Sends `count` datagrams of `segment` bytes each, of which the last may be shorter.
+    pub fn send(&self, shared: &Shared, state: &State, place: Place, datagrams: &[u8], segment: usize, count: usize) {
+        let is_ipv6 = place.to.is_ipv6();
+        let socket = match place.via {
+            0 if is_ipv6 => self.v6.as_ref(),
+            0 => self.v4.as_ref(),
+            id => self.extra.get(&id).filter(|(_, is_v6)| *is_v6 == is_ipv6).map(|(socket, _)| socket),
+        };
+        let Some(socket) = socket else { return shared.counters.add(Count::DropNoSocket, count as u64) };
+        let address = Address::of(place.to);
+        if count > 1 && socket.cuts.load(Ordering::Relaxed) {
+            match socket.send_run(&address, datagrams, Some(segment as u16)) {
+                Ok(()) => return,
+                // The device beneath has no checksum offload, which cutting needs (data-plane.md §2.6).
+                Err(libc::EIO) => socket.cuts.store(false, Ordering::Relaxed),
+                // Longer than the route takes, or a quirk: one by one it will be seen.
+                Err(libc::EINVAL | libc::EMSGSIZE) => {}
+                Err(number) => return self.failed(shared, state, place, number, count),
+            }
+        }
+        for datagram in datagrams.chunks(segment.max(1)) {
+            if let Err(number) = socket.send_run(&address, datagram, None) {
+                self.failed(shared, state, place, number, 1);
+            }
+        }
+    }
+
+    fn failed(&self, shared: &Shared, state: &State, place: Place, number: i32, count: usize) {
+        if matches!(number, libc::EAGAIN | libc::ENOBUFS) {
+            return shared.counters.add(Count::DropWouldBlock, count as u64);
+        }
+        shared.counters.add(Count::DropSendFailed, count as u64);
+        let now = shared.clock.now();
+        let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (number, place.to.ip());
+        if errors.get(&key).is_some_and(|at| now.saturating_sub(*at) < EDGE_MS) {
+            return;
+        }
+        if errors.len() >= MAX_ERRORS {
+            errors.clear();
+        }
+        errors.insert(key, now);
+        drop(errors);
+        shared.path_error(state, Some(place.to), place.via, &errno::name(number));
+    }
+}
+
+/// The first family decides on the port. Only where IPv4 is missing altogether IPv6 alone will do.
+fn open_pair(binding: &Binding) -> io::Result<(Option<Socket>, Option<Socket>)> {
+    for attempt in 1.. {
+        let v4 = Socket::open(false, binding, BUFFER);
+        let port = v4.as_ref().map_or(binding.port, |socket| socket.port);
+        let v6 = Socket::open(true, &Binding { port, ..*binding }, BUFFER);
+        match (v4, v6) {
+            (Ok(v4), Ok(v6)) => return Ok((Some(v4), Some(v6))),
+            (Ok(v4), Err(error)) => {
+                if error.raw_os_error() != Some(libc::EADDRINUSE) {
+                    return Ok((Some(v4), None));
+                }
+                if binding.port != 0 || attempt >= PICK_ATTEMPTS {
+                    return Err(error);
+                }
+            }
+            (Err(error), Ok(v6)) if error.raw_os_error() == Some(libc::EAFNOSUPPORT) => return Ok((None, Some(v6))),
+            (Err(error), _) => return Err(error),
+        }
+    }
+    Err(io::Error::from_raw_os_error(libc::EADDRINUSE))
+}
+
+impl Socket {
+    fn open(is_ipv6: bool, binding: &Binding, buffer: libc::c_int) -> io::Result<Self> {
+        let family = if is_ipv6 { libc::AF_INET6 } else { libc::AF_INET };
+        // SAFETY: the call takes no memory of ours.
+        let fd = unsafe { libc::socket(family, libc::SOCK_DGRAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC, 0) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the descriptor is new, and ours alone.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        let mut socket = Self { fd, port: 0, cuts: AtomicBool::new(false) };
+        if is_ipv6 {
+            socket.set(libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1);
+        }
+        if let Some(mark) = binding.mark {
+            // Without the right to it the socket works unmarked (data-plane.md §1.10).
+            socket.set(libc::SOL_SOCKET, libc::SO_MARK, mark as libc::c_int);
+        }
+        if binding.dont_fragment {
+            // Not "do": the kernel's idea of the path, which anybody can shrink, must not keep probes from leaving.
+            let (level, option) = match is_ipv6 {
+                true => (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER),
+                false => (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER),
+            };
+            socket.set(level, option, libc::IP_PMTUDISC_PROBE);
+        }
+        socket.set_buffers(buffer);
+        // Both are of kernels from 5.0 on; where one is missing datagrams go and come one by one.
+        let cuts = socket.can_cut();
+        socket.cuts.store(cuts, Ordering::Relaxed);
+        socket.set(libc::IPPROTO_UDP, UDP_GRO, 1);
+        let any = match is_ipv6 {
+            true => SocketAddr::from((Ipv6Addr::UNSPECIFIED, binding.port)),
+            false => SocketAddr::from((Ipv4Addr::UNSPECIFIED, binding.port)),
+        };
+        let address = Address::of(any);
+        // SAFETY: the address is as long as it is said to be.
+        if unsafe { libc::bind(socket.fd.as_raw_fd(), address.bytes(), address.len) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        socket.port = socket.bound_port();
+        Ok(socket)
+    }
+
+    /// The descriptor; it stays this object's.
+    pub fn fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+
+    fn set(&self, level: libc::c_int, option: libc::c_int, value: libc::c_int) -> bool {
+        let size = size_of::<libc::c_int>() as libc::socklen_t;
+        // SAFETY: the call reads one number of ours.
+        unsafe { libc::setsockopt(self.fd(), level, option, (&raw const value).cast(), size) == 0 }
+    }
+
+    fn set_buffers(&self, bytes: libc::c_int) {
+        for (forced, allowed) in [(libc::SO_RCVBUFFORCE, libc::SO_RCVBUF), (libc::SO_SNDBUFFORCE, libc::SO_SNDBUF)] {
+            if !self.set(libc::SOL_SOCKET, forced, bytes) {
+                self.set(libc::SOL_SOCKET, allowed, bytes);
+            }
+        }
+    }
+
+    /// Sandboxes may lack it.
+    fn can_cut(&self) -> bool {
+        let mut value: libc::c_int = 0;
+        let mut size = size_of::<libc::c_int>() as libc::socklen_t;
+        // SAFETY: the call writes one number of ours.
+        let result =
+            unsafe { libc::getsockopt(self.fd(), libc::IPPROTO_UDP, UDP_SEGMENT, (&raw mut value).cast(), &mut size) };
+        result == 0
+    }
+
+    fn bound_port(&self) -> u16 {
+        // SAFETY: all zeros is a valid address structure.
+        let mut storage: libc::sockaddr_storage = unsafe { zeroed() };
+        let mut size = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+        // SAFETY: the call writes at most as much as it is told there is.
+        let result = unsafe { libc::getsockname(self.fd(), (&raw mut storage).cast(), &mut size) };
+        if result < 0 { 0 } else { read_address(&storage).map_or(0, |address| address.port()) }
+    }
+
+    /// One datagram, or several that the kernel cuts. A full socket is waited for, but not for long.
+    fn send_run(&self, address: &Address, bytes: &[u8], segment: Option<u16>) -> Result<(), i32> {
+        match self.send_once(address, bytes, segment) {
+            Err(libc::EAGAIN | libc::ENOBUFS) => {}
+            result => return result,
+        }
+        let mut poll = libc::pollfd { fd: self.fd(), events: libc::POLLOUT, revents: 0 };
+        // SAFETY: one structure of ours.
+        unsafe { libc::poll(&mut poll, 1, FULL_WAIT_MS) };
+        self.send_once(address, bytes, segment)
+    }
+
+    fn send_once(&self, address: &Address, bytes: &[u8], segment: Option<u16>) -> Result<(), i32> {
+        let mut part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+        let mut control = Control([0; CONTROL]);
+        // SAFETY: all zeros is a valid message header.
+        let mut message: libc::msghdr = unsafe { zeroed() };
+        message.msg_name = address.bytes().cast_mut().cast();
+        message.msg_namelen = address.len;
+        message.msg_iov = &mut part;
+        message.msg_iovlen = 1;
+        if let Some(segment) = segment {
+            message.msg_control = control.0.as_mut_ptr().cast();
+            // SAFETY: arithmetic on a constant.
+            message.msg_controllen = unsafe { libc::CMSG_SPACE(2) } as _;
+            // SAFETY: the header points at our memory, which is aligned and large enough for one message of two bytes.
+            unsafe {
+                let head = libc::CMSG_FIRSTHDR(&message);
+                (*head).cmsg_level = libc::IPPROTO_UDP;
+                (*head).cmsg_type = UDP_SEGMENT;
+                (*head).cmsg_len = libc::CMSG_LEN(2) as _;
+                libc::CMSG_DATA(head).cast::<u16>().write_unaligned(segment);
+            }
+        }
+        // SAFETY: all that the header points at lives until the call returns, which only reads it.
+        let sent = unsafe { libc::sendmsg(self.fd(), &message, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) };
+        if sent < 0 { Err(errno::last()) } else { Ok(()) }
+    }
+
+    /// Datagrams of equal length, but for the last, of one sender; or why there are none.
+    pub fn receive(&self, buf: &mut [u8]) -> Received {
+        let mut part = libc::iovec { iov_base: buf.as_mut_ptr().cast(), iov_len: buf.len() };
+        let mut control = Control([0; CONTROL]);
+        // SAFETY: all zeros is valid for both structures.
+        let (mut storage, mut message): (libc::sockaddr_storage, libc::msghdr) = unsafe { (zeroed(), zeroed()) };
+        message.msg_name = (&raw mut storage).cast();
+        message.msg_namelen = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+        message.msg_iov = &mut part;
+        message.msg_iovlen = 1;
+        message.msg_control = control.0.as_mut_ptr().cast();
+        message.msg_controllen = CONTROL as _;
+        // SAFETY: all that the header points at is ours and as large as it says.
+        let count = unsafe { libc::recvmsg(self.fd(), &mut message, libc::MSG_DONTWAIT) };
+        if count < 0 {
+            // What the network says about earlier datagrams is of no use here.
+            let is_over = matches!(errno::last(), libc::EAGAIN | libc::EBADF);
+            return if is_over { Received::Nothing } else { Received::Odd };
+        }
+        if message.msg_flags & libc::MSG_TRUNC != 0 {
+            return Received::Truncated;
+        }
+        let Some(from) = read_address(&storage) else { return Received::Odd };
+        let len = count as usize;
+        Received::Datagrams { from, len, segment: segment_of(&message).unwrap_or(len).max(1) }
+    }
+}
+
+/// What one look at a socket gives.
+pub enum Received {
+    /// Bytes, and how long each datagram is but the last.
+    Datagrams {
+        /// Who sent them.
+        from: SocketAddr,
+        /// Of all.
+        len: usize,
+        /// Of each.
+        segment: usize,
+    },
+    /// A datagram that was too long.
+    Truncated,
+    /// An error that says nothing about what waits.
+    Odd,
+    /// Nothing waits.
+    Nothing,
+}
+
+fn segment_of(message: &libc::msghdr) -> Option<usize> {
+    // SAFETY: the kernel has filled in the header, which still points at living memory.
+    let mut head = unsafe { libc::CMSG_FIRSTHDR(message) };
+    while !head.is_null() {
+        // SAFETY: not null, and within the control memory.
+        let (level, kind) = unsafe { ((*head).cmsg_level, (*head).cmsg_type) };
+        if level == libc::IPPROTO_UDP && kind == UDP_GRO {
+            // SAFETY: this message holds one number.
+            let size = unsafe { libc::CMSG_DATA(head).cast::<libc::c_int>().read_unaligned() };
+            return usize::try_from(size).ok().filter(|size| *size > 0);
+        }
+        // SAFETY: as for the first.
+        head = unsafe { libc::CMSG_NXTHDR(message, head) };
+    }
+    None
+}
+
+const CONTROL: usize = 64;
+
+/// Aligned as control messages must be.
+#[repr(align(8))]
+struct Control([u8; CONTROL]);
+
+/// An address as the kernel reads it.
+struct Address {
+    storage: libc::sockaddr_storage,
+    len: libc::socklen_t,
+}
+
+impl Address {
+    fn of(address: SocketAddr) -> Self {
+        // SAFETY: all zeros is a valid address structure.
+        let mut storage: libc::sockaddr_storage = unsafe { zeroed() };
+        let len = match address {
+            SocketAddr::V4(v4) => {
+                let place = (&raw mut storage).cast::<libc::sockaddr_in>();
+                // SAFETY: the storage is larger than, and aligned for, every kind of address.
+                let place = unsafe { &mut *place };
+                place.sin_family = libc::AF_INET as libc::sa_family_t;
+                place.sin_port = v4.port().to_be();
+                place.sin_addr.s_addr = u32::from(*v4.ip()).to_be();
+                size_of::<libc::sockaddr_in>()
+            }
+            SocketAddr::V6(v6) => {
+                let place = (&raw mut storage).cast::<libc::sockaddr_in6>();
+                // SAFETY: as above.
+                let place = unsafe { &mut *place };
+                place.sin6_family = libc::AF_INET6 as libc::sa_family_t;
+                place.sin6_port = v6.port().to_be();
+                place.sin6_addr.s6_addr = v6.ip().octets();
+                place.sin6_scope_id = v6.scope_id();
+                size_of::<libc::sockaddr_in6>()
+            }
+        };
+        Self { storage, len: len as libc::socklen_t }
+    }
+
+    fn bytes(&self) -> *const libc::sockaddr {
+        (&raw const self.storage).cast()
+    }
+}
+
+fn read_address(storage: &libc::sockaddr_storage) -> Option<SocketAddr> {
+    match libc::c_int::from(storage.ss_family) {
+        libc::AF_INET => {
+            // SAFETY: the family says what it is, and the storage is large enough for either.
+            let v4 = unsafe { &*(&raw const *storage).cast::<libc::sockaddr_in>() };
+            let ip = Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr));
+            Some(SocketAddr::from((ip, u16::from_be(v4.sin_port))))
+        }
+        libc::AF_INET6 => {
+            // SAFETY: as above.
+            let v6 = unsafe { &*(&raw const *storage).cast::<libc::sockaddr_in6>() };
+            let ip = Ipv6Addr::from(v6.sin6_addr.s6_addr);
+            Some(SocketAddr::V6(SocketAddrV6::new(ip, u16::from_be(v6.sin6_port), 0, v6.sin6_scope_id)))
+        }
+        _ => None,
+    }
+}

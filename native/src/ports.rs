@@ -1,0 +1,63 @@
+//! Both ends of the engine: sockets and a TUN device of the system's, or records that TypeScript carries (data-plane.md §2.17).
+
+use crate::counters::Count;
+use crate::inbound::Rx;
+use crate::peer::Place;
+use crate::records::{Kind, Record};
+use crate::state::{Shared, State};
+
+/// Towards peers.
+#[derive(Default)]
+pub enum Wire {
+    /// Not started.
+    #[default]
+    Closed,
+    /// TypeScript has the sockets.
+    Ring,
+    /// Sockets of the system's.
+    #[cfg(target_os = "linux")]
+    System(crate::linux::udp::Sockets),
+}
+
+/// Towards the host.
+#[derive(Default)]
+pub enum Host {
+    /// Nobody is there.
+    #[default]
+    None,
+    /// TypeScript is.
+    Ring,
+    /// A device of the system's.
+    #[cfg(target_os = "linux")]
+    Device(std::sync::Arc<crate::linux::tun::Tun>),
+}
+
+impl Wire {
+    /// Sends `count` datagrams of `segment` bytes each, of which the last may be shorter.
+    pub fn send(&self, shared: &Shared, state: &State, place: Place, datagrams: &[u8], segment: usize, count: usize) {
+        match self {
+            Self::Closed => shared.counters.add(Count::DropNoSocket, count as u64),
+            Self::Ring => {
+                for datagram in datagrams.chunks(segment.max(1)) {
+                    let record = Record::new(Kind::UdpOut).aux(place.via).address(Some(place.to));
+                    shared.tell(&record.data(datagram));
+                }
+            }
+            #[cfg(target_os = "linux")]
+            Self::System(sockets) => sockets.send(shared, state, place, datagrams, segment, count),
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = state;
+    }
+}
+
+impl Host {
+    /// Writes what was gathered for the device.
+    pub fn drain(&self, shared: &Shared, state: &State, rx: &mut Rx, buf: &[u8]) {
+        #[cfg(target_os = "linux")]
+        if let Self::Device(tun) = self {
+            tun.drain(shared, rx, buf);
+        }
+        let _ = (shared, state, rx, buf);
+    }
+}

@@ -1,0 +1,366 @@
+//! What the engine's parts share. TypeScript changes it under the writer's lock; data threads read it, one batch at a time.
+
+use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::buckets::{Bucket, OTHER_BURST, OTHER_RATE, SYN_BURST, SYN_RATE};
+use crate::counters::{Count, Counters};
+use crate::filter::{PacketFilter, Verdict};
+use crate::inbound::Rx;
+use crate::inner::{Inner, TCP};
+use crate::keypair::{Freed, Keypair};
+use crate::limits::{EDGE_MS, IDLE_MS};
+use crate::outbound::Tx;
+use crate::peer::{Link, Peer, Reason, get, set};
+use crate::ports::{Host, Wire};
+use crate::records::{Kind, Record, Records, Way};
+use crate::staging::StagedTotal;
+use crate::system;
+use crate::table::PrefixTable;
+
+/// Bytes of a dropped packet that are told: IP header with options and a TCP header without.
+const SAMPLE: usize = 96;
+
+/// Whose an address is on this host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum LocalUse {
+    Own,
+    Service,
+    Forwarded,
+}
+
+/// Addresses that mean something on this host.
+#[derive(Default)]
+pub struct Locals {
+    /// Whose.
+    pub table: PrefixTable<LocalUse>,
+    /// Without own addresses nothing is known about what is local, and everything goes to the host.
+    pub has_own: bool,
+    /// Networks that this host is in.
+    pub beside: Option<PrefixTable<()>>,
+}
+
+/// Everything that only TypeScript changes.
+#[derive(Default)]
+pub struct State {
+    /// By number.
+    pub peers: HashMap<u32, Arc<Peer>>,
+    /// Whose an address is.
+    pub routes: PrefixTable<u32>,
+    /// Addresses of this host.
+    pub locals: Locals,
+    /// What may come in.
+    pub filter: PacketFilter,
+    /// Largest inner packet.
+    pub mtu: usize,
+    /// Extra sockets that are open, or that TypeScript is opening.
+    pub extra: HashSet<u32>,
+    /// Towards peers.
+    pub wire: Wire,
+    /// Towards the host.
+    pub host: Host,
+    /// Packets are watched.
+    pub is_tapped: bool,
+    /// Between start and stop.
+    pub is_running: bool,
+}
+
+impl State {
+    /// Whether only a route for everything leads to an address of a network that this host is in: its machines are trusted there.
+    pub fn is_beside(&self, ip: IpAddr) -> bool {
+        let is_near = self.locals.beside.as_ref().is_some_and(|beside| beside.find(ip).is_some());
+        is_near && self.routes.find(ip).is_some_and(|(_, bits)| bits == 0)
+    }
+
+    /// Whose an address is here.
+    pub fn local_use(&self, ip: IpAddr) -> Option<LocalUse> {
+        self.locals.table.lookup(ip)
+    }
+}
+
+/// Which index we gave to whom.
+#[derive(Default)]
+pub struct Indices {
+    keypairs: HashMap<u32, (Arc<Peer>, Arc<Keypair>)>,
+    pending: HashMap<u32, Arc<Peer>>,
+}
+
+impl Indices {
+    /// The keypair that the peer names so.
+    pub fn keypair(&self, index: u32) -> Option<&(Arc<Peer>, Arc<Keypair>)> {
+        self.keypairs.get(&index)
+    }
+
+    /// The peer whose handshake is under way.
+    pub fn pending(&self, index: u32) -> Option<&Arc<Peer>> {
+        self.pending.get(&index)
+    }
+
+    /// The peer that knows us by this index, in whatever state.
+    pub fn peer(&self, index: u32) -> Option<&Arc<Peer>> {
+        self.pending(index).or_else(|| self.keypair(index).map(|(peer, _)| peer))
+    }
+
+    /// For a handshake.
+    pub fn add_pending(&mut self, index: u32, peer: Arc<Peer>) {
+        self.pending.insert(index, peer);
+    }
+
+    /// The handshake is over.
+    pub fn drop_pending(&mut self, index: u32) {
+        self.pending.remove(&index);
+    }
+
+    /// A pending index becomes its keypair's.
+    pub fn add_keypair(&mut self, peer: Arc<Peer>, keypair: Arc<Keypair>) {
+        self.pending.remove(&keypair.local_index);
+        self.keypairs.insert(keypair.local_index, (peer, keypair));
+    }
+
+    /// Forgets a keypair, unless its index is another's by now.
+    pub fn free(&mut self, keypair: &Arc<Keypair>) {
+        if self.keypairs.get(&keypair.local_index).is_some_and(|(_, held)| Arc::ptr_eq(held, keypair)) {
+            self.keypairs.remove(&keypair.local_index);
+        }
+    }
+
+    /// Forgets handshakes with a peer.
+    pub fn drop_peer(&mut self, id: u32) {
+        self.pending.retain(|_, peer| peer.id != id);
+    }
+}
+
+/// The engine clock, ms, never 0: the system's, or one that TypeScript sets with each call.
+pub struct Clock {
+    /// 0 = the system's.
+    manual: AtomicU64,
+    /// Added to the system's, so that TypeScript's own clock agrees.
+    offset: AtomicU64,
+}
+
+impl Clock {
+    /// Now.
+    pub fn now(&self) -> u64 {
+        match self.manual.load(Ordering::Relaxed) {
+            0 => system::boot_ms().wrapping_add(self.offset.load(Ordering::Relaxed)).max(1),
+            manual => manual,
+        }
+    }
+
+    /// From now on it is this time, until it is set again.
+    pub fn set(&self, now: u64) {
+        self.manual.store(now.max(1), Ordering::Relaxed);
+    }
+
+    /// From now on it goes by itself, and it is this time.
+    pub fn run_from(&self, now: u64) {
+        self.offset.store(now.wrapping_sub(system::boot_ms()), Ordering::Relaxed);
+        self.manual.store(0, Ordering::Relaxed);
+    }
+}
+
+/// One engine. Locks are taken in the order of the fields; `rx` before `tx`, then a peer's link, then the rest.
+pub struct Shared {
+    state: RwLock<State>,
+    rx: Mutex<Rx>,
+    tx: Mutex<Tx>,
+    indices: RwLock<Indices>,
+    /// What happened.
+    pub counters: Counters,
+    /// What is told.
+    pub records: Records,
+    /// What waits, of all peers.
+    pub staged: StagedTotal,
+    /// What time it is.
+    pub clock: Clock,
+    echoes: Mutex<HashMap<u16, u64>>,
+    others: Mutex<Bucket>,
+    /// TypeScript was asked to look after what waits for a path.
+    pub is_held: AtomicBool,
+    /// A panic was caught: nothing but destroying the engine works any more.
+    poisoned: AtomicBool,
+}
+
+/// Echo requests of our own whose replies are ours, and for how long.
+const ECHO_MS: u64 = 10_000;
+const MAX_ECHOES: usize = 256;
+
+impl Shared {
+    /// Without anything.
+    pub fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            state: RwLock::default(),
+            rx: Mutex::default(),
+            tx: Mutex::default(),
+            indices: RwLock::default(),
+            counters: Counters::default(),
+            records: Records::new()?,
+            staged: StagedTotal::default(),
+            clock: Clock { manual: AtomicU64::new(0), offset: AtomicU64::new(0) },
+            echoes: Mutex::default(),
+            others: Mutex::new(Bucket::full(OTHER_BURST)),
+            is_held: AtomicBool::new(false),
+            poisoned: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether a panic ended it.
+    pub fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Ordering::Acquire)
+    }
+
+    /// A panic ended it; whoever reads is told.
+    pub fn poison(&self) {
+        self.poisoned.store(true, Ordering::Release);
+        self.tell(&Record::new(Kind::Fatal));
+    }
+
+    /// For one batch of packets.
+    pub fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For one batch of operations.
+    pub fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Of whoever receives.
+    pub fn rx(&self) -> MutexGuard<'_, Rx> {
+        self.rx.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Of whoever sends.
+    pub fn tx(&self) -> MutexGuard<'_, Tx> {
+        self.tx.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For short.
+    pub fn indices(&self) -> RwLockReadGuard<'_, Indices> {
+        self.indices.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For short.
+    pub fn indices_mut(&self) -> RwLockWriteGuard<'_, Indices> {
+        self.indices.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells TypeScript.
+    pub fn tell(&self, record: &Record) {
+        self.records.push(&self.counters, record);
+    }
+
+    /// Counts one.
+    pub fn count(&self, count: Count) {
+        self.counters.one(count);
+    }
+
+    /// Shows a packet to whoever watches.
+    pub fn tap(&self, state: &State, way: Way, packet: &[u8]) {
+        if state.is_tapped {
+            self.tell(&Record::new(Kind::Tap).flags(way as u16).data(packet));
+        }
+    }
+
+    /// Takes keypairs out of the index table; their keys are wiped with the last hold on them.
+    pub fn free(&self, freed: Freed) {
+        if freed.iter().any(Option::is_some) {
+            let mut indices = self.indices_mut();
+            for keypair in freed.iter().flatten() {
+                indices.free(keypair);
+            }
+        }
+    }
+
+    /// An authentic packet left for the peer.
+    pub fn touch_sent(&self, peer: &Peer, now: u64) {
+        self.touch(peer, now);
+        set(&peer.activity.last_tx_any, now);
+        set(&peer.activity.keepalive_owed_since, 0);
+    }
+
+    /// An authentic packet of the peer arrived.
+    pub fn touch_received(&self, peer: &Peer, now: u64) {
+        self.touch(peer, now);
+        set(&peer.activity.last_rx_any, now);
+        set(&peer.activity.unanswered_since, 0);
+    }
+
+    fn touch(&self, peer: &Peer, now: u64) {
+        let last = get(&peer.activity.last_tx_any).max(get(&peer.activity.last_rx_any));
+        if last == 0 || now.saturating_sub(last) >= IDLE_MS {
+            self.tell(&Record::new(Kind::PeerActive).peer(peer.id));
+        }
+    }
+
+    /// Asks for a handshake, at most once a second for each reason.
+    pub fn need_handshake(&self, peer: &Peer, link: &mut Link, reason: Reason, now: u64) {
+        if link.needed.is_some_and(|(told, at)| told == reason && now.saturating_sub(at) < EDGE_MS) {
+            return;
+        }
+        link.needed = Some((reason, now));
+        self.tell(&Record::new(Kind::NeedHandshake).peer(peer.id).aux(reason as u32));
+    }
+
+    /// Asks for a path, at most once a second.
+    pub fn need_path(&self, peer: &Peer, link: &mut Link, now: u64) {
+        if link.needed_path_at.is_some_and(|at| now.saturating_sub(at) < EDGE_MS) {
+            return;
+        }
+        link.needed_path_at = Some(now);
+        self.tell(&Record::new(Kind::NeedPath).peer(peer.id));
+    }
+
+    /// Counts a packet of a peer that the filter dropped, and tells of it if it is one of few.
+    pub fn filtered(&self, peer: &Peer, packet: &Inner, verdict: Verdict, now: u64) {
+        self.count(match verdict {
+            Verdict::Pass => return,
+            Verdict::Unreadable => Count::DropInUnreadable,
+            Verdict::Multicast => Count::DropInMulticast,
+            Verdict::LinkLocal => Count::DropInLinkLocal,
+            Verdict::Filtered => Count::DropFiltered,
+            Verdict::Jailed => Count::DropJailed,
+        });
+        let may_tell = if packet.protocol() == TCP {
+            peer.link().syns.take(SYN_RATE, SYN_BURST, now)
+        } else {
+            self.others.lock().unwrap_or_else(PoisonError::into_inner).take(OTHER_RATE, OTHER_BURST, now)
+        };
+        if may_tell {
+            let sample = &packet.bytes[..packet.bytes.len().min(SAMPLE)];
+            self.tell(&Record::new(Kind::Filtered).peer(peer.id).aux(verdict as u32).data(sample));
+        }
+    }
+
+    /// The reply to this echo request of ours will be ours.
+    pub fn note_echo(&self, packet: &[u8], now: u64) {
+        let Some(ident) = Inner::parse(packet).and_then(|inner| inner.echo_request()) else { return };
+        let mut echoes = self.echoes.lock().unwrap_or_else(PoisonError::into_inner);
+        if echoes.len() >= MAX_ECHOES {
+            echoes.retain(|_, until| *until >= now);
+        }
+        if echoes.len() >= MAX_ECHOES {
+            echoes.clear();
+        }
+        echoes.insert(ident, now + ECHO_MS);
+    }
+
+    /// Whether an echo reply with this identifier answers a request of ours.
+    pub fn expects_echo(&self, ident: u16, now: u64) -> bool {
+        let echoes = self.echoes.lock().unwrap_or_else(PoisonError::into_inner);
+        echoes.get(&ident).is_some_and(|until| now <= *until)
+    }
+
+    /// A datagram could not be sent there.
+    pub fn path_error(&self, state: &State, to: Option<SocketAddr>, via: u32, code: &str) {
+        let is_path = |peer: &&Arc<Peer>| {
+            let direct = peer.link().path.direct;
+            direct.is_some_and(|place| Some(place.to) == to && place.via == via)
+        };
+        let peer = to.and_then(|_| state.peers.values().find(is_path)).map_or(0, |peer| peer.id);
+        self.tell(&Record::new(Kind::PathError).peer(peer).aux(via).data(code.as_bytes()));
+    }
+}
