@@ -1,4 +1,4 @@
-/** The portable engine's counters: a fixed, append-only list of names; every drop has one. */
+/** The engines' counters: a fixed, append-only list of names; every drop has one. */
 
 export const COUNTER_NAMES = [
   'tx.packets',
@@ -43,6 +43,10 @@ export const COUNTER_NAMES = [
   'drop.out-link-local',
   'drop.filtered',
   'drop.jailed',
+  // Only the native engine has large packets, or knows of a full socket.
+  'drop.bad-vnet',
+  'drop.truncated',
+  'drop.would-block',
 ] as const;
 
 export type CounterName = (typeof COUNTER_NAMES)[number];

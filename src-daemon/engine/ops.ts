@@ -18,6 +18,84 @@ export function validate(ops: readonly EngineOp[], state: EngineState): void {
   for (const op of ops) plan.check(op);
 }
 
+/** What of an operation is wrong whatever the state is; throws the first fault found. */
+export function checkShape(op: EngineOp): void {
+  switch (op.op) {
+    case 'set-identity':
+      checkKey(op.publicKey, 'identity');
+      return;
+    case 'peer-add':
+      if (!Number.isInteger(op.peer) || op.peer < 1 || op.peer > MAX_PEER_ID)
+        throw new RhumbError('bad-argument', `not a peer id: ${op.peer}`);
+      checkKey(op.publicKey, `peer ${op.peer}`);
+      return;
+    case 'routes-set':
+      for (const { prefix } of op.routes) checkPrefix(prefix);
+      return;
+    case 'routes-change':
+      for (const prefix of op.remove) checkPrefix(prefix);
+      for (const { prefix } of op.add) checkPrefix(prefix);
+      return;
+    case 'filter-set':
+      for (const rule of op.rules ?? []) checkRule(rule);
+      return;
+    case 'tcp-open':
+      for (const { ip, port } of op.at) {
+        if (canonicalIp(ip) === undefined) throw new RhumbError('bad-argument', `not an IP address: ${ip}`);
+        checkPort(port, 'tcp');
+      }
+      return;
+    case 'install-keypair':
+      checkKey(op.keypair.sendKey, 'keypair');
+      checkKey(op.keypair.receiveKey, 'keypair');
+      checkIndex(op.keypair.remoteIndex);
+      checkIndex(op.keypair.localIndex);
+      return;
+    case 'pending-add':
+    case 'pending-del':
+      checkIndex(op.index);
+      return;
+    case 'path-set':
+      checkPath(op.path);
+      return;
+    case 'local-ips':
+      for (const prefix of [...op.own, ...op.service, ...op.forwarded, ...(op.beside ?? [])])
+        checkPrefix(prefix);
+      return;
+    case 'bind':
+      checkPort(op.port, 'udp');
+      return;
+    case 'socket-open':
+      if (!Number.isInteger(op.socket) || op.socket < 1 || op.socket > MAX_SOCKET_ID)
+        throw new RhumbError('bad-argument', `not a number for an extra socket: ${op.socket}`);
+      if (op.family !== 4 && op.family !== 6)
+        throw new RhumbError('bad-argument', `not an IP version: ${op.family}`);
+      return;
+    case 'peer-del':
+    case 'erase-keys':
+    case 'erase-older-keys':
+    case 'expire-send':
+    case 'drop-staged':
+    case 'peer-heard':
+    case 'send-keepalive':
+    case 'socket-close':
+      return;
+    default:
+      op satisfies never;
+  }
+}
+
+/** Faults that depend on what is there already. */
+export const noPeer = (peer: PeerId): RhumbError => new RhumbError('not-found', `no peer ${peer}`);
+export const peerExists = (peer: PeerId): RhumbError =>
+  new RhumbError('conflict', `peer ${peer} is there already`);
+export const indexInUse = (index: number): RhumbError =>
+  new RhumbError('conflict', `index ${index} is in use`);
+export const socketExists = (socket: SocketId): RhumbError =>
+  new RhumbError('conflict', `socket ${socket} is there already`);
+export const tooManySockets = (socket: SocketId): RhumbError =>
+  new RhumbError('conflict', `open socket ${socket}: ${MAX_SOCKETS} are open already; close some first`);
+
 /** The state as it would be after the operations looked at so far, as far as later ones depend on it. */
 class Plan {
   readonly #state: EngineState;
@@ -31,38 +109,21 @@ class Plan {
   }
 
   check(op: EngineOp): void {
+    checkShape(op);
     switch (op.op) {
-      case 'set-identity':
-        checkKey(op.publicKey, 'identity');
-        break;
       case 'peer-add':
-        this.#add(op.peer, op.publicKey);
+        if (this.#has(op.peer)) throw peerExists(op.peer);
+        this.#peers.set(op.peer, toHex(op.publicKey));
         break;
       case 'peer-del':
         this.#need(op.peer);
         this.#peers.set(op.peer, undefined);
         break;
       case 'routes-set':
-        for (const route of op.routes) {
-          checkPrefix(route.prefix);
-          this.#need(route.peer);
-        }
+        for (const route of op.routes) this.#need(route.peer);
         break;
       case 'routes-change':
-        for (const prefix of op.remove) checkPrefix(prefix);
-        for (const route of op.add) {
-          checkPrefix(route.prefix);
-          this.#need(route.peer);
-        }
-        break;
-      case 'filter-set':
-        for (const rule of op.rules ?? []) checkRule(rule);
-        break;
-      case 'tcp-open':
-        for (const { ip, port } of op.at) {
-          if (canonicalIp(ip) === undefined) throw new RhumbError('bad-argument', `not an IP address: ${ip}`);
-          checkPort(port, 'tcp');
-        }
+        for (const route of op.add) this.#need(route.peer);
         break;
       case 'install-keypair':
         this.#install(op.keypair);
@@ -72,16 +133,12 @@ class Plan {
         this.#claim(op.index, op.peer);
         break;
       case 'pending-del':
-        checkIndex(op.index);
         this.#indices.set(op.index, undefined);
         break;
       case 'erase-keys':
         if (op.peer !== 'all') this.#need(op.peer);
         break;
       case 'path-set':
-        this.#need(op.peer);
-        checkPath(op.path);
-        break;
       case 'erase-older-keys':
       case 'expire-send':
       case 'drop-staged':
@@ -89,43 +146,27 @@ class Plan {
       case 'send-keepalive':
         this.#need(op.peer);
         break;
-      case 'local-ips':
-        for (const prefix of [...op.own, ...op.service, ...op.forwarded, ...(op.beside ?? [])])
-          checkPrefix(prefix);
-        break;
-      case 'bind':
-        checkPort(op.port, 'udp');
-        break;
       case 'socket-open':
-        this.#openSocket(op.socket, op.family);
+        this.#openSocket(op.socket);
         break;
       case 'socket-close':
         this.#sockets.delete(op.socket);
+        break;
+      case 'set-identity':
+      case 'filter-set':
+      case 'tcp-open':
+      case 'local-ips':
+      case 'bind':
         break;
       default:
         op satisfies never;
     }
   }
 
-  #openSocket(socket: SocketId, family: number): void {
-    if (!Number.isInteger(socket) || socket < 1 || socket > MAX_SOCKET_ID)
-      throw new RhumbError('bad-argument', `not a number for an extra socket: ${socket}`);
-    if (family !== 4 && family !== 6) throw new RhumbError('bad-argument', `not an IP version: ${family}`);
-    if (this.#sockets.has(socket)) throw new RhumbError('conflict', `socket ${socket} is there already`);
-    if (this.#sockets.size >= MAX_SOCKETS)
-      throw new RhumbError(
-        'conflict',
-        `open socket ${socket}: ${MAX_SOCKETS} are open already; close some first`,
-      );
+  #openSocket(socket: SocketId): void {
+    if (this.#sockets.has(socket)) throw socketExists(socket);
+    if (this.#sockets.size >= MAX_SOCKETS) throw tooManySockets(socket);
     this.#sockets.add(socket);
-  }
-
-  #add(peer: PeerId, publicKey: Uint8Array): void {
-    if (!Number.isInteger(peer) || peer < 1 || peer > MAX_PEER_ID)
-      throw new RhumbError('bad-argument', `not a peer id: ${peer}`);
-    checkKey(publicKey, `peer ${peer}`);
-    if (this.#has(peer)) throw new RhumbError('conflict', `peer ${peer} is there already`);
-    this.#peers.set(peer, toHex(publicKey));
   }
 
   #has(peer: PeerId): boolean {
@@ -133,14 +174,11 @@ class Plan {
   }
 
   #need(peer: PeerId): void {
-    if (!this.#has(peer)) throw new RhumbError('not-found', `no peer ${peer}`);
+    if (!this.#has(peer)) throw noPeer(peer);
   }
 
   #install(keypair: Keypair): void {
     this.#need(keypair.peer);
-    checkKey(keypair.sendKey, 'keypair');
-    checkKey(keypair.receiveKey, 'keypair');
-    checkIndex(keypair.remoteIndex);
     const owner = this.#ownerOf(keypair.localIndex);
     // An initiator's keypair takes the index over from its pending handshake.
     const takesOver = keypair.role === 'initiator' && owner === keypair.peer;
@@ -148,8 +186,7 @@ class Plan {
   }
 
   #claim(index: number, peer: PeerId): void {
-    checkIndex(index);
-    if (this.#ownerOf(index) !== undefined) throw new RhumbError('conflict', `index ${index} is in use`);
+    if (this.#ownerOf(index) !== undefined) throw indexInUse(index);
     this.#indices.set(index, peer);
   }
 

@@ -117,7 +117,8 @@ class SystemSocket implements UdpSocket {
   }
 }
 
-function bindError(error: unknown, family: 4 | 6, port: number): RhumbError {
+/** Why a socket could not be opened, and what to do about it. */
+export function bindError(error: unknown, family: 4 | 6, port: number): RhumbError {
   const code = (error as { code?: unknown }).code;
   const what = `open udp port ${port} for IPv${family}`;
   if (code === 'EADDRINUSE')

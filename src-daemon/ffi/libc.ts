@@ -65,8 +65,9 @@ export function libc(): Libc {
 }
 
 /** Names of the error numbers that our callers tell apart; koffi's table has them for this platform. */
-export function errnoName(): string {
-  const number = koffi.errno();
+export const errnoName = (): string => nameOfErrno(koffi.errno());
+
+export function nameOfErrno(number: number): string {
   const known = koffi.os.errno as Readonly<Record<string, number>>;
   return Object.keys(known).find((name) => known[name] === number) ?? `errno ${number}`;
 }

@@ -14,13 +14,9 @@ const NAME = /^[A-Za-z0-9_.%-]{1,15}$/;
 /** Opens (and so creates) the interface and sets its MTU; it is down and has no address yet. Errors say what to do. */
 export function openLinuxTun(options: { readonly name: string; readonly mtu: number }): Tun {
   const { name, mtu } = options;
-  if (!NAME.test(name))
-    throw new RhumbError(
-      'bad-argument',
-      `"${name}" is not an interface name: at most 15 letters, digits and any of "_.-"`,
-    );
+  checkTunName(name);
   const opened = openTun(name);
-  if (!opened.ok) throw refusal(name, opened);
+  if (!opened.ok) throw tunRefusal(name, opened);
   const failed = setInterfaceMtu(opened.name, mtu);
   if (failed !== undefined) {
     closeFd(opened.fd);
@@ -29,14 +25,24 @@ export function openLinuxTun(options: { readonly name: string; readonly mtu: num
   return tunOn(opened.fd, opened.name);
 }
 
+/** Throws for what can be no name of an interface. */
+export function checkTunName(name: string): void {
+  if (!NAME.test(name))
+    throw new RhumbError(
+      'bad-argument',
+      `"${name}" is not an interface name: at most 15 letters, digits and any of "_.-"`,
+    );
+}
+
 /** Takes an existing TUN as it is, so that nobody else uses it meanwhile. Errors say what to do. */
 export function holdLinuxTun(name: string): Disposable {
   const opened = openTun(name);
-  if (!opened.ok) throw refusal(name, opened);
+  if (!opened.ok) throw tunRefusal(name, opened);
   return { [Symbol.dispose]: () => closeFd(opened.fd) };
 }
 
-function refusal(name: string, failed: Extract<TunOpen, { ok: false }>): RhumbError {
+/** Why an interface could not be opened, and what to do about it. */
+export function tunRefusal(name: string, failed: Extract<TunOpen, { ok: false }>): RhumbError {
   const { step, code } = failed;
   if (code === 'EACCES' || code === 'EPERM')
     return new RhumbError(

@@ -1,0 +1,487 @@
+/** The native engine behind the interface of all engines: encodes what it is told, hands on what it tells (data-plane.md §4). */
+import type { Clock } from '#shared/async/clock.ts';
+import { RhumbError } from '#shared/errors.ts';
+import type { Log } from '#shared/log/log.ts';
+import { EngineFailure, type EngineHandle, type EngineLibrary, systemFailure } from '../ffi/engine.ts';
+import { watchReadable } from '../ffi/fd.ts';
+import { checkTunName, tunRefusal } from '../tun/linux.ts';
+import { COUNTER_NAMES } from './counters.ts';
+import { NativeMemory } from './native-memory.ts';
+import {
+  type NativeConfig,
+  Side,
+  writeCapture,
+  writeClock,
+  writeConfig,
+  writeExpireHeld,
+  writeHostPacket,
+  writeOp,
+  writePacket,
+  writeReceived,
+  writeRunClock,
+} from './native-ops.ts';
+import { ACTIVITY_BYTES, type NativeRecord, readActivities, readRecords } from './native-records.ts';
+import { NativeRing } from './native-ring.ts';
+import { NativeWriter } from './native-writer.ts';
+import { checkShape, indexInUse, noPeer, peerExists, socketExists, tooManySockets } from './ops.ts';
+import type { PortableOptions } from './portable.ts';
+import type {
+  EngineCaps,
+  EngineConfig,
+  EngineOp,
+  EngineRecord,
+  EngineStats,
+  FilterRuleCount,
+  FilterRuleSpec,
+  InjectPacket,
+  MemoryTun,
+  PacketEngine,
+  PeerActivity,
+  PeerId,
+  Tap,
+} from './types.ts';
+import { bindError } from './udp-sockets.ts';
+
+/** The largest inner packet of IPv4 in IPv6: 65535 - 40 - 8 - 32, down to a multiple of 16. */
+const MAX_MTU = 65_440;
+const MIN_MTU = 576;
+const MAX_PACKET = 65_535;
+const POLL_BYTES = 256 * 1024;
+const ERROR_EDGE_MS = 1_000;
+/** An engine that fails again this soon after it was replaced is not replaced once more. */
+const FAILURE_SPACING_MS = 60_000;
+
+/** Faults of `native/src/plan.rs`. */
+const Fault = {
+  NoPeer: 1,
+  PeerExists: 2,
+  BadPeerId: 3,
+  IndexInUse: 4,
+  BadSocketId: 5,
+  SocketExists: 6,
+  TooManySockets: 7,
+  Running: 8,
+} as const;
+
+export const createNativeEngine = (library: EngineLibrary, options: PortableOptions): PacketEngine =>
+  new NativeEngine(library, options);
+
+class NativeEngine implements PacketEngine {
+  readonly kind = 'native' as const;
+  readonly caps: EngineCaps;
+  readonly #library: EngineLibrary;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #writer = new NativeWriter();
+  readonly #memory = new NativeMemory();
+  readonly #refusal = new Uint8Array(12);
+  readonly #pollBuffer = new Uint8Array(POLL_BYTES);
+  #handle: EngineHandle;
+  #phase: 'new' | 'starting' | 'running' | 'stopped' | 'destroyed' = 'new';
+  /** The engine's clock is ours, read anew for each call; else it has its own. */
+  #isClockOurs = true;
+  #config: NativeConfig | undefined;
+  #ring: NativeRing | undefined;
+  #host: MemoryTun | undefined;
+  #unwatch: (() => void) | undefined;
+  #cancelHold: (() => void) | undefined;
+  #tap: Tap | undefined;
+  #isDraining = false;
+  #failedAt = Number.NEGATIVE_INFINITY;
+  readonly #errorsAt = new Map<string, number>();
+  /** Drops that happen on our side of the engine. */
+  #noSocket = 0;
+  #sendFailed = 0;
+  #rules: readonly FilterRuleSpec[] = [];
+  /** What the rules did before they were handed to the engine the last time. */
+  #rulesBefore: readonly FilterRuleCount[] = [];
+  #pending: EngineRecord[] = [];
+  #isScheduled = false;
+  #handleRecords: ((batch: Iterable<EngineRecord>) => void) | undefined;
+
+  constructor(library: EngineLibrary, { clock, log }: PortableOptions) {
+    this.#library = library;
+    this.#clock = clock;
+    this.#log = log;
+    this.caps = { maxMtu: MAX_MTU, aead: library.aead, threads: 2 };
+    this.#handle = this.#create();
+  }
+
+  get port(): number {
+    return this.#ring?.port ?? this.#ends().port;
+  }
+
+  get tunName(): string | undefined {
+    if (this.#phase !== 'running') return undefined;
+    if (this.#host !== undefined) return 'memory';
+    const { name } = this.#ends();
+    return name === '' ? undefined : name;
+  }
+
+  nowMs(): number {
+    return this.#isClockOurs ? this.#ownNow() : this.#library.now(this.#handle);
+  }
+
+  async start(config: EngineConfig): Promise<void> {
+    if (this.#phase !== 'new' && this.#phase !== 'stopped')
+      throw new RhumbError('conflict', `start engine: it is ${this.#phase}`);
+    const { mtu, tun } = config;
+    if (!Number.isInteger(mtu) || mtu < MIN_MTU || mtu > MAX_MTU)
+      throw new RhumbError('bad-argument', `start engine: mtu ${mtu} is not in ${MIN_MTU}..${MAX_MTU}`);
+    if (tun.kind === 'device') checkTunName(tun.name);
+    this.#phase = 'starting';
+    try {
+      this.#open(config);
+      await this.#ring?.bind();
+    } catch (error) {
+      await this.#closeAll();
+      this.#phase = 'stopped';
+      throw error;
+    }
+    this.#phase = 'running';
+    this.#watch();
+    if (this.#host !== undefined) this.#host.send = (packet) => this.#fromHost(packet);
+  }
+
+  apply(ops: readonly EngineOp[]): void {
+    for (const op of ops) checkShape(op);
+    const counted = ops.some(({ op }) => op === 'filter-set') ? this.filterRules() : undefined;
+    this.#send(() => {
+      for (const op of ops) writeOp(this.#writer, op);
+    }, ops);
+    for (const op of ops) {
+      this.#memory.note(op);
+      if (op.op === 'filter-set') this.#noteRules(op.rules ?? [], counted ?? []);
+      if (this.#phase === 'running') this.#ring?.follow(op);
+    }
+    this.#drain();
+  }
+
+  inject(packets: readonly InjectPacket[]): number {
+    return this.#inject(() => {
+      for (const packet of packets) writePacket(this.#writer, packet);
+    });
+  }
+
+  onRecords(handle: (batch: Iterable<EngineRecord>) => void): void {
+    this.#handleRecords = handle;
+    if (this.#pending.length > 0) this.#schedule();
+  }
+
+  peers(ids?: readonly PeerId[]): PeerActivity[] {
+    if (ids?.length === 0) return [];
+    const numbers = new Uint8Array(Uint32Array.from(ids ?? []).buffer);
+    const room = (ids?.length ?? 64) * ACTIVITY_BYTES;
+    return readActivities(this.#read(room, (out) => this.#library.peers(this.#handle, numbers, out)));
+  }
+
+  stats(): EngineStats {
+    const bytes = this.#read(COUNTER_NAMES.length * 8, (out) => this.#library.stats(this.#handle, out));
+    const view = new DataView(bytes.buffer);
+    const stats: Record<string, bigint> = {};
+    for (const [i, name] of COUNTER_NAMES.entries())
+      stats[name] = 8 * i + 8 <= bytes.length ? view.getBigUint64(8 * i, true) : 0n;
+    stats['drop.no-socket'] = (stats['drop.no-socket'] ?? 0n) + BigInt(this.#noSocket);
+    stats['drop.send-failed'] = (stats['drop.send-failed'] ?? 0n) + BigInt(this.#sendFailed);
+    return stats;
+  }
+
+  filterRules(): readonly FilterRuleCount[] {
+    const bytes = this.#read(this.#rules.length * 16, (out) => this.#library.rules(this.#handle, out));
+    const view = new DataView(bytes.buffer);
+    return this.#rulesBefore.map((before, i) => ({
+      passed: before.passed + countAt(view, 16 * i),
+      nearMisses: before.nearMisses + countAt(view, 16 * i + 8),
+    }));
+  }
+
+  setTap(tap: Tap | undefined): void {
+    this.#tap = tap;
+    this.#send(() => writeCapture(this.#writer, tap !== undefined));
+  }
+
+  async stop(): Promise<void> {
+    if (this.#phase === 'destroyed') return;
+    this.#phase = 'stopped';
+    await this.#closeAll();
+  }
+
+  async destroy(): Promise<void> {
+    if (this.#phase === 'destroyed') return;
+    this.#phase = 'destroyed';
+    this.#pending = [];
+    await this.#closeAll();
+    this.#library.destroy(this.#handle);
+  }
+
+  #create(): EngineHandle {
+    const handle = this.#library.create();
+    if (handle < 0) throw failure('create engine', handle);
+    return handle;
+  }
+
+  /** Everything but binding the sockets of a simulated wire, which takes a turn. */
+  #open(config: EngineConfig): void {
+    const { tun, mtu, port, mark, dontFragment = false, sockets, underLoadHandshakes } = config;
+    const host = { device: Side.System, memory: Side.Ring, none: Side.None }[tun.kind];
+    const wire = sockets === undefined ? Side.System : Side.Ring;
+    const name = tun.kind === 'device' ? tun.name : '';
+    this.#isClockOurs = host !== Side.System && wire !== Side.System;
+    this.#config = { host, wire, mtu, port, mark, dontFragment, underLoadHandshakes, name };
+    this.#configure(this.#config);
+    this.#started(this.#library.start(this.#handle), this.#config);
+    this.#host = tun.kind === 'memory' ? tun.tun : undefined;
+    if (sockets !== undefined) this.#ring = this.#newRing(sockets, { port, mark, dontFragment });
+  }
+
+  #configure(config: NativeConfig): void {
+    this.#send(() => {
+      if (!this.#isClockOurs) writeRunClock(this.#writer, this.#ownNow());
+      writeConfig(this.#writer, config);
+    });
+  }
+
+  #started(result: number, { name, port }: NativeConfig): void {
+    if (result >= 0) return;
+    const system = systemFailure(result);
+    if (system?.part === 'device') {
+      const step = system.code === 'ENOENT' || system.code === 'ENXIO' ? 'open' : 'attach';
+      throw tunRefusal(name, { ok: false, step, code: system.code });
+    }
+    if (system?.part === 'socket')
+      throw bindError(Object.assign(new Error(system.code), { code: system.code }), 4, port);
+    throw failure('start engine', result);
+  }
+
+  #newRing(sockets: NonNullable<EngineConfig['sockets']>, binding: NativeBinding): NativeRing {
+    return new NativeRing(
+      sockets,
+      binding,
+      {
+        receive: (from, datagram, via) => {
+          this.#inject(() => writeReceived(this.#writer, from, datagram, via));
+        },
+        sendFailed: (to, code, via) => {
+          this.#sendFailed++;
+          const now = this.nowMs();
+          const key = `${code} ${to.ip}`;
+          if (now - (this.#errorsAt.get(key) ?? Number.NEGATIVE_INFINITY) < ERROR_EDGE_MS) return;
+          this.#errorsAt.set(key, now);
+          this.#push({ type: 'path-error', peer: undefined, via: via === 0 ? undefined : via, code });
+        },
+        extraGone: (via, code) => {
+          this.#log('info', 'socket.extra-gone', { via, code });
+          this.#push({ type: 'path-error', peer: undefined, via, code });
+          // The engine leads no path through it any more.
+          this.apply([{ op: 'socket-close', socket: via }]);
+        },
+        dead: (error) => {
+          if (this.#phase !== 'running') return;
+          this.#log('warn', 'socket.dead', { why: error.message });
+          this.#push({ type: 'device', what: 'socket-dead', detail: error.message });
+        },
+      },
+      this.#clock,
+      this.#log,
+    );
+  }
+
+  #fromHost(packet: Uint8Array): void {
+    if (packet.length <= MAX_PACKET) this.#inject(() => writeHostPacket(this.#writer, packet));
+  }
+
+  #inject(write: () => void): number {
+    this.#writer.clear();
+    if (this.#isClockOurs) writeClock(this.#writer, this.#ownNow());
+    write();
+    const accepted = this.#library.inject(this.#handle, this.#writer.written);
+    if (accepted === EngineFailure.Panicked) this.#failed();
+    this.#drain();
+    return Math.max(0, accepted);
+  }
+
+  /** One batch of operations; `ops` are those of the caller, which follow ours. */
+  #send(write: () => void, ops: readonly EngineOp[] = []): void {
+    this.#writer.clear();
+    if (this.#isClockOurs) writeClock(this.#writer, this.#ownNow());
+    write();
+    const result = this.#library.apply(this.#handle, this.#writer.written, this.#refusal);
+    this.#writer.clear();
+    if (result >= 0) return;
+    if (result === EngineFailure.Refused) throw refused(this.#refusal);
+    if (result !== EngineFailure.Panicked) throw failure('tell engine', result);
+    // What it was told is told again to the next one, keys excepted: those sessions begin anew.
+    for (const op of ops) this.#memory.note(op);
+    this.#failed();
+  }
+
+  #noteRules(rules: readonly FilterRuleSpec[], counted: readonly FilterRuleCount[]): void {
+    // A rule that stays goes on counting: most changes of a policy touch few of its rules.
+    const earlier = new Map(this.#rules.map((rule, i) => [rule, counted[i]]));
+    this.#rules = rules;
+    this.#rulesBefore = rules.map((rule) => earlier.get(rule) ?? { passed: 0, nearMisses: 0 });
+  }
+
+  /** Reads what the engine has into a buffer of its own, which is made larger when it must be. */
+  #read(room: number, call: (out: Uint8Array) => number): Uint8Array {
+    for (let size = Math.max(room, 64); ; ) {
+      const out = new Uint8Array(size);
+      const length = call(out);
+      if (length !== EngineFailure.TooSmall) return out.slice(0, Math.max(0, length));
+      size = new DataView(out.buffer).getUint32(0, true);
+    }
+  }
+
+  #ends(): { readonly port: number; readonly name: string } {
+    const bytes = this.#read(64, (out) => this.#library.ends(this.#handle, out));
+    if (bytes.length < 2) return { port: 0, name: '' };
+    const port = new DataView(bytes.buffer).getUint16(0, true);
+    return { port, name: new TextDecoder().decode(bytes.subarray(2)) };
+  }
+
+  #watch(): void {
+    const fd = this.#library.wakeFd(this.#handle);
+    if (fd >= 0 && !this.#isClockOurs) this.#unwatch = watchReadable(fd, () => this.#drain());
+  }
+
+  /** Takes everything that the engine has to tell; what that leads to may make it tell more. */
+  #drain(): void {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    try {
+      for (;;) {
+        const length = this.#library.poll(this.#handle, this.#pollBuffer);
+        if (length <= 0) return;
+        // A copy: users keep views of it until the batch is handled.
+        for (const record of readRecords(this.#pollBuffer.slice(0, length))) this.#take(record);
+      }
+    } finally {
+      this.#isDraining = false;
+    }
+  }
+
+  #take(record: NativeRecord): void {
+    switch (record.kind) {
+      case 'record':
+        this.#push(record.record);
+        return;
+      case 'send':
+        if (this.#ring?.send(record.to, record.data, record.via) !== true) this.#noSocket++;
+        return;
+      case 'to-host':
+        this.#host?.receive(record.data.slice());
+        return;
+      case 'tap':
+        this.#tap?.(record.way, record.data);
+        return;
+      case 'hold':
+        this.#hold(record.ms);
+        return;
+      case 'fatal':
+        this.#failed();
+        return;
+      default:
+        record satisfies never;
+    }
+  }
+
+  #push(record: EngineRecord): void {
+    if (this.#phase === 'destroyed') return;
+    if (record.type === 'device') this.#log('error', `engine.${record.what}`, { why: record.detail });
+    this.#pending.push(record);
+    if (this.#handleRecords !== undefined) this.#schedule();
+  }
+
+  /** A microtask: the handler calls back into the engine, which must not be in the middle of a packet then. */
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => {
+      this.#isScheduled = false;
+      const batch = this.#pending;
+      this.#pending = [];
+      if (batch.length > 0) this.#handleRecords?.(batch);
+    });
+  }
+
+  #hold(ms: number): void {
+    this.#cancelHold ??= this.#clock.after(ms, () => {
+      this.#cancelHold = undefined;
+      this.#send(() => writeExpireHeld(this.#writer));
+      this.#drain();
+    });
+  }
+
+  /** It panicked: another one takes over its descriptors and is told all that it knew. */
+  #failed(): void {
+    const now = this.#clock.monotonic();
+    const config = this.#config;
+    this.#log('error', 'engine.failed', { again: now - this.#failedAt < FAILURE_SPACING_MS });
+    if (now - this.#failedAt < FAILURE_SPACING_MS || this.#phase === 'destroyed') {
+      this.#push({ type: 'device', what: 'tun-gone', detail: 'the native engine failed' });
+      return;
+    }
+    this.#failedAt = now;
+    this.#unwatch?.();
+    this.#unwatch = undefined;
+    const failed = this.#handle;
+    this.#handle = this.#create();
+    if (config !== undefined) this.#configure(config);
+    const isStarted = config !== undefined && (this.#phase === 'running' || this.#phase === 'starting');
+    if (isStarted) this.#started(this.#library.startFrom(this.#handle, failed), config);
+    this.#library.destroy(failed);
+    this.#send(() => {
+      for (const op of this.#memory.ops()) writeOp(this.#writer, op);
+      writeCapture(this.#writer, this.#tap !== undefined);
+    });
+    if (isStarted) this.#watch();
+  }
+
+  #ownNow(): number {
+    return Math.max(1, Math.floor(this.#clock.monotonic()));
+  }
+
+  async #closeAll(): Promise<void> {
+    this.#cancelHold?.();
+    this.#cancelHold = undefined;
+    this.#unwatch?.();
+    this.#unwatch = undefined;
+    if (this.#host !== undefined) this.#host.send = undefined;
+    this.#host = undefined;
+    const ring = this.#ring;
+    this.#ring = undefined;
+    this.#library.stop(this.#handle);
+    await ring?.close();
+  }
+}
+
+type NativeBinding = ConstructorParameters<typeof NativeRing>[1];
+
+const countAt = (view: DataView, at: number): number =>
+  at + 8 <= view.byteLength ? Number(view.getBigUint64(at, true)) : 0;
+
+const failure = (what: string, result: number): RhumbError => {
+  const system = systemFailure(result);
+  return new RhumbError('internal', `${what}: the native engine says ${system?.code ?? result}`);
+};
+
+/** Operation, fault, number. */
+function refused(bytes: Uint8Array): RhumbError {
+  const view = new DataView(bytes.buffer);
+  const fault = view.getUint32(4, true);
+  const number = view.getUint32(8, true);
+  switch (fault) {
+    case Fault.NoPeer:
+      return noPeer(number);
+    case Fault.PeerExists:
+      return peerExists(number);
+    case Fault.IndexInUse:
+      return indexInUse(number);
+    case Fault.SocketExists:
+      return socketExists(number);
+    case Fault.TooManySockets:
+      return tooManySockets(number);
+    default:
+      return new RhumbError('bad-argument', `the native engine refuses ${number} (${fault})`);
+  }
+}
