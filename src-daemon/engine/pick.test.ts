@@ -2,20 +2,35 @@
 import { expect, test } from 'vitest';
 import { silent } from '#shared/log/log.ts';
 import { FakeClock } from '#shared/testing/fake-clock.ts';
+import { loadEngine } from '../ffi/engine.ts';
 import { pickEngine } from './pick.ts';
 
 const options = () => ({ clock: new FakeClock(), random: () => 0.5, log: silent });
+const missing = () => ({ ok: false, why: 'the native engine is not built' }) as const;
 
-test.each([undefined, '', 'auto', 'portable'])('%j gives the portable engine, with the reason', (wanted) => {
-  const { engine, reason } = pickEngine(wanted, options());
+test.each([undefined, '', 'auto', 'portable'])('%j gives the portable engine where no other is', (wanted) => {
+  const { engine, reason } = pickEngine(wanted, options(), missing);
   expect(engine.kind).toBe('portable');
   expect(reason).not.toBe('');
 });
 
 test('native says that it is not built, and what to do', () => {
-  expect(() => pickEngine('native', options())).toThrow(
+  expect(() => pickEngine('native', options(), missing)).toThrow(
     'the native engine is not built; leave RHUMB_ENGINE unset',
   );
+});
+
+test.runIf(loadEngine().ok).each([undefined, 'auto', 'native'])(
+  '%j gives the native engine where it is built',
+  async (wanted) => {
+    const { engine } = pickEngine(wanted, options());
+    expect(engine.kind).toBe('native');
+    await engine.destroy();
+  },
+);
+
+test('portable stays portable where both are', () => {
+  expect(pickEngine('portable', options()).engine.kind).toBe('portable');
 });
 
 test('anything else is refused', () => {

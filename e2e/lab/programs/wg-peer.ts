@@ -10,7 +10,7 @@ import { parseSockAddr } from '#shared/ip/address.ts';
 import { privateKeyFrom } from '#shared/key/key.ts';
 import { systemClock } from '#shared/node/clock.ts';
 import { openLog } from '#shared/node/log.ts';
-import { createPortableEngine } from '../../../src-daemon/engine/portable.ts';
+import { pickEngine } from '../../../src-daemon/engine/pick.ts';
 import { Tunnel } from '../../../src-daemon/engine/tunnel.ts';
 import { wgConfig } from '../wg-config.ts';
 
@@ -22,7 +22,7 @@ const bytes = (base64: string): Uint8Array => new Uint8Array(Buffer.from(base64,
 const clock = systemClock();
 const log = openLog({ level: 'debug', program: 'wg-peer' });
 const random = Math.random;
-const engine = createPortableEngine({ clock, random, log });
+const { engine } = pickEngine(process.env['RHUMB_ENGINE'], { clock, random, log });
 await engine.start({ tun: { kind: 'device', name: config.tun }, mtu: config.mtu, port: config.port });
 
 const privateKey = privateKeyFrom(bytes(config.privateKey));
