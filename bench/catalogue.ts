@@ -12,12 +12,14 @@ import { netmap } from './netmap.ts';
 import { policy } from './policy.ts';
 import { portableThroughput } from './portable-throughput.ts';
 import { relay } from './relay.ts';
+import { throughput } from './throughput.ts';
 import { timeToDirect } from './time-to-direct.ts';
 import { ui } from './ui.ts';
 
 export const benchmarks: readonly Benchmark[] = [
   handshake,
   portableThroughput,
+  throughput,
   controlJoin,
   controlScale,
   relay,
