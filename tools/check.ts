@@ -1,17 +1,48 @@
 /** `npm run check`: format, lint, types, the tree's own tests, unused code; all at once, and only failures are shown. */
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 
 interface Step {
   readonly name: string;
+  /** Of our own Node, unless `program` names another. */
   readonly argv: readonly string[];
+  readonly program?: string;
+  readonly folder?: string;
 }
 
 const root = join(import.meta.dirname, '..');
 const tool = (path: string): string => join(root, 'node_modules', path);
 
+const inPath = (program: string): boolean =>
+  (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
+
+const cargo = (name: string, ...argv: string[]): Step => ({
+  name: `native engine: ${name}`,
+  program: 'cargo',
+  argv,
+  folder: join(root, 'native'),
+});
+
+/** cargo takes one of these at a time by itself. */
+function nativeSteps(): Step[] {
+  if (!inPath('cargo')) {
+    console.log('no Rust toolchain here: the native engine is not checked');
+    return [];
+  }
+  const all = [
+    cargo('format', 'fmt', '--check'),
+    cargo('lint', 'clippy', '--locked', '--all-targets', '--quiet', '--', '-D', 'warnings'),
+    cargo('tests', 'test', '--locked', '--quiet'),
+  ];
+  if (inPath('cargo-deny')) all.push(cargo('dependencies', 'deny', '--locked', 'check'));
+  else console.log('no cargo-deny here: dependencies of the native engine are not checked');
+  return all;
+}
+
 const steps: readonly Step[] = [
+  ...nativeSteps(),
   { name: 'types', argv: [tool('typescript/bin/tsc'), '-p', '.'] },
   { name: 'types of the renderer', argv: [tool('typescript/bin/tsc'), '-p', 'tsconfig.renderer.json'] },
   {
@@ -33,10 +64,10 @@ const steps: readonly Step[] = [
 /** What failed is read in logs as often as on a terminal. */
 const env = { ...process.env, NO_COLOR: '1' };
 
-/** Runs a step under our own Node; resolves to what it said when it failed. */
-function run({ argv }: Step): Promise<string | undefined> {
+/** Runs a step; resolves to what it said when it failed. */
+function run({ argv, program = process.execPath, folder = root }: Step): Promise<string | undefined> {
   const { promise, resolve } = Promise.withResolvers<string | undefined>();
-  const child = spawn(process.execPath, argv, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env });
+  const child = spawn(program, argv, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], env });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {

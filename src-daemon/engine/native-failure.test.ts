@@ -1,0 +1,87 @@
+/** A native engine that failed is replaced by another, which knows the same peers; skipped where it is not built. */
+import { describe, expect, test } from 'vitest';
+import { EngineFailure, type EngineLibrary, loadEngine } from '../ffi/engine.ts';
+import { dataPacket, engineRig, FAR, FAR_INNER, INNER, PEER } from '../testing/engine-rig.ts';
+import { ipPacket } from '../testing/packets.ts';
+import { createNativeEngine } from './native.ts';
+import type { EngineOp } from './types.ts';
+
+const loaded = loadEngine();
+const OUT = ipPacket({ from: INNER, to: FAR_INNER });
+const IN = ipPacket({ from: FAR_INNER, to: INNER });
+
+/** The true library, of which any engine can be made to fail as after a panic. */
+function breakable(library: EngineLibrary): { readonly library: EngineLibrary; break(): void } {
+  const broken = new Set<number>();
+  let newest = 0;
+  const unless = (engine: number, call: () => number): number =>
+    broken.has(engine) ? EngineFailure.Panicked : call();
+  return {
+    break: () => broken.add(newest),
+    library: {
+      ...library,
+      create: () => {
+        newest = library.create();
+        return newest;
+      },
+      apply: (engine, ops, result) => unless(engine, () => library.apply(engine, ops, result)),
+      inject: (engine, records) => unless(engine, () => library.inject(engine, records)),
+    },
+  };
+}
+
+if (loaded.ok)
+  describe('a native engine that failed', () => suite(loaded.library));
+else test('a native engine that failed', ({ skip }) => skip(loaded.why));
+
+function suite(library: EngineLibrary): void {
+  const rigOn = (breaking: EngineLibrary) => engineRig((options) => createNativeEngine(breaking, options));
+
+  test('is replaced: peers, routes and paths are there, and keys are asked for anew', async () => {
+    const breaking = breakable(library);
+    await using rig = await rigOn(breaking.library);
+    rig.install();
+    rig.sent.length = 0;
+    breaking.break();
+    // Lost with the engine that it was given to.
+    rig.fromHost(OUT);
+    expect(rig.sent).toEqual([]);
+    rig.fromHost(OUT);
+    await rig.clock.advance(1);
+    expect(rig.seen('need-handshake').at(-1)).toMatchObject({ peer: PEER, reason: 'no-key' });
+    rig.install();
+    expect(rig.sent.map(({ to }) => to)).toEqual([FAR]);
+    await rig.fromWire(dataPacket(0n, IN));
+    expect(rig.toHost).toEqual([IN]);
+  });
+
+  test('knows also what was changed since, and what the failing call was about', async () => {
+    const breaking = breakable(library);
+    await using rig = await rigOn(breaking.library);
+    const moved: EngineOp[] = [
+      {
+        op: 'routes-change',
+        remove: [`${FAR_INNER}/32`],
+        add: [{ prefix: '10.5.0.0/16', peer: PEER }],
+      },
+    ];
+    breaking.break();
+    rig.engine.apply(moved);
+    rig.install();
+    rig.sent.length = 0;
+    rig.fromHost(OUT);
+    rig.fromHost(ipPacket({ from: INNER, to: '10.5.1.1' }));
+    expect([rig.sent.length, rig.stat('drop.no-route')]).toEqual([1, 1]);
+  });
+
+  test('is not replaced without end', async () => {
+    const breaking = breakable(library);
+    await using rig = await rigOn(breaking.library);
+    for (let i = 0; i < 3; i++) {
+      breaking.break();
+      rig.fromHost(OUT);
+    }
+    await rig.clock.advance(1);
+    expect(rig.seen('device').length).toBeGreaterThan(0);
+  });
+}
