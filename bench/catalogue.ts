@@ -1,4 +1,5 @@
 /** Every benchmark. */
+import { aead } from './aead.ts';
 import type { Benchmark } from './benchmark.ts';
 import { controlJoin } from './control-join.ts';
 import { controlScale } from './control-scale.ts';
@@ -20,6 +21,7 @@ export const benchmarks: readonly Benchmark[] = [
   handshake,
   portableThroughput,
   throughput,
+  aead,
   controlJoin,
   controlScale,
   relay,

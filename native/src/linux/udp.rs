@@ -444,3 +444,92 @@ fn read_address(storage: &libc::sockaddr_storage) -> Option<SocketAddr> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair() -> (Sockets, Sockets) {
+        let binding = Binding::default();
+        (Sockets::open(&binding).expect("sockets"), Sockets::open(&binding).expect("sockets"))
+    }
+
+    fn receive_all(socket: &Socket, wanted: usize) -> Vec<Vec<u8>> {
+        let mut buf = vec![0; 64 * 1024];
+        let mut found = Vec::new();
+        for _ in 0..1_000 {
+            match socket.receive(&mut buf) {
+                Received::Datagrams { len, segment, .. } => {
+                    found.extend(buf[..len].chunks(segment).map(<[u8]>::to_vec))
+                }
+                _ if found.len() >= wanted => break,
+                _ => std::thread::sleep(std::time::Duration::from_millis(1)),
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn a_run_arrives_as_the_datagrams_that_it_is_made_of() {
+        for is_ipv6 in [false, true] {
+            let (from, to) = pair();
+            let Some(target) = to.get(token(0, is_ipv6)) else { continue };
+            let ip = if is_ipv6 { IpAddr::V6(Ipv6Addr::LOCALHOST) } else { IpAddr::V4(Ipv4Addr::LOCALHOST) };
+            let place = Place { to: SocketAddr::new(ip, target.port), via: 0 };
+            let bytes: Vec<u8> = (0..5 * 1_000 + 77).map(|i| (i / 1_000) as u8).collect();
+            let shared = Shared::new().expect("an engine");
+            from.send(&shared, &State::default(), place, &bytes, 1_000, 6);
+            let found = receive_all(target, 6);
+            assert_eq!(found, bytes.chunks(1_000).map(<[u8]>::to_vec).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn without_the_kernel_cutting_datagrams_go_one_by_one() {
+        let (from, to) = pair();
+        let target = to.get(token(0, false)).expect("IPv4");
+        from.get(token(0, false)).expect("IPv4").cuts.store(false, Ordering::Relaxed);
+        let place = Place { to: SocketAddr::from((Ipv4Addr::LOCALHOST, target.port)), via: 0 };
+        let shared = Shared::new().expect("an engine");
+        from.send(&shared, &State::default(), place, &[9; 2_500], 1_000, 3);
+        assert_eq!(receive_all(target, 3).iter().map(Vec::len).collect::<Vec<_>>(), [1_000, 1_000, 500]);
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_counted_and_told_once_a_second() {
+        let (from, _) = pair();
+        let shared = Shared::new().expect("an engine");
+        let place = Place { to: SocketAddr::from((Ipv4Addr::new(255, 255, 255, 255), 9)), via: 0 };
+        for _ in 0..3 {
+            from.send(&shared, &State::default(), place, &[1], 1, 1);
+        }
+        assert_eq!(shared.counters.get(Count::DropSendFailed), 3);
+        let mut out = [0; 256];
+        assert_eq!(shared.records.poll(&mut out), Ok(24));
+        assert_eq!(&out[16..22], b"EACCES");
+        from.send(&shared, &State::default(), Place { via: 9, ..place }, &[1], 1, 1);
+        assert_eq!(shared.counters.get(Count::DropNoSocket), 1);
+    }
+
+    #[test]
+    fn a_port_is_given_up_and_taken_again() {
+        let (mut one, two) = pair();
+        let binding = Binding { port: one.port(), ..Binding::default() };
+        one.rebind(&binding).expect("its own port");
+        assert_eq!(one.port(), binding.port);
+        let taken = Binding { port: two.port(), ..Binding::default() };
+        assert_eq!(one.rebind(&taken).map_err(|error| error.raw_os_error()), Err(Some(libc::EADDRINUSE)));
+        assert_eq!(one.port(), binding.port);
+    }
+
+    #[test]
+    fn extra_sockets_have_ports_of_their_own() {
+        let (mut one, _) = pair();
+        one.open_extra(7, false, &Binding::default()).expect("a socket");
+        let port = one.get(token(7, false)).expect("it is there").port;
+        assert!(port != 0 && port != one.port());
+        one.grow(7);
+        one.close_extra(7);
+        assert!(one.get(token(7, false)).is_none());
+    }
+}
