@@ -30,8 +30,7 @@ function breakable(library: EngineLibrary): { readonly library: EngineLibrary; b
   };
 }
 
-if (loaded.ok)
-  describe('a native engine that failed', () => suite(loaded.library));
+if (loaded.ok) describe('a native engine that failed', () => suite(loaded.library));
 else test('a native engine that failed', ({ skip }) => skip(loaded.why));
 
 function suite(library: EngineLibrary): void {

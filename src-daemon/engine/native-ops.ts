@@ -53,11 +53,9 @@ export function writeOp(out: NativeWriter, op: EngineOp): void {
     case 'set-identity':
       out.begin(1).bytes(op.publicKey).end();
       return;
-    case 'peer-add': {
-      const bits = (op.jailed === true ? 1 : 0) | (op.wireguardOnly === true ? 2 : 0);
-      out.begin(2).u32(op.peer).u32(bits).bytes(op.publicKey).end();
+    case 'peer-add':
+      writePeer(out, op);
       return;
-    }
     case 'peer-del':
       out.begin(3).u32(op.peer).end();
       return;
@@ -86,7 +84,11 @@ export function writeOp(out: NativeWriter, op: EngineOp): void {
         .end();
       return;
     case 'erase-older-keys':
-      out.begin(21).u32(op.peer).u64(Math.max(0, Math.ceil(op.createdBeforeMs))).end();
+      out
+        .begin(21)
+        .u32(op.peer)
+        .u64(Math.max(0, Math.ceil(op.createdBeforeMs)))
+        .end();
       return;
     case 'expire-send':
       out.begin(9).u32(op.peer).end();
@@ -116,26 +118,12 @@ export function writeOp(out: NativeWriter, op: EngineOp): void {
       for (const address of op.at) out.address(address);
       out.end();
       return;
-    case 'local-ips': {
-      const lists = [op.own, op.service, op.forwarded, op.beside ?? []];
-      out.begin(13);
-      for (const list of lists) out.u32(list.length);
-      for (const prefix of lists.flat()) out.prefix(prefix);
-      out.end();
+    case 'local-ips':
+      writeLocals(out, op);
       return;
-    }
-    case 'bind': {
-      const { port, mark, dontFragment } = op;
-      const bits =
-        (mark === undefined ? 0 : 1) | (dontFragment === undefined ? 0 : 2) | (dontFragment === true ? 4 : 0);
-      out
-        .begin(14)
-        .u32(port)
-        .u32(bits)
-        .u32(mark ?? 0)
-        .end();
+    case 'bind':
+      writeBind(out, op);
       return;
-    }
     case 'socket-open':
       out.begin(25).u32(op.socket).u32(op.family).end();
       return;
@@ -145,6 +133,32 @@ export function writeOp(out: NativeWriter, op: EngineOp): void {
     default:
       op satisfies never;
   }
+}
+
+type Of<K extends EngineOp['op']> = Extract<EngineOp, { readonly op: K }>;
+
+function writePeer(out: NativeWriter, { peer, publicKey, jailed, wireguardOnly }: Of<'peer-add'>): void {
+  const bits = (jailed === true ? 1 : 0) | (wireguardOnly === true ? 2 : 0);
+  out.begin(2).u32(peer).u32(bits).bytes(publicKey).end();
+}
+
+function writeLocals(out: NativeWriter, op: Of<'local-ips'>): void {
+  const lists = [op.own, op.service, op.forwarded, op.beside ?? []];
+  out.begin(13);
+  for (const list of lists) out.u32(list.length);
+  for (const prefix of lists.flat()) out.prefix(prefix);
+  out.end();
+}
+
+function writeBind(out: NativeWriter, { port, mark, dontFragment }: Of<'bind'>): void {
+  const bits =
+    (mark === undefined ? 0 : 1) | (dontFragment === undefined ? 0 : 2) | (dontFragment === true ? 4 : 0);
+  out
+    .begin(14)
+    .u32(port)
+    .u32(bits)
+    .u32(mark ?? 0)
+    .end();
 }
 
 function writeRoutes(out: NativeWriter, routes: readonly Route[]): void {

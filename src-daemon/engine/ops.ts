@@ -1,7 +1,7 @@
 /** Checks a whole batch of engine operations before any of it is done: all or none (data-plane.md §4.5). */
 import { toHex } from '#shared/bytes/hex.ts';
 import { RhumbError } from '#shared/errors.ts';
-import { canonicalIp, parsePrefix } from '#shared/ip/address.ts';
+import { canonicalIp, parsePrefix, type SockAddr } from '#shared/ip/address.ts';
 import type { EngineState } from './state.ts';
 import type { EngineOp, FilterRuleSpec, Keypair, PeerId, PeerPath, SocketId } from './types.ts';
 
@@ -25,25 +25,21 @@ export function checkShape(op: EngineOp): void {
       checkKey(op.publicKey, 'identity');
       return;
     case 'peer-add':
-      if (!Number.isInteger(op.peer) || op.peer < 1 || op.peer > MAX_PEER_ID)
-        throw new RhumbError('bad-argument', `not a peer id: ${op.peer}`);
+      checkPeerId(op.peer);
       checkKey(op.publicKey, `peer ${op.peer}`);
       return;
     case 'routes-set':
-      for (const { prefix } of op.routes) checkPrefix(prefix);
+      checkPrefixes(op.routes.map(({ prefix }) => prefix));
       return;
     case 'routes-change':
-      for (const prefix of op.remove) checkPrefix(prefix);
-      for (const { prefix } of op.add) checkPrefix(prefix);
+      checkPrefixes(op.remove);
+      checkPrefixes(op.add.map(({ prefix }) => prefix));
       return;
     case 'filter-set':
-      for (const rule of op.rules ?? []) checkRule(rule);
+      op.rules?.forEach(checkRule);
       return;
     case 'tcp-open':
-      for (const { ip, port } of op.at) {
-        if (canonicalIp(ip) === undefined) throw new RhumbError('bad-argument', `not an IP address: ${ip}`);
-        checkPort(port, 'tcp');
-      }
+      op.at.forEach(checkTcpAddress);
       return;
     case 'install-keypair':
       checkKey(op.keypair.sendKey, 'keypair');
@@ -59,17 +55,13 @@ export function checkShape(op: EngineOp): void {
       checkPath(op.path);
       return;
     case 'local-ips':
-      for (const prefix of [...op.own, ...op.service, ...op.forwarded, ...(op.beside ?? [])])
-        checkPrefix(prefix);
+      checkPrefixes([...op.own, ...op.service, ...op.forwarded, ...(op.beside ?? [])]);
       return;
     case 'bind':
       checkPort(op.port, 'udp');
       return;
     case 'socket-open':
-      if (!Number.isInteger(op.socket) || op.socket < 1 || op.socket > MAX_SOCKET_ID)
-        throw new RhumbError('bad-argument', `not a number for an extra socket: ${op.socket}`);
-      if (op.family !== 4 && op.family !== 6)
-        throw new RhumbError('bad-argument', `not an IP version: ${op.family}`);
+      checkSocket(op.socket, op.family);
       return;
     case 'peer-del':
     case 'erase-keys':
@@ -198,6 +190,26 @@ class Plan {
     if (keypair?.isAlive(now) === true) return keypair.peer.id;
     return indices.pendingPeer(index)?.id;
   }
+}
+
+function checkPeerId(peer: PeerId): void {
+  if (!Number.isInteger(peer) || peer < 1 || peer > MAX_PEER_ID)
+    throw new RhumbError('bad-argument', `not a peer id: ${peer}`);
+}
+
+function checkSocket(socket: SocketId, family: number): void {
+  if (!Number.isInteger(socket) || socket < 1 || socket > MAX_SOCKET_ID)
+    throw new RhumbError('bad-argument', `not a number for an extra socket: ${socket}`);
+  if (family !== 4 && family !== 6) throw new RhumbError('bad-argument', `not an IP version: ${family}`);
+}
+
+function checkTcpAddress({ ip, port }: SockAddr): void {
+  if (canonicalIp(ip) === undefined) throw new RhumbError('bad-argument', `not an IP address: ${ip}`);
+  checkPort(port, 'tcp');
+}
+
+function checkPrefixes(texts: readonly string[]): void {
+  for (const text of texts) checkPrefix(text);
 }
 
 function checkKey(key: Uint8Array, what: string): void {
