@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { loadEngine } from '../../src-daemon/ffi/engine.ts';
 
 /** Numbers with the unit in the name: `tcp1GbitPerS`, `firstPingMs`. */
 export type Figures = Readonly<Record<string, number>>;
@@ -24,7 +25,9 @@ export interface Result {
 
 export const ROOT = join(import.meta.dirname, '../..');
 
-export const ENGINE = process.env['RHUMB_ENGINE'] ?? 'portable';
+/** The engine that programs started from here take; see `pickEngine`. */
+export const engineName = (): string =>
+  process.env['RHUMB_ENGINE'] ?? (loadEngine().ok ? 'native' : 'portable');
 
 export function resultLine(result: Result): string {
   const { name, ok, figures, skipped, peers, ratios } = result;
@@ -34,7 +37,7 @@ export function resultLine(result: Result): string {
     figures: rounded(figures),
     ...(peers === undefined ? {} : { peers: mapValues(peers, rounded) }),
     ...(ratios === undefined ? {} : { ratios: rounded(ratios) }),
-    engine: ENGINE,
+    engine: engineName(),
     commit: commit(),
     machine: machine(),
     skipped,
