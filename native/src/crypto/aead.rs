@@ -13,8 +13,6 @@ use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 pub const LANES: usize = 8;
 /// Bytes of an authentication tag.
 pub const TAG: usize = 16;
-/// Below this many equal packets in a batch the single-packet cipher is faster than half-empty lanes.
-const MIN_LANES: usize = 4;
 /// Longest packet of which lanes may be left empty; they are pointed at scratch memory of this size.
 const MAX_SPARSE: usize = 2048;
 
@@ -56,6 +54,21 @@ impl Backend {
             Self::Single => "ring",
             Self::Avx2 => "8 lanes of AVX2, ring",
             Self::Avx512 => "8 lanes of AVX-512, ring",
+        }
+    }
+
+    /// From how many equal packets on eight lanes, some of them empty, are faster than one packet after another (measured by
+    /// `bench -- aead`; `ring` has longer strides for long packets).
+    fn min_lanes(self, len: usize) -> usize {
+        match (self, len) {
+            (Self::Single, _) => usize::MAX,
+            (Self::Avx512, 0..=128) => 3,
+            (Self::Avx512, 129..=512) => 5,
+            (Self::Avx512, _) => 6,
+            (Self::Avx2, 0..=128) => 4,
+            (Self::Avx2, 129..=256) => 6,
+            (Self::Avx2, 257..=768) => 7,
+            (Self::Avx2, _) => usize::MAX,
         }
     }
 
@@ -191,8 +204,8 @@ impl Key {
         scratch: &mut [u8; MAX_SPARSE + TAG],
     ) -> Option<([Lane; LANES], usize)> {
         let len = batch.first()?.len;
-        let is_worth = batch.len() == LANES || (batch.len() >= MIN_LANES && len <= MAX_SPARSE);
-        if self.backend == Backend::Single || !is_worth {
+        let has_empty = batch.len() < LANES;
+        if batch.len() < self.backend.min_lanes(len) || (has_empty && len > MAX_SPARSE) {
             return None;
         }
         let base = buf.as_mut_ptr();
