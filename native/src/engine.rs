@@ -138,6 +138,8 @@ impl Engine {
         let mut state = self.shared.write();
         state.wire = wire;
         state.host = host;
+        let flags = state.flags;
+        state.set_flags(flags);
         state.mtu = config.mtu as usize;
         state.is_running = true;
         self.shared.rx().guard.restart(config.under_load.unwrap_or(UNDER_LOAD_BACKLOG));
@@ -240,6 +242,7 @@ impl Engine {
             Op::PendingDel(index) => shared.indices_mut().drop_pending(index),
             Op::EraseKeys(0) => state.peers.values().for_each(|peer| self.erase(peer)),
             Op::Bind(rebind) => self.rebind(control, state, rebind),
+            Op::Flags(flags) => state.set_flags(flags),
             Op::SocketOpen { socket, is_ipv6 } => self.open_socket(control, state, socket, is_ipv6),
             Op::SocketClose(socket) => {
                 state.extra.remove(&socket);

@@ -11,6 +11,7 @@ mod counters;
 pub mod crypto;
 mod engine;
 pub mod filter;
+mod flags;
 mod guard;
 mod inbound;
 pub mod inner;

@@ -2,6 +2,7 @@
 
 use crate::codec::Reader;
 use crate::filter::rules::{RuleSpec, Target};
+use crate::flags::Flags;
 use crate::peer::{Mode, Path, Place};
 use crate::table::Prefix;
 
@@ -123,6 +124,7 @@ pub enum Op<'a> {
     TcpOpen(Vec<SocketAddr>),
     LocalIps(LocalIps),
     Bind(Rebind),
+    Flags(Flags),
     SocketOpen {
         socket: u32,
         is_ipv6: bool,
@@ -182,6 +184,7 @@ fn read_one<'a>(number: u16, flags: u16, from: &mut Reader<'a>) -> Option<Op<'a>
                 dont_fragment: (bits & 2 != 0).then_some(bits & 4 != 0),
             })
         }
+        15 => Op::Flags(Flags::read(from.u32()?)?),
         17 => Op::Capture(from.u32()? != 0),
         20 => {
             let count = from.u32()?;

@@ -114,6 +114,7 @@ impl Plan<'_> {
             | Op::TcpOpen(_)
             | Op::LocalIps(_)
             | Op::Bind(_)
+            | Op::Flags(_)
             | Op::ExpireHeld
             | Op::Capture(_)
             | Op::Clock(_)

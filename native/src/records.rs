@@ -40,6 +40,8 @@ pub enum Kind {
     NewAddress = 35,
     /// aux = socket; then the error's name.
     PathError = 36,
+    /// Help of the system's that is not used any more, because it failed: aux = which, perhaps on one path alone; then why.
+    Offload = 38,
     /// A device of the system's is gone; aux = 1 TUN, 2 socket; then why.
     Device = 39,
     /// aux = verdict; then the packet's beginning.
@@ -51,6 +53,15 @@ pub enum Kind {
     Hold = 44,
     /// The engine failed; nothing but destroying it works any more.
     Fatal = 45,
+}
+
+/// What of the system's help failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+#[allow(missing_docs)]
+pub enum Offload {
+    UdpGso = 1,
+    TunGro = 2,
 }
 
 /// Which way a watched packet went.

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use crate::buckets::{Bucket, OTHER_BURST, OTHER_RATE, SYN_BURST, SYN_RATE};
 use crate::counters::{Count, Counters};
 use crate::filter::{PacketFilter, Verdict};
+use crate::flags::Flags;
 use crate::inbound::Rx;
 use crate::inner::{Inner, TCP};
 use crate::keypair::{Freed, Keypair};
@@ -62,6 +63,8 @@ pub struct State {
     pub wire: Wire,
     /// Towards the host.
     pub host: Host,
+    /// Switches that hold for both ends.
+    pub flags: Flags,
     /// Packets are watched.
     pub is_tapped: bool,
     /// Between start and stop.
@@ -73,6 +76,20 @@ impl State {
     pub fn is_beside(&self, ip: IpAddr) -> bool {
         let is_near = self.locals.beside.as_ref().is_some_and(|beside| beside.find(ip).is_some());
         is_near && self.routes.find(ip).is_some_and(|(_, bits)| bits == 0)
+    }
+
+    /// Also for what is open already.
+    pub fn set_flags(&mut self, flags: Flags) {
+        self.flags = flags;
+        #[cfg(target_os = "linux")]
+        {
+            if let Wire::System(sockets) = &mut self.wire {
+                sockets.set_flags(flags);
+            }
+            if let Host::Device(tun) = &self.host {
+                tun.set_flags(flags);
+            }
+        }
     }
 
     /// Whose an address is here.

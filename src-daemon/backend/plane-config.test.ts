@@ -34,6 +34,19 @@ test('a peer gets its own addresses as routes, and its endpoints', () => {
   });
 });
 
+test('the server switches off what spoils packets on this machine', () => {
+  const CapMap = { 'disable-udp-gro': null, 'disable-tun-tcp-gro': null, 'never-gso-equal-tail': null };
+  const map = fakeMap(fakeNode({ id: 1, more: { CapMap } }), []);
+  const flags = planeConfig({ map, privateKey, prefs: newPrefs(), lan: [], nowMs: NOW }).engineFlags;
+  expect(flags).toEqual({
+    noUdpGso: false,
+    noUdpGro: true,
+    noTunTcpGro: true,
+    noTunUdpGro: false,
+    gsoSentinel: true,
+  });
+});
+
 test.each<{ name: string; more: Partial<Node> }>([
   { name: 'without a key', more: { Key: undefined } },
   { name: 'marked expired', more: { Expired: true } },

@@ -5,6 +5,7 @@ import { NetfilterMode, type Prefs } from '#shared/localapi/prefs.ts';
 import type { Node } from '#shared/wire/node.ts';
 import type { NetworkMap } from '../control/types.ts';
 import { dnsWish } from '../dns/wish.ts';
+import type { EngineFlags } from '../engine/types.ts';
 import type { FirewallConfig } from '../router/types.ts';
 import { allocate } from './allowed-ips.ts';
 import { type Attached, attachedNetworks, worldWithout } from './attached.ts';
@@ -71,6 +72,7 @@ export function wholePlane(input: PlaneInput): {
     firewall: firewall(map.self, prefs, attached, accepts.length > 0),
     dns: dnsOf(input, nodes),
     derpMap: map.derpMap,
+    engineFlags: engineFlags(map.self),
     shieldsUp: prefs.ShieldsUp,
     filter: prefs.ShieldsUp ? [] : networkFilter(map).rules,
   };
@@ -172,6 +174,15 @@ function firewall(
     killSwitch: wantsExit(prefs) ? { lan: prefs.ExitNodeAllowLANAccess ? attached.own : [] } : undefined,
   };
 }
+
+/** By these a server helps machines whose kernels spoil packets, without a new release (data-plane.md §2.6). */
+const engineFlags = (self: Node): EngineFlags => ({
+  noUdpGso: hasCapability(self, 'disable-udp-gso'),
+  noUdpGro: hasCapability(self, 'disable-udp-gro'),
+  noTunTcpGro: hasCapability(self, 'disable-tun-tcp-gro'),
+  noTunUdpGro: hasCapability(self, 'disable-tun-udp-gro'),
+  gsoSentinel: hasCapability(self, 'never-gso-equal-tail'),
+});
 
 /** The home relay, in the present or the legacy form `127.3.3.40:<region>`. */
 export function homeRegion(node: Node): number | undefined {

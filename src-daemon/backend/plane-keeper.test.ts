@@ -19,6 +19,7 @@ const config = (name: string): PlaneConfig => ({
   derpMap: undefined,
   filter: [],
   shieldsUp: false,
+  engineFlags: {},
 });
 
 function setUp() {

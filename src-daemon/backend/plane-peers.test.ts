@@ -35,6 +35,7 @@ const configOf = (peers: readonly PlanePeer[], own = '100.64.9.9/32'): PlaneConf
   derpMap: undefined,
   filter: [],
   shieldsUp: false,
+  engineFlags: {},
 });
 
 /** What a tunnel and a path choice would have, by number. */

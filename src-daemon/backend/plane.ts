@@ -6,7 +6,7 @@ import type { DerpMap } from '#shared/wire/map.ts';
 import type { ControlEndpoint } from '../control/types.ts';
 import type { DnsTrouble } from '../dns/manager.ts';
 import type { DnsWish } from '../dns/types.ts';
-import type { FilterRuleCount, FilterRuleSpec, Tap } from '../engine/types.ts';
+import type { EngineFlags, FilterRuleCount, FilterRuleSpec, Tap } from '../engine/types.ts';
 import type { FirewallConfig, KillSwitch } from '../router/types.ts';
 import type { RelayStatus } from '../underlay/relay-status.ts';
 import type { RefusedConnection } from './refusals.ts';
@@ -44,6 +44,8 @@ export interface PlaneConfig {
   /** Undefined = names are none of our business. */
   readonly dns: DnsWish | undefined;
   readonly derpMap: DerpMap | undefined;
+  /** What the server knows to be wrong with this machine's kernel or drivers. */
+  readonly engineFlags: EngineFlags;
   /** What peers may begin. */
   readonly filter: readonly FilterRuleSpec[];
   /** There are no rules because the user wants nobody to begin anything. */

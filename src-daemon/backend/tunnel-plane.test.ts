@@ -9,7 +9,7 @@ import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { derpMap } from '#shared/wire/map.ts';
 import { DiscoBox } from '../disco/disco-box.ts';
 import { createPortableEngine } from '../engine/portable.ts';
-import type { MemoryTun } from '../engine/types.ts';
+import type { EngineFlags, MemoryTun, PacketEngine } from '../engine/types.ts';
 import { Magicsock } from '../magicsock/magicsock.ts';
 import { type KillSwitch, NO_FIREWALL, type Router, type RouterConfig } from '../router/types.ts';
 import { openHandshakeTime } from '../store/handshake-time.ts';
@@ -50,6 +50,7 @@ class FakeRouter implements Router {
 
 interface Machine {
   readonly n: number;
+  readonly engine: PacketEngine;
   readonly plane: TunnelPlane;
   readonly router: FakeRouter;
   readonly received: Uint8Array[];
@@ -146,6 +147,7 @@ async function machine(
   const key = nodeKeyFrom(publicOf(testKey(n)));
   return {
     n,
+    engine,
     plane,
     router,
     received,
@@ -166,6 +168,7 @@ async function machine(
       derpMap: undefined,
       filter: OPEN_FILTER,
       shieldsUp: false,
+      engineFlags: {},
     }),
   };
 }
@@ -251,6 +254,21 @@ test('the first packet finds its path and arrives', async () => {
     active: true,
   });
   expect(a.plane.traffic()).toMatchObject([{ path: 'direct_ipv4' }]);
+});
+
+test('the engine hears what the server switches off, and when that changes', async () => {
+  const { a, b } = await pair();
+  const told: EngineFlags[] = [];
+  const apply = a.engine.apply.bind(a.engine);
+  a.engine.apply = (ops) => {
+    for (const op of ops) if (op.op === 'flags-set') told.push(op.flags);
+    apply(ops);
+  };
+  const engineFlags = { noUdpGro: true };
+  await a.plane.configure({ ...a.configWith(b), engineFlags });
+  await a.plane.configure({ ...a.configWith(b), engineFlags });
+  await a.plane.configure(a.configWith(b));
+  expect(told).toEqual([{ noUdpGro: true }, {}]);
 });
 
 test('both sides hear when a tunnel comes up', async () => {

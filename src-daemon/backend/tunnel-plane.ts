@@ -100,6 +100,7 @@ export class TunnelPlane implements DataPlane {
   readonly #underlay: Underlay;
   readonly #stale = new StaleSessions();
   #filter: PlaneConfig['filter'] | undefined;
+  #flags: PlaneConfig['engineFlags'] | undefined;
   readonly #repair: SocketRepair;
   readonly #forwarding: ForwardingWatch;
   readonly #refusals: Refusals;
@@ -414,6 +415,8 @@ export class TunnelPlane implements DataPlane {
     // Before the peers: nothing of theirs may pass unjudged.
     if (this.#filter !== config.filter) engine.apply([{ op: 'filter-set', rules: config.filter }]);
     this.#filter = config.filter;
+    if (this.#flags !== config.engineFlags) engine.apply([{ op: 'flags-set', flags: config.engineFlags }]);
+    this.#flags = config.engineFlags;
     this.#refusals.shieldsUp = config.shieldsUp;
     const { isWhole, set, gone, cut } = this.#peers.apply(config, tunnel);
     this.#history.forget(gone);
@@ -558,6 +561,7 @@ export class TunnelPlane implements DataPlane {
       case 'handshake':
       case 'need-handshake':
       case 'key-confirmed':
+      case 'offload':
         return;
       case 'local':
         this.#names?.packet(record.data);

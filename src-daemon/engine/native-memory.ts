@@ -14,6 +14,7 @@ export class NativeMemory {
   #filter: Of<'filter-set'> | undefined;
   #tcpOpen: Of<'tcp-open'> | undefined;
   #locals: Of<'local-ips'> | undefined;
+  #flags: Of<'flags-set'> | undefined;
 
   /** An operation that was done. */
   note(op: EngineOp): void {
@@ -47,6 +48,9 @@ export class NativeMemory {
       case 'local-ips':
         this.#locals = op;
         return;
+      case 'flags-set':
+        this.#flags = op;
+        return;
       default:
     }
   }
@@ -59,6 +63,7 @@ export class NativeMemory {
       this.#filter,
       this.#tcpOpen,
       this.#locals,
+      this.#flags,
       ...this.#peers.values(),
       { op: 'routes-set', routes } as const,
       ...this.#paths.values(),

@@ -2,7 +2,16 @@
 import { utf8 } from '#shared/bytes/bytes.ts';
 import type { SockAddr } from '#shared/ip/address.ts';
 import type { NativeWriter } from './native-writer.ts';
-import type { EngineOp, FilterRuleSpec, InjectPacket, Keypair, PeerPath, Route, SocketId } from './types.ts';
+import type {
+  EngineFlags,
+  EngineOp,
+  FilterRuleSpec,
+  InjectPacket,
+  Keypair,
+  PeerPath,
+  Route,
+  SocketId,
+} from './types.ts';
 
 /** Who plays a side of the engine. */
 export const Side = { None: 0, System: 1, Ring: 2 } as const;
@@ -124,6 +133,9 @@ export function writeOp(out: NativeWriter, op: EngineOp): void {
     case 'bind':
       writeBind(out, op);
       return;
+    case 'flags-set':
+      out.begin(15).u32(flagBits(op.flags)).end();
+      return;
     case 'socket-open':
       out.begin(25).u32(op.socket).u32(op.family).end();
       return;
@@ -160,6 +172,18 @@ function writeBind(out: NativeWriter, { port, mark, dontFragment }: Of<'bind'>):
     .u32(mark ?? 0)
     .end();
 }
+
+/** In the order of their bits (`native/src/flags.rs`). */
+const FLAGS = [
+  'noUdpGso',
+  'noUdpGro',
+  'noTunTcpGro',
+  'noTunUdpGro',
+  'gsoSentinel',
+] as const satisfies readonly (keyof EngineFlags)[];
+
+const flagBits = (flags: EngineFlags): number =>
+  FLAGS.reduce((bits, name, i) => bits | (flags[name] === true ? 1 << i : 0), 0);
 
 function writeRoutes(out: NativeWriter, routes: readonly Route[]): void {
   for (const { prefix, peer } of routes) out.prefix(prefix).u32(peer);

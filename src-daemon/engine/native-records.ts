@@ -21,6 +21,7 @@ const Kind = {
   PeerActive: 34,
   NewAddress: 35,
   PathError: 36,
+  Offload: 38,
   Device: 39,
   Filtered: 40,
   NeedPath: 41,
@@ -36,6 +37,7 @@ const REASONS: readonly HandshakeReason[] = [
   'counter',
   'keepalive-without-key',
 ];
+const OFFLOADS = ['udp-gso', 'tun-gro'] as const;
 const VERDICTS = ['unreadable', 'multicast', 'link-local', 'filtered', 'jailed'] as const;
 const WAYS = ['from-host', 'from-peer', 'to-host', 'to-peer'] as const;
 
@@ -112,6 +114,13 @@ function readOne(view: DataView, batch: Uint8Array, at: number, end: number): Na
         peer: peer === 0 ? undefined : peer,
         via: extra(aux),
         code: textOf(data),
+      });
+    case Kind.Offload:
+      return record({
+        type: 'offload',
+        what: OFFLOADS[aux - 1] ?? 'udp-gso',
+        path: data[0] === 0 ? undefined : addressOf(data),
+        code: textOf(data.subarray(ADDRESS)),
       });
     case Kind.Device:
       return record({ type: 'device', what: aux === 1 ? 'tun-gone' : 'socket-dead', detail: textOf(data) });

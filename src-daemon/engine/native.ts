@@ -1,6 +1,7 @@
 /** The native engine behind the interface of all engines: encodes what it is told, hands on what it tells (data-plane.md §4). */
 import type { Clock } from '#shared/async/clock.ts';
 import { RhumbError } from '#shared/errors.ts';
+import { formatSockAddr } from '#shared/ip/address.ts';
 import type { Log } from '#shared/log/log.ts';
 import { EngineFailure, type EngineHandle, type EngineLibrary, systemFailure } from '../ffi/engine.ts';
 import { watchReadable } from '../ffi/fd.ts';
@@ -388,6 +389,10 @@ class NativeEngine implements PacketEngine {
   #push(record: EngineRecord): void {
     if (this.#phase === 'destroyed') return;
     if (record.type === 'device') this.#log('error', `engine.${record.what}`, { why: record.detail });
+    if (record.type === 'offload') {
+      const { what, path, code } = record;
+      this.#log('warn', 'engine.offload-off', { what, path: path && formatSockAddr(path), code });
+    }
     this.#pending.push(record);
     if (this.#handleRecords !== undefined) this.#schedule();
   }

@@ -70,6 +70,7 @@ export function checkShape(op: EngineOp): void {
     case 'drop-staged':
     case 'peer-heard':
     case 'send-keepalive':
+    case 'flags-set':
     case 'socket-close':
       return;
     default:
@@ -149,6 +150,7 @@ class Plan {
       case 'tcp-open':
       case 'local-ips':
       case 'bind':
+      case 'flags-set':
         break;
       default:
         op satisfies never;

@@ -331,6 +331,9 @@ class PortableEngine implements PacketEngine {
         this.#dontFragment = op.dontFragment ?? this.#dontFragment;
         this.#rebind(op.port);
         return;
+      case 'flags-set':
+        // Packets come and go one by one here.
+        return;
       case 'socket-open':
         this.#openSocket(op.socket, op.family);
         return;

@@ -110,6 +110,23 @@ export interface FilterRuleSpec {
   }[];
 }
 
+/**
+ * What is not to be used of the system's help with many packets at once, and what is done besides: some kernels and drivers
+ * spoil packets (data-plane.md §2.6, §2.14). An engine that has no such help ignores it.
+ */
+export interface EngineFlags {
+  /** Datagrams leave one by one. */
+  readonly noUdpGso?: boolean | undefined;
+  /** Datagrams come one by one. */
+  readonly noUdpGro?: boolean | undefined;
+  /** The TUN device gets TCP packets one by one. */
+  readonly noTunTcpGro?: boolean | undefined;
+  /** The same for UDP. */
+  readonly noTunUdpGro?: boolean | undefined;
+  /** Datagrams that leave together are never all of one length; kernels known to need it have it in any case. */
+  readonly gsoSentinel?: boolean | undefined;
+}
+
 export type EngineOp =
   /** 32-byte static public key of this node, for mac1 and cookies. */
   | { readonly op: 'set-identity'; readonly publicKey: Uint8Array }
@@ -179,6 +196,8 @@ export type EngineOp =
       readonly mark?: number | undefined;
       readonly dontFragment?: boolean | undefined;
     }
+  /** From the next packets on; what is absent is off. */
+  | { readonly op: 'flags-set'; readonly flags: EngineFlags }
   /**
    * One more socket of one family on a port of the system's choice, for NATs that give each destination its own port
    * (nat-traversal.md §11.4). Opens in the background, and a few datagrams wait for it; a failure is a `path-error`
@@ -238,6 +257,13 @@ export type EngineRecord =
       readonly type: 'path-error';
       readonly peer: PeerId | undefined;
       readonly via?: SocketId | undefined;
+      readonly code: string;
+    }
+  /** Help of the system's that failed and is not used any more; with `path`, on that path for a minute. Nothing was lost. */
+  | {
+      readonly type: 'offload';
+      readonly what: 'udp-gso' | 'tun-gro';
+      readonly path?: SockAddr | undefined;
       readonly code: string;
     }
   | { readonly type: 'device'; readonly what: 'tun-gone' | 'socket-dead'; readonly detail: string }

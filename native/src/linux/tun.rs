@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::errno;
 use crate::counters::Count;
+use crate::flags::Flags;
 use crate::inbound::Rx;
 use crate::offload::coalesce::{Item, MAX_SEGMENTS};
 use crate::offload::vnet::VNET_HEADER;
+use crate::records::{Kind, Offload, Record};
 use crate::state::Shared;
 
 const TUNSETOFFLOAD: libc::Ioctl = 0x4004_54d0_u32 as libc::Ioctl;
@@ -33,6 +35,9 @@ pub struct Tun {
     takes_tcp: AtomicBool,
     /// The same for UDP.
     takes_udp: AtomicBool,
+    /// What it may be given, whatever it takes.
+    may_take_tcp: AtomicBool,
+    may_take_udp: AtomicBool,
 }
 
 impl Tun {
@@ -63,7 +68,14 @@ impl Tun {
         set_mtu(&name, mtu)?;
         // Kernels that refuse give longer packets, which take two sends.
         let _ = limit_segments(&name);
-        Ok(Self { fd, name, takes_tcp: AtomicBool::new(takes_tcp), takes_udp: AtomicBool::new(takes_udp) })
+        Ok(Self {
+            fd,
+            name,
+            takes_tcp: AtomicBool::new(takes_tcp),
+            takes_udp: AtomicBool::new(takes_udp),
+            may_take_tcp: AtomicBool::new(true),
+            may_take_udp: AtomicBool::new(true),
+        })
     }
 
     /// As the kernel gave it.
@@ -73,7 +85,14 @@ impl Tun {
 
     /// Whether large TCP and large UDP packets may be written.
     pub fn takes(&self) -> (bool, bool) {
-        (self.takes_tcp.load(Ordering::Relaxed), self.takes_udp.load(Ordering::Relaxed))
+        let both = |can: &AtomicBool, may: &AtomicBool| can.load(Ordering::Relaxed) && may.load(Ordering::Relaxed);
+        (both(&self.takes_tcp, &self.may_take_tcp), both(&self.takes_udp, &self.may_take_udp))
+    }
+
+    /// From the next packets on.
+    pub fn set_flags(&self, flags: Flags) {
+        self.may_take_tcp.store(!flags.no_tun_tcp_gro, Ordering::Relaxed);
+        self.may_take_udp.store(!flags.no_tun_udp_gro, Ordering::Relaxed);
     }
 
     /// The descriptor; it stays this object's.
@@ -108,20 +127,31 @@ impl Tun {
         self.write(&[&[0; VNET_HEADER], packet]).is_ok()
     }
 
-    fn write_item(&self, shared: &Shared, item: &Item, buf: &[u8]) {
+    /// Some kernels refuse large packets whose end is short (data-plane.md §2.14): never again, then.
+    fn refused(&self, shared: &Shared) {
+        self.takes_udp.store(false, Ordering::Relaxed);
+        if self.takes_tcp.swap(false, Ordering::Relaxed) {
+            let record = Record::new(Kind::Offload).aux(Offload::TunGro as u32).address(None);
+            shared.tell(&record.data(errno::name(libc::EINVAL).as_bytes()));
+        }
+    }
+
+    fn write_joined(&self, item: &Item, buf: &[u8]) -> io::Result<()> {
         let mut parts: [&[u8]; MAX_SEGMENTS + 2] = [&[]; MAX_SEGMENTS + 2];
         parts[0] = &item.vnet;
         parts[1] = item.header;
         for (part, payload) in parts[2..].iter_mut().zip(item.payloads) {
             *part = payload.of(buf);
         }
-        let Err(error) = self.write(&parts[..item.payloads.len() + 2]) else { return };
+        self.write(&parts[..item.payloads.len() + 2])
+    }
+
+    fn write_item(&self, shared: &Shared, item: &Item, buf: &[u8]) {
+        let Err(error) = self.write_joined(item, buf) else { return };
         if item.packets == 1 || error.raw_os_error() != Some(libc::EINVAL) {
             return shared.counters.add(Count::DropTunWrite, item.packets as u64);
         }
-        // Some kernels refuse large packets whose end is short (data-plane.md §2.14): never again, then.
-        self.takes_tcp.store(false, Ordering::Relaxed);
-        self.takes_udp.store(false, Ordering::Relaxed);
+        self.refused(shared);
         for payload in item.payloads {
             // Every packet still stands in the buffer with its own header.
             if !self.write_one(&buf[payload.at - item.header.len()..payload.at + payload.len]) {

@@ -8,11 +8,15 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::errno;
+use super::balks::Balks;
+use super::{errno, kernel};
 use crate::counters::Count;
+use crate::flags::Flags;
 use crate::limits::EDGE_MS;
 use crate::ops::Binding;
 use crate::peer::Place;
+use crate::records::{Kind, Offload, Record};
+use crate::run::MAX_SEGMENTS;
 use crate::state::{Shared, State};
 
 /// What others ask for; without CAP_NET_ADMIN the kernel gives what its limits allow.
@@ -21,6 +25,10 @@ const BUFFER: libc::c_int = 7 << 20;
 const EXTRA_BUFFER: libc::c_int = 256 << 10;
 const UDP_SEGMENT: libc::c_int = 103;
 const UDP_GRO: libc::c_int = 104;
+/// Ends a large send whose datagrams are all of one length: shorter than any of them, and nothing to whoever receives it.
+const SENTINEL: &[u8] = &[7];
+/// With it, fewer datagrams are not worth a large send: the receiver has one more in any case.
+const SENTINEL_LEAST: usize = 8;
 /// With any port the second family may find the first one's taken; then another is tried.
 const PICK_ATTEMPTS: usize = 8;
 /// Errors that were told lately.
@@ -42,6 +50,10 @@ pub struct Sockets {
     v6: Option<Socket>,
     extra: HashMap<u32, (Socket, bool)>,
     epoll: Arc<OwnedFd>,
+    flags: Flags,
+    /// Whatever the flags say: the kernel needs it.
+    needs_sentinel: bool,
+    balks: Balks,
     errors: Mutex<HashMap<(i32, IpAddr), u64>>,
 }
 
@@ -60,7 +72,16 @@ impl Sockets {
         }
         // SAFETY: the descriptor is new, and ours alone.
         let epoll = Arc::new(unsafe { OwnedFd::from_raw_fd(fd) });
-        let mut sockets = Self { v4: None, v6: None, extra: HashMap::new(), epoll, errors: Mutex::default() };
+        let mut sockets = Self {
+            v4: None,
+            v6: None,
+            extra: HashMap::new(),
+            epoll,
+            flags: Flags::default(),
+            needs_sentinel: kernel::spoils_equal_segments(),
+            balks: Balks::default(),
+            errors: Mutex::default(),
+        };
         sockets.rebind(binding)?;
         Ok(sockets)
     }
@@ -68,6 +89,15 @@ impl Sockets {
     /// Events of all sockets, with their tokens.
     pub fn epoll(&self) -> Arc<OwnedFd> {
         self.epoll.clone()
+    }
+
+    /// For all sockets, those to come too.
+    pub fn set_flags(&mut self, flags: Flags) {
+        self.flags = flags;
+        let extra = self.extra.values().map(|(socket, _)| socket);
+        for socket in self.v4.iter().chain(&self.v6).chain(extra) {
+            socket.join(!flags.no_udp_gro);
+        }
     }
 
     /// Replaces the main sockets; extra ones stay. A port that stays the same is given up first.
@@ -120,6 +150,7 @@ impl Sockets {
     }
 
     fn watch(&self, socket: &Socket, token: u64) -> io::Result<()> {
+        socket.join(!self.flags.no_udp_gro);
         let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: token };
         // SAFETY: the call copies the event.
         let result =
@@ -137,21 +168,62 @@ impl Sockets {
         };
         let Some(socket) = socket else { return shared.counters.add(Count::DropNoSocket, count as u64) };
         let address = Address::of(place.to);
-        if count > 1 && socket.cuts.load(Ordering::Relaxed) {
-            match socket.send_run(&address, datagrams, Some(segment as u16)) {
-                Ok(()) => return,
+        let mut left = datagrams;
+        let mut refusal = None;
+        if self.may_cut(socket, count) && !self.balks.rests(place.to, || shared.clock.now()) {
+            match self.send_large(socket, &address, datagrams, segment, count) {
+                Ok(rest) => {
+                    self.balks.forget(place.to);
+                    left = rest;
+                }
                 // The device beneath has no checksum offload, which cutting needs (data-plane.md §2.6).
-                Err(libc::EIO) => socket.cuts.store(false, Ordering::Relaxed),
+                Err(libc::EIO) => {
+                    if socket.cuts.swap(false, Ordering::Relaxed) {
+                        tell_refusal(shared, None, libc::EIO);
+                    }
+                }
                 // Longer than the route takes, or a quirk: one by one it will be seen.
-                Err(libc::EINVAL | libc::EMSGSIZE) => {}
+                Err(number @ (libc::EINVAL | libc::EMSGSIZE)) => refusal = Some(number),
                 Err(number) => return self.failed(shared, state, place, number, count),
             }
         }
-        for datagram in datagrams.chunks(segment.max(1)) {
+        let mut is_sent = true;
+        for datagram in left.chunks(segment.max(1)) {
             if let Err(number) = socket.send_run(&address, datagram, None) {
                 self.failed(shared, state, place, number, 1);
+                is_sent = false;
             }
         }
+        let Some(number) = refusal else { return };
+        if !is_sent {
+            self.balks.forget(place.to);
+        } else if self.balks.refused(place.to, shared.clock.now()) {
+            tell_refusal(shared, Some(place.to), number);
+        }
+    }
+
+    /// As many as one large send takes; gives what is left.
+    fn send_large<'a>(
+        &self,
+        socket: &Socket,
+        address: &Address,
+        datagrams: &'a [u8],
+        segment: usize,
+        count: usize,
+    ) -> Result<&'a [u8], i32> {
+        let has_tail = self.has_sentinel() && datagrams.len() == segment * count;
+        let most = segment * (MAX_SEGMENTS - usize::from(has_tail));
+        let (large, rest) = datagrams.split_at(most.min(datagrams.len()));
+        socket.send_run(address, large, Some(Cut { segment: segment as u16, has_tail })).map(|()| rest)
+    }
+
+    fn has_sentinel(&self) -> bool {
+        self.flags.gso_sentinel || self.needs_sentinel
+    }
+
+    fn may_cut(&self, socket: &Socket, count: usize) -> bool {
+        let least = if self.has_sentinel() { SENTINEL_LEAST } else { 2 };
+        count >= least && !self.flags.no_udp_gso && socket.cuts.load(Ordering::Relaxed)
     }
 
     fn failed(&self, shared: &Shared, state: &State, place: Place, number: i32, count: usize) {
@@ -172,6 +244,19 @@ impl Sockets {
         drop(errors);
         shared.path_error(state, Some(place.to), place.via, &errno::name(number));
     }
+}
+
+/// Large sends are over: on all paths, or for a while on one.
+fn tell_refusal(shared: &Shared, path: Option<SocketAddr>, number: i32) {
+    let why = errno::name(number);
+    shared.tell(&Record::new(Kind::Offload).aux(Offload::UdpGso as u32).address(path).data(why.as_bytes()));
+}
+
+/// A large send: how long each datagram is, and whether one byte more makes the last one shorter.
+#[derive(Clone, Copy)]
+struct Cut {
+    segment: u16,
+    has_tail: bool,
 }
 
 /// The first family decides on the port. Only where IPv4 is missing altogether IPv6 alone will do.
@@ -224,10 +309,7 @@ impl Socket {
             socket.set(level, option, libc::IP_PMTUDISC_PROBE);
         }
         socket.set_buffers(buffer);
-        // Both are of kernels from 5.0 on; where one is missing datagrams go and come one by one.
-        let cuts = socket.can_cut();
-        socket.cuts.store(cuts, Ordering::Relaxed);
-        socket.set(libc::IPPROTO_UDP, UDP_GRO, 1);
+        socket.cuts.store(socket.get(UDP_SEGMENT).is_some(), Ordering::Relaxed);
         let any = match is_ipv6 {
             true => SocketAddr::from((Ipv6Addr::UNSPECIFIED, binding.port)),
             false => SocketAddr::from((Ipv4Addr::UNSPECIFIED, binding.port)),
@@ -260,14 +342,22 @@ impl Socket {
         }
     }
 
-    /// Sandboxes may lack it.
-    fn can_cut(&self) -> bool {
+    /// Datagrams of one sender come together. Only from kernels on that can say so (5.12): those before do it wrongly.
+    fn join(&self, is_wanted: bool) {
+        self.set(libc::IPPROTO_UDP, UDP_GRO, libc::c_int::from(is_wanted));
+        if is_wanted && self.get(UDP_GRO) != Some(1) {
+            self.set(libc::IPPROTO_UDP, UDP_GRO, 0);
+        }
+    }
+
+    /// An option of UDP; none where there is no such, as in old kernels and in sandboxes.
+    fn get(&self, option: libc::c_int) -> Option<libc::c_int> {
         let mut value: libc::c_int = 0;
         let mut size = size_of::<libc::c_int>() as libc::socklen_t;
         // SAFETY: the call writes one number of ours.
         let result =
-            unsafe { libc::getsockopt(self.fd(), libc::IPPROTO_UDP, UDP_SEGMENT, (&raw mut value).cast(), &mut size) };
-        result == 0
+            unsafe { libc::getsockopt(self.fd(), libc::IPPROTO_UDP, option, (&raw mut value).cast(), &mut size) };
+        (result == 0).then_some(value)
     }
 
     fn bound_port(&self) -> u16 {
@@ -280,27 +370,29 @@ impl Socket {
     }
 
     /// One datagram, or several that the kernel cuts. A full socket is waited for, but not for long.
-    fn send_run(&self, address: &Address, bytes: &[u8], segment: Option<u16>) -> Result<(), i32> {
-        match self.send_once(address, bytes, segment) {
+    fn send_run(&self, address: &Address, bytes: &[u8], cut: Option<Cut>) -> Result<(), i32> {
+        match self.send_once(address, bytes, cut) {
             Err(libc::EAGAIN | libc::ENOBUFS) => {}
             result => return result,
         }
         let mut poll = libc::pollfd { fd: self.fd(), events: libc::POLLOUT, revents: 0 };
         // SAFETY: one structure of ours.
         unsafe { libc::poll(&mut poll, 1, FULL_WAIT_MS) };
-        self.send_once(address, bytes, segment)
+        self.send_once(address, bytes, cut)
     }
 
-    fn send_once(&self, address: &Address, bytes: &[u8], segment: Option<u16>) -> Result<(), i32> {
-        let mut part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    fn send_once(&self, address: &Address, bytes: &[u8], cut: Option<Cut>) -> Result<(), i32> {
+        let mut parts = [bytes, SENTINEL]
+            .map(|part| libc::iovec { iov_base: part.as_ptr().cast_mut().cast(), iov_len: part.len() });
         let mut control = Control([0; CONTROL]);
         // SAFETY: all zeros is a valid message header.
         let mut message: libc::msghdr = unsafe { zeroed() };
         message.msg_name = address.bytes().cast_mut().cast();
         message.msg_namelen = address.len;
-        message.msg_iov = &mut part;
+        message.msg_iov = parts.as_mut_ptr();
         message.msg_iovlen = 1;
-        if let Some(segment) = segment {
+        if let Some(Cut { segment, has_tail }) = cut {
+            message.msg_iovlen = if has_tail { 2 } else { 1 };
             message.msg_control = control.0.as_mut_ptr().cast();
             // SAFETY: arithmetic on a constant.
             message.msg_controllen = unsafe { libc::CMSG_SPACE(2) } as _;
@@ -450,8 +542,11 @@ mod tests {
     use super::*;
 
     fn pair() -> (Sockets, Sockets) {
-        let binding = Binding::default();
-        (Sockets::open(&binding).expect("sockets"), Sockets::open(&binding).expect("sockets"))
+        let open = || {
+            let sockets = Sockets::open(&Binding::default()).expect("sockets");
+            Sockets { needs_sentinel: false, ..sockets }
+        };
+        (open(), open())
     }
 
     fn receive_all(socket: &Socket, wanted: usize) -> Vec<Vec<u8>> {
@@ -493,6 +588,82 @@ mod tests {
         let shared = Shared::new().expect("an engine");
         from.send(&shared, &State::default(), place, &[9; 2_500], 1_000, 3);
         assert_eq!(receive_all(target, 3).iter().map(Vec::len).collect::<Vec<_>>(), [1_000, 1_000, 500]);
+    }
+
+    /// Lengths of what arrives at an IPv4 socket when `count` datagrams of 100 bytes are sent with these switches.
+    fn lengths(flags: Flags, count: usize, last: usize) -> Vec<usize> {
+        let (mut from, to) = pair();
+        from.set_flags(flags);
+        let target = to.get(token(0, false)).expect("IPv4");
+        let place = Place { to: SocketAddr::from((Ipv4Addr::LOCALHOST, target.port)), via: 0 };
+        let shared = Shared::new().expect("an engine");
+        from.send(&shared, &State::default(), place, &vec![9; (count - 1) * 100 + last], 100, count);
+        receive_all(target, count).iter().map(Vec::len).collect()
+    }
+
+    #[test]
+    fn a_large_send_of_equal_datagrams_ends_with_a_sentinel_where_it_must() {
+        let flags = Flags { gso_sentinel: true, ..Flags::default() };
+        let cases = [(7, 100, false), (8, 100, true), (8, 99, false), (63, 100, true), (64, 99, false)];
+        for (count, last, has_sentinel) in cases {
+            let mut expected = vec![100; count - 1];
+            expected.push(last);
+            expected.extend(has_sentinel.then_some(1));
+            assert_eq!(lengths(flags, count, last), expected, "{count} of which the last has {last}");
+        }
+        // The kernel takes no more than 64 at once, so the last one goes alone.
+        let mut expected = vec![100; 63];
+        expected.extend([1, 100]);
+        assert_eq!(lengths(flags, 64, 100), expected);
+        assert_eq!(lengths(Flags::default(), 64, 100), [100; 64]);
+    }
+
+    #[test]
+    fn switches_work_on_open_sockets() {
+        let (mut from, mut to) = pair();
+        let port = to.port();
+        let place = Place { to: SocketAddr::from((Ipv4Addr::LOCALHOST, port)), via: 0 };
+        let shared = Shared::new().expect("an engine");
+        let mut buf = vec![0; 64 * 1024];
+        let mut first_read = |from: &Sockets, to: &Sockets| {
+            let target = to.get(token(0, false)).expect("IPv4");
+            from.send(&shared, &State::default(), place, &[9; 300], 100, 3);
+            let Received::Datagrams { len, .. } = target.receive(&mut buf) else { return 0 };
+            receive_all(target, 300 / len - 1);
+            len
+        };
+        assert_eq!(first_read(&from, &to), 300);
+        to.set_flags(Flags { no_udp_gro: true, ..Flags::default() });
+        assert_eq!(first_read(&from, &to), 100);
+        to.set_flags(Flags::default());
+        from.set_flags(Flags { no_udp_gso: true, ..Flags::default() });
+        assert_eq!(first_read(&from, &to), 100);
+        from.set_flags(Flags::default());
+        assert_eq!(first_read(&from, &to), 300);
+        to.set_flags(Flags { no_udp_gro: true, ..Flags::default() });
+        to.rebind(&Binding { port, ..Binding::default() }).expect("its own port");
+        assert_eq!(first_read(&from, &to), 100);
+    }
+
+    #[test]
+    fn a_path_that_refuses_large_sends_gets_single_ones_for_a_while() {
+        let (from, to) = pair();
+        let target = to.get(token(0, false)).expect("IPv4");
+        // Cutting needs checksums, and says EINVAL without (net/ipv4/udp.c, udp_send_skb).
+        let sender = from.get(token(0, false)).expect("IPv4");
+        assert!(sender.set(libc::SOL_SOCKET, libc::SO_NO_CHECK, 1));
+        let place = Place { to: SocketAddr::from((Ipv4Addr::LOCALHOST, target.port)), via: 0 };
+        let shared = Shared::new().expect("an engine");
+        let mut out = [0; 256];
+        for is_told in [false, true, false] {
+            from.send(&shared, &State::default(), place, &[9; 300], 100, 3);
+            assert_eq!(receive_all(target, 3), vec![vec![9; 100]; 3]);
+            let expected = if is_told { 56 } else { 0 };
+            assert_eq!(shared.records.poll(&mut out), Ok(expected));
+        }
+        assert_eq!((out[4], out[12], &out[44..50]), (Kind::Offload as u8, Offload::UdpGso as u8, &b"EINVAL"[..]));
+        assert!(from.balks.rests(place.to, || shared.clock.now()));
+        assert!(sender.cuts.load(Ordering::Relaxed));
     }
 
     #[test]

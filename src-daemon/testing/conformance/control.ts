@@ -86,6 +86,18 @@ export function controlConformance(make: MakeEngine): void {
     expect(rig.engine.peers()).toEqual([]);
   });
 
+  test('switches for large sends and large packets change nothing of what passes', async () => {
+    await using rig = await engineRig(make);
+    rig.install();
+    const flags = { noUdpGso: true, noUdpGro: true, noTunTcpGro: true, noTunUdpGro: true, gsoSentinel: true };
+    for (const set of [flags, {}]) {
+      rig.sent.length = 0;
+      rig.engine.apply([{ op: 'flags-set', flags: set }]);
+      for (let i = 0; i < 10; i++) rig.fromHost(ipPacket({ from: INNER, to: FAR_INNER }));
+      expect(rig.sent).toHaveLength(10);
+    }
+  });
+
   test('sockets move to another port and back', async () => {
     await using rig = await engineRig(make);
     rig.install();
