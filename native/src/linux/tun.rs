@@ -8,7 +8,8 @@ use super::errno;
 use crate::counters::Count;
 use crate::flags::Flags;
 use crate::inbound::Rx;
-use crate::offload::coalesce::{Item, MAX_SEGMENTS};
+use crate::offload::coalesce::{Coalescer, Item, MAX_SEGMENTS};
+use crate::offload::probe;
 use crate::offload::vnet::VNET_HEADER;
 use crate::records::{Kind, Offload, Record};
 use crate::state::Shared;
@@ -35,6 +36,8 @@ pub struct Tun {
     takes_tcp: AtomicBool,
     /// The same for UDP.
     takes_udp: AtomicBool,
+    /// It has shown whether it takes large packets: it can only while it is up.
+    is_proven: AtomicBool,
     /// What it may be given, whatever it takes.
     may_take_tcp: AtomicBool,
     may_take_udp: AtomicBool,
@@ -73,6 +76,7 @@ impl Tun {
             name,
             takes_tcp: AtomicBool::new(takes_tcp),
             takes_udp: AtomicBool::new(takes_udp),
+            is_proven: AtomicBool::new(!takes_tcp),
             may_take_tcp: AtomicBool::new(true),
             may_take_udp: AtomicBool::new(true),
         })
@@ -118,6 +122,9 @@ impl Tun {
         if rx.coalescer.is_empty() {
             return;
         }
+        if !self.is_proven.load(Ordering::Relaxed) {
+            self.prove(shared);
+        }
         rx.coalescer.drain(buf, |item| self.write_item(shared, &item, buf));
         (rx.coalescer.tcp, rx.coalescer.udp) = self.takes();
     }
@@ -127,8 +134,24 @@ impl Tun {
         self.write(&[&[0; VNET_HEADER], packet]).is_ok()
     }
 
+    /// A large packet that goes nowhere, before the first one that counts (data-plane.md §2.14).
+    fn prove(&self, shared: &Shared) {
+        let (buf, places) = probe::packets();
+        let mut coalescer = Coalescer::new(true, false);
+        for place in places {
+            coalescer.push(&buf, place);
+        }
+        coalescer.drain(&buf, |item| match self.write_joined(&item, &buf).map_err(|error| error.raw_os_error()) {
+            Ok(()) => self.is_proven.store(true, Ordering::Relaxed),
+            Err(Some(libc::EINVAL)) => self.refused(shared),
+            // It is not up yet.
+            Err(_) => {}
+        });
+    }
+
     /// Some kernels refuse large packets whose end is short (data-plane.md §2.14): never again, then.
     fn refused(&self, shared: &Shared) {
+        self.is_proven.store(true, Ordering::Relaxed);
         self.takes_udp.store(false, Ordering::Relaxed);
         if self.takes_tcp.swap(false, Ordering::Relaxed) {
             let record = Record::new(Kind::Offload).aux(Offload::TunGro as u32).address(None);

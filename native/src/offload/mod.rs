@@ -2,5 +2,6 @@
 
 pub mod checksum;
 pub mod coalesce;
+pub mod probe;
 pub mod split;
 pub mod vnet;
