@@ -34,12 +34,15 @@ export class Host {
   readonly processes: LabProcess[] = [];
   /** Who makes the weather on its cables; set by the lab with the first of them. */
   sky: Sky | undefined;
+  /** Processors that its programs may run on, as taskset(1) takes them; undefined for all. */
+  readonly #cpus: string | undefined;
   readonly #run: Run;
   readonly #places: string[] = [];
   #routes: readonly string[] = [];
 
-  constructor(run: Run, name: string, kind: 'namespace' | 'here') {
+  constructor(run: Run, name: string, kind: 'namespace' | 'here', cpus?: string) {
     this.#run = run;
+    this.#cpus = cpus;
     this.name = name;
     this.netns = kind === 'here' ? undefined : `${run.prefix}-${name}`;
     this.folder = join(run.folder, name);
@@ -77,15 +80,28 @@ export class Host {
 
   /** The command line that runs `argv` in this host: its network, its /etc and /run, and it dies with the lab. */
   inside(argv: readonly string[], onDeath: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): string[] {
+    const pinned = this.#cpus === undefined ? [] : ['taskset', '--cpu-list', this.#cpus];
     const mortal = process.platform === 'linux' ? ['setpriv', '--pdeathsig', onDeath.slice(3), '--'] : [];
-    if (this.netns === undefined) return [...mortal, ...argv];
+    if (this.netns === undefined) return [...pinned, ...mortal, ...argv];
     // ip gives the program a mount namespace of its own, so that these folders are seen by nobody else.
     const own = [
       '/bin/sh',
       '-c',
       'while [ "$1" != -- ]; do mount --bind "$1" "$2" || exit 1; shift 2; done; shift; exec "$@"',
     ];
-    return ['ip', 'netns', 'exec', this.netns, ...mortal, ...own, 'sh', ...this.#places, '--', ...argv];
+    return [
+      ...pinned,
+      'ip',
+      'netns',
+      'exec',
+      this.netns,
+      ...mortal,
+      ...own,
+      'sh',
+      ...this.#places,
+      '--',
+      ...argv,
+    ];
   }
 
   exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {

@@ -29,6 +29,8 @@ export interface SwitchOptions {
 
 export interface HostOptions {
   readonly on?: readonly Switch[];
+  /** Processors that its programs may run on, as taskset(1) takes them; all, unless told. */
+  readonly cpus?: string | undefined;
 }
 
 export interface PlugOptions {
@@ -102,7 +104,7 @@ export class Lab implements AsyncDisposable {
   }
 
   async addHost(name: string, options: HostOptions = {}): Promise<Host> {
-    const host = new Host(this.run, name, 'namespace');
+    const host = new Host(this.run, name, 'namespace', options.cpus);
     this.hosts.push(host);
     await this.#namespace(host);
     for (const to of options.on ?? []) await this.plug(host, to);

@@ -1,8 +1,9 @@
 /** Debian's wireguard-go in a host of the lab, configured by `wg`: somebody else's WireGuard to talk to. */
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { exec } from './exec.ts';
 import type { Host } from './host.ts';
+import type { LabProcess } from './process.ts';
 import { until } from './wait.ts';
 
 export interface WireGuardKeys {
@@ -28,6 +29,12 @@ export interface WireGuardOptions {
   readonly mtu?: number;
 }
 
+export interface WireGuardGoOptions extends WireGuardOptions {
+  /** The program and words before those that others take as well; wireguard-go on the path, unless told. */
+  readonly program?: readonly string[];
+  readonly logLevel?: 'verbose' | 'error';
+}
+
 export interface WireGuardState {
   readonly endpoint: string;
   /** Seconds since 1970, 0 for never. */
@@ -49,6 +56,7 @@ export async function makePresharedKey(): Promise<string> {
 }
 
 export interface WireGuard {
+  readonly process: LabProcess;
   /** What `wg` knows of a peer. */
   state(publicKey: string): Promise<WireGuardState>;
   /** Replaces the peers. */
@@ -56,10 +64,12 @@ export interface WireGuard {
 }
 
 /** Starts wireguard-go; the host's private /run keeps its control socket from those of other hosts. */
-export async function startWireGuardGo(host: Host, options: WireGuardOptions): Promise<WireGuard> {
-  const env = { LOG_LEVEL: 'verbose', WG_PROCESS_FOREGROUND: '1' };
-  const child = host.spawn({ name: 'wireguard-go', argv: ['wireguard-go', '--foreground', DEVICE], env });
-  await until('wireguard-go to listen for wg', async () => {
+export async function startWireGuardGo(host: Host, options: WireGuardGoOptions): Promise<WireGuard> {
+  const { program = ['wireguard-go'], logLevel = 'verbose' } = options;
+  const env = { LOG_LEVEL: logLevel, WG_PROCESS_FOREGROUND: '1' };
+  const name = basename(program[0] ?? '');
+  const child = host.spawn({ name, argv: [...program, '--foreground', DEVICE], env });
+  await until(`${name} to listen for wg`, async () => {
     if (!child.running) await child.says(/UAPI listener started/);
     return (await host.exec(['wg', 'show', DEVICE], { mayFail: true })).code === 0;
   });
@@ -77,6 +87,7 @@ export async function startWireGuardGo(host: Host, options: WireGuardOptions): P
     ),
   );
   return {
+    process: child,
     setPeers,
     state: async (publicKey) => {
       const { stdout } = await host.exec(['wg', 'show', DEVICE, 'dump']);
