@@ -5,7 +5,11 @@ export interface Measured {
   readonly figures: Figures;
   /** Other programs by name and version, with the same figures. */
   readonly peers?: Readonly<Record<string, Figures>>;
+  /** Ours divided by the best peer's, where they were compared turn by turn; else that of the figures. */
+  readonly ratios?: Figures;
   readonly skipped?: readonly Skipped[];
+  /** What a reader of the figures should know. */
+  readonly notes?: readonly string[];
   /** Goals of the issue that were not reached, each in a sentence: the run is not ok then. */
   readonly missed?: readonly string[];
 }
@@ -18,3 +22,6 @@ export interface Benchmark {
   whyNot?(): string | undefined;
   run(signal: AbortSignal): Promise<Measured>;
 }
+
+/** Whether less is better, by the unit at the end of a figure's name. */
+export const isCost = (name: string): boolean => /(Ms|Us|Ns|Bytes|MB|PerGB|PerHour|DaemonCpus)$/.test(name);

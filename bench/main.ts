@@ -2,7 +2,7 @@
 import { toRhumbError } from '#shared/errors.ts';
 import { type Figures, resultLine } from '../e2e/lab/figures.ts';
 import { untilTold } from '../e2e/lab/leash.ts';
-import type { Measured } from './benchmark.ts';
+import { isCost, type Measured } from './benchmark.ts';
 import { benchmarks } from './catalogue.ts';
 
 const [name] = process.argv.slice(2);
@@ -28,11 +28,12 @@ process.exit();
 
 async function measure(title: string, running: Promise<Measured>): Promise<void> {
   try {
-    const { figures, peers, skipped = [], missed = [] } = await running;
-    const compared = peers === undefined ? {} : { peers, ratios: ratios(figures, Object.values(peers)) };
+    const { figures, peers, ratios, skipped = [], missed = [], notes = [] } = await running;
+    const compared =
+      peers === undefined ? {} : { peers, ratios: ratios ?? ratiosOf(figures, Object.values(peers)) };
     for (const goal of missed) console.error(`${title}: missed: ${goal}`);
     const ok = missed.length === 0;
-    console.log(resultLine({ name: title, ok, figures, skipped, ...compared }));
+    console.log(resultLine({ name: title, ok, figures, skipped, notes, ...compared }));
     if (!ok) process.exitCode = 1;
   } catch (error) {
     const { message, stack } = toRhumbError(error);
@@ -43,13 +44,12 @@ async function measure(title: string, running: Promise<Measured>): Promise<void>
 }
 
 /** Ours divided by the best peer's: the largest, or the smallest where the figure is a time or a cost. */
-function ratios(ours: Figures, peers: readonly Figures[]): Figures {
+function ratiosOf(ours: Figures, peers: readonly Figures[]): Figures {
   const found: Record<string, number> = {};
   for (const [key, value] of Object.entries(ours)) {
     const theirs = peers.map((peer) => peer[key]).filter((one) => one !== undefined);
     if (theirs.length === 0) continue;
-    const smallIsGood = /(Ms|Us|Ns|Bytes|MB|PerGB|PerHour)$/.test(key);
-    found[key] = value / (smallIsGood ? Math.min(...theirs) : Math.max(...theirs));
+    found[key] = value / (isCost(key) ? Math.min(...theirs) : Math.max(...theirs));
   }
   return found;
 }

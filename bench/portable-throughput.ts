@@ -39,7 +39,7 @@ async function run(): Promise<Measured> {
 async function measure(from: Host, to: Host, address: string, rawMs: number): Promise<Figures> {
   must((await from.ping(address, { waitMs: 5_000 })).received === 1, `${from.name} reaches ${address}`);
   const pinged = await from.ping(address, { count: PINGS });
-  const { gbitPerS, cpuSecondsPerGB } = await tcpThroughput(from, to, address, SECONDS);
+  const { gbitPerS, cpuSecondsPerGB } = await tcpThroughput(from, to, address, { seconds: SECONDS });
   return {
     tcp1GbitPerS: gbitPerS,
     cpuSecondsPerGB,

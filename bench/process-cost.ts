@@ -14,3 +14,17 @@ export function residentMB(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'latin1');
   return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1_024;
 }
+
+/** What all processors spent so far but for idling and waiting (proc_stat(5)); without what neighbours took. */
+export function busySeconds(): number {
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softIrq = 0] = machineTicks();
+  return (user + nice + system + irq + softIrq) / TICKS_PER_S;
+}
+
+/** What other machines took from our processors so far. */
+export const stolenSeconds = (): number => (machineTicks()[7] ?? 0) / TICKS_PER_S;
+
+function machineTicks(): readonly number[] {
+  const [line = ''] = readFileSync('/proc/stat', 'latin1').split('\n');
+  return line.split(/\s+/).slice(1).map(Number);
+}

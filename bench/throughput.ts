@@ -1,90 +1,94 @@
-/** TCP through two engines of ours, in turns with wireguard-go on the same machine: throughput, processor time, ping. */
-import { exec } from '../e2e/lab/exec.ts';
+/** TCP and UDP through two engines of ours, in turns with every other WireGuard program that is there. */
 import type { Figures } from '../e2e/lab/figures.ts';
-import type { Host } from '../e2e/lab/host.ts';
 import { Lab } from '../e2e/lab/lab.ts';
 import { whyNot } from '../e2e/lab/scenario.ts';
-import { must } from '../e2e/lab/wait.ts';
-import { startWgPeer } from '../e2e/lab/wg-peer.ts';
-import { makeKeys, startWireGuardGo, type WireGuardOptions } from '../e2e/lab/wireguard-go.ts';
 import type { Benchmark, Measured } from './benchmark.ts';
+import { findContestants, type Link } from './contestants.ts';
 import { tcpThroughput } from './iperf.ts';
+import { type Goal, inTurns, ofDaemon } from './turns.ts';
+import { udpLoad } from './udp-load.ts';
 
-/** Turns of each, and how long one takes: neighbours and the host's clock change between minutes (data-plane.md §5.6). */
 const ROUNDS = 5;
-const SECONDS = 4;
-/** What a network of this kind uses (data-plane.md §2.13). */
-const MTU = 1_280;
-const PORT = 51_820;
-const PINGS = 100;
-const NEEDED = ['iperf3', 'wireguard-go', 'wg'];
-const NEAR = '10.0.0.1';
-const FAR = '10.0.0.2';
+const TCP_SECONDS = 3;
+const TCP8_SECONDS = 2;
+const STREAMS = 8;
+/** Datagrams that fill most of a packet, and such as games and voice send. */
+const LARGE = 1_200;
+const SMALL = 64;
+const UDP_SECONDS = 1.5;
+const LIGHT_GBIT_PER_S = 0.5;
+const HEAVY_GBIT_PER_S = 2;
+/** Too many at once drown some programs, so that each shows the most that it delivers of any of these rates. */
+const SMALL_RATES = [80_000, 120_000, 160_000, 200_000];
+const SMALL_SECONDS = 0.8;
 
-type Start = (host: Host, options: WireGuardOptions) => Promise<unknown>;
+const WIREGUARD = ['wireguard'] as const;
+const EVERYBODY = ['wireguard', 'official'] as const;
+/** data-plane.md §5.5 */
+const GOALS: readonly Goal[] = [
+  { figure: 'tcp1GbitPerS', times: 1.8, of: EVERYBODY },
+  { figure: 'cpuSecondsPerGB', times: 0.55, of: EVERYBODY },
+  { figure: ofDaemon('tcp1GbitPerS'), times: 2.4, of: ['official'] },
+  { figure: 'udp500DaemonCpus', times: 0.3, of: WIREGUARD },
+  {
+    figure: 'udp2000GbitPerS',
+    times: 3,
+    of: WIREGUARD,
+    enough: (gbitPerS) => gbitPerS >= 0.95 * HEAVY_GBIT_PER_S,
+  },
+  {
+    figure: 'udp64PacketsPerS',
+    times: 2.5,
+    of: WIREGUARD,
+    enough: (packetsPerS) => packetsPerS >= 0.95 * Math.max(...SMALL_RATES),
+  },
+];
 
-interface Link {
-  readonly from: Host;
-  readonly to: Host;
-  readonly rounds: Figures[];
-}
-
-async function run(): Promise<Measured> {
+async function run(signal: AbortSignal): Promise<Measured> {
   await using lab = await Lab.open();
-  const ours = await makeLink(lab, 'ours', startWgPeer);
-  const theirs = await makeLink(lab, 'theirs', startWireGuardGo);
-  for (let round = 0; round < ROUNDS; round++) for (const link of [ours, theirs]) await measure(link);
-  const { stdout } = await exec(['wireguard-go', '--version'], { mayFail: true });
-  const version = /v?(0\.0\.[0-9]+)/.exec(stdout)?.[1] ?? 'unknown';
-  return { figures: medians(ours), peers: { [`wireguard-go ${version}`]: medians(theirs) } };
+  return await inTurns(lab, await findContestants(), { rounds: ROUNDS, measure, goals: GOALS }, signal);
 }
 
-async function makeLink(lab: Lab, name: string, start: Start): Promise<Link> {
-  const lan = await lab.addSwitch(name);
-  const from = await lab.addHost(`${name}-a`, { on: [lan] });
-  const to = await lab.addHost(`${name}-b`, { on: [lan] });
-  const [keysA, keysB] = [await makeKeys(), await makeKeys()];
-  const common = { port: PORT, mtu: MTU };
-  await start(to, {
-    ...common,
-    keys: keysB,
-    addresses: [`${FAR}/32`],
-    peers: [{ publicKey: keysA.publicKey, allowedIps: [`${NEAR}/32`] }],
-  });
-  await start(from, {
-    ...common,
-    keys: keysA,
-    addresses: [`${NEAR}/32`],
-    peers: [{ publicKey: keysB.publicKey, endpoint: `${to.v4}:${PORT}`, allowedIps: [`${FAR}/32`] }],
-  });
-  must((await from.ping(FAR, { waitMs: 5_000 })).received === 1, `${from.name} reaches ${FAR}`);
-  return { from, to, rounds: [] };
-}
-
-async function measure({ from, to, rounds }: Link): Promise<void> {
-  const rawMs = (await from.ping(to.v4, { count: PINGS })).averageMs ?? 0;
-  const pingMs = (await from.ping(FAR, { count: PINGS })).averageMs ?? 0;
-  const there = await tcpThroughput(from, to, FAR, SECONDS);
-  const back = await tcpThroughput(to, from, NEAR, SECONDS);
-  rounds.push({
+async function measure(link: Link): Promise<Figures> {
+  const { from, to, near, far } = link;
+  const one = { seconds: TCP_SECONDS };
+  const many = { seconds: TCP8_SECONDS, streams: STREAMS };
+  const there = await tcpThroughput(from, to, far, one);
+  const back = await tcpThroughput(to, from, near, one);
+  const there8 = await tcpThroughput(from, to, far, many);
+  const back8 = await tcpThroughput(to, from, near, many);
+  return {
     tcp1GbitPerS: there.gbitPerS,
     tcp1BackGbitPerS: back.gbitPerS,
+    tcp8GbitPerS: there8.gbitPerS,
+    tcp8BackGbitPerS: back8.gbitPerS,
     cpuSecondsPerGB: (there.cpuSecondsPerGB + back.cpuSecondsPerGB) / 2,
-    pingAddedMs: Math.max(0, pingMs - rawMs),
-  });
+    ...(await udp(link)),
+  };
 }
 
-function medians({ rounds }: Link): Figures {
-  const names = Object.keys(rounds[0] ?? {});
-  return Object.fromEntries(names.map((name) => [name, median(rounds.map((round) => round[name] ?? 0))]));
+async function udp(link: Link): Promise<Figures> {
+  const large = { size: LARGE, seconds: UDP_SECONDS };
+  const light = await udpLoad(link, { ...large, rate: perSecond(LIGHT_GBIT_PER_S) });
+  const heavy = await udpLoad(link, { ...large, rate: perSecond(HEAVY_GBIT_PER_S) });
+  const small: number[] = [];
+  for (const rate of SMALL_RATES)
+    small.push((await udpLoad(link, { size: SMALL, rate, seconds: SMALL_SECONDS })).deliveredPerS);
+  return {
+    udp500GbitPerS: gbit(light.deliveredPerS),
+    udp500DaemonCpus: light.daemonCpus,
+    udp2000OfferedGbit: gbit(heavy.offeredPerS),
+    udp2000GbitPerS: gbit(heavy.deliveredPerS),
+    udp64PacketsPerS: Math.max(...small),
+  };
 }
 
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+const perSecond = (gbitPerS: number): number => (gbitPerS * 1e9) / (8 * LARGE);
+const gbit = (datagramsPerS: number): number => (datagramsPerS * 8 * LARGE) / 1e9;
 
 export const throughput: Benchmark = {
   name: 'throughput',
-  what: 'one TCP stream through two engines, in turns with wireguard-go',
-  whyNot: () => whyNot(NEEDED),
+  what: 'TCP and UDP through two engines, in turns with wireguard-go, gotatun and the official client',
+  whyNot: () => whyNot(['iperf3', 'wg', 'taskset']),
   run,
 };

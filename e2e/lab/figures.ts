@@ -21,6 +21,8 @@ export interface Result {
   readonly peers?: Readonly<Record<string, Figures>>;
   /** Ours divided by the best peer's. */
   readonly ratios?: Figures;
+  /** What a reader of the figures should know. */
+  readonly notes?: readonly string[];
 }
 
 export const ROOT = join(import.meta.dirname, '../..');
@@ -30,7 +32,7 @@ export const engineName = (): string =>
   process.env['RHUMB_ENGINE'] ?? (loadEngine().ok ? 'native' : 'portable');
 
 export function resultLine(result: Result): string {
-  const { name, ok, figures, skipped, peers, ratios } = result;
+  const { name, ok, figures, skipped, peers, ratios, notes = [] } = result;
   return JSON.stringify({
     name,
     ok,
@@ -41,6 +43,7 @@ export function resultLine(result: Result): string {
     commit: commit(),
     machine: machine(),
     skipped,
+    ...(notes.length === 0 ? {} : { notes }),
   });
 }
 
