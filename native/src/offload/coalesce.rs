@@ -108,6 +108,8 @@ impl Coalescer {
                 }
                 item.is_closed = true;
             }
+        } else {
+            self.fence(buf, packet);
         }
         self.add(packet, place, shape);
     }
@@ -131,6 +133,15 @@ impl Coalescer {
             }
             item.payloads.clear();
             self.spare.push(item);
+        }
+    }
+
+    /// What is never joined, a pure acknowledgement or a fragment, keeps its place in its flow all the same.
+    fn fence(&mut self, buf: &[u8], packet: &[u8]) {
+        let first = self.items.len().saturating_sub(MAX_OPEN);
+        let ports = ports_of(packet);
+        for item in &mut self.items[first..] {
+            item.is_closed |= item.may_be_of_flow(buf, packet, ports);
         }
     }
 
@@ -167,6 +178,17 @@ impl Open {
             && own.protocol == shape.protocol
             && head[addresses.clone()] == packet[addresses]
             && head[a..a + 4] == packet[b..b + 4]
+    }
+
+    /// Without ports in sight, any flow between the same addresses may be meant.
+    fn may_be_of_flow(&self, buf: &[u8], packet: &[u8], ports: Option<(u8, &[u8])>) -> bool {
+        let Some(own) = self.shape else { return false };
+        let head = self.place.of(buf);
+        let addresses = if own.version == 4 { 12..20 } else { 8..40 };
+        let is_own = |(protocol, ports): (u8, &[u8])| {
+            protocol == own.protocol && head[own.ip_header..own.ip_header + 4] == *ports
+        };
+        packet[0] >> 4 == own.version && head[addresses.clone()] == packet[addresses] && ports.is_none_or(is_own)
     }
 
     fn join(&mut self, buf: &[u8], packet: &[u8], place: Place, shape: &Shape) -> bool {
@@ -266,6 +288,16 @@ fn shape_of(packet: &[u8]) -> Option<Shape> {
     is_fit.then_some(Shape { version, protocol, ip_header, header })
 }
 
+/// Protocol and ports, of TCP and UDP that is whole enough to show them.
+fn ports_of(packet: &[u8]) -> Option<(u8, &[u8])> {
+    let (ip_header, protocol) = match packet[0] >> 4 {
+        4 if be16(packet, 6) & 0x3fff == 0 => (usize::from(packet[0] & 15) * 4, packet[9]),
+        6 => (40, packet[6]),
+        _ => return None,
+    };
+    matches!(protocol, TCP | UDP).then_some((protocol, packet.get(ip_header..ip_header + 4)?))
+}
+
 /// Equal in every field that one header for both could not keep apart.
 fn is_alike(head: &[u8], packet: &[u8], shape: &Shape) -> bool {
     let at = shape.ip_header;
@@ -287,10 +319,11 @@ fn is_alike(head: &[u8], packet: &[u8], shape: &Shape) -> bool {
         && is_same(at + 18, shape.header)
 }
 
-/// Whether a packet's own checksum is right.
+/// Whether a packet's own checksums are right.
 fn is_right(packet: &[u8], shape: &Shape) -> bool {
-    let transport = &packet[shape.ip_header..];
-    pseudo(packet, shape.version, shape.protocol, transport.len()).bytes(transport).fold() == 0xffff
+    let (ip, transport) = packet.split_at(shape.ip_header);
+    let is_ip_right = shape.version == 6 || Sum::default().bytes(ip).fold() == 0xffff;
+    is_ip_right && pseudo(packet, shape.version, shape.protocol, transport.len()).bytes(transport).fold() == 0xffff
 }
 
 fn header_flags(shape: &Option<Shape>) -> usize {
@@ -455,11 +488,43 @@ mod tests {
     }
 
     #[test]
+    fn a_wrong_checksum_of_an_ip_header_is_not_made_right() {
+        let mut packets = [1, 101].map(|sequence| packet(&Spec { sequence, ..TCP4 })).to_vec();
+        packets[1][10] ^= 1;
+        let out = coalesce(&packets, true);
+        assert_eq!((out.len(), &out[1][VNET_HEADER..]), (2, &packets[1][..]));
+    }
+
+    #[test]
+    fn nothing_is_joined_across_what_cannot_be_joined() {
+        let tcp = |sequence: u32, payload: usize| packet(&Spec { sequence, payload, ..TCP4 });
+        let pure = tcp(101, 0);
+        let mut other = pure.clone();
+        other[20..22].copy_from_slice(&[9, 9]);
+        let mut fragment = pure.clone();
+        fragment[6] = 0x20;
+        let mut elsewhere = fragment.clone();
+        elsewhere[19] = 3;
+        for (between, lengths) in [
+            (pure, vec![140, 40, 140]),
+            (fragment, vec![140, 40, 140]),
+            (other, vec![240, 40]),
+            (elsewhere, vec![240, 40]),
+        ] {
+            let out = coalesce(&[tcp(1, 100), between, tcp(101, 100)], true);
+            assert_eq!(out.iter().map(|one| one.len() - VNET_HEADER).collect::<Vec<_>>(), lengths);
+        }
+    }
+
+    #[test]
     fn headers_that_differ_are_kept_apart() {
-        // TOS, DF, TTL, MF of IPv4; the checksum of its header is nobody's business here.
+        // TOS, DF, TTL, MF of IPv4.
         for (at, value) in [(1, 4), (6, 0), (8, 63), (6, 0x20)] {
             let mut packets = [1, 101].map(|sequence| packet(&Spec { sequence, ..TCP4 })).to_vec();
             packets[1][at] = value;
+            packets[1][10..12].fill(0);
+            let sum = Sum::default().bytes(&packets[1][..20]).checksum();
+            packets[1][10..12].copy_from_slice(&sum);
             assert_eq!(coalesce(&packets, true).len(), 2, "byte {at}");
         }
         for (at, value) in [(1, 0x10), (7, 63)] {
