@@ -34,6 +34,11 @@ function nativeSteps(): Step[] {
   const all = [
     cargo('format', 'fmt', '--check'),
     cargo('lint', 'clippy', '--locked', '--all-targets', '--quiet', '--', '-D', 'warnings'),
+    cargo(
+      'lint of fuzz targets',
+      ...['clippy', '--manifest-path', 'fuzz/Cargo.toml', '--target-dir', 'target', '--locked', '--quiet'],
+      ...['--', '-D', 'warnings'],
+    ),
     cargo('tests', 'test', '--locked', '--quiet'),
   ];
   if (inPath('cargo-deny')) all.push(cargo('dependencies', 'deny', '--locked', 'check'));

@@ -28,7 +28,7 @@ mod ports;
 mod records;
 pub mod replay;
 mod run;
-mod staging;
+pub mod staging;
 mod state;
 mod system;
 pub mod table;
