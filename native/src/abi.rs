@@ -212,20 +212,27 @@ pub unsafe extern "C" fn pe_inject(handle: u64, recs: *const u8, len: u32) -> i3
     })
 }
 
-/// The descriptor that becomes readable when there are records; it stays the engine's.
+/// The descriptor that becomes readable when there are records; it stays the engine's. Windows has none: see `pe_wait`.
 #[unsafe(no_mangle)]
 pub extern "C" fn pe_wakefd(handle: u64) -> i32 {
     with_any(handle, |engine| {
-        #[cfg(target_os = "linux")]
+        #[cfg(unix)]
         {
             Ok(engine.shared().records.wake.fd())
         }
-        #[cfg(not(target_os = "linux"))]
+        #[cfg(not(unix))]
         {
             let _ = engine;
             Err(Failure::NotSupported)
         }
     })
+}
+
+/// Blocks the calling thread until there are records, at most `ms`; 1 when there are. For systems without such a descriptor.
+/// Like it, only after `pe_poll` gave 0 it waits for what is new. `pe_stop` and `pe_destroy` end it.
+#[unsafe(no_mangle)]
+pub extern "C" fn pe_wait(handle: u64, ms: u32) -> i32 {
+    with_any(handle, |engine| Ok(i32::from(engine.shared().records.wait(ms))))
 }
 
 /// All counters, 64 bits each, in the order of `counters.rs`; gives how many bytes.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::codec::Reader;
 use crate::counters::Count;
+use crate::errno;
 use crate::filter::rules::{RuleSpec, Rules};
 use crate::guard::UNDER_LOAD_BACKLOG;
 use crate::inbound::Origin;
@@ -27,8 +28,8 @@ pub enum Failure {
     Invalid,
     Stale,
     TooSmall,
-    /// A side that the system cannot play here.
-    #[cfg(not(target_os = "linux"))]
+    /// What this system does not have.
+    #[cfg(windows)]
     NotSupported,
     WrongState,
     /// A batch was refused; the result says why.
@@ -49,7 +50,7 @@ impl Failure {
             Self::Invalid => -1,
             Self::Stale => -2,
             Self::TooSmall => -4,
-            #[cfg(not(target_os = "linux"))]
+            #[cfg(windows)]
             Self::NotSupported => -5,
             Self::WrongState => -6,
             Self::Refused => -8,
@@ -59,11 +60,16 @@ impl Failure {
             Self::System(errno) => -2000 - errno,
         }
     }
+
+    /// Why there is no device.
+    pub fn device(error: io::Error) -> Self {
+        Self::Device(errno::number(&error))
+    }
 }
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        error.raw_os_error().map_or(Self::Invalid, Self::System)
+        Self::System(errno::number(&error))
     }
 }
 
@@ -74,8 +80,24 @@ struct Control {
     binding: Binding,
     /// For datagrams that TypeScript brings.
     scratch: Vec<u8>,
+    threads: Option<Threads>,
+}
+
+/// Dropping them ends them.
+struct Threads {
     #[cfg(target_os = "linux")]
-    threads: Option<crate::linux::threads::Threads>,
+    _linux: crate::linux::threads::Threads,
+    _plain: crate::plain::threads::Threads,
+}
+
+impl Threads {
+    fn start(shared: &Arc<Shared>) -> io::Result<Self> {
+        Ok(Self {
+            #[cfg(target_os = "linux")]
+            _linux: crate::linux::threads::Threads::start(shared)?,
+            _plain: crate::plain::threads::Threads::start(shared)?,
+        })
+    }
 }
 
 /// An engine and its threads.
@@ -120,11 +142,8 @@ impl Engine {
         if self.shared.read().is_running {
             return Err(Failure::WrongState);
         }
-        #[cfg(target_os = "linux")]
-        {
-            let threads = failed.control().threads.take();
-            drop(threads);
-        }
+        let threads = failed.control().threads.take();
+        drop(threads);
         let mut old = failed.shared.write();
         let ends = (std::mem::take(&mut old.wire), std::mem::take(&mut old.host));
         old.is_running = false;
@@ -144,9 +163,8 @@ impl Engine {
         state.is_running = true;
         self.shared.rx().guard.restart(config.under_load.unwrap_or(UNDER_LOAD_BACKLOG));
         drop(state);
-        #[cfg(target_os = "linux")]
         if config.wire == Side::System || config.host == Side::System {
-            match crate::linux::threads::Threads::start(&self.shared) {
+            match Threads::start(&self.shared) {
                 Ok(threads) => control.threads = Some(threads),
                 Err(error) => {
                     self.close();
@@ -159,12 +177,11 @@ impl Engine {
 
     /// Ends threads and closes descriptors; what it knows stays.
     pub fn stop(&self) {
-        #[cfg(target_os = "linux")]
-        {
-            let threads = self.control().threads.take();
-            drop(threads);
-        }
+        let threads = self.control().threads.take();
+        drop(threads);
         self.close();
+        // Whoever waits for records need not wait any longer.
+        self.shared.records.wake.signal();
     }
 
     fn close(&self) {
@@ -246,9 +263,11 @@ impl Engine {
             Op::SocketOpen { socket, is_ipv6 } => self.open_socket(control, state, socket, is_ipv6),
             Op::SocketClose(socket) => {
                 state.extra.remove(&socket);
-                #[cfg(target_os = "linux")]
-                if let Wire::System(sockets) = &mut state.wire {
-                    sockets.close_extra(socket);
+                match &mut state.wire {
+                    #[cfg(target_os = "linux")]
+                    Wire::System(sockets) => sockets.close_extra(socket),
+                    Wire::Plain(sockets) => sockets.close_extra(socket),
+                    Wire::Closed | Wire::Ring => {}
                 }
                 self.leave_socket(state, socket, now);
             }
@@ -347,9 +366,11 @@ impl Engine {
         if !state.extra.contains(&place.via) {
             return self.leave_direct(peer, now);
         }
-        #[cfg(target_os = "linux")]
-        if let Wire::System(sockets) = &state.wire {
-            sockets.grow(place.via);
+        match &state.wire {
+            #[cfg(target_os = "linux")]
+            Wire::System(sockets) => sockets.grow(place.via),
+            Wire::Plain(sockets) => sockets.grow(place.via),
+            Wire::Closed | Wire::Ring => {}
         }
     }
 
@@ -377,32 +398,32 @@ impl Engine {
             mark: rebind.mark.or(control.binding.mark),
             dont_fragment: rebind.dont_fragment.unwrap_or(control.binding.dont_fragment),
         };
-        #[cfg(target_os = "linux")]
-        if let Wire::System(sockets) = &mut state.wire
-            && let Err(error) = sockets.rebind(&control.binding)
-        {
-            let name = crate::linux::errno::name(error.raw_os_error().unwrap_or(0));
+        let result = match &mut state.wire {
+            #[cfg(target_os = "linux")]
+            Wire::System(sockets) => sockets.rebind(&control.binding),
+            Wire::Plain(sockets) => sockets.rebind(&control.binding),
+            Wire::Closed | Wire::Ring => Ok(()),
+        };
+        if let Err(error) = result {
+            let name = errno::name(errno::number(&error));
             self.shared.tell(&Record::new(Kind::Device).aux(2).data(name.as_bytes()));
         }
-        #[cfg(not(target_os = "linux"))]
-        let _ = state;
     }
 
     fn open_socket(&self, control: &Control, state: &mut State, socket: u32, is_ipv6: bool) {
         let error = |code: &str| {
             self.shared.tell(&Record::new(Kind::PathError).aux(socket).data(code.as_bytes()));
         };
-        match &mut state.wire {
+        let opened = match &mut state.wire {
             Wire::Closed => return error("not-running"),
-            Wire::Ring => {}
+            Wire::Ring => Ok(()),
             #[cfg(target_os = "linux")]
-            Wire::System(sockets) => {
-                if let Err(failed) = sockets.open_extra(socket, is_ipv6, &control.binding) {
-                    return error(&crate::linux::errno::name(failed.raw_os_error().unwrap_or(0)));
-                }
-            }
+            Wire::System(sockets) => sockets.open_extra(socket, is_ipv6, &control.binding),
+            Wire::Plain(sockets) => sockets.open_extra(socket, is_ipv6, &control.binding),
+        };
+        if let Err(failed) = opened {
+            return error(&errno::name(errno::number(&failed)));
         }
-        let _ = (control, is_ipv6);
         state.extra.insert(socket);
     }
 
@@ -510,12 +531,14 @@ impl Engine {
         let port = match &state.wire {
             #[cfg(target_os = "linux")]
             Wire::System(sockets) => sockets.port(),
-            _ => 0,
+            Wire::Plain(sockets) => sockets.port(),
+            Wire::Closed | Wire::Ring => 0,
         };
         let name = match &state.host {
             #[cfg(target_os = "linux")]
             Host::Device(tun) => tun.name().to_owned(),
-            _ => String::new(),
+            Host::Plain(device) => device.name().to_owned(),
+            Host::None | Host::Ring => String::new(),
         };
         (port, name)
     }
@@ -526,38 +549,32 @@ impl Engine {
 }
 
 fn open(config: &Config) -> Result<(Wire, Host), Failure> {
+    let host = match config.host {
+        Side::None => Host::None,
+        Side::Ring => Host::Ring,
+        Side::System => open_device(config)?,
+    };
+    let wire = match config.wire {
+        Side::None => Wire::Closed,
+        Side::Ring => Wire::Ring,
+        #[cfg(target_os = "linux")]
+        Side::System if !config.is_plain => Wire::System(crate::linux::udp::Sockets::open(&config.binding)?),
+        Side::System => Wire::Plain(crate::plain::sockets::Sockets::open(&config.binding)?),
+    };
+    Ok((wire, host))
+}
+
+fn open_device(config: &Config) -> Result<Host, Failure> {
     #[cfg(target_os = "linux")]
-    {
-        let host = match config.host {
-            Side::None => Host::None,
-            Side::Ring => Host::Ring,
-            Side::System => {
-                let device = crate::linux::tun::Tun::open(&config.name, config.mtu);
-                let refused = |error: io::Error| Failure::Device(error.raw_os_error().unwrap_or(0));
-                Host::Device(Arc::new(device.map_err(refused)?))
-            }
-        };
-        let wire = match config.wire {
-            Side::None => Wire::Closed,
-            Side::Ring => Wire::Ring,
-            Side::System => Wire::System(crate::linux::udp::Sockets::open(&config.binding)?),
-        };
-        Ok((wire, host))
+    if !config.is_plain {
+        match crate::linux::tun::Tun::open(&config.name, config.mtu) {
+            Ok(device) => return Ok(Host::Device(Arc::new(device))),
+            // Sandboxes may lack vnet headers.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
+            Err(error) => return Err(Failure::device(error)),
+        }
     }
-    #[cfg(not(target_os = "linux"))]
-    {
-        let host = match config.host {
-            Side::None => Host::None,
-            Side::Ring => Host::Ring,
-            Side::System => return Err(Failure::NotSupported),
-        };
-        let wire = match config.wire {
-            Side::None => Wire::Closed,
-            Side::Ring => Wire::Ring,
-            Side::System => return Err(Failure::NotSupported),
-        };
-        Ok((wire, host))
-    }
+    crate::plain::open_device(&config.name, config.mtu)
 }
 
 /// An operation whose slow part is done.

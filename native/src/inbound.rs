@@ -341,12 +341,18 @@ impl Shared {
         }
     }
 
+    #[cfg_attr(not(target_os = "linux"), allow(unused_variables))]
     fn deliver(&self, state: &State, rx: &mut Rx, buf: &[u8], span: Span) {
         match &state.host {
             Host::None => self.count(Count::DropTunWrite),
             Host::Ring => self.tell(&Record::new(Kind::ToHost).data(span.of(buf))),
             #[cfg(target_os = "linux")]
             Host::Device(_) => rx.coalescer.push(buf, span),
+            Host::Plain(device) => {
+                if !device.write(span.of(buf)) {
+                    self.count(Count::DropTunWrite);
+                }
+            }
         }
     }
 
@@ -361,6 +367,7 @@ impl Shared {
             }
             #[cfg(target_os = "linux")]
             Host::Device(tun) => tun.write_one(packet),
+            Host::Plain(device) => device.write(packet),
         };
         if !is_written {
             self.count(Count::DropTunWrite);

@@ -3,6 +3,12 @@
 //! TypeScript decides: handshakes, timers, paths, policy. This moves packets: it owns the descriptors, keys, counters,
 //! routes and the filter, and tells of what needs a decision in batches.
 
+// What only the offloads of Linux use, or only eight lanes, is dead elsewhere.
+#![cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), allow(dead_code))]
+
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
+compile_error!("the native engine knows Linux, macOS and Windows; elsewhere the portable engine serves");
+
 pub mod abi;
 mod buckets;
 pub mod classify;
@@ -10,6 +16,7 @@ mod codec;
 mod counters;
 pub mod crypto;
 mod engine;
+mod errno;
 pub mod filter;
 mod flags;
 mod guard;
@@ -19,15 +26,19 @@ mod keypair;
 pub mod limits;
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "macos")]
+mod macos;
 pub mod offload;
 mod ops;
 mod outbound;
 mod peer;
+mod plain;
 mod plan;
 mod ports;
 mod records;
 pub mod replay;
 mod run;
+mod send_errors;
 pub mod staging;
 mod state;
 mod system;
@@ -35,3 +46,5 @@ pub mod table;
 #[cfg(test)]
 mod testing;
 mod wake;
+#[cfg(windows)]
+mod windows;

@@ -55,6 +55,8 @@ pub struct Config {
     pub binding: Binding,
     /// Handshakes in waiting from which cookies are asked for.
     pub under_load: Option<u32>,
+    /// One packet at a time, though the system can do more.
+    pub is_plain: bool,
     /// Interface name.
     pub name: String,
 }
@@ -64,7 +66,8 @@ pub struct Config {
 pub struct Binding {
     /// 0 = any.
     pub port: u16,
-    /// SO_MARK.
+    /// What keeps datagrams out of our own tunnel: a mark on Linux (SO_MARK), elsewhere the index of the interface by which
+    /// they leave (IP_BOUND_IF, IP_UNICAST_IF).
     pub mark: Option<u32>,
     /// Too long datagrams fail instead of being cut.
     pub dont_fragment: bool,
@@ -75,7 +78,7 @@ pub struct Binding {
 pub struct Rebind {
     /// 0 = any.
     pub port: u16,
-    /// SO_MARK.
+    /// As in `Binding`.
     pub mark: Option<u32>,
     /// Too long datagrams fail instead of being cut.
     pub dont_fragment: Option<bool>,
@@ -318,6 +321,7 @@ fn config(from: &mut Reader) -> Option<Config> {
             dont_fragment: bits & 2 != 0,
         },
         under_load: (bits & 4 != 0).then_some(under_load),
+        is_plain: bits & 8 != 0,
         name: String::from_utf8(from.rest().to_vec()).ok()?,
     })
 }

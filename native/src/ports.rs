@@ -17,6 +17,8 @@ pub enum Wire {
     /// Sockets of the system's.
     #[cfg(target_os = "linux")]
     System(crate::linux::udp::Sockets),
+    /// The same, a datagram at a time.
+    Plain(crate::plain::sockets::Sockets),
 }
 
 /// Towards the host.
@@ -30,6 +32,8 @@ pub enum Host {
     /// A device of the system's.
     #[cfg(target_os = "linux")]
     Device(std::sync::Arc<crate::linux::tun::Tun>),
+    /// One that takes a packet at a time.
+    Plain(std::sync::Arc<dyn crate::plain::Device>),
 }
 
 impl Wire {
@@ -45,9 +49,8 @@ impl Wire {
             }
             #[cfg(target_os = "linux")]
             Self::System(sockets) => sockets.send(shared, state, place, datagrams, segment, count),
+            Self::Plain(sockets) => sockets.send(shared, state, place, datagrams, segment, count),
         }
-        #[cfg(not(target_os = "linux"))]
-        let _ = state;
     }
 }
 

@@ -207,6 +207,11 @@ impl Records {
         Ok(written)
     }
 
+    /// Waits until there is something to read, at most `ms`.
+    pub fn wait(&self, ms: u32) -> bool {
+        self.wake.wait(ms)
+    }
+
     /// Forgets all.
     pub fn clear(&self) {
         let mut queue = self.lock();

@@ -74,18 +74,14 @@ impl Backend {
 
     /// Those that this processor can run, the best first.
     pub fn supported() -> Vec<Self> {
-        let mut found = Vec::new();
         #[cfg(target_arch = "x86_64")]
-        {
-            if super::lanes_avx512::is_supported() {
-                found.push(Self::Avx512);
-            }
-            if super::lanes_avx2::is_supported() {
-                found.push(Self::Avx2);
-            }
-        }
-        found.push(Self::Single);
-        found
+        let lanes = [
+            super::lanes_avx512::is_supported().then_some(Self::Avx512),
+            super::lanes_avx2::is_supported().then_some(Self::Avx2),
+        ];
+        #[cfg(not(target_arch = "x86_64"))]
+        let lanes: [Option<Self>; 0] = [];
+        lanes.into_iter().flatten().chain([Self::Single]).collect()
     }
 
     /// The best one that agrees with `ring` here; found out once.

@@ -1,7 +1,6 @@
 //! Linux: the TUN device, UDP sockets, and the threads that read them.
 
 mod balks;
-pub mod errno;
 mod kernel;
 pub mod threads;
 pub mod tun;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
 
-use super::errno;
 use super::udp::Received;
 use crate::counters::Count;
+use crate::errno;
 use crate::inbound::Origin;
 use crate::limits::MAX_PACKET;
 use crate::offload::split::{Split, finish_checksum};
@@ -18,6 +18,7 @@ use crate::peer::Place;
 use crate::ports::{Host, Wire};
 use crate::records::{Kind, Record};
 use crate::state::Shared;
+use crate::system;
 use crate::wake::Wake;
 
 /// Reads of the device between two looks at anything else: large packets, and others.
@@ -67,7 +68,7 @@ impl Threads {
     fn spawn(&mut self, name: &str, shared: &Arc<Shared>, work: fn(&Shared, &Ending)) -> io::Result<()> {
         let (shared, ending) = (shared.clone(), self.ending.clone());
         let body = move || {
-            block_signals();
+            system::block_signals();
             if catch_unwind(AssertUnwindSafe(|| work(&shared, &ending))).is_err() {
                 shared.poison();
             }
@@ -85,16 +86,6 @@ impl Drop for Threads {
             // It has caught its own panic, and told of it.
             let _ = thread.join();
         }
-    }
-}
-
-/// Signals are for the threads of the process that this library is in.
-fn block_signals() {
-    // SAFETY: all zeros is a valid set, which the first call fills and the second reads.
-    unsafe {
-        let mut all: libc::sigset_t = std::mem::zeroed();
-        libc::sigfillset(&mut all);
-        libc::pthread_sigmask(libc::SIG_BLOCK, &all, std::ptr::null_mut());
     }
 }
 

@@ -4,13 +4,14 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::errno;
 use crate::counters::Count;
+use crate::errno;
 use crate::flags::Flags;
 use crate::inbound::Rx;
 use crate::offload::coalesce::{Coalescer, Item, MAX_SEGMENTS};
 use crate::offload::probe;
 use crate::offload::vnet::VNET_HEADER;
+use crate::plain::posix_device::{Families, PosixDevice};
 use crate::records::{Kind, Offload, Record};
 use crate::state::Shared;
 
@@ -46,17 +47,7 @@ pub struct Tun {
 impl Tun {
     /// Opens and so creates an interface, and sets its MTU; it is down and has no address yet.
     pub fn open(name: &str, mtu: u32) -> io::Result<Self> {
-        // SAFETY: a constant string that ends with zero.
-        let fd = unsafe { libc::open(c"/dev/net/tun".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC | libc::O_NONBLOCK) };
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: the descriptor is new, and ours alone.
-        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        let mut request = request_for(name)?;
-        request.ifr_ifru.ifru_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
-        // SAFETY: the structure is as the call wants it, and ours.
-        check(unsafe { libc::ioctl(fd.as_raw_fd(), TUNSETIFF, &mut request) })?;
+        let (fd, name) = attach(name, IFF_NO_PI | IFF_VNET_HDR)?;
         let size = VNET_HEADER as libc::c_int;
         // SAFETY: the call reads one number.
         check(unsafe { libc::ioctl(fd.as_raw_fd(), TUNSETVNETHDRSZ, &size) })?;
@@ -67,7 +58,6 @@ impl Tun {
         let takes_tcp = offload(CSUM | TSO4 | TSO6);
         // Only kernels from 6.2 on have it.
         let takes_udp = takes_tcp && offload(CSUM | TSO4 | TSO6 | USO4 | USO6);
-        let name = name_of(&request);
         set_mtu(&name, mtu)?;
         // Kernels that refuse give longer packets, which take two sends.
         let _ = limit_segments(&name);
@@ -196,6 +186,30 @@ impl Tun {
     }
 }
 
+/// The device without vnet headers: for kernels and sandboxes that lack them (data-plane.md §2.14).
+pub fn open_plain(name: &str, mtu: u32) -> io::Result<PosixDevice> {
+    /// linux/if_tun.h: flags, then what would stand in front on an Ethernet.
+    const FAMILIES: Families = [[0, 0, 0x08, 0x00], [0, 0, 0x86, 0xdd]];
+    let (fd, name) = attach(name, 0)?;
+    set_mtu(&name, mtu)?;
+    PosixDevice::new(fd, name, FAMILIES)
+}
+
+fn attach(name: &str, flags: libc::c_short) -> io::Result<(OwnedFd, String)> {
+    // SAFETY: a constant string that ends with zero.
+    let fd = unsafe { libc::open(c"/dev/net/tun".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC | libc::O_NONBLOCK) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor is new, and ours alone.
+    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+    let mut request = request_for(name)?;
+    request.ifr_ifru.ifru_flags = IFF_TUN | flags;
+    // SAFETY: the structure is as the call wants it, and ours.
+    check(unsafe { libc::ioctl(fd.as_raw_fd(), TUNSETIFF, &mut request) })?;
+    Ok((fd, name_of(&request)))
+}
+
 fn check(result: libc::c_int) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
@@ -213,7 +227,7 @@ fn request_for(name: &str) -> io::Result<libc::ifreq> {
 }
 
 fn name_of(request: &libc::ifreq) -> String {
-    request.ifr_name.iter().take_while(|c| **c != 0).map(|c| *c as u8 as char).collect()
+    request.ifr_name.iter().take_while(|c| **c != 0).map(|c| char::from(c.to_ne_bytes()[0])).collect()
 }
 
 fn set_mtu(name: &str, mtu: u32) -> io::Result<()> {

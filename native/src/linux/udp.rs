@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::balks::Balks;
-use super::{errno, kernel};
+use super::kernel;
 use crate::counters::Count;
+use crate::errno;
 use crate::flags::Flags;
 use crate::limits::EDGE_MS;
 use crate::ops::Binding;

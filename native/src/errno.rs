@@ -1,17 +1,29 @@
-//! Names of the system's errors, as people and TypeScript know them (errno(3)).
+//! The system's errors by the numbers and names that people and TypeScript know (errno(3)).
 
 use std::io;
 
+/// The number of an error: what the C library of this system calls it.
+pub fn number(error: &io::Error) -> i32 {
+    let Some(raw) = error.raw_os_error() else { return libc::EIO };
+    #[cfg(windows)]
+    return crate::windows::errno::number(raw);
+    #[cfg(not(windows))]
+    raw
+}
+
 /// The number that the last call left.
+#[cfg(target_os = "linux")]
 pub fn last() -> i32 {
-    io::Error::last_os_error().raw_os_error().unwrap_or(0)
+    number(&io::Error::last_os_error())
 }
 
 /// Its name.
 pub fn name(number: i32) -> String {
     let known = match number {
         libc::EPERM => "EPERM",
+        libc::ENOENT => "ENOENT",
         libc::EIO => "EIO",
+        libc::ENXIO => "ENXIO",
         libc::EBADF => "EBADF",
         libc::EAGAIN => "EAGAIN",
         libc::ENOMEM => "ENOMEM",
@@ -29,8 +41,10 @@ pub fn name(number: i32) -> String {
         libc::ENETUNREACH => "ENETUNREACH",
         libc::ENOBUFS => "ENOBUFS",
         libc::ECONNREFUSED => "ECONNREFUSED",
-        libc::EHOSTDOWN => "EHOSTDOWN",
         libc::EHOSTUNREACH => "EHOSTUNREACH",
+        #[cfg(unix)]
+        libc::EHOSTDOWN => "EHOSTDOWN",
+        #[cfg(target_os = "linux")]
         libc::EBADFD => "EBADFD",
         _ => return format!("errno {number}"),
     };
