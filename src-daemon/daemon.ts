@@ -248,7 +248,7 @@ async function startEngine(
   { clock, random, log }: System,
   parts: AsyncDisposableStack,
 ): Promise<PacketEngine> {
-  const picked = pickEngine(process.env['RHUMB_ENGINE'], {
+  const picked = pickEngine(process.env, {
     clock,
     random,
     log: log.child({ mod: 'engine' }),

@@ -12,6 +12,8 @@ export interface Scenario {
   readonly what: string;
   /** Programs it calls, besides those that every scenario needs. */
   readonly needs?: readonly string[];
+  /** Why it can't be run here though all programs are there. */
+  whyNot?(): string | undefined;
   /** Takes more than a minute: left to `npm run test:slow`. */
   readonly isSlow?: boolean;
   /** Throws when something does not hold. */
@@ -63,7 +65,7 @@ export async function play(
   signal?: AbortSignal,
   options: RunOptions = QUIET,
 ): Promise<Outcome> {
-  const reason = whyNot(scenario.needs);
+  const reason = whyNot(scenario.needs) ?? scenario.whyNot?.();
   if (reason !== undefined) return skipped(scenario, [{ what: scenario.name, why: reason }]);
   const began = clock.monotonic();
   const lab = await Lab.open();

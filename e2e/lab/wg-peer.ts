@@ -16,13 +16,17 @@ export interface WgPeer {
   report(): WgReport;
 }
 
-export async function startWgPeer(host: Host, options: WireGuardOptions): Promise<WgPeer> {
+export async function startWgPeer(
+  host: Host,
+  options: WireGuardOptions,
+  env: Readonly<Record<string, string>> = {},
+): Promise<WgPeer> {
   const file = join(host.folder, 'wg-peer.json');
   const { keys, mtu = 1_420, ...rest } = options;
   const config = { ...rest, tun: 'rhumb0', mtu, privateKey: keys.privateKey };
   writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
   const argv = [process.execPath, '--disable-warning=ExperimentalWarning', PROGRAM, file];
-  const child = host.spawn({ name: 'wg-peer', argv });
+  const child = host.spawn({ name: 'wg-peer', argv, env });
   await child.says(/^ready$/m);
   return {
     process: child,

@@ -343,9 +343,9 @@ mod tests {
     use super::*;
 
     /// Both sides played by the caller.
-    const CONFIGURE: [u8; 36] = {
-        let mut op = [0; 36];
-        (op[0], op[4], op[8], op[12], op[16], op[17]) = (28, 28, 2, 2, 0, 5);
+    const CONFIGURE: [u8; 40] = {
+        let mut op = [0; 40];
+        (op[0], op[4], op[8], op[12], op[16], op[17]) = (28, 32, 2, 2, 0, 5);
         op
     };
 

@@ -9,7 +9,7 @@ use crate::counters::Count;
 use crate::errno;
 use crate::filter::rules::{RuleSpec, Rules};
 use crate::guard::UNDER_LOAD_BACKLOG;
-use crate::inbound::Origin;
+use crate::inbound::{Opened, Origin};
 use crate::keypair::Keypair;
 use crate::limits::MAX_PACKET;
 use crate::ops::{self, Binding, Config, LocalIps, NewKeypair, Op, Rebind, Side};
@@ -80,6 +80,7 @@ struct Control {
     binding: Binding,
     /// For datagrams that TypeScript brings.
     scratch: Vec<u8>,
+    opened: Opened,
     threads: Option<Threads>,
 }
 
@@ -91,10 +92,13 @@ struct Threads {
 }
 
 impl Threads {
-    fn start(shared: &Arc<Shared>) -> io::Result<Self> {
+    /// `count` for each way, where they share the work.
+    fn start(shared: &Arc<Shared>, count: usize) -> io::Result<Self> {
+        #[cfg(not(target_os = "linux"))]
+        let _ = count;
         Ok(Self {
             #[cfg(target_os = "linux")]
-            _linux: crate::linux::threads::Threads::start(shared)?,
+            _linux: crate::linux::threads::Threads::start(shared, count)?,
             _plain: crate::plain::threads::Threads::start(shared)?,
         })
     }
@@ -164,7 +168,7 @@ impl Engine {
         self.shared.rx().guard.restart(config.under_load.unwrap_or(UNDER_LOAD_BACKLOG));
         drop(state);
         if config.wire == Side::System || config.host == Side::System {
-            match Threads::start(&self.shared) {
+            match Threads::start(&self.shared, config.threads as usize) {
                 Ok(threads) => control.threads = Some(threads),
                 Err(error) => {
                     self.close();
@@ -522,7 +526,8 @@ impl Engine {
         scratch.clear();
         scratch.extend_from_slice(datagram);
         let segment = scratch.len();
-        self.shared.receive(state, &mut self.shared.rx(), scratch, segment, origin, now)
+        self.shared.open(&mut control.opened, scratch, segment, origin, now);
+        self.shared.take_in(state, &mut self.shared.rx(), &mut control.opened, scratch, origin, now)
     }
 
     /// Bound UDP port, 0 without one, and the name of the device.

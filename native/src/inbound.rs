@@ -1,7 +1,8 @@
 //! From the wire to the host: classify, find the key, open, check, deliver (data-plane.md §1.7, §2.7).
 
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError};
+use std::ops::Range;
+use std::sync::Arc;
 
 use crate::classify::{Kind as Datagram, classify};
 use crate::counters::Count;
@@ -30,8 +31,6 @@ pub struct Rx {
     /// Packets for a device that takes large ones.
     pub coalescer: Coalescer,
     cache: VerdictCache,
-    texts: Vec<Text>,
-    good: Vec<bool>,
 }
 
 impl Default for Rx {
@@ -40,10 +39,24 @@ impl Default for Rx {
             guard: HandshakeGuard::new(guard::UNDER_LOAD_BACKLOG),
             coalescer: Coalescer::new(false, false),
             cache: VerdictCache::default(),
-            texts: Vec::with_capacity(BATCH),
-            good: Vec::with_capacity(BATCH),
         }
     }
+}
+
+/// What one read from the wire holds, after the cipher; kept and used again.
+#[derive(Default)]
+pub struct Opened {
+    parts: Vec<Part>,
+    texts: Vec<Text>,
+    good: Vec<bool>,
+}
+
+/// In the order of the wire.
+enum Part {
+    /// Texts under one keypair.
+    Data { peer: Arc<Peer>, keypair: Arc<Keypair>, texts: Range<usize> },
+    /// A datagram that is no data.
+    Other(Range<usize>),
 }
 
 /// Where a datagram came from.
@@ -65,30 +78,52 @@ impl Origin<'_> {
 }
 
 impl Shared {
-    /// Datagrams of equal length, but for the last, that came together; false for a relayed one that is nothing. What is
-    /// for the host is in `buf`, and is written before this returns.
-    pub fn receive(
-        &self,
-        state: &State,
-        rx: &mut Rx,
-        buf: &mut [u8],
-        segment: usize,
-        origin: &Origin,
-        now: u64,
-    ) -> bool {
+    /// Datagrams of equal length, but for the last, that came together: opens what is data, in place. Several threads may do
+    /// this at once.
+    pub fn open(&self, opened: &mut Opened, buf: &mut [u8], segment: usize, origin: &Origin, now: u64) {
+        opened.parts.clear();
+        opened.texts.clear();
+        opened.good.clear();
         let total = buf.len();
-        let mut is_known = true;
         let mut at = 0;
         loop {
             let end = (at + segment.max(1)).min(total);
             if self.sort(&buf[at..end], origin) == Datagram::Data {
-                at = self.data(state, rx, buf, at, segment, origin, now);
+                at = self.data(opened, buf, at, segment, now);
             } else {
-                is_known = self.other(state, rx, &buf[at..end], origin, now);
+                opened.parts.push(Part::Other(at..end));
                 at = end;
             }
             if at >= total {
-                break;
+                return;
+            }
+        }
+    }
+
+    /// Everything after that, in the order of the wire; false for a relayed datagram that is nothing. What is for the host is
+    /// in `buf`, and is written before this returns.
+    pub fn take_in(
+        &self,
+        state: &State,
+        rx: &mut Rx,
+        opened: &mut Opened,
+        buf: &[u8],
+        origin: &Origin,
+        now: u64,
+    ) -> bool {
+        let mut is_known = true;
+        // Nothing of a peer stays here: its keys are wiped as soon as nobody holds them.
+        for part in opened.parts.drain(..) {
+            match part {
+                Part::Other(range) => is_known = self.other(state, rx, &buf[range], origin, now),
+                Part::Data { peer, keypair, texts } => {
+                    let (texts, good) = (&opened.texts[texts.clone()], &mut opened.good[texts]);
+                    if self.authentic(state, &peer, &keypair, texts, good, origin, now) {
+                        for (text, _) in texts.iter().zip(good).filter(|(text, is_good)| **is_good && text.len > 0) {
+                            self.inner(state, rx, &peer, buf, *text, now);
+                        }
+                    }
+                }
             }
         }
         state.host.drain(self, state, rx, buf);
@@ -180,17 +215,7 @@ impl Shared {
     }
 
     /// Data messages for one keypair, from `at` on: opened together. Gives where they end.
-    #[allow(clippy::too_many_arguments)]
-    fn data(
-        &self,
-        state: &State,
-        rx: &mut Rx,
-        buf: &mut [u8],
-        at: usize,
-        segment: usize,
-        origin: &Origin,
-        now: u64,
-    ) -> usize {
+    fn data(&self, opened: &mut Opened, buf: &mut [u8], at: usize, segment: usize, now: u64) -> usize {
         let total = buf.len();
         let end_of = |at: usize| (at + segment.max(1)).min(total);
         if end_of(at) - at < DATA_OVERHEAD {
@@ -207,60 +232,73 @@ impl Shared {
             self.count(Count::DropExpiredKey);
             return end_of(at);
         }
-        rx.texts.clear();
+        let first = opened.texts.len();
         let mut next = at;
-        while next < total && rx.texts.len() < BATCH {
-            let datagram = &buf[next..end_of(next)];
-            if datagram.len() < DATA_OVERHEAD || classify(datagram) != Datagram::Data || le32(datagram, 4) != index {
-                break;
+        keypair.with_window(|window| {
+            while next < total && opened.texts.len() - first < BATCH {
+                let datagram = &buf[next..end_of(next)];
+                if datagram.len() < DATA_OVERHEAD || classify(datagram) != Datagram::Data || le32(datagram, 4) != index
+                {
+                    return;
+                }
+                let counter = le64(datagram, 8);
+                // Spares the cipher a flood of copies; what counts is asked again once the packet is known to be authentic.
+                if window.may_accept(counter) {
+                    let len = datagram.len() - DATA_OVERHEAD;
+                    opened.texts.push(Text { at: next + DATA_HEADER, len, counter });
+                } else {
+                    self.count(Count::DropReplay);
+                }
+                next = end_of(next);
             }
-            let counter = le64(datagram, 8);
-            // Spares the cipher a flood of copies; what counts is asked again once the packet is known to be authentic.
-            if with_window(&keypair, |window| window.may_accept(counter)) {
-                let len = datagram.len() - DATA_OVERHEAD;
-                rx.texts.push(Text { at: next + DATA_HEADER, len, counter });
-            } else {
-                self.count(Count::DropReplay);
-            }
-            next = end_of(next);
-        }
-        rx.good.clear();
-        rx.good.resize(rx.texts.len(), false);
-        keypair.opener.open(buf, &rx.texts, &mut rx.good);
-        for i in 0..rx.texts.len() {
-            let text = rx.texts[i];
-            if !rx.good[i] {
-                self.count(Count::DropNotAuthentic);
-            } else if !with_window(&keypair, |window| window.accept(text.counter)) {
-                self.count(Count::DropReplay);
-            } else {
-                self.authentic(state, rx, &peer, &keypair, buf, text, origin, now);
-            }
-        }
+        });
+        let texts = first..opened.texts.len();
+        opened.good.resize(texts.end, false);
+        keypair.opener.open(buf, &opened.texts[texts.clone()], &mut opened.good[texts.clone()]);
+        opened.parts.push(Part::Data { peer, keypair, texts });
         next
     }
 
-    /// From here on the peer really sent it.
+    /// Takes out what is not authentic or was here before. What is left the peer really sent; false for nothing.
     #[allow(clippy::too_many_arguments)]
     fn authentic(
         &self,
         state: &State,
-        rx: &mut Rx,
         peer: &Arc<Peer>,
         keypair: &Arc<Keypair>,
-        buf: &[u8],
-        text: Text,
+        texts: &[Text],
+        good: &mut [bool],
         origin: &Origin,
         now: u64,
-    ) {
+    ) -> bool {
+        let (mut packets, mut keepalives, mut bytes) = (0, 0, 0);
+        keypair.with_window(|window| {
+            for (text, is_good) in texts.iter().zip(good) {
+                if !*is_good {
+                    self.count(Count::DropNotAuthentic);
+                } else if !window.accept(text.counter) {
+                    *is_good = false;
+                    self.count(Count::DropReplay);
+                } else {
+                    packets += 1;
+                    keepalives += u64::from(text.len == 0);
+                    bytes += (text.len + DATA_OVERHEAD) as u64;
+                }
+            }
+        });
+        if packets == 0 {
+            return false;
+        }
         let activity = &peer.activity;
         let is_confirmation = self.confirm(peer, keypair, now);
         self.touch_received(peer, now);
-        let bytes = (text.len + DATA_OVERHEAD) as u64;
-        add(&activity.rx_packets, 1);
+        add(&activity.rx_packets, packets);
         add(&activity.rx_bytes, bytes);
-        self.count(Count::RxPackets);
+        self.counters.add(Count::RxPackets, packets);
         self.counters.add(Count::RxBytes, bytes);
+        if keepalives > 0 {
+            self.counters.add(Count::RxKeepalives, keepalives);
+        }
         if let Some(place) = origin.place() {
             self.note_source(peer, place, now);
         }
@@ -276,13 +314,10 @@ impl Shared {
                 self.need_handshake(peer, &mut link, Reason::Age165, now);
             }
         }
-        if text.len == 0 {
-            return self.count(Count::RxKeepalives);
-        }
-        if get(&activity.keepalive_owed_since) == 0 {
+        if packets > keepalives && get(&activity.keepalive_owed_since) == 0 {
             set(&activity.keepalive_owed_since, now);
         }
-        self.inner(state, rx, peer, buf, text, now);
+        true
     }
 
     fn confirm(&self, peer: &Peer, keypair: &Arc<Keypair>, now: u64) -> bool {
@@ -391,9 +426,4 @@ impl Shared {
         let from: SocketAddr = place.to;
         self.tell(&Record::new(Kind::NewAddress).peer(peer.id).aux(place.via).address(Some(from)));
     }
-}
-
-fn with_window<T>(keypair: &Keypair, ask: impl FnOnce(&mut crate::replay::ReplayWindow) -> T) -> T {
-    let mut window = keypair.replay.lock().unwrap_or_else(PoisonError::into_inner);
-    ask(window.get_or_insert_with(Box::default))
 }

@@ -1,7 +1,7 @@
 //! One transport keypair and the three slots of a peer (data-plane.md §1.5).
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::crypto::aead::Key;
 use crate::limits::{REJECT_AFTER_MESSAGES, REJECT_AFTER_MS, REKEY_AFTER_MESSAGES};
@@ -24,7 +24,7 @@ pub struct Keypair {
     /// Next counter to send.
     counter: AtomicU64,
     /// Made with the first packet received: idle keypairs are small.
-    pub replay: Mutex<Option<Box<ReplayWindow>>>,
+    replay: Mutex<Option<Box<ReplayWindow>>>,
     /// Sent ahead of everything else, once it may be.
     pub first_packet: Mutex<Option<Box<[u8]>>>,
 }
@@ -43,6 +43,12 @@ impl Keypair {
             replay: Mutex::new(None),
             first_packet: Mutex::new(given.first_packet.map(Into::into)),
         }
+    }
+
+    /// What was received under it, while a whole batch is looked at.
+    pub fn with_window<T>(&self, look: impl FnOnce(&mut ReplayWindow) -> T) -> T {
+        let mut window = self.replay.lock().unwrap_or_else(PoisonError::into_inner);
+        look(window.get_or_insert_with(Box::default))
     }
 
     /// Young enough for either direction.

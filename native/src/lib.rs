@@ -30,6 +30,7 @@ mod linux;
 mod macos;
 pub mod offload;
 mod ops;
+mod order;
 mod outbound;
 mod peer;
 mod plain;

@@ -57,6 +57,8 @@ pub struct Config {
     pub under_load: Option<u32>,
     /// One packet at a time, though the system can do more.
     pub is_plain: bool,
+    /// For each way; 0 = as many as are right for this machine.
+    pub threads: u32,
     /// Interface name.
     pub name: String,
 }
@@ -311,6 +313,7 @@ fn config(from: &mut Reader) -> Option<Config> {
     };
     let (host, wire) = (side()?, side()?);
     let (mtu, port, bits, mark, under_load) = (from.u32()?, from.u32()?, from.u32()?, from.u32()?, from.u32()?);
+    let threads = from.u32()?;
     Some(Config {
         host,
         wire,
@@ -322,6 +325,7 @@ fn config(from: &mut Reader) -> Option<Config> {
         },
         under_load: (bits & 4 != 0).then_some(under_load),
         is_plain: bits & 8 != 0,
+        threads,
         name: String::from_utf8(from.rest().to_vec()).ok()?,
     })
 }

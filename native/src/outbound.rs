@@ -11,6 +11,7 @@ use crate::filter::Verdict;
 use crate::inner::{Inner, TSMP};
 use crate::limits::{DATA_OVERHEAD, EDGE_MS, HOLD_MS, MAX_PACKET, PADDING, REKEY_AFTER_MS};
 use crate::offload::split::Split;
+use crate::order::Turn;
 use crate::peer::{Link, Peer, Place, Reason, Ways, add, get, set};
 use crate::records::{Kind, Record, Way};
 use crate::run::{Bound, Run};
@@ -22,6 +23,8 @@ const RUNS: usize = 4;
 
 /// What a sender has at hand; one at a time uses it.
 pub struct Tx {
+    /// When what is sealed may leave, where several threads send.
+    pub turn: Option<Turn>,
     runs: [Run; RUNS],
     scratch: Box<[u8]>,
     unknown_at: HashMap<IpAddr, u64>,
@@ -30,6 +33,7 @@ pub struct Tx {
 impl Default for Tx {
     fn default() -> Self {
         Self {
+            turn: None,
             runs: std::array::from_fn(|_| Run::default()),
             scratch: vec![0; MAX_PACKET].into_boxed_slice(),
             unknown_at: HashMap::new(),
@@ -59,6 +63,10 @@ impl Packets<'_> {
             Self::One(packet) => packet.len(),
             Self::Large(split) => split.length(i),
         }
+    }
+
+    fn bytes(&self) -> usize {
+        (0..self.count()).map(|i| self.length(i)).sum()
     }
 
     fn write(&self, i: usize, out: &mut [u8]) {
@@ -118,8 +126,9 @@ impl Shared {
         drop(link);
         let bound = Bound { peer: peer.clone(), keypair, ways };
         for i in 0..packets.count() {
-            self.lay_out(state, tx, &bound, packets.length(i), now, |out| packets.write(i, out));
+            self.lay_out(state, tx, &bound, packets.length(i), |out| packets.write(i, out));
         }
+        self.note_sent(peer, packets.count(), packets.bytes(), now);
         self.check_age(&bound, now);
     }
 
@@ -132,32 +141,28 @@ impl Shared {
         }
     }
 
-    /// Puts one packet into a run, and keeps the words. Length 0 is a keepalive.
-    fn lay_out(
-        &self,
-        state: &State,
-        tx: &mut Tx,
-        bound: &Bound,
-        length: usize,
-        now: u64,
-        write: impl FnOnce(&mut [u8]),
-    ) {
+    /// Puts one packet into a run. Length 0 is a keepalive.
+    fn lay_out(&self, state: &State, tx: &mut Tx, bound: &Bound, length: usize, write: impl FnOnce(&mut [u8])) {
         // Padded, but not beyond the MTU; an injected packet above the MTU goes as it is.
         let padded = length.next_multiple_of(PADDING).min(state.mtu).max(length);
         let run = &mut tx.runs[bound.peer.id as usize % RUNS];
         if !run.takes(bound, padded) {
-            self.flush_run(state, run);
+            self.flush_run(state, run, tx.turn.as_ref());
         }
         run.append(bound, length, padded, write);
-        let activity = &bound.peer.activity;
-        self.touch_sent(&bound.peer, now);
-        if length > 0 && get(&activity.unanswered_since) == 0 {
+    }
+
+    /// Packets for a peer are laid out; `bytes` of text, 0 for a keepalive.
+    fn note_sent(&self, peer: &Peer, packets: usize, bytes: usize, now: u64) {
+        let activity = &peer.activity;
+        self.touch_sent(peer, now);
+        if bytes > 0 && get(&activity.unanswered_since) == 0 {
             set(&activity.unanswered_since, now);
         }
-        let bytes = (length + DATA_OVERHEAD) as u64;
-        add(&activity.tx_packets, 1);
+        let (packets, bytes) = (packets as u64, (bytes + packets * DATA_OVERHEAD) as u64);
+        add(&activity.tx_packets, packets);
         add(&activity.tx_bytes, bytes);
-        self.count(Count::TxPackets);
+        self.counters.add(Count::TxPackets, packets);
         self.counters.add(Count::TxBytes, bytes);
     }
 
@@ -173,12 +178,15 @@ impl Shared {
     /// Sends what was gathered: before anything else leaves, and before waiting.
     pub fn flush_runs(&self, state: &State, tx: &mut Tx) {
         for run in &mut tx.runs {
-            self.flush_run(state, run);
+            self.flush_run(state, run, tx.turn.as_ref());
         }
     }
 
-    fn flush_run(&self, state: &State, run: &mut Run) {
+    fn flush_run(&self, state: &State, run: &mut Run, turn: Option<&Turn>) {
         run.flush(|bound, sealed, segment, count| {
+            if let Some(turn) = turn {
+                turn.wait();
+            }
             if let Some(place) = bound.ways.direct {
                 state.wire.send(self, state, place, sealed, segment, count);
             }
@@ -216,7 +224,8 @@ impl Shared {
         drop(link);
         self.count(Count::TxKeepalives);
         let bound = Bound { peer: peer.clone(), keypair, ways };
-        self.lay_out(state, tx, &bound, 0, now, |_| {});
+        self.lay_out(state, tx, &bound, 0, |_| {});
+        self.note_sent(peer, 1, 0, now);
         self.check_age(&bound, now);
     }
 
@@ -233,7 +242,8 @@ impl Shared {
         let waiting: Vec<Box<[u8]>> = first.into_iter().chain(link.staged.take(&self.staged)).collect();
         drop(link);
         for packet in &waiting {
-            self.lay_out(state, tx, &bound, packet.len(), now, |out| out.copy_from_slice(packet));
+            self.lay_out(state, tx, &bound, packet.len(), |out| out.copy_from_slice(packet));
+            self.note_sent(peer, 1, packet.len(), now);
         }
         if !waiting.is_empty() {
             self.check_age(&bound, now);

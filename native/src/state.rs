@@ -250,7 +250,7 @@ impl Shared {
         self.rx.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Of whoever sends.
+    /// Of whoever sends but threads that read the device, which have their own.
     pub fn tx(&self) -> MutexGuard<'_, Tx> {
         self.tx.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -26,6 +26,8 @@ export interface NativeConfig {
   readonly mark: number | undefined;
   readonly dontFragment: boolean;
   readonly underLoadHandshakes: number | undefined;
+  /** For each way; 0 leaves it to the engine. */
+  readonly threads: number;
   readonly name: string;
 }
 
@@ -45,13 +47,14 @@ export const writeCapture = (out: NativeWriter, isOn: boolean): void =>
     .end();
 
 export function writeConfig(out: NativeWriter, config: NativeConfig): void {
-  const { host, wire, mtu, port, mark, dontFragment, underLoadHandshakes, name } = config;
+  const { host, wire, mtu, port, mark, dontFragment, underLoadHandshakes, threads, name } = config;
   const bits =
     (mark === undefined ? 0 : 1) | (dontFragment ? 2 : 0) | (underLoadHandshakes === undefined ? 0 : 4);
   out.begin(28).u32(host).u32(wire).u32(mtu).u32(port).u32(bits);
   out
     .u32(mark ?? 0)
     .u32(underLoadHandshakes ?? 0)
+    .u32(threads)
     .bytes(utf8(name))
     .end();
 }

@@ -64,8 +64,12 @@ const Fault = {
   Running: 8,
 } as const;
 
-export const createNativeEngine = (library: EngineLibrary, options: PortableOptions): PacketEngine =>
-  new NativeEngine(library, options);
+/** `threads` for each way, from the host and to it; without it as many as are right for this machine. */
+export const createNativeEngine = (
+  library: EngineLibrary,
+  options: PortableOptions,
+  threads?: number,
+): PacketEngine => new NativeEngine(library, options, threads);
 
 class NativeEngine implements PacketEngine {
   readonly kind = 'native' as const;
@@ -73,6 +77,7 @@ class NativeEngine implements PacketEngine {
   readonly #library: EngineLibrary;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #threads: number;
   readonly #writer = new NativeWriter();
   readonly #memory = new NativeMemory();
   readonly #refusal = new Uint8Array(12);
@@ -100,11 +105,12 @@ class NativeEngine implements PacketEngine {
   #isScheduled = false;
   #handleRecords: ((batch: Iterable<EngineRecord>) => void) | undefined;
 
-  constructor(library: EngineLibrary, { clock, log }: PortableOptions) {
+  constructor(library: EngineLibrary, { clock, log }: PortableOptions, threads = 0) {
+    this.#threads = threads;
     this.#library = library;
     this.#clock = clock;
     this.#log = log;
-    this.caps = { maxMtu: MAX_MTU, aead: library.aead, threads: 2 };
+    this.caps = { maxMtu: MAX_MTU, aead: library.aead };
     this.#handle = this.#create();
   }
 
@@ -228,7 +234,8 @@ class NativeEngine implements PacketEngine {
     const wire = sockets === undefined ? Side.System : Side.Ring;
     const name = tun.kind === 'device' ? tun.name : '';
     this.#isClockOurs = host !== Side.System && wire !== Side.System;
-    this.#config = { host, wire, mtu, port, mark, dontFragment, underLoadHandshakes, name };
+    const threads = this.#threads;
+    this.#config = { host, wire, mtu, port, mark, dontFragment, underLoadHandshakes, threads, name };
     this.#configure(this.#config);
     this.#started(this.#library.start(this.#handle), this.#config);
     this.#host = tun.kind === 'memory' ? tun.tun : undefined;

@@ -9,13 +9,13 @@ const options = () => ({ clock: new FakeClock(), random: () => 0.5, log: silent 
 const missing = () => ({ ok: false, why: 'the native engine is not built' }) as const;
 
 test.each([undefined, '', 'auto', 'portable'])('%j gives the portable engine where no other is', (wanted) => {
-  const { engine, reason } = pickEngine(wanted, options(), missing);
+  const { engine, reason } = pickEngine({ RHUMB_ENGINE: wanted }, options(), missing);
   expect(engine.kind).toBe('portable');
   expect(reason).not.toBe('');
 });
 
 test('native says that it is not built, and what to do', () => {
-  expect(() => pickEngine('native', options(), missing)).toThrow(
+  expect(() => pickEngine({ RHUMB_ENGINE: 'native' }, options(), missing)).toThrow(
     'the native engine is not built; leave RHUMB_ENGINE unset',
   );
 });
@@ -23,16 +23,24 @@ test('native says that it is not built, and what to do', () => {
 test.runIf(loadEngine().ok).each([undefined, 'auto', 'native'])(
   '%j gives the native engine where it is built',
   async (wanted) => {
-    const { engine } = pickEngine(wanted, options());
+    const { engine } = pickEngine({ RHUMB_ENGINE: wanted }, options());
     expect(engine.kind).toBe('native');
     await engine.destroy();
   },
 );
 
 test('portable stays portable where both are', () => {
-  expect(pickEngine('portable', options()).engine.kind).toBe('portable');
+  expect(pickEngine({ RHUMB_ENGINE: 'portable' }, options()).engine.kind).toBe('portable');
 });
 
 test('anything else is refused', () => {
-  expect(() => pickEngine('turbo', options())).toThrow('RHUMB_ENGINE=turbo: want native, portable or auto');
+  expect(() => pickEngine({ RHUMB_ENGINE: 'turbo' }, options())).toThrow(
+    'RHUMB_ENGINE=turbo: want native, portable or auto',
+  );
+});
+
+test.each(['0', '5', '1.5', 'many'])('%j threads are refused', (threads) => {
+  expect(() => pickEngine({ RHUMB_ENGINE_THREADS: threads }, options(), missing)).toThrow(
+    `RHUMB_ENGINE_THREADS=${threads}: want 1 to 4`,
+  );
 });

@@ -1,4 +1,4 @@
-/** Which engine moves the packets: RHUMB_ENGINE, else the best there is, with the reason. */
+/** Which engine moves the packets: RHUMB_ENGINE, else the best there is, with the reason; RHUMB_ENGINE_THREADS for its threads. */
 import { RhumbError } from '#shared/errors.ts';
 import { type LoadedEngine, loadEngine } from '../ffi/engine.ts';
 import { createNativeEngine } from './native.ts';
@@ -11,26 +11,35 @@ export interface Picked {
   readonly reason: string;
 }
 
-/** `wanted` is the value of RHUMB_ENGINE. */
+/** Of this process. */
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const MAX_THREADS = 4;
+
 export function pickEngine(
-  wanted: string | undefined,
+  env: Environment,
   options: PortableOptions,
   load: () => LoadedEngine = loadEngine,
 ): Picked {
+  const wanted = env['RHUMB_ENGINE'];
+  const threads = threadsOf(env['RHUMB_ENGINE_THREADS']);
   switch (wanted) {
     case undefined:
     case '':
     case 'auto': {
       const loaded = load();
       if (!loaded.ok) return { engine: createPortableEngine(options), reason: loaded.why };
-      return { engine: createNativeEngine(loaded.library, options), reason: 'it is built' };
+      return { engine: createNativeEngine(loaded.library, options, threads), reason: 'it is built' };
     }
     case 'portable':
       return { engine: createPortableEngine(options), reason: 'RHUMB_ENGINE=portable' };
     case 'native': {
       const loaded = load();
       if (loaded.ok)
-        return { engine: createNativeEngine(loaded.library, options), reason: 'RHUMB_ENGINE=native' };
+        return {
+          engine: createNativeEngine(loaded.library, options, threads),
+          reason: 'RHUMB_ENGINE=native',
+        };
       throw new RhumbError(
         'unavailable',
         `RHUMB_ENGINE=native: ${loaded.why}; leave RHUMB_ENGINE unset or use portable`,
@@ -39,4 +48,12 @@ export function pickEngine(
     default:
       throw new RhumbError('bad-argument', `RHUMB_ENGINE=${wanted}: want native, portable or auto`);
   }
+}
+
+/** For each way, from the host and to it; undefined leaves it to the engine, which looks at the processors. */
+function threadsOf(text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  const threads = Number(text);
+  if (Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS) return threads;
+  throw new RhumbError('bad-argument', `RHUMB_ENGINE_THREADS=${text}: want 1 to ${MAX_THREADS}`);
 }

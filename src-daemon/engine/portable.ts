@@ -51,7 +51,7 @@ export const createPortableEngine = (options: PortableOptions): PacketEngine => 
 
 class PortableEngine implements PacketEngine {
   readonly kind = 'portable' as const;
-  readonly caps: EngineCaps = { maxMtu: MAX_MTU, aead: 'node:crypto and stablelib', threads: 1 };
+  readonly caps: EngineCaps = { maxMtu: MAX_MTU, aead: 'node:crypto and stablelib' };
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #platform: EnginePlatform;

@@ -340,7 +340,6 @@ export type Tap = (way: 'from-host' | 'from-peer' | 'to-host' | 'to-peer', packe
 export interface EngineCaps {
   readonly maxMtu: number;
   readonly aead: string;
-  readonly threads: number;
 }
 
 export interface PacketEngine {

@@ -22,7 +22,7 @@ const bytes = (base64: string): Uint8Array => new Uint8Array(Buffer.from(base64,
 const clock = systemClock();
 const log = openLog({ level: 'debug', program: 'wg-peer' });
 const random = Math.random;
-const { engine } = pickEngine(process.env['RHUMB_ENGINE'], { clock, random, log });
+const { engine } = pickEngine(process.env, { clock, random, log });
 await engine.start({ tun: { kind: 'device', name: config.tun }, mtu: config.mtu, port: config.port });
 
 const privateKey = privateKeyFrom(bytes(config.privateKey));

@@ -47,7 +47,7 @@ pub fn operations() -> Vec<Vec<u8>> {
     let targets = [ours.clone(), vec![0, 0, 255, 255], prefix6(16, 0xfd7a), vec![1, 0, 9, 0]].concat();
     let keys = [vec![0xa1; 32], RECEIVE_KEY.to_vec(), 1_000u64.to_le_bytes().to_vec()].concat();
     vec![
-        framed(28, 0, &numbers(&[2, 2, 1_280, 0, 0, 0, 0])),
+        framed(28, 0, &numbers(&[2, 2, 1_280, 0, 0, 0, 0, 0])),
         framed(29, 0, &1_000u64.to_le_bytes()),
         framed(1, 0, &[9; 32]),
         framed(2, 0, &[numbers(&[PEER, 0]), vec![7; 32]].concat()),

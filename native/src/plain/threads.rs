@@ -9,7 +9,7 @@ use std::thread::{Builder, JoinHandle};
 use super::sockets::Name;
 use super::{Device, Watch};
 use crate::errno;
-use crate::inbound::Origin;
+use crate::inbound::{Opened, Origin};
 use crate::limits::MAX_PACKET;
 use crate::peer::Place;
 use crate::ports::{Host, Wire};
@@ -119,6 +119,7 @@ fn send_loop(shared: &Shared, ending: &AtomicBool, device: &dyn Device) {
 fn receive_loop(shared: &Shared, ending: &AtomicBool, watch: &Watch) {
     let mut buf = vec![0; MAX_PACKET];
     let mut ready = Vec::new();
+    let mut opened = Opened::default();
     loop {
         let sockets: Vec<_> = match &shared.read().wire {
             Wire::Plain(sockets) => sockets.all().cloned().collect(),
@@ -132,12 +133,12 @@ fn receive_loop(shared: &Shared, ending: &AtomicBool, watch: &Watch) {
         // Whoever wants the port for another socket waits for that.
         drop(sockets);
         for name in names {
-            receive_some(shared, name, &mut buf);
+            receive_some(shared, name, &mut buf, &mut opened);
         }
     }
 }
 
-fn receive_some(shared: &Shared, name: Name, buf: &mut [u8]) {
+fn receive_some(shared: &Shared, name: Name, buf: &mut [u8], opened: &mut Opened) {
     for _ in 0..READS {
         // Taken anew each time, so that whoever wants to change something comes in between.
         let state = shared.read();
@@ -145,7 +146,9 @@ fn receive_some(shared: &Shared, name: Name, buf: &mut [u8]) {
         let Some((len, to)) = sockets.get(name).and_then(|socket| socket.receive(buf)) else { return };
         let origin = Origin::Wire(Place { to, via: name.0 });
         let now = shared.clock.now();
-        shared.receive(&state, &mut shared.rx(), &mut buf[..len], len, &origin, now);
+        let datagram = &mut buf[..len];
+        shared.open(opened, datagram, len, &origin, now);
+        shared.take_in(&state, &mut shared.rx(), opened, datagram, &origin, now);
     }
 }
 
