@@ -3,11 +3,13 @@ import { aead } from './aead.ts';
 import type { Benchmark } from './benchmark.ts';
 import { controlJoin } from './control-join.ts';
 import { controlScale } from './control-scale.ts';
+import { cpu } from './cpu.ts';
 import { dnsBench } from './dns.ts';
 import { failover } from './failover.ts';
 import { filter } from './filter.ts';
 import { handshake } from './handshake.ts';
 import { idle } from './idle.ts';
+import { latency } from './latency.ts';
 import { localapi } from './localapi.ts';
 import { netmap } from './netmap.ts';
 import { policy } from './policy.ts';
@@ -21,6 +23,8 @@ export const benchmarks: readonly Benchmark[] = [
   handshake,
   portableThroughput,
   throughput,
+  latency,
+  cpu,
   aead,
   controlJoin,
   controlScale,

@@ -29,13 +29,33 @@ export async function tcpThroughput(
   from: Host,
   to: Host,
   address: string,
-  { seconds, streams = 1, pids = [] }: TcpOptions,
+  options: TcpOptions,
 ): Promise<Throughput> {
-  await using server = to.spawn({
+  return await (await startTcp(from, to, address, options)).done;
+}
+
+/** The same, while something else is measured; what is asked here has begun. */
+export async function startTcp(
+  from: Host,
+  to: Host,
+  address: string,
+  options: TcpOptions,
+): Promise<{ readonly done: Promise<Throughput> }> {
+  const server = to.spawn({
     name: 'iperf3',
     argv: ['iperf3', '--server', '--one-off', '--forceflush'],
   });
   await server.says(/Server listening/);
+  const done = transfer(from, address, options).finally(() => server.stop());
+  await server.says(/connected to/);
+  return { done };
+}
+
+async function transfer(
+  from: Host,
+  address: string,
+  { seconds, streams = 1, pids = [] }: TcpOptions,
+): Promise<Throughput> {
   const ofDaemons = (): number => pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
   const before = { busy: busySeconds(), daemons: ofDaemons() };
   const argv = ['iperf3', '--client', address, '--time', `${seconds}`, '--parallel', `${streams}`, '--json'];

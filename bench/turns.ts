@@ -6,9 +6,12 @@ import { isCost, type Measured } from './benchmark.ts';
 import { type Contestant, type Field, type Link, MTU, pinning, type Role } from './contestants.ts';
 import { busySeconds, stolenSeconds } from './process-cost.ts';
 
-/** What the issue wants of one figure, as a multiple of the best of those with a role, in the same run. */
-export interface Goal {
+/** What is wanted of one figure. */
+export type Goal = BesideOthers | { readonly figure: string; readonly atMost: number };
+
+interface BesideOthers {
   readonly figure: string;
+  /** Multiple of the best of those with a role, in the same run. */
   readonly times: number;
   readonly of: readonly Role[];
   /** From here on there is nothing more to win: the sender is at its end. */
@@ -94,14 +97,18 @@ function missed(
   ours: readonly Entry[],
   peers: readonly Entry[],
 ): readonly string[] {
-  const { figure, times, of, enough } = goal;
+  const { figure } = goal;
+  const value = figures[figure];
+  if (value === undefined) return [];
+  if ('atMost' in goal)
+    return value <= goal.atMost ? [] : [`${figure}: at most ${goal.atMost}: ${value.toPrecision(3)}`];
+  const { times, of, enough } = goal;
   const ratio = medianRatio(
     figure,
     ours,
     peers.filter(({ contestant }) => of.includes(contestant.role)),
   );
-  const value = figures[figure];
-  if (ratio === undefined || value === undefined || enough?.(value) === true) return [];
+  if (ratio === undefined || enough?.(value) === true) return [];
   const isMet = isCost(figure) ? ratio <= times : ratio >= times;
   const bound = isCost(figure) ? 'at most' : 'at least';
   return isMet ? [] : [`${figure}: ${bound} ${times} × the best of the others: ${ratio.toFixed(2)} ×`];
