@@ -1,4 +1,5 @@
 /** Addresses and prefixes: canonical text, refusals, ranges. */
+import { isIP } from 'node:net';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
@@ -69,6 +70,27 @@ test('every address survives writing and reading', () => {
   );
 });
 
+test('what is an address is what the system says', () => {
+  const text = fc.oneof(
+    fc.string({ unit: fc.constantFrom(...'0123:af.9'), maxLength: 20 }),
+    // Nearly addresses: groups of any count, some of them empty.
+    fc
+      .array(fc.constantFrom('', '0', '1', 'fd7a', '00a', '12345', '1.2.3.4', '01.2.3.4', 'g'), {
+        maxLength: 10,
+      })
+      .map((groups) => groups.join(':')),
+    fc
+      .array(fc.constantFrom('0', '7', '00', '255', '256', '1000', ''), { maxLength: 5 })
+      .map((bytes) => bytes.join('.')),
+  );
+  fc.assert(
+    fc.property(text, (one) => {
+      expect(parseIp(one)?.length ?? 0).toBe({ 0: 0, 4: 4, 6: 16 }[isIP(one)]);
+    }),
+    { numRuns: 5_000 },
+  );
+});
+
 test('no text makes the parsers throw', () => {
   fc.assert(
     fc.property(fc.string({ maxLength: 60 }), (text) => {
@@ -89,10 +111,16 @@ test('prefixes keep, mask and contain', () => {
   expect(prefixContains(prefix, ip('::a01:203'))).toBe(false);
 });
 
-test.each(['10.0.0.0/33', '::/129', '10.0.0.0/', '10.0.0.0/-1', '10.0.0.0/08', '/8'])(
-  'refuses prefix %s',
-  (text) => expect(parsePrefix(text)).toBeUndefined(),
-);
+test.each([
+  '10.0.0.0/33',
+  '::/129',
+  '10.0.0.0/',
+  '10.0.0.0/-1',
+  '10.0.0.0/08',
+  '10.0.0.0/00',
+  '10.0.0.0/1x',
+  '/8',
+])('refuses prefix %s', (text) => expect(parsePrefix(text)).toBeUndefined());
 
 test('a bare address is a single-host prefix', () => {
   expect(parsePrefix('1.2.3.4')?.bits).toBe(32);
