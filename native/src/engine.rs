@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::codec::Reader;
 use crate::counters::Count;
 use crate::errno;
-use crate::filter::rules::{RuleSpec, Rules};
+use crate::filter::rules::Rules;
 use crate::guard::UNDER_LOAD_BACKLOG;
 use crate::inbound::{Opened, Origin};
 use crate::keypair::Keypair;
@@ -601,14 +601,10 @@ impl<'a> Ready<'a> {
                 Self::Routes(table)
             }
             Op::LocalIps(given) => Self::Locals(locals(&given)),
-            Op::FilterSet(specs) => Self::Rules(specs.as_deref().map(compile)),
+            Op::FilterSet(policy) => Self::Rules(policy.as_ref().map(Rules::compile)),
             op => Self::Plain(op),
         }
     }
-}
-
-fn compile(specs: &[RuleSpec]) -> Rules {
-    Rules::compile(specs)
 }
 
 fn locals(given: &LocalIps) -> Locals {

@@ -20,6 +20,7 @@ mod errno;
 pub mod filter;
 mod flags;
 mod guard;
+mod hash;
 mod inbound;
 pub mod inner;
 mod keypair;

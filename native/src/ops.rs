@@ -1,7 +1,7 @@
 //! Control operations as bytes: `u16` number, `u16` flags, `u32` length, then what the number says (data-plane.md §4.5).
 
 use crate::codec::Reader;
-use crate::filter::rules::{RuleSpec, Target};
+use crate::filter::rules::{Policy, RuleSpec, Target};
 use crate::flags::Flags;
 use crate::peer::{Mode, Path, Place};
 use crate::table::Prefix;
@@ -125,7 +125,7 @@ pub enum Op<'a> {
         place: Place,
     },
     SendKeepalive(u32),
-    FilterSet(Option<Vec<RuleSpec>>),
+    FilterSet(Option<Policy>),
     TcpOpen(Vec<SocketAddr>),
     LocalIps(LocalIps),
     Bind(Rebind),
@@ -273,7 +273,7 @@ fn path<'a>(from: &mut Reader<'a>) -> Option<Op<'a>> {
 }
 
 /// Lists of sources come once, and rules name them by number.
-fn rules(from: &mut Reader) -> Option<Vec<RuleSpec>> {
+fn rules(from: &mut Reader) -> Option<Policy> {
     let lists = from.u32()?;
     let sources: Vec<Vec<Prefix>> = (0..lists)
         .map(|_| {
@@ -282,16 +282,17 @@ fn rules(from: &mut Reader) -> Option<Vec<RuleSpec>> {
         })
         .collect::<Option<_>>()?;
     let count = from.u32()?;
-    (0..count)
+    let rules = (0..count)
         .map(|_| {
-            let (list, protocols, targets) = (from.u32()?, from.u32()?, from.u32()?);
+            let (list, protocols, targets) = (from.u32()? as usize, from.u32()?, from.u32()?);
             let protocols = from.take(protocols as usize)?.to_vec();
             let destinations = (0..targets)
                 .map(|_| Some(Target { prefix: from.prefix()?, first: from.u16()?, last: from.u16()? }))
                 .collect::<Option<_>>()?;
-            Some(RuleSpec { protocols, sources: sources.get(list as usize)?.clone(), destinations })
+            (list < sources.len()).then_some(RuleSpec { protocols, sources: list, destinations })
         })
-        .collect()
+        .collect::<Option<_>>()?;
+    Some(Policy { sources, rules })
 }
 
 fn local_ips<'a>(from: &mut Reader<'a>) -> Option<Op<'a>> {

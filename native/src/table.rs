@@ -1,6 +1,9 @@
-//! Longest-prefix match: a path-compressed binary trie per IP version, in one vector of nodes.
+//! Longest-prefix match: single addresses, which most prefixes are, in a map; the others in a path-compressed binary trie
+//! per IP version, in one vector of nodes.
 
 use std::net::IpAddr;
+
+use crate::hash::QuickMap;
 
 const NONE: u32 = u32::MAX;
 
@@ -19,6 +22,20 @@ impl Prefix {
         (bits <= if ip.is_ipv4() { 32 } else { 128 }).then_some(Self { ip, bits })
     }
 
+    /// The same without the bits that do not count.
+    pub fn masked(&self) -> Self {
+        let masked = key(self.ip) & mask(self.bits);
+        let ip = match self.ip {
+            IpAddr::V4(_) => IpAddr::V4(((masked >> 96) as u32).into()),
+            IpAddr::V6(_) => IpAddr::V6(masked.into()),
+        };
+        Self { ip, bits: self.bits }
+    }
+
+    fn is_host(&self) -> bool {
+        self.bits == width(self.ip)
+    }
+
     /// Whether an address lies in this network.
     pub fn holds(&self, ip: IpAddr) -> bool {
         self.ip.is_ipv4() == ip.is_ipv4() && (key(self.ip) ^ key(ip)) & mask(self.bits) == 0
@@ -33,11 +50,14 @@ pub fn key(ip: IpAddr) -> u128 {
     }
 }
 
+fn width(ip: IpAddr) -> u8 {
+    if ip.is_ipv4() { 32 } else { 128 }
+}
+
 fn mask(bits: u8) -> u128 {
     if bits == 0 { 0 } else { u128::MAX << (128 - u32::from(bits)) }
 }
 
-#[derive(Clone)]
 struct Node<T> {
     key: u128,
     bits: u8,
@@ -47,8 +67,9 @@ struct Node<T> {
 }
 
 /// Prefixes of both IP versions and what each stands for.
-#[derive(Clone)]
 pub struct PrefixTable<T> {
+    hosts_v4: QuickMap<u32, T>,
+    hosts_v6: QuickMap<u128, T>,
     nodes: Vec<Node<T>>,
     free: Vec<u32>,
     roots: [u32; 2],
@@ -56,29 +77,50 @@ pub struct PrefixTable<T> {
 
 impl<T> Default for PrefixTable<T> {
     fn default() -> Self {
-        Self { nodes: Vec::new(), free: Vec::new(), roots: [NONE; 2] }
+        Self {
+            hosts_v4: QuickMap::default(),
+            hosts_v6: QuickMap::default(),
+            nodes: Vec::new(),
+            free: Vec::new(),
+            roots: [NONE; 2],
+        }
     }
 }
 
 impl<T: Copy> PrefixTable<T> {
     /// Puts a prefix in, or gives it another value.
     pub fn set(&mut self, prefix: Prefix, value: T) {
-        let root = usize::from(prefix.ip.is_ipv6());
-        let key = key(prefix.ip) & mask(prefix.bits);
-        self.roots[root] = self.insert(self.roots[root], key, prefix.bits, value);
+        match prefix.ip {
+            IpAddr::V4(ip) if prefix.is_host() => drop(self.hosts_v4.insert(ip.to_bits(), value)),
+            IpAddr::V6(ip) if prefix.is_host() => drop(self.hosts_v6.insert(ip.to_bits(), value)),
+            ip => {
+                let root = usize::from(ip.is_ipv6());
+                let key = key(ip) & mask(prefix.bits);
+                self.roots[root] = self.insert(self.roots[root], key, prefix.bits, value);
+            }
+        }
     }
 
     /// Takes a prefix out.
     pub fn delete(&mut self, prefix: Prefix) {
-        let root = usize::from(prefix.ip.is_ipv6());
-        let key = key(prefix.ip) & mask(prefix.bits);
-        self.roots[root] = self.remove(self.roots[root], key, prefix.bits);
+        match prefix.ip {
+            IpAddr::V4(ip) if prefix.is_host() => drop(self.hosts_v4.remove(&ip.to_bits())),
+            IpAddr::V6(ip) if prefix.is_host() => drop(self.hosts_v6.remove(&ip.to_bits())),
+            ip => {
+                let root = usize::from(ip.is_ipv6());
+                let key = key(ip) & mask(prefix.bits);
+                self.roots[root] = self.remove(self.roots[root], key, prefix.bits);
+            }
+        }
     }
 
     /// What the longest prefix that holds the address stands for, and its length.
     pub fn find(&self, ip: IpAddr) -> Option<(T, u8)> {
+        if let Some(value) = self.host(ip) {
+            return Some((value, width(ip)));
+        }
         let mut found = None;
-        self.walk(ip, |value, bits| found = Some((value, bits)));
+        self.walk_networks(ip, |value, bits| found = Some((value, bits)));
         found
     }
 
@@ -87,10 +129,23 @@ impl<T: Copy> PrefixTable<T> {
         self.find(ip).map(|(value, _)| value)
     }
 
-    /// Every prefix that holds the address, the shortest first.
-    pub fn walk(&self, ip: IpAddr, mut visit: impl FnMut(T, u8)) {
+    /// What every prefix that holds the address stands for, the shortest first.
+    pub fn walk(&self, ip: IpAddr, mut visit: impl FnMut(T)) {
+        self.walk_networks(ip, |value, _| visit(value));
+        if let Some(value) = self.host(ip) {
+            visit(value);
+        }
+    }
+
+    fn host(&self, ip: IpAddr) -> Option<T> {
+        match ip {
+            IpAddr::V4(ip) => self.hosts_v4.get(&ip.to_bits()).copied(),
+            IpAddr::V6(ip) => self.hosts_v6.get(&ip.to_bits()).copied(),
+        }
+    }
+
+    fn walk_networks(&self, ip: IpAddr, mut visit: impl FnMut(T, u8)) {
         let wanted = key(ip);
-        let most = if ip.is_ipv4() { 32 } else { 128 };
         let mut at = self.roots[usize::from(ip.is_ipv6())];
         while let Some(node) = self.nodes.get(at as usize) {
             if (node.key ^ wanted) & mask(node.bits) != 0 {
@@ -99,9 +154,7 @@ impl<T: Copy> PrefixTable<T> {
             if let Some(value) = node.value {
                 visit(value, node.bits);
             }
-            if node.bits >= most {
-                return;
-            }
+            // Whole addresses have no node: a bit follows.
             at = node.below[bit(wanted, node.bits)];
         }
     }
@@ -204,6 +257,11 @@ mod tests {
                     let ip = address(&mut random);
                     let longest = all.iter().filter(|(p, _)| p.holds(ip)).max_by_key(|(p, _)| p.bits);
                     assert_eq!(table.find(ip), longest.map(|(p, value)| (*value, p.bits)));
+                    let mut held: Vec<&(Prefix, u32)> = all.iter().filter(|(p, _)| p.holds(ip)).collect();
+                    held.sort_by_key(|(p, _)| p.bits);
+                    let mut walked = Vec::new();
+                    table.walk(ip, |value| walked.push(value));
+                    assert_eq!(walked, held.iter().map(|(_, value)| *value).collect::<Vec<_>>());
                 }
             }
             for (prefix, _) in &all {
@@ -211,6 +269,7 @@ mod tests {
             }
             assert_eq!(table.roots, [NONE; 2]);
             assert_eq!(table.free.len(), table.nodes.len());
+            assert_eq!(table.hosts_v4.len() + table.hosts_v6.len(), 0);
         }
     }
 

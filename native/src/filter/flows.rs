@@ -1,8 +1,10 @@
 //! Memory of UDP and SCTP flows: sets of four in one block of memory, nothing is allocated per packet (data-plane.md §4.7).
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::hash::Keyed;
 use crate::table::key;
 
 const SETS: usize = 2_048;
@@ -10,7 +12,7 @@ const WAYS: usize = 4;
 const IDLE_MS: u64 = 180_000;
 
 /// A flow as its inbound packets show it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flow {
     /// UDP or SCTP.
     pub protocol: u8,
@@ -35,32 +37,35 @@ struct Entry {
     seen_at: u64,
 }
 
-/// Flows that this host began or went on with in the last three minutes.
+/// Flows that this host began or went on with in the last three minutes. Each set has a lock of its own, so that threads of
+/// both directions seldom meet.
 pub struct FlowTable {
-    entries: Box<[Entry]>,
-    hasher: RandomState,
+    sets: Box<[Mutex<[Entry; WAYS]>]>,
+    hasher: Keyed,
 }
 
 impl Default for FlowTable {
     fn default() -> Self {
-        Self { entries: vec![Entry::default(); SETS * WAYS].into_boxed_slice(), hasher: RandomState::new() }
+        Self { sets: (0..SETS).map(|_| Mutex::default()).collect(), hasher: Keyed::default() }
     }
 }
 
 impl FlowTable {
     /// Notes a flow, in place of the one of its set that has been quiet for longest.
-    pub fn note(&mut self, flow: &Flow, now: u64) {
+    pub fn note(&self, flow: &Flow, now: u64) {
         let fresh = Entry { seen_at: now, ..entry_of(flow) };
-        let set = self.set(flow);
+        let mut set = self.set(&fresh);
         let known = set.iter().position(|entry| is_same(entry, &fresh));
         let oldest = || (0..WAYS).min_by_key(|way| set[*way].seen_at).unwrap_or(0);
-        set[known.unwrap_or_else(oldest)] = fresh;
+        let way = known.unwrap_or_else(oldest);
+        set[way] = fresh;
     }
 
     /// Whether the flow is known; that keeps it known.
-    pub fn has(&mut self, flow: &Flow, now: u64) -> bool {
+    pub fn has(&self, flow: &Flow, now: u64) -> bool {
         let wanted = entry_of(flow);
-        let Some(entry) = self.set(flow).iter_mut().find(|entry| is_same(entry, &wanted)) else { return false };
+        let mut set = self.set(&wanted);
+        let Some(entry) = set.iter_mut().find(|entry| is_same(entry, &wanted)) else { return false };
         if now.saturating_sub(entry.seen_at) > IDLE_MS {
             return false;
         }
@@ -68,9 +73,10 @@ impl FlowTable {
         true
     }
 
-    fn set(&mut self, flow: &Flow) -> &mut [Entry] {
-        let number = self.hasher.hash_one(flow) as usize % SETS;
-        &mut self.entries[number * WAYS..(number + 1) * WAYS]
+    fn set(&self, entry: &Entry) -> MutexGuard<'_, [Entry; WAYS]> {
+        let rest = u64::from(entry.ports) << 16 | u64::from(entry.kind);
+        let number = self.hasher.hash_one((entry.from, entry.to, rest)) as usize % SETS;
+        self.sets[number].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,10 +2,10 @@
 
 pub mod flows;
 pub mod rules;
+mod sets;
 pub mod transport;
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
 
 use crate::inner::{ICMP, ICMPV6, Inner, SCTP, TCP, UDP};
 use flows::{Flow, FlowTable};
@@ -42,7 +42,7 @@ pub struct PacketFilter {
     pub open: Vec<SocketAddr>,
     /// Counts changes of the rules, so that remembered verdicts end.
     pub generation: u64,
-    flows: Mutex<FlowTable>,
+    flows: FlowTable,
 }
 
 impl PacketFilter {
@@ -64,7 +64,7 @@ impl PacketFilter {
                 from: destination,
                 to: packet.source(),
             };
-            self.lock_flows().note(&flow, now);
+            self.flows.note(&flow, now);
         }
         Verdict::Pass
     }
@@ -103,7 +103,7 @@ impl PacketFilter {
             from: packet.source(),
             to: packet.destination(),
         };
-        self.lock_flows().has(&flow, now)
+        self.flows.has(&flow, now)
     }
 
     fn matches_rule(&self, packet: &Inner, transport: &Transport, cache: &mut VerdictCache) -> bool {
@@ -114,10 +114,6 @@ impl PacketFilter {
         });
         rules.count(found);
         matches!(found, Found::Rule(_))
-    }
-
-    fn lock_flows(&self) -> std::sync::MutexGuard<'_, FlowTable> {
-        self.flows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,20 +1,30 @@
-//! Finds the first rule that lets a packet in (data-plane.md §4.8): by its source, and then remembered per flow.
+//! Finds the first rule that lets a packet in (data-plane.md §4.8): among those that have both of its addresses, and then
+//! remembered per flow.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::sets::{Gathering, PrefixSets, common};
 use super::transport::Transport;
 use crate::inner::{ICMP, ICMPV6, SCTP, TCP, UDP};
-use crate::table::{Prefix, PrefixTable};
+use crate::table::Prefix;
 
-/// What peers may begin.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// All that peers may begin.
+#[derive(Debug, Default)]
+pub struct Policy {
+    /// Lists of networks that may send.
+    pub sources: Vec<Vec<Prefix>>,
+    /// In their order.
+    pub rules: Vec<RuleSpec>,
+}
+
+/// What some of them may begin.
+#[derive(Debug)]
 pub struct RuleSpec {
     /// IP protocols; none = TCP, UDP, ICMP and ICMPv6.
     pub protocols: Vec<u8>,
-    /// Networks that may send.
-    pub sources: Vec<Prefix>,
+    /// Number of the list of networks that may send.
+    pub sources: usize,
     /// Networks and ranges of ports that may be sent to.
     pub destinations: Vec<Target>,
 }
@@ -43,69 +53,74 @@ pub enum Found {
 
 /// All rules, compiled, with a count of what each did.
 pub struct Rules {
-    specs: Vec<Compiled>,
-    /// Number of a list of rules, by prefix; of all prefixes that hold an address, all lists count.
-    sources: PrefixTable<u32>,
-    /// Ascending numbers of rules.
-    lists: Vec<Vec<u32>>,
+    /// One per rule and destination, in the order of the rules.
+    entries: Vec<Entry>,
+    sources: PrefixSets,
+    targets: PrefixSets,
     passed: Vec<AtomicU64>,
     near_misses: Vec<AtomicU64>,
 }
 
-struct Compiled {
+struct Entry {
+    rule: u32,
+    first: u16,
+    last: u16,
     /// One bit per protocol.
     protocols: [u64; 4],
-    targets: Vec<Target>,
 }
 
 impl Rules {
-    /// Makes rules ready; their counts begin at zero.
-    pub fn compile(specs: &[RuleSpec]) -> Self {
-        let mut sources = PrefixTable::default();
-        let mut lists: Vec<Vec<u32>> = Vec::new();
-        let mut numbers: HashMap<(u128, u8, bool), u32> = HashMap::new();
-        for (rule, spec) in specs.iter().enumerate() {
-            for prefix in &spec.sources {
-                let shift = 128 - u32::from(prefix.bits);
-                let masked = crate::table::key(prefix.ip).checked_shr(shift).unwrap_or(0);
-                let number = *numbers.entry((masked, prefix.bits, prefix.ip.is_ipv6())).or_insert_with(|| {
-                    lists.push(Vec::new());
-                    sources.set(*prefix, (lists.len() - 1) as u32);
-                    (lists.len() - 1) as u32
-                });
-                let list = &mut lists[number as usize];
-                if list.last() != Some(&(rule as u32)) {
-                    list.push(rule as u32);
-                }
+    /// Makes rules ready; their counts begin at zero. Lists of sources that a rule names are there.
+    pub fn compile(policy: &Policy) -> Self {
+        let mut entries = Vec::new();
+        let mut targets = Gathering::default();
+        let mut of_list: Vec<Vec<u32>> = vec![Vec::new(); policy.sources.len()];
+        for (rule, spec) in policy.rules.iter().enumerate() {
+            let protocols = protocol_bits(&spec.protocols);
+            for &Target { ref prefix, first, last } in &spec.destinations {
+                let number = entries.len() as u32;
+                entries.push(Entry { rule: rule as u32, first, last, protocols });
+                targets.add(prefix, number);
+                of_list[spec.sources].push(number);
             }
         }
-        let zeros = || specs.iter().map(|_| AtomicU64::new(0)).collect();
-        Self { specs: specs.iter().map(Compiled::of).collect(), sources, lists, passed: zeros(), near_misses: zeros() }
+        let mut sources = Gathering::default();
+        for (list, prefixes) in policy.sources.iter().enumerate() {
+            for prefix in prefixes {
+                sources.add(prefix, list as u32);
+            }
+        }
+        let alone: Vec<Vec<u32>> = (0..entries.len() as u32).map(|entry| vec![entry]).collect();
+        let zeros = || policy.rules.iter().map(|_| AtomicU64::new(0)).collect();
+        Self {
+            entries,
+            sources: sources.finish(&of_list),
+            targets: targets.finish(&alone),
+            passed: zeros(),
+            near_misses: zeros(),
+        }
     }
 
     /// The first rule that fits, else the first whose addresses do.
     pub fn find(&self, source: IpAddr, destination: IpAddr, protocol: u8, port: u16) -> Found {
-        let mut best = u32::MAX;
-        let mut near = u32::MAX;
-        self.sources.walk(source, |list, _| {
-            for &rule in &self.lists[list as usize] {
-                if rule >= best {
-                    break;
-                }
-                match self.specs[rule as usize].judge(destination, protocol, port) {
-                    Fit::All => {
-                        best = rule;
-                        break;
+        let mut best = NONE;
+        let mut near = NONE;
+        self.targets.walk(destination, |to| {
+            self.sources.walk(source, |from| {
+                common(from, to, |entry| {
+                    if entry < best && self.entries[entry as usize].is_open(protocol, port) {
+                        best = entry;
+                    } else {
+                        near = near.min(entry);
                     }
-                    Fit::Address => near = near.min(rule),
-                    Fit::Nothing => {}
-                }
-            }
+                    entry >= best
+                });
+            });
         });
         match (best, near) {
-            (u32::MAX, u32::MAX) => Found::Nothing,
-            (u32::MAX, near) => Found::NearMiss(near),
-            (best, _) => Found::Rule(best),
+            (NONE, NONE) => Found::Nothing,
+            (NONE, near) => Found::NearMiss(self.entries[near as usize].rule),
+            (best, _) => Found::Rule(self.entries[best as usize].rule),
         }
     }
 
@@ -125,39 +140,27 @@ impl Rules {
     }
 }
 
-enum Fit {
-    All,
-    Address,
-    Nothing,
+const NONE: u32 = u32::MAX;
+
+fn protocol_bits(chosen: &[u8]) -> [u64; 4] {
+    let defaults = [TCP, UDP, ICMP, ICMPV6];
+    let mut bits = [0; 4];
+    for protocol in if chosen.is_empty() { &defaults[..] } else { chosen } {
+        bits[usize::from(protocol >> 6)] |= 1 << (protocol & 63);
+    }
+    bits
 }
 
-impl Compiled {
-    fn of(spec: &RuleSpec) -> Self {
-        let defaults = [TCP, UDP, ICMP, ICMPV6];
-        let chosen = if spec.protocols.is_empty() { &defaults[..] } else { &spec.protocols };
-        let mut protocols = [0; 4];
-        for protocol in chosen {
-            protocols[usize::from(protocol >> 6)] |= 1 << (protocol & 63);
-        }
-        Self { protocols, targets: spec.destinations.clone() }
-    }
-
-    fn judge(&self, destination: IpAddr, protocol: u8, port: u16) -> Fit {
+impl Entry {
+    /// For a packet whose addresses fit.
+    fn is_open(&self, protocol: u8, port: u16) -> bool {
         let has_protocol = self.protocols[usize::from(protocol >> 6)] >> (protocol & 63) & 1 == 1;
-        let mut fit = Fit::Nothing;
-        for target in self.targets.iter().filter(|target| target.prefix.holds(destination)) {
-            let is_open = match protocol {
-                // Any rule for the addresses lets ICMP in.
-                ICMP | ICMPV6 => true,
-                TCP | UDP | SCTP => has_protocol && (target.first..=target.last).contains(&port),
-                _ => has_protocol && target.first == 0 && target.last == u16::MAX,
-            };
-            if is_open {
-                return Fit::All;
-            }
-            fit = Fit::Address;
+        match protocol {
+            // Any rule for the addresses lets ICMP in.
+            ICMP | ICMPV6 => true,
+            TCP | UDP | SCTP => has_protocol && (self.first..=self.last).contains(&port),
+            _ => has_protocol && self.first == 0 && self.last == u16::MAX,
         }
-        fit
     }
 }
 
@@ -233,16 +236,21 @@ mod tests {
     }
 
     /// What the rules mean, one after another.
-    fn plainly(specs: &[RuleSpec], source: IpAddr, destination: IpAddr, protocol: u8, port: u16) -> Found {
+    fn plainly(policy: &Policy, source: IpAddr, destination: IpAddr, protocol: u8, port: u16) -> Found {
         let mut near = Found::Nothing;
-        for (i, spec) in specs.iter().enumerate() {
-            if !spec.sources.iter().any(|prefix| prefix.holds(source)) {
+        for (i, spec) in policy.rules.iter().enumerate() {
+            if !policy.sources[spec.sources].iter().any(|prefix| prefix.holds(source)) {
                 continue;
             }
-            match Compiled::of(spec).judge(destination, protocol, port) {
-                Fit::All => return Found::Rule(i as u32),
-                Fit::Address if near == Found::Nothing => near = Found::NearMiss(i as u32),
-                _ => {}
+            for target in spec.destinations.iter().filter(|target| target.prefix.holds(destination)) {
+                let protocols = protocol_bits(&spec.protocols);
+                let entry = Entry { rule: i as u32, first: target.first, last: target.last, protocols };
+                if entry.is_open(protocol, port) {
+                    return Found::Rule(i as u32);
+                }
+                if near == Found::Nothing {
+                    near = Found::NearMiss(i as u32);
+                }
             }
         }
         near
@@ -251,11 +259,13 @@ mod tests {
     #[test]
     fn agrees_with_looking_at_each_rule() {
         let mut random = Random::new(3);
-        for _ in 0..200 {
-            let specs: Vec<RuleSpec> = (0..random.below(12))
+        for _ in 0..400 {
+            let mut list = || (0..random.below(4)).map(|_| prefix(&mut random)).collect();
+            let sources: Vec<Vec<Prefix>> = (0..3).map(|_| list()).collect();
+            let rules = (0..random.below(16))
                 .map(|_| RuleSpec {
                     protocols: [vec![], vec![6], vec![17, 132], vec![47]][random.below(4)].clone(),
-                    sources: (0..1 + random.below(3)).map(|_| prefix(&mut random)).collect(),
+                    sources: random.below(3),
                     destinations: (0..1 + random.below(2))
                         .map(|_| {
                             let (first, last) = [(0, 65_535), (22, 22), (80, 90)][random.below(3)];
@@ -264,12 +274,13 @@ mod tests {
                         .collect(),
                 })
                 .collect();
-            let rules = Rules::compile(&specs);
+            let policy = Policy { sources, rules };
+            let rules = Rules::compile(&policy);
             for _ in 0..100 {
                 let (source, destination) = (prefix(&mut random).ip, prefix(&mut random).ip);
                 let protocol = [1, 6, 17, 47, 58, 132][random.below(6)];
                 let port = [22, 80, 85, 443][random.below(4)];
-                let expected = plainly(&specs, source, destination, protocol, port);
+                let expected = plainly(&policy, source, destination, protocol, port);
                 assert_eq!(rules.find(source, destination, protocol, port), expected);
             }
         }
