@@ -220,36 +220,31 @@ impl Engine {
         let now = self.shared.clock.now();
         let checked = plan::check(&ops, &self.shared.read(), &self.shared.indices(), now);
         checked.map_err(|refusal| (Failure::Refused, Some(refusal)))?;
-        // What takes long is made ready before anybody has to wait for it.
+        // What takes long is made ready before anybody has to wait for it, and what it replaces ends after that.
         let ready: Vec<Ready> = ops.into_iter().map(Ready::of).collect();
+        let mut replaced = Vec::new();
         let mut control = self.control();
         let mut state = self.shared.write();
         for op in ready {
-            self.carry_out(&mut control, &mut state, op, now);
+            match op {
+                Ready::Plain(op) => {
+                    if let Op::PeerDel(id) = &op {
+                        replaced.extend(state.peers.get(id).cloned().map(Ready::Peer));
+                    }
+                    self.carry_out(&mut control, &mut state, op, now);
+                }
+                made => replaced.push(put_in_place(&mut state, made)),
+            }
         }
         let mut tx = self.shared.tx();
         self.shared.flush_runs(&state, &mut tx);
         Ok(())
     }
 
-    fn carry_out(&self, control: &mut Control, state: &mut State, op: Ready, now: u64) {
+    fn carry_out(&self, control: &mut Control, state: &mut State, op: Op, now: u64) {
         let shared = &*self.shared;
-        let op = match op {
-            Ready::Routes(table) => return state.routes = table,
-            Ready::Locals(locals) => return state.locals = locals,
-            Ready::Rules(rules) => {
-                state.filter.rules = rules;
-                state.filter.generation += 1;
-                return;
-            }
-            Ready::Plain(op) => op,
-        };
         match op {
             Op::SetIdentity(key) => shared.rx().guard.set_identity(key),
-            Op::PeerAdd { peer, public_key, is_jailed, is_wireguard_only } => {
-                let added = Peer::new(peer, *public_key, is_wireguard_only, is_jailed);
-                state.peers.insert(peer, Arc::new(added));
-            }
             Op::RoutesChange { remove, add } => {
                 for prefix in remove {
                     state.routes.delete(prefix);
@@ -292,7 +287,12 @@ impl Engine {
                 }
             }
             // Done already, or made ready above.
-            Op::Clock(_) | Op::RunClock(_) | Op::RoutesSet(_) | Op::LocalIps(_) | Op::FilterSet(_) => {}
+            Op::Clock(_)
+            | Op::RunClock(_)
+            | Op::PeerAdd { .. }
+            | Op::RoutesSet(_)
+            | Op::LocalIps(_)
+            | Op::FilterSet(_) => {}
         }
     }
 
@@ -585,6 +585,7 @@ fn open_device(config: &Config) -> Result<Host, Failure> {
 /// An operation whose slow part is done.
 enum Ready<'a> {
     Plain(Op<'a>),
+    Peer(Arc<Peer>),
     Routes(PrefixTable<u32>),
     Locals(Locals),
     Rules(Option<Rules>),
@@ -593,6 +594,9 @@ enum Ready<'a> {
 impl<'a> Ready<'a> {
     fn of(op: Op<'a>) -> Self {
         match op {
+            Op::PeerAdd { peer, public_key, is_jailed, is_wireguard_only } => {
+                Self::Peer(Arc::new(Peer::new(peer, *public_key, is_wireguard_only, is_jailed)))
+            }
             Op::RoutesSet(routes) => {
                 let mut table = PrefixTable::default();
                 for (prefix, peer) in routes {
@@ -604,6 +608,24 @@ impl<'a> Ready<'a> {
             Op::FilterSet(policy) => Self::Rules(policy.as_ref().map(Rules::compile)),
             op => Self::Plain(op),
         }
+    }
+}
+
+/// Gives what was there before, which may be large: it is for the caller to drop.
+fn put_in_place<'a>(state: &mut State, made: Ready<'a>) -> Ready<'a> {
+    use std::mem::replace;
+    match made {
+        Ready::Peer(peer) => {
+            state.peers.insert(peer.id, peer.clone());
+            Ready::Peer(peer)
+        }
+        Ready::Routes(table) => Ready::Routes(replace(&mut state.routes, table)),
+        Ready::Locals(locals) => Ready::Locals(replace(&mut state.locals, locals)),
+        Ready::Rules(rules) => {
+            state.filter.generation += 1;
+            Ready::Rules(replace(&mut state.filter.rules, rules))
+        }
+        Ready::Plain(op) => Ready::Plain(op),
     }
 }
 

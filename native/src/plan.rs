@@ -1,7 +1,8 @@
 //! Checks a whole batch of operations before any of it is done: all or none (data-plane.md §4.5).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
+use crate::hash::QuickMap;
 use crate::ops::Op;
 use crate::state::{Indices, State};
 
@@ -34,15 +35,21 @@ struct Plan<'a> {
     state: &'a State,
     known: &'a Indices,
     now: u64,
-    peers: HashMap<u32, bool>,
-    indices: HashMap<u32, Option<u32>>,
+    peers: QuickMap<u32, bool>,
+    indices: QuickMap<u32, Option<u32>>,
     sockets: HashSet<u32>,
 }
 
 /// Finds the first fault; nothing is touched.
 pub fn check(ops: &[Op], state: &State, known: &Indices, now: u64) -> Result<(), Refusal> {
-    let mut plan =
-        Plan { state, known, now, peers: HashMap::new(), indices: HashMap::new(), sockets: state.extra.clone() };
+    let mut plan = Plan {
+        state,
+        known,
+        now,
+        peers: QuickMap::default(),
+        indices: QuickMap::default(),
+        sockets: state.extra.clone(),
+    };
     for (i, op) in ops.iter().enumerate() {
         plan.check(op).map_err(|(fault, number)| (i, fault, number))?;
     }

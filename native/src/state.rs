@@ -9,6 +9,7 @@ use crate::buckets::{Bucket, OTHER_BURST, OTHER_RATE, SYN_BURST, SYN_RATE};
 use crate::counters::{Count, Counters};
 use crate::filter::{PacketFilter, Verdict};
 use crate::flags::Flags;
+use crate::hash::QuickMap;
 use crate::inbound::Rx;
 use crate::inner::{Inner, TCP};
 use crate::keypair::{Freed, Keypair};
@@ -48,7 +49,7 @@ pub struct Locals {
 #[derive(Default)]
 pub struct State {
     /// By number.
-    pub peers: HashMap<u32, Arc<Peer>>,
+    pub peers: QuickMap<u32, Arc<Peer>>,
     /// Whose an address is.
     pub routes: PrefixTable<u32>,
     /// Addresses of this host.
@@ -101,8 +102,10 @@ impl State {
 /// Which index we gave to whom.
 #[derive(Default)]
 pub struct Indices {
-    keypairs: HashMap<u32, (Arc<Peer>, Arc<Keypair>)>,
-    pending: HashMap<u32, Arc<Peer>>,
+    keypairs: QuickMap<u32, (Arc<Peer>, Arc<Keypair>)>,
+    pending: QuickMap<u32, Arc<Peer>>,
+    /// Those of `pending`, by peer.
+    pending_of: QuickMap<u32, Vec<u32>>,
 }
 
 impl Indices {
@@ -123,17 +126,24 @@ impl Indices {
 
     /// For a handshake.
     pub fn add_pending(&mut self, index: u32, peer: Arc<Peer>) {
+        self.pending_of.entry(peer.id).or_default().push(index);
         self.pending.insert(index, peer);
     }
 
     /// The handshake is over.
     pub fn drop_pending(&mut self, index: u32) {
-        self.pending.remove(&index);
+        let Some(peer) = self.pending.remove(&index) else { return };
+        if let Some(of_peer) = self.pending_of.get_mut(&peer.id) {
+            of_peer.retain(|other| *other != index);
+            if of_peer.is_empty() {
+                self.pending_of.remove(&peer.id);
+            }
+        }
     }
 
     /// A pending index becomes its keypair's.
     pub fn add_keypair(&mut self, peer: Arc<Peer>, keypair: Arc<Keypair>) {
-        self.pending.remove(&keypair.local_index);
+        self.drop_pending(keypair.local_index);
         self.keypairs.insert(keypair.local_index, (peer, keypair));
     }
 
@@ -146,7 +156,9 @@ impl Indices {
 
     /// Forgets handshakes with a peer.
     pub fn drop_peer(&mut self, id: u32) {
-        self.pending.retain(|_, peer| peer.id != id);
+        for index in self.pending_of.remove(&id).unwrap_or_default() {
+            self.pending.remove(&index);
+        }
     }
 }
 
@@ -379,5 +391,29 @@ impl Shared {
         };
         let peer = to.and_then(|_| state.peers.values().find(is_path)).map_or(0, |peer| peer.id);
         self.tell(&Record::new(Kind::PathError).peer(peer).aux(via).data(code.as_bytes()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_takes_its_handshakes_along() {
+        let mut indices = Indices::default();
+        let peer = |id| Arc::new(Peer::new(id, [0; 32], false, false));
+        let (one, other) = (peer(1), peer(2));
+        for index in 0..4 {
+            indices.add_pending(index, one.clone());
+        }
+        indices.add_pending(4, other.clone());
+        indices.drop_pending(3);
+        // An index that was given up may be another's by now.
+        indices.add_pending(3, other);
+        indices.drop_peer(1);
+        assert_eq!((0..5).filter(|index| indices.pending(*index).is_some()).collect::<Vec<_>>(), [3, 4]);
+        indices.drop_pending(3);
+        indices.drop_pending(4);
+        assert!(indices.pending_of.is_empty());
     }
 }

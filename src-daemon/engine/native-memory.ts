@@ -5,12 +5,17 @@ import type { EngineOp, PeerId, Route } from './types.ts';
 
 type Of<K extends EngineOp['op']> = Extract<EngineOp, { readonly op: K }>;
 
+/** So many changes are kept, besides as many as there are routes, before they are put together with the table. */
+const MAX_CHANGED = 1_000;
+
 export class NativeMemory {
   #identity: Of<'set-identity'> | undefined;
   readonly #peers = new Map<PeerId, Of<'peer-add'>>();
   readonly #paths = new Map<PeerId, Of<'path-set'>>();
-  /** By prefix, so that each is whose it was given last. */
-  #routes = new Map<string, Route>();
+  /** The whole table as it was given last, and what was changed of it since: both are put together when they are asked for. */
+  #routes: readonly Route[] = [];
+  #changes: Of<'routes-change'>[] = [];
+  #changed = 0;
   #filter: Of<'filter-set'> | undefined;
   #tcpOpen: Of<'tcp-open'> | undefined;
   #locals: Of<'local-ips'> | undefined;
@@ -33,11 +38,14 @@ export class NativeMemory {
         this.#paths.set(op.peer, op);
         return;
       case 'routes-set':
-        this.#routes = new Map(op.routes.map((route) => [nameOf(route.prefix), route]));
+        this.#routes = op.routes;
+        this.#changes = [];
+        this.#changed = 0;
         return;
       case 'routes-change':
-        for (const prefix of op.remove) this.#routes.delete(nameOf(prefix));
-        for (const route of op.add) this.#routes.set(nameOf(route.prefix), route);
+        this.#changes.push(op);
+        this.#changed += op.remove.length + op.add.length;
+        if (this.#changed > this.#routes.length + MAX_CHANGED) this.#putTogether();
         return;
       case 'filter-set':
         this.#filter = op;
@@ -57,7 +65,8 @@ export class NativeMemory {
 
   /** The whole of it, for an engine that knows nothing. */
   ops(): EngineOp[] {
-    const routes = [...this.#routes.values()].filter(({ peer }) => this.#peers.has(peer));
+    if (this.#changes.length > 0) this.#putTogether();
+    const routes = this.#routes.filter(({ peer }) => this.#peers.has(peer));
     const all = [
       this.#identity,
       this.#filter,
@@ -70,6 +79,18 @@ export class NativeMemory {
     ];
     return all.filter((op) => op !== undefined);
   }
+
+  #putTogether(): void {
+    // By prefix, so that each is whose it was given last.
+    const table = new Map(this.#routes.map((route) => [nameOf(route.prefix), route]));
+    for (const { remove, add } of this.#changes) {
+      for (const prefix of remove) table.delete(nameOf(prefix));
+      for (const route of add) table.set(nameOf(route.prefix), route);
+    }
+    this.#routes = [...table.values()];
+    this.#changes = [];
+    this.#changed = 0;
+  }
 }
 
 /** Equal prefixes may be written with other host bits. */
@@ -77,5 +98,5 @@ function nameOf(text: string): string {
   const prefix = parsePrefix(text);
   if (prefix === undefined) return text;
   const { ip, bits } = maskPrefix(prefix);
-  return `${ip.join('.')}/${bits}`;
+  return String.fromCharCode(bits, ...ip);
 }

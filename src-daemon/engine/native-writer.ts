@@ -7,9 +7,12 @@ const V4 = 4;
 const V6 = 6;
 const ADDRESS_BYTES = 28;
 const PREFIX_BYTES = 18;
+const FIRST_BYTES = 4_096;
+/** A batch as long as that of a large network's whole table is not kept room for. */
+const KEPT_BYTES = 256 * 1024;
 
 export class NativeWriter {
-  #bytes = new Uint8Array(4_096);
+  #bytes = new Uint8Array(FIRST_BYTES);
   #view = new DataView(this.#bytes.buffer);
   #length = 0;
   #recordAt = 0;
@@ -23,6 +26,7 @@ export class NativeWriter {
   clear(): void {
     this.#bytes.fill(0, 0, this.#length);
     this.#length = 0;
+    if (this.#bytes.length > KEPT_BYTES) this.#replace(new Uint8Array(FIRST_BYTES));
   }
 
   /** Begins an operation or a packet. */
@@ -68,9 +72,11 @@ export class NativeWriter {
   address(address: SockAddr | undefined): this {
     const at = this.#reserve(ADDRESS_BYTES);
     this.#bytes.fill(0, at, at + ADDRESS_BYTES);
-    const [text = '', zone] = address?.ip.split('%', 2) ?? [];
-    const ip = parseIp(text);
-    if (address === undefined || ip === undefined) return this;
+    if (address === undefined) return this;
+    const percent = address.ip.indexOf('%');
+    const zone = percent < 0 ? undefined : address.ip.slice(percent + 1);
+    const ip = parseIp(percent < 0 ? address.ip : address.ip.slice(0, percent));
+    if (ip === undefined) return this;
     this.#bytes[at] = ip.length === 4 ? V4 : V6;
     this.#view.setUint16(at + 2, address.port, true);
     this.#view.setUint32(at + 4, zoneIndex(zone), true);
@@ -97,10 +103,14 @@ export class NativeWriter {
       const larger = new Uint8Array(Math.max(this.#length, 2 * this.#bytes.length));
       larger.set(this.#bytes);
       this.#bytes.fill(0);
-      this.#bytes = larger;
-      this.#view = new DataView(larger.buffer);
+      this.#replace(larger);
     }
     return at;
+  }
+
+  #replace(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer);
   }
 }
 

@@ -1,5 +1,4 @@
 /** Checks a whole batch of engine operations before any of it is done: all or none (data-plane.md §4.5). */
-import { toHex } from '#shared/bytes/hex.ts';
 import { RhumbError } from '#shared/errors.ts';
 import { canonicalIp, parsePrefix, type SockAddr } from '#shared/ip/address.ts';
 import type { EngineState } from './state.ts';
@@ -36,7 +35,7 @@ export function checkShape(op: EngineOp): void {
       checkPrefixes(op.add.map(({ prefix }) => prefix));
       return;
     case 'filter-set':
-      op.rules?.forEach(checkRule);
+      checkRules(op.rules ?? []);
       return;
     case 'tcp-open':
       op.at.forEach(checkTcpAddress);
@@ -92,7 +91,7 @@ export const tooManySockets = (socket: SocketId): RhumbError =>
 /** The state as it would be after the operations looked at so far, as far as later ones depend on it. */
 class Plan {
   readonly #state: EngineState;
-  readonly #peers = new Map<PeerId, string | undefined>();
+  readonly #peers = new Map<PeerId, boolean>();
   readonly #indices = new Map<number, PeerId | undefined>();
   readonly #sockets: Set<SocketId>;
 
@@ -106,11 +105,11 @@ class Plan {
     switch (op.op) {
       case 'peer-add':
         if (this.#has(op.peer)) throw peerExists(op.peer);
-        this.#peers.set(op.peer, toHex(op.publicKey));
+        this.#peers.set(op.peer, true);
         break;
       case 'peer-del':
         this.#need(op.peer);
-        this.#peers.set(op.peer, undefined);
+        this.#peers.set(op.peer, false);
         break;
       case 'routes-set':
         for (const route of op.routes) this.#need(route.peer);
@@ -164,7 +163,7 @@ class Plan {
   }
 
   #has(peer: PeerId): boolean {
-    return this.#peers.has(peer) ? this.#peers.get(peer) !== undefined : this.#state.peers.has(peer);
+    return this.#peers.get(peer) ?? this.#state.peers.has(peer);
   }
 
   #need(peer: PeerId): void {
@@ -233,11 +232,16 @@ function checkPrefix(text: string): void {
   if (parsePrefix(text) === undefined) throw new RhumbError('bad-argument', `not a prefix: ${text}`);
 }
 
-function checkRule({ protocols, sources, destinations }: FilterRuleSpec): void {
+/** Rules share their sources, lists of thousands of addresses: each list is looked at once. */
+function checkRules(rules: readonly FilterRuleSpec[]): void {
+  for (const list of new Set(rules.map(({ sources }) => sources))) checkPrefixes(list);
+  rules.forEach(checkRule);
+}
+
+function checkRule({ protocols, destinations }: FilterRuleSpec): void {
   for (const number of protocols)
     if (!Number.isInteger(number) || number < 0 || number > 255)
       throw new RhumbError('bad-argument', `not an IP protocol: ${number}`);
-  for (const prefix of sources) checkPrefix(prefix);
   for (const { prefix, first, last } of destinations) {
     checkPrefix(prefix);
     if (!(first >= 0 && first <= last && last <= 65_535))
