@@ -18,6 +18,7 @@ import { keyExpiry } from './scenarios/key-expiry.ts';
 import { natMatrix, natPairs } from './scenarios/nat-matrix.ts';
 import { operator } from './scenarios/operator.ts';
 import { pathEvents } from './scenarios/path-events.ts';
+import { plainEngine } from './scenarios/plain-engine.ts';
 import { policy } from './scenarios/policy.ts';
 import { profilesScenario } from './scenarios/profiles.ts';
 import { relayEvents } from './scenarios/relay-events.ts';
@@ -59,6 +60,7 @@ export const scenarios: readonly Scenario[] = [
   engineThreads,
   wireguardGo,
   wireguardGoRekey,
+  plainEngine,
   natPairs,
   sameLan,
   pathEvents,

@@ -8,7 +8,7 @@ use crate::crypto::aead::Backend;
 use crate::engine::{Engine, Failure};
 
 /// Major version in the upper half, minor in the lower; the same as in `ffi/engine.ts`.
-const ABI: u32 = 1 << 16;
+const ABI: u32 = 1 << 16 | 1;
 /// No call takes more.
 const MAX_BUFFER: u32 = 64 << 20;
 /// Bytes of a refusal: operation, fault, number.

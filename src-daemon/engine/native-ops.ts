@@ -28,6 +28,7 @@ export interface NativeConfig {
   readonly underLoadHandshakes: number | undefined;
   /** For each way; 0 leaves it to the engine. */
   readonly threads: number;
+  readonly isPlain: boolean;
   readonly name: string;
 }
 
@@ -47,9 +48,12 @@ export const writeCapture = (out: NativeWriter, isOn: boolean): void =>
     .end();
 
 export function writeConfig(out: NativeWriter, config: NativeConfig): void {
-  const { host, wire, mtu, port, mark, dontFragment, underLoadHandshakes, threads, name } = config;
+  const { host, wire, mtu, port, mark, dontFragment, underLoadHandshakes, isPlain, threads, name } = config;
   const bits =
-    (mark === undefined ? 0 : 1) | (dontFragment ? 2 : 0) | (underLoadHandshakes === undefined ? 0 : 4);
+    (mark === undefined ? 0 : 1) |
+    (dontFragment ? 2 : 0) |
+    (underLoadHandshakes === undefined ? 0 : 4) |
+    (isPlain ? 8 : 0);
   out.begin(28).u32(host).u32(wire).u32(mtu).u32(port).u32(bits);
   out
     .u32(mark ?? 0)

@@ -1,8 +1,8 @@
 /** Two native engines on real sockets of the loopback, with their own clock and threads; skipped where it is not built. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { silent } from '#shared/log/log.ts';
 import { systemClock } from '#shared/node/clock.ts';
-import { type EngineLibrary, loadEngine } from '../ffi/engine.ts';
+import { EngineFailure, type EngineLibrary, loadEngine } from '../ffi/engine.ts';
 import { ipPacket } from '../testing/packets.ts';
 import { seeded } from '../testing/wire.ts';
 import { createNativeEngine } from './native.ts';
@@ -23,11 +23,15 @@ interface Node extends AsyncDisposable {
   send(packet: Uint8Array): void;
 }
 
-async function node(library: EngineLibrary, other: string, key: number): Promise<Node> {
+async function node(library: EngineLibrary, other: string, key: number, isPlain: boolean): Promise<Node> {
   const received: Uint8Array[] = [];
   const records: EngineRecord[] = [];
   const tun: MemoryTun = { receive: (packet) => received.push(packet), send: undefined };
-  const engine = createNativeEngine(library, { clock: systemClock(), random: seeded(1), log: silent });
+  const engine = createNativeEngine(
+    library,
+    { clock: systemClock(), random: seeded(1), log: silent },
+    { isPlain },
+  );
   engine.onRecords((batch) => records.push(...batch));
   await engine.start({ tun: { kind: 'memory', tun }, mtu: 1_280, port: 0 });
   engine.apply([
@@ -84,12 +88,24 @@ async function until(isTrue: () => boolean): Promise<void> {
 const out = ipPacket({ from: A, to: B, payload: new Uint8Array(1_000).fill(7) });
 const back = ipPacket({ from: B, to: A, payload: new Uint8Array(30).fill(8) });
 
-if (loaded.ok) {
-  const { library } = loaded;
+if (loaded.ok)
+  describe.each(flavours(loaded.library))('with $name', ({ library, isPlain }) => suite(library, isPlain));
+else test('the native engine on real sockets', ({ skip }) => skip(loaded.why));
 
+/** What Linux can do; what every system can; and Windows, which has no descriptor to wait for. */
+function flavours(library: EngineLibrary) {
+  const withoutDescriptor: EngineLibrary = { ...library, wakeFd: () => EngineFailure.NotSupported };
+  return [
+    { name: 'offloads', library, isPlain: false },
+    { name: 'one datagram at a time', library, isPlain: true },
+    { name: 'a call that waits', library: withoutDescriptor, isPlain: true },
+  ];
+}
+
+function suite(library: EngineLibrary, isPlain: boolean): void {
   test('packets pass both ways, and both say that they are alive', async () => {
-    await using a = await node(library, B, 1);
-    await using b = await node(library, A, 2);
+    await using a = await node(library, B, 1, isPlain);
+    await using b = await node(library, A, 2, isPlain);
     expect(a.engine.port).toBeGreaterThan(0);
     join(a, b);
     for (let i = 0; i < 100; i++) a.send(out);
@@ -103,8 +119,8 @@ if (loaded.ok) {
   });
 
   test('another port, an extra socket, and nothing after the end', async () => {
-    await using a = await node(library, B, 1);
-    await using b = await node(library, A, 2);
+    await using a = await node(library, B, 1, isPlain);
+    await using b = await node(library, A, 2, isPlain);
     join(a, b);
     const before = b.engine.port;
     b.engine.apply([{ op: 'bind', port: 0 }]);
@@ -125,4 +141,4 @@ if (loaded.ok) {
     await a.engine.stop();
     expect(a.engine.inject([{ kind: 'from-host', data: out }])).toBe(0);
   });
-} else test('the native engine on real sockets', ({ skip }) => skip(loaded.why));
+}

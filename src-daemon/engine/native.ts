@@ -4,8 +4,8 @@ import { RhumbError } from '#shared/errors.ts';
 import { formatSockAddr } from '#shared/ip/address.ts';
 import type { Log } from '#shared/log/log.ts';
 import { EngineFailure, type EngineHandle, type EngineLibrary, systemFailure } from '../ffi/engine.ts';
-import { watchReadable } from '../ffi/fd.ts';
-import { checkTunName, tunRefusal } from '../tun/linux.ts';
+import { checkTunName } from '../tun/linux.ts';
+import { deviceRefusal } from '../tun/refusal.ts';
 import { COUNTER_NAMES } from './counters.ts';
 import { NativeMemory } from './native-memory.ts';
 import {
@@ -23,6 +23,7 @@ import {
 } from './native-ops.ts';
 import { ACTIVITY_BYTES, type NativeRecord, readActivities, readRecords } from './native-records.ts';
 import { NativeRing } from './native-ring.ts';
+import { watchRecords } from './native-wake.ts';
 import { NativeWriter } from './native-writer.ts';
 import { checkShape, indexInUse, noPeer, peerExists, socketExists, tooManySockets } from './ops.ts';
 import type { PortableOptions } from './portable.ts';
@@ -64,12 +65,18 @@ const Fault = {
   Running: 8,
 } as const;
 
-/** `threads` for each way, from the host and to it; without it as many as are right for this machine. */
+export interface NativeSettings {
+  /** For each way, from the host and to it; without it as many as are right for this machine. */
+  readonly threads?: number | undefined;
+  /** One packet per system call, as on systems without offloads. */
+  readonly isPlain?: boolean | undefined;
+}
+
 export const createNativeEngine = (
   library: EngineLibrary,
   options: PortableOptions,
-  threads?: number,
-): PacketEngine => new NativeEngine(library, options, threads);
+  settings: NativeSettings = {},
+): PacketEngine => new NativeEngine(library, options, settings);
 
 class NativeEngine implements PacketEngine {
   readonly kind = 'native' as const;
@@ -77,7 +84,7 @@ class NativeEngine implements PacketEngine {
   readonly #library: EngineLibrary;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #threads: number;
+  readonly #settings: NativeSettings;
   readonly #writer = new NativeWriter();
   readonly #memory = new NativeMemory();
   readonly #refusal = new Uint8Array(12);
@@ -105,8 +112,8 @@ class NativeEngine implements PacketEngine {
   #isScheduled = false;
   #handleRecords: ((batch: Iterable<EngineRecord>) => void) | undefined;
 
-  constructor(library: EngineLibrary, { clock, log }: PortableOptions, threads = 0) {
-    this.#threads = threads;
+  constructor(library: EngineLibrary, { clock, log }: PortableOptions, settings: NativeSettings) {
+    this.#settings = settings;
     this.#library = library;
     this.#clock = clock;
     this.#log = log;
@@ -234,8 +241,9 @@ class NativeEngine implements PacketEngine {
     const wire = sockets === undefined ? Side.System : Side.Ring;
     const name = tun.kind === 'device' ? tun.name : '';
     this.#isClockOurs = host !== Side.System && wire !== Side.System;
-    const threads = this.#threads;
-    this.#config = { host, wire, mtu, port, mark, dontFragment, underLoadHandshakes, threads, name };
+    const { threads = 0, isPlain = false } = this.#settings;
+    const given = { mtu, port, mark, dontFragment, underLoadHandshakes, name };
+    this.#config = { host, wire, ...given, threads, isPlain };
     this.#configure(this.#config);
     this.#started(this.#library.start(this.#handle), this.#config);
     this.#host = tun.kind === 'memory' ? tun.tun : undefined;
@@ -253,8 +261,7 @@ class NativeEngine implements PacketEngine {
     if (result >= 0) return;
     const system = systemFailure(result);
     if (system?.part === 'device') {
-      const step = system.code === 'ENOENT' || system.code === 'ENXIO' ? 'open' : 'attach';
-      throw tunRefusal(name, { ok: false, step, code: system.code });
+      throw deviceRefusal(name, system.code);
     }
     if (system?.part === 'socket')
       throw bindError(Object.assign(new Error(system.code), { code: system.code }), 4, port);
@@ -348,8 +355,8 @@ class NativeEngine implements PacketEngine {
   }
 
   #watch(): void {
-    const fd = this.#library.wakeFd(this.#handle);
-    if (fd >= 0 && !this.#isClockOurs) this.#unwatch = watchReadable(fd, () => this.#drain());
+    // With neither side the system's nothing happens but by a call of ours, and that reads.
+    if (!this.#isClockOurs) this.#unwatch = watchRecords(this.#library, this.#handle, () => this.#drain());
   }
 
   /** Takes everything that the engine has to tell; what that leads to may make it tell more. */

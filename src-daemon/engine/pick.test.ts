@@ -14,13 +14,13 @@ test.each([undefined, '', 'auto', 'portable'])('%j gives the portable engine whe
   expect(reason).not.toBe('');
 });
 
-test('native says that it is not built, and what to do', () => {
-  expect(() => pickEngine({ RHUMB_ENGINE: 'native' }, options(), missing)).toThrow(
+test.each(['native', 'plain'])('%s says that it is not built, and what to do', (wanted) => {
+  expect(() => pickEngine({ RHUMB_ENGINE: wanted }, options(), missing)).toThrow(
     'the native engine is not built; leave RHUMB_ENGINE unset',
   );
 });
 
-test.runIf(loadEngine().ok).each([undefined, 'auto', 'native'])(
+test.runIf(loadEngine().ok).each([undefined, 'auto', 'native', 'plain'])(
   '%j gives the native engine where it is built',
   async (wanted) => {
     const { engine } = pickEngine({ RHUMB_ENGINE: wanted }, options());
@@ -35,7 +35,7 @@ test('portable stays portable where both are', () => {
 
 test('anything else is refused', () => {
   expect(() => pickEngine({ RHUMB_ENGINE: 'turbo' }, options())).toThrow(
-    'RHUMB_ENGINE=turbo: want native, portable or auto',
+    'RHUMB_ENGINE=turbo: want native, plain, portable or auto',
   );
 });
 

@@ -29,24 +29,23 @@ export function pickEngine(
     case 'auto': {
       const loaded = load();
       if (!loaded.ok) return { engine: createPortableEngine(options), reason: loaded.why };
-      return { engine: createNativeEngine(loaded.library, options, threads), reason: 'it is built' };
+      return { engine: createNativeEngine(loaded.library, options, { threads }), reason: 'it is built' };
     }
     case 'portable':
       return { engine: createPortableEngine(options), reason: 'RHUMB_ENGINE=portable' };
-    case 'native': {
+    case 'native':
+    case 'plain': {
       const loaded = load();
-      if (loaded.ok)
-        return {
-          engine: createNativeEngine(loaded.library, options, threads),
-          reason: 'RHUMB_ENGINE=native',
-        };
-      throw new RhumbError(
-        'unavailable',
-        `RHUMB_ENGINE=native: ${loaded.why}; leave RHUMB_ENGINE unset or use portable`,
-      );
+      if (!loaded.ok)
+        throw new RhumbError(
+          'unavailable',
+          `RHUMB_ENGINE=${wanted}: ${loaded.why}; leave RHUMB_ENGINE unset or use portable`,
+        );
+      const engine = createNativeEngine(loaded.library, options, { threads, isPlain: wanted === 'plain' });
+      return { engine, reason: `RHUMB_ENGINE=${wanted}` };
     }
     default:
-      throw new RhumbError('bad-argument', `RHUMB_ENGINE=${wanted}: want native, portable or auto`);
+      throw new RhumbError('bad-argument', `RHUMB_ENGINE=${wanted}: want native, plain, portable or auto`);
   }
 }
 

@@ -5,7 +5,7 @@ import koffi, { type LibraryHandle } from 'koffi';
 import { nameOfErrno } from './libc.ts';
 
 /** Major version in the upper half, minor in the lower; `ABI` of native/src/abi.rs. */
-export const ENGINE_ABI = 0x1_0000;
+export const ENGINE_ABI = 0x1_0001;
 
 /** An engine; never a pointer. */
 export type EngineHandle = number;
@@ -24,8 +24,10 @@ export interface EngineLibrary {
   apply(engine: EngineHandle, ops: Uint8Array, result: Uint8Array): number;
   poll(engine: EngineHandle, out: Uint8Array): number;
   inject(engine: EngineHandle, records: Uint8Array): number;
-  /** A descriptor of the engine's. */
+  /** A descriptor of the engine's; Windows has none. */
   wakeFd(engine: EngineHandle): number;
+  /** Blocks a thread of the pool until there are records, at most so long: 1 when there are. */
+  wait(engine: EngineHandle, ms: number): Promise<number>;
   stats(engine: EngineHandle, out: Uint8Array): number;
   /** `ids` are numbers of 32 bits; without any, all peers that ever had traffic. */
   peers(engine: EngineHandle, ids: Uint8Array, out: Uint8Array): number;
@@ -103,6 +105,7 @@ function bind(library: LibraryHandle): EngineLibrary {
   const poll = library.func('int32_t pe_poll(uint64_t engine, _Out_ uint8_t *out, uint32_t cap)');
   const inject = library.func('int32_t pe_inject(uint64_t engine, const uint8_t *recs, uint32_t len)');
   const wakeFd = library.func('int32_t pe_wakefd(uint64_t engine)');
+  const wait = library.func('int32_t pe_wait(uint64_t engine, uint32_t ms)');
   const stats = library.func('int32_t pe_stats(uint64_t engine, _Out_ uint8_t *out, uint32_t cap)');
   const peers = library.func(
     'int32_t pe_peers(uint64_t engine, const uint8_t *ids, uint32_t n, _Out_ uint8_t *out, uint32_t cap)',
@@ -123,6 +126,13 @@ function bind(library: LibraryHandle): EngineLibrary {
     poll: (engine, out) => poll(engine, out, out.length),
     inject: (engine, records) => inject(engine, records, records.length),
     wakeFd: (engine) => wakeFd(engine),
+    wait: (engine, ms) =>
+      new Promise((resolve, reject) => {
+        wait.async(engine, ms, (error: Error | null, result: number) => {
+          if (error === null) resolve(result);
+          else reject(error);
+        });
+      }),
     stats: (engine, out) => stats(engine, out, out.length),
     peers: (engine, ids, out) => peers(engine, ids, ids.length / 4, out, out.length),
     rules: (engine, out) => rules(engine, out, out.length),
