@@ -5,6 +5,7 @@ import { controlJoin } from './control-join.ts';
 import { controlScale } from './control-scale.ts';
 import { cpu } from './cpu.ts';
 import { dnsBench } from './dns.ts';
+import { engineLoad } from './engine-load.ts';
 import { failover } from './failover.ts';
 import { filter } from './filter.ts';
 import { handshake } from './handshake.ts';
@@ -12,6 +13,7 @@ import { idle } from './idle.ts';
 import { latency } from './latency.ts';
 import { localapi } from './localapi.ts';
 import { netmap } from './netmap.ts';
+import { peers } from './peers.ts';
 import { policy } from './policy.ts';
 import { portableThroughput } from './portable-throughput.ts';
 import { relay } from './relay.ts';
@@ -25,6 +27,8 @@ export const benchmarks: readonly Benchmark[] = [
   throughput,
   latency,
   cpu,
+  peers,
+  engineLoad,
   aead,
   controlJoin,
   controlScale,

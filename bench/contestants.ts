@@ -129,7 +129,7 @@ async function versionOf(program: string, pattern: RegExp): Promise<string> {
 }
 
 /** All of one host on one processor, all of the other on the next (data-plane.md §5.6), where there are two. */
-async function addHosts(lab: Lab, name: string, lan: Switch): Promise<readonly [Host, Host]> {
+export async function addHosts(lab: Lab, name: string, lan: Switch): Promise<readonly [Host, Host]> {
   const isPinned = process.env['RHUMB_BENCH_UNPINNED'] === undefined;
   const add = (end: string, cpus: string): Promise<Host> =>
     lab.addHost(`${name}-${end}`, { on: [lan], cpus: isPinned ? cpus : undefined });

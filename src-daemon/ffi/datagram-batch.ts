@@ -19,8 +19,12 @@ export interface DatagramBatch {
   receive(fd: number): number | string;
 }
 
-/** Up to `count` datagrams of `size` zeros each; the memory is kept until the process ends. */
-export function datagramBatch(count: number, size: number): DatagramBatch {
+/** Up to `count` datagrams of `size` bytes each, zeros after the beginning; the memory is kept until the process ends. */
+export function datagramBatch(
+  count: number,
+  size: number,
+  beginning: Uint8Array = new Uint8Array(),
+): DatagramBatch {
   const headBytes = count * MESSAGE_BYTES;
   const length = headBytes + VECTOR_BYTES + size;
   const block = koffi.alloc('uint8_t', length);
@@ -28,6 +32,8 @@ export function datagramBatch(count: number, size: number): DatagramBatch {
   const bytes = new DataView(koffi.view(block, length));
   const little = isLittleEndian();
   for (let at = 0; at < length; at++) bytes.setUint8(at, 0);
+  for (const [at, byte] of beginning.subarray(0, size).entries())
+    bytes.setUint8(headBytes + VECTOR_BYTES + at, byte);
   bytes.setBigUint64(headBytes, address + BigInt(headBytes + VECTOR_BYTES), little);
   bytes.setBigUint64(headBytes + 8, BigInt(size), little);
   for (let n = 0; n < count; n++) {

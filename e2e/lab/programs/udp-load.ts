@@ -4,8 +4,9 @@
  *   node udp-load.ts receive PORT                          says `ready`; ends when nothing came for 0.3 s after
  *                                                          the first, with a line of JSON: `datagrams`, `seconds` from
  *                                                          the first to the last
- *   node udp-load.ts send ADDRESS PORT SIZE RATE SECONDS   RATE datagrams a second, evenly, or as many as the machine
- *                                                          makes; ends with a line of JSON: `datagrams`, `seconds`
+ *   node udp-load.ts send ADDRESS PORT SIZE RATE SECONDS [HEX]   RATE datagrams a second, evenly, or as many as the machine
+ *                                                          makes, that begin with those bytes and go on with zeros; ends
+ *                                                          with a line of JSON: `datagrams`, `seconds`
  *
  * Without an event loop: Node's own sockets cost more for a datagram than the tunnel that is measured.
  */
@@ -34,7 +35,7 @@ const fd = c.socket(AF_INET, SOCK_DGRAM | O_CLOEXEC, 0);
 ok(fd);
 enlarge(fd, BUFFER_BYTES);
 if (what === 'receive') receive(Number(words[0]));
-else send(words[0] ?? '', words.slice(1).map(Number));
+else send(words[0] ?? '', words.slice(1, 5).map(Number), Buffer.from(words[5] ?? '', 'hex'));
 
 function receive(port: number): void {
   const any = sockaddr('0.0.0.0', port);
@@ -50,10 +51,14 @@ function receive(port: number): void {
   console.log(JSON.stringify({ datagrams, seconds: (performance.now() - began - SILENCE_MS) / 1_000 }));
 }
 
-function send(address: string, [port = 0, size = 0, rate = 0, seconds = 0]: readonly number[]): void {
+function send(
+  address: string,
+  [port = 0, size = 0, rate = 0, seconds = 0]: readonly number[],
+  beginning: Uint8Array,
+): void {
   const to = sockaddr(address, port);
   ok(c.connect(fd, to, to.length));
-  const batch = datagramBatch(BATCH, size);
+  const batch = datagramBatch(BATCH, size, beginning);
   const perStep = (rate * STEP_MS) / 1_000;
   const pause = new Int32Array(new SharedArrayBuffer(4));
   const began = performance.now();
