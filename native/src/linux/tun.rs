@@ -24,6 +24,8 @@ const IFF_VNET_HDR: libc::c_short = 0x4000;
 const CSUM: u32 = 0x01;
 const TSO4: u32 = 0x02;
 const TSO6: u32 = 0x04;
+/// Large packets of TCP that answers a mark of congestion (RFC 3168 §6.1.2).
+const TSO_ECN: u32 = 0x08;
 const USO4: u32 = 0x20;
 const USO6: u32 = 0x40;
 /// So that a large packet always fits one send, and is a multiple of what the cipher does at once (data-plane.md D3).
@@ -55,9 +57,10 @@ impl Tun {
             // SAFETY: the call takes a number, not memory.
             unsafe { libc::ioctl(fd.as_raw_fd(), TUNSETOFFLOAD, libc::c_ulong::from(flags)) == 0 }
         };
-        let takes_tcp = offload(CSUM | TSO4 | TSO6);
+        let tcp = CSUM | TSO4 | TSO6 | TSO_ECN;
+        let takes_tcp = offload(tcp);
         // Only kernels from 6.2 on have it.
-        let takes_udp = takes_tcp && offload(CSUM | TSO4 | TSO6 | USO4 | USO6);
+        let takes_udp = takes_tcp && offload(tcp | USO4 | USO6);
         set_mtu(&name, mtu)?;
         // Kernels that refuse give longer packets, which take two sends.
         let _ = limit_segments(&name);
