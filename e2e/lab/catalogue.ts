@@ -9,6 +9,7 @@ import { controlRestart } from './scenarios/control-restart.ts';
 import { dns } from './scenarios/dns.ts';
 import { dnsResolved } from './scenarios/dns-resolved.ts';
 import { dnsSystem } from './scenarios/dns-system.ts';
+import { ecn } from './scenarios/ecn.ts';
 import { engineThreads } from './scenarios/engine-threads.ts';
 import { exitNode } from './scenarios/exit-node.ts';
 import { exitNodeLan } from './scenarios/exit-node-lan.ts';
@@ -58,6 +59,7 @@ export const scenarios: readonly Scenario[] = [
   badState,
   badPackets,
   engineThreads,
+  ecn,
   wireguardGo,
   wireguardGoRekey,
   plainEngine,

@@ -9,6 +9,8 @@ export const wgConfig = z.strictObject({
   mtu: z.int().min(1_280).max(9_000),
   privateKey: key,
   addresses: z.array(z.string()).max(16),
+  /** Congestion marks pass through the tunnel (RFC 6040). */
+  ecn: z.boolean().optional(),
   peers: z
     .array(
       z.strictObject({

@@ -23,6 +23,7 @@ export async function startWgEngine(config: z.infer<typeof wgConfig>, program: s
   const random = Math.random;
   const { engine } = pickEngine(process.env, { clock, random, log });
   await engine.start({ tun: { kind: 'device', name: config.tun }, mtu: config.mtu, port: config.port });
+  engine.apply([{ op: 'flags-set', flags: { ecn: config.ecn } }]);
   const tunnel = new Tunnel({
     engine,
     privateKey: privateKeyFrom(bytes(config.privateKey)),

@@ -27,6 +27,8 @@ export interface WireGuardOptions {
   readonly addresses: readonly string[];
   readonly peers: readonly WireGuardPeer[];
   readonly mtu?: number;
+  /** Of our engine: congestion marks pass through the tunnel. */
+  readonly ecn?: boolean;
 }
 
 export interface WireGuardGoOptions extends WireGuardOptions {

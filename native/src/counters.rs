@@ -60,6 +60,7 @@ counters!(
     DropBadVnet,
     DropTruncated,
     DropWouldBlock,
+    DropCongested,
 );
 
 /// One number per counter.

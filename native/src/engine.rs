@@ -508,7 +508,7 @@ impl Engine {
             70 => {
                 let via = from.u32()?;
                 let place = Place { to: from.address()??, via };
-                self.receive(control, state, from.rest(), &Origin::Wire(place), now)
+                self.receive(control, state, from.rest(), &Origin::Wire { place, ecn: 0 }, now)
             }
             71 => {
                 shared.send_from_host(state, &mut shared.tx(), from.rest(), None, now);

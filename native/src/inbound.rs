@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::classify::{Kind as Datagram, classify};
 use crate::counters::Count;
 use crate::crypto::aead::Text;
+use crate::ecn;
 use crate::filter::Verdict;
 use crate::filter::rules::VerdictCache;
 use crate::guard::{self, COOKIE_REPLY, HandshakeGuard, Source};
@@ -15,7 +16,7 @@ use crate::keypair::Keypair;
 use crate::limits::{DATA_HEADER, DATA_OVERHEAD, EDGE_MS, RENEW_ON_RECEIVE_MS};
 use crate::offload::coalesce::{Coalescer, Place as Span};
 use crate::peer::{Mode, Path, Peer, Place, Reason, add, get, set};
-use crate::ports::Host;
+use crate::ports::{Datagrams, Host};
 use crate::records::{Kind, Record, Way};
 use crate::state::{LocalUse, Shared, State};
 
@@ -62,8 +63,8 @@ enum Part {
 /// Where a datagram came from.
 #[derive(Clone, Copy)]
 pub enum Origin<'a> {
-    /// By itself, from an address to a socket.
-    Wire(Place),
+    /// By itself, from an address to a socket, with these congestion bits.
+    Wire { place: Place, ecn: u8 },
     /// By a relay, which says that it is this peer's.
     Relay(&'a Arc<Peer>, u32),
 }
@@ -71,9 +72,14 @@ pub enum Origin<'a> {
 impl Origin<'_> {
     fn place(&self) -> Option<Place> {
         match self {
-            Self::Wire(place) => Some(*place),
+            Self::Wire { place, .. } => Some(*place),
             Self::Relay(..) => None,
         }
+    }
+
+    /// A router on the way marked it.
+    fn is_congested(&self) -> bool {
+        matches!(self, Self::Wire { ecn: ecn::CONGESTED, .. })
     }
 }
 
@@ -95,7 +101,12 @@ impl Shared {
                 at = end;
             }
             if at >= total {
-                return;
+                break;
+            }
+        }
+        if origin.is_congested() {
+            for (text, _) in opened.texts.iter().zip(&opened.good).filter(|(_, is_good)| **is_good) {
+                ecn::mark(&mut buf[text.at..text.at + text.len]);
             }
         }
     }
@@ -112,6 +123,7 @@ impl Shared {
         now: u64,
     ) -> bool {
         let mut is_known = true;
+        let must_mark = state.flags.ecn && origin.is_congested();
         // Nothing of a peer stays here: its keys are wiped as soon as nobody holds them.
         for part in opened.parts.drain(..) {
             match part {
@@ -120,7 +132,12 @@ impl Shared {
                     let (texts, good) = (&opened.texts[texts.clone()], &mut opened.good[texts]);
                     if self.authentic(state, &peer, &keypair, texts, good, origin, now) {
                         for (text, _) in texts.iter().zip(good).filter(|(text, is_good)| **is_good && text.len > 0) {
-                            self.inner(state, rx, &peer, buf, *text, now);
+                            // A sender that does not heed marks would never hear of it (RFC 6040 §4.2).
+                            if must_mark && ecn::of(&buf[text.at..text.at + text.len]) == 0 {
+                                self.count(Count::DropCongested);
+                            } else {
+                                self.inner(state, rx, &peer, buf, *text, now);
+                            }
                         }
                     }
                 }
@@ -133,7 +150,7 @@ impl Shared {
     fn sort(&self, datagram: &[u8], origin: &Origin) -> Datagram {
         match origin {
             // Anybody can write that into a datagram, and nothing can be sent there (RFC 768: "no port").
-            Origin::Wire(place) if place.to.port() == 0 => Datagram::Junk,
+            Origin::Wire { place, .. } if place.to.port() == 0 => Datagram::Junk,
             _ => classify(datagram),
         }
     }
@@ -148,9 +165,9 @@ impl Shared {
             self.tell(&Record::new(kind).aux(place.via).address(Some(place.to)).data(datagram));
         };
         match (kind, origin) {
-            (Datagram::Disco, Origin::Wire(place)) => hand_up(Kind::Disco, place),
-            (Datagram::Stun, Origin::Wire(place)) => hand_up(Kind::Stun, place),
-            (Datagram::Geneve, Origin::Wire(_)) => self.count(Count::DropGeneve),
+            (Datagram::Disco, Origin::Wire { place, .. }) => hand_up(Kind::Disco, place),
+            (Datagram::Stun, Origin::Wire { place, .. }) => hand_up(Kind::Stun, place),
+            (Datagram::Geneve, Origin::Wire { .. }) => self.count(Count::DropGeneve),
             _ => {
                 self.count(Count::DropJunk);
                 return false;
@@ -180,7 +197,7 @@ impl Shared {
         }
         if kind != Datagram::CookieReply {
             let source = match origin {
-                Origin::Wire(place) => Source::Wire(place.to),
+                Origin::Wire { place, .. } => Source::Wire(place.to),
                 Origin::Relay(peer, _) => Source::Relay(peer.public_key),
             };
             match rx.guard.check(message, &source, now) {
@@ -200,7 +217,7 @@ impl Shared {
 
     fn answer_with_cookie(&self, state: &State, reply: &[u8; COOKIE_REPLY], origin: &Origin, now: u64) {
         match origin {
-            Origin::Wire(place) => state.wire.send(self, state, *place, reply, reply.len(), 1),
+            Origin::Wire { place, .. } => state.wire.send(self, state, *place, &Datagrams::one(reply)),
             Origin::Relay(peer, region) => {
                 let mut link = peer.link();
                 if link.relay_cookie_at.is_some_and(|at| now.saturating_sub(at) < EDGE_MS) {
@@ -425,5 +442,84 @@ impl Shared {
         link.new_address = Some((place, now));
         let from: SocketAddr = place.to;
         self.tell(&Record::new(Kind::NewAddress).peer(peer.id).aux(place.via).address(Some(from)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flags::Flags;
+    use crate::offload::checksum::Sum;
+    use crate::ops::NewKeypair;
+    use crate::peer::Ways;
+    use crate::run::{Bound, Run};
+    use crate::table::Prefix;
+
+    const KEY: [u8; 32] = [7; 32];
+    const INDEX: u32 = 0x0102_0304;
+
+    fn keypair() -> Arc<Keypair> {
+        Arc::new(Keypair::new(&NewKeypair {
+            peer: 1,
+            is_initiator: true,
+            local_index: INDEX,
+            remote_index: INDEX,
+            send_key: &KEY,
+            receive_key: &KEY,
+            created_ms: 1,
+            first_packet: None,
+        }))
+    }
+
+    fn packet(tos: u8) -> Vec<u8> {
+        let mut packet = vec![0x45, tos, 0, 32, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 2, 10, 0, 0, 1];
+        let sum = Sum::default().bytes(&packet).checksum();
+        packet[10..12].copy_from_slice(&sum);
+        packet.extend([0, 9, 0, 9, 0, 12, 0, 0, 1, 2, 3, 4]);
+        packet
+    }
+
+    /// What the host gets of such a packet, in a datagram with these congestion bits; and how many were dropped for them.
+    fn arrives(flags: Flags, outer: u8, inner: u8) -> (Vec<u8>, u64) {
+        let shared = Shared::new().expect("an engine");
+        let peer = Arc::new(Peer::new(1, KEY, false, false));
+        let mut state = State { host: Host::Ring, mtu: 1_280, flags, ..State::default() };
+        state.peers.insert(1, peer.clone());
+        state.routes.set(Prefix { ip: [10, 0, 0, 2].into(), bits: 32 }, 1);
+        shared.indices_mut().add_keypair(peer.clone(), keypair());
+        shared.clock.set(2);
+        let ways = Ways { direct: None, relay: None };
+        let bound = Bound { peer, keypair: keypair(), ways, ecn: 0 };
+        let mut run = Run::default();
+        run.append(&bound, 32, 32, |out| out.copy_from_slice(&packet(inner)));
+        let mut datagram = Vec::new();
+        run.flush(|_, sealed| datagram.extend(sealed.bytes));
+        let place = Place { to: SocketAddr::from(([192, 0, 2, 1], 9)), via: 0 };
+        let origin = Origin::Wire { place, ecn: outer };
+        let mut opened = Opened::default();
+        let length = datagram.len();
+        shared.open(&mut opened, &mut datagram, length, &origin, 2);
+        shared.take_in(&state, &mut shared.rx(), &mut opened, &datagram, &origin, 2);
+        let mut out = [0; 512];
+        let count = shared.records.poll(&mut out).expect("room for all");
+        let at = (0..count).step_by(8).find(|at| out[at + 4] == Kind::ToHost as u8 && out[*at] == 48);
+        (at.map_or(Vec::new(), |at| out[at + 16..at + 48].to_vec()), shared.counters.get(Count::DropCongested))
+    }
+
+    #[test]
+    fn marks_of_the_way_reach_the_packet_as_rfc_6040_says() {
+        let normal = Flags { ecn: true, ..Flags::default() };
+        for flags in [Flags::default(), normal] {
+            for outer in 0..4 {
+                for inner in 0..4 {
+                    let expected = match (outer, inner) {
+                        (3, 0) if flags.ecn => (Vec::new(), 1),
+                        (3, 1..) => (packet(3), 0),
+                        _ => (packet(inner), 0),
+                    };
+                    assert_eq!(arrives(flags, outer, inner), expected, "outer {outer}, inner {inner}, {flags:?}");
+                }
+            }
+        }
     }
 }

@@ -15,6 +15,7 @@ pub mod classify;
 mod codec;
 mod counters;
 pub mod crypto;
+mod ecn;
 mod engine;
 mod errno;
 pub mod filter;

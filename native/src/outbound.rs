@@ -7,12 +7,14 @@ use std::sync::{Arc, PoisonError};
 
 use crate::codec::address_block;
 use crate::counters::Count;
+use crate::ecn;
 use crate::filter::Verdict;
 use crate::inner::{Inner, TSMP};
 use crate::limits::{DATA_OVERHEAD, EDGE_MS, HOLD_MS, MAX_PACKET, PADDING, REKEY_AFTER_MS};
 use crate::offload::split::Split;
 use crate::order::Turn;
 use crate::peer::{Link, Peer, Place, Reason, Ways, add, get, set};
+use crate::ports::Datagrams;
 use crate::records::{Kind, Record, Way};
 use crate::run::{Bound, Run};
 use crate::state::{LocalUse, Shared, State};
@@ -51,6 +53,13 @@ pub enum Packets<'a> {
 }
 
 impl Packets<'_> {
+    fn ecn(&self) -> u8 {
+        ecn::of(match self {
+            Self::One(packet) => packet,
+            Self::Large(split) => split.whole(),
+        })
+    }
+
     fn count(&self) -> usize {
         match self {
             Self::One(_) => 1,
@@ -124,7 +133,8 @@ impl Shared {
         };
         // Sending may fail, and looking for whose path that was takes this lock.
         drop(link);
-        let bound = Bound { peer: peer.clone(), keypair, ways };
+        let ecn = if state.flags.ecn { packets.ecn() } else { 0 };
+        let bound = Bound { peer: peer.clone(), keypair, ways, ecn };
         for i in 0..packets.count() {
             self.lay_out(state, tx, &bound, packets.length(i), |out| packets.write(i, out));
         }
@@ -183,15 +193,15 @@ impl Shared {
     }
 
     fn flush_run(&self, state: &State, run: &mut Run, turn: Option<&Turn>) {
-        run.flush(|bound, sealed, segment, count| {
+        run.flush(|bound, sealed| {
             if let Some(turn) = turn {
                 turn.wait();
             }
             if let Some(place) = bound.ways.direct {
-                state.wire.send(self, state, place, sealed, segment, count);
+                state.wire.send(self, state, place, sealed);
             }
             if let Some(region) = bound.ways.relay {
-                for datagram in sealed.chunks(segment) {
+                for datagram in sealed.bytes.chunks(sealed.segment) {
                     self.relay(&bound.peer, region, datagram);
                 }
             }
@@ -207,7 +217,7 @@ impl Shared {
     /// One datagram to one place, after what was gathered before it.
     pub fn send(&self, state: &State, tx: &mut Tx, place: Place, datagram: &[u8]) {
         self.flush_runs(state, tx);
-        state.wire.send(self, state, place, datagram, datagram.len(), 1);
+        state.wire.send(self, state, place, &Datagrams::one(datagram));
     }
 
     /// An empty packet, where there is a key and a path.
@@ -223,7 +233,7 @@ impl Shared {
         }
         drop(link);
         self.count(Count::TxKeepalives);
-        let bound = Bound { peer: peer.clone(), keypair, ways };
+        let bound = Bound { peer: peer.clone(), keypair, ways, ecn: 0 };
         self.lay_out(state, tx, &bound, 0, |_| {});
         self.note_sent(peer, 1, 0, now);
         self.check_age(&bound, now);
@@ -237,7 +247,8 @@ impl Shared {
         if ways.is_none() {
             return;
         }
-        let bound = Bound { peer: peer.clone(), keypair, ways };
+        // What waited for a handshake is no flow yet, whose congestion anybody could mark.
+        let bound = Bound { peer: peer.clone(), keypair, ways, ecn: 0 };
         let first = bound.keypair.first_packet.lock().unwrap_or_else(PoisonError::into_inner).take();
         let waiting: Vec<Box<[u8]>> = first.into_iter().chain(link.staged.take(&self.staged)).collect();
         drop(link);
@@ -280,7 +291,7 @@ impl Shared {
     fn transmit(&self, state: &State, tx: &mut Tx, peer: &Peer, ways: Ways, datagram: &[u8]) {
         self.flush_runs(state, tx);
         if let Some(place) = ways.direct {
-            state.wire.send(self, state, place, datagram, datagram.len(), 1);
+            state.wire.send(self, state, place, &Datagrams::one(datagram));
         }
         if let Some(region) = ways.relay {
             self.relay(peer, region, datagram);

@@ -6,6 +6,32 @@ use crate::peer::Place;
 use crate::records::{Kind, Record};
 use crate::state::{Shared, State};
 
+/// What leaves together: datagrams of equal length, but for the last, one after another.
+#[derive(Clone, Copy)]
+pub struct Datagrams<'a> {
+    /// All of them.
+    pub bytes: &'a [u8],
+    /// Bytes of each but the last.
+    pub segment: usize,
+    /// How many.
+    pub count: usize,
+    /// The congestion bits of their IP headers.
+    pub ecn: u8,
+}
+
+impl<'a> Datagrams<'a> {
+    /// A single one, which no sender's congestion control depends on.
+    pub fn one(bytes: &'a [u8]) -> Self {
+        Self { bytes, segment: bytes.len(), count: 1, ecn: 0 }
+    }
+
+    /// Cut out of one piece.
+    #[cfg(test)]
+    pub fn many(bytes: &'a [u8], segment: usize) -> Self {
+        Self { bytes, segment, count: bytes.len().div_ceil(segment), ecn: 0 }
+    }
+}
+
 /// Towards peers.
 #[derive(Default)]
 pub enum Wire {
@@ -37,19 +63,19 @@ pub enum Host {
 }
 
 impl Wire {
-    /// Sends `count` datagrams of `segment` bytes each, of which the last may be shorter.
-    pub fn send(&self, shared: &Shared, state: &State, place: Place, datagrams: &[u8], segment: usize, count: usize) {
+    /// Sends them, or counts them as dropped.
+    pub fn send(&self, shared: &Shared, state: &State, place: Place, datagrams: &Datagrams) {
         match self {
-            Self::Closed => shared.counters.add(Count::DropNoSocket, count as u64),
+            Self::Closed => shared.counters.add(Count::DropNoSocket, datagrams.count as u64),
             Self::Ring => {
-                for datagram in datagrams.chunks(segment.max(1)) {
+                for datagram in datagrams.bytes.chunks(datagrams.segment.max(1)) {
                     let record = Record::new(Kind::UdpOut).aux(place.via).address(Some(place.to));
                     shared.tell(&record.data(datagram));
                 }
             }
             #[cfg(target_os = "linux")]
-            Self::System(sockets) => sockets.send(shared, state, place, datagrams, segment, count),
-            Self::Plain(sockets) => sockets.send(shared, state, place, datagrams, segment, count),
+            Self::System(sockets) => sockets.send(shared, state, place, datagrams),
+            Self::Plain(sockets) => sockets.send(shared, state, place, datagrams),
         }
     }
 }

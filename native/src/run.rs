@@ -6,6 +6,7 @@ use crate::crypto::aead::{TAG, Text};
 use crate::keypair::Keypair;
 use crate::limits::{DATA_HEADER, DATA_OVERHEAD};
 use crate::peer::{Peer, Ways};
+use crate::ports::Datagrams;
 
 /// Datagrams in a run: what UDP_SEGMENT takes.
 pub const MAX_SEGMENTS: usize = 64;
@@ -23,11 +24,13 @@ pub struct Bound {
     pub keypair: Arc<Keypair>,
     /// Which ways.
     pub ways: Ways,
+    /// With these congestion bits.
+    pub ecn: u8,
 }
 
 impl Bound {
     fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.keypair, &other.keypair) && self.ways == other.ways
+        Arc::ptr_eq(&self.keypair, &other.keypair) && self.ways == other.ways && self.ecn == other.ecn
     }
 }
 
@@ -75,12 +78,13 @@ impl Run {
         self.len += size;
     }
 
-    /// Seals all and hands them over: the datagrams one after another, the length of each but the last, and how many.
-    pub fn flush(&mut self, send: impl FnOnce(&Bound, &[u8], usize, usize)) {
+    /// Seals all and hands them over.
+    pub fn flush(&mut self, send: impl FnOnce(&Bound, &Datagrams)) {
         let Some(bound) = self.bound.take() else { return };
         let sealed = &mut self.buf[..self.len];
         bound.keypair.sealer.seal(sealed, &self.texts);
-        send(&bound, sealed, self.segment, self.texts.len());
+        let count = self.texts.len();
+        send(&bound, &Datagrams { bytes: sealed, segment: self.segment, count, ecn: bound.ecn });
         self.texts.clear();
         self.len = 0;
     }

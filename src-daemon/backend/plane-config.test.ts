@@ -44,6 +44,7 @@ test('the server switches off what spoils packets on this machine', () => {
     noTunTcpGro: true,
     noTunUdpGro: false,
     gsoSentinel: true,
+    ecn: false,
   });
 });
 

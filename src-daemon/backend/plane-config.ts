@@ -182,6 +182,8 @@ const engineFlags = (self: Node): EngineFlags => ({
   noTunTcpGro: hasCapability(self, 'disable-tun-tcp-gro'),
   noTunUdpGro: hasCapability(self, 'disable-tun-udp-gro'),
   gsoSentinel: hasCapability(self, 'never-gso-equal-tail'),
+  // Ours: who runs a network knows whether all its machines take marks of congestion in.
+  ecn: hasCapability(self, 'rhumb-ecn'),
 });
 
 /** The home relay, in the present or the legacy form `127.3.3.40:<region>`. */

@@ -47,6 +47,7 @@ export const COUNTER_NAMES = [
   'drop.bad-vnet',
   'drop.truncated',
   'drop.would-block',
+  'drop.congested',
 ] as const;
 
 export type CounterName = (typeof COUNTER_NAMES)[number];

@@ -187,6 +187,7 @@ const FLAGS = [
   'noTunTcpGro',
   'noTunUdpGro',
   'gsoSentinel',
+  'ecn',
 ] as const satisfies readonly (keyof EngineFlags)[];
 
 const flagBits = (flags: EngineFlags): number =>

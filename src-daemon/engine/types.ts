@@ -125,6 +125,11 @@ export interface EngineFlags {
   readonly noTunUdpGro?: boolean | undefined;
   /** Datagrams that leave together are never all of one length; kernels known to need it have it in any case. */
   readonly gsoSentinel?: boolean | undefined;
+  /**
+   * RFC 6040's normal mode: datagrams say whether the sender inside heeds marks of congestion. Only for networks whose
+   * machines all take such marks in; otherwise the outer header never says so, and routers drop instead of marking.
+   */
+  readonly ecn?: boolean | undefined;
 }
 
 export type EngineOp =

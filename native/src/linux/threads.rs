@@ -293,8 +293,8 @@ fn receive_loop(shared: &Shared, ending: &Ending, row: &Row<Inbox>) {
         let Wire::System(sockets) = &state.wire else { return };
         inbox.reads += 1;
         match sockets.get(token).map_or(Received::Nothing, |socket| socket.receive(&mut buf)) {
-            Received::Datagrams { from, len, segment } => {
-                let origin = Origin::Wire(Place { to: from, via: (token >> 1) as u32 });
+            Received::Datagrams { from, len, segment, ecn } => {
+                let origin = Origin::Wire { place: Place { to: from, via: (token >> 1) as u32 }, ecn };
                 let now = shared.clock.now();
                 let (turn, _inbox) = row.go_on(inbox, len);
                 let datagrams = &mut buf[..len];

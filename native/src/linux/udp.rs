@@ -11,11 +11,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::balks::Balks;
 use super::kernel;
 use crate::counters::Count;
+use crate::ecn;
 use crate::errno;
 use crate::flags::Flags;
 use crate::limits::EDGE_MS;
 use crate::ops::Binding;
 use crate::peer::Place;
+use crate::ports::Datagrams;
 use crate::records::{Kind, Offload, Record};
 use crate::run::MAX_SEGMENTS;
 use crate::state::{Shared, State};
@@ -159,8 +161,9 @@ impl Sockets {
         if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
-    /// Sends `count` datagrams of `segment` bytes each, of which the last may be shorter.
-    pub fn send(&self, shared: &Shared, state: &State, place: Place, datagrams: &[u8], segment: usize, count: usize) {
+    /// Sends them, or counts them as dropped.
+    pub fn send(&self, shared: &Shared, state: &State, place: Place, datagrams: &Datagrams) {
+        let Datagrams { bytes, segment, count, ecn } = *datagrams;
         let is_ipv6 = place.to.is_ipv6();
         let socket = match place.via {
             0 if is_ipv6 => self.v6.as_ref(),
@@ -169,10 +172,10 @@ impl Sockets {
         };
         let Some(socket) = socket else { return shared.counters.add(Count::DropNoSocket, count as u64) };
         let address = Address::of(place.to);
-        let mut left = datagrams;
+        let mut left = bytes;
         let mut refusal = None;
         if self.may_cut(socket, count) && !self.balks.rests(place.to, || shared.clock.now()) {
-            match self.send_large(socket, &address, datagrams, segment, count) {
+            match self.send_large(socket, &address, datagrams) {
                 Ok(rest) => {
                     self.balks.forget(place.to);
                     left = rest;
@@ -190,7 +193,7 @@ impl Sockets {
         }
         let mut is_sent = true;
         for datagram in left.chunks(segment.max(1)) {
-            if let Err(number) = socket.send_run(&address, datagram, None) {
+            if let Err(number) = socket.send_run(&address, datagram, None, ecn) {
                 self.failed(shared, state, place, number, 1);
                 is_sent = false;
             }
@@ -204,18 +207,12 @@ impl Sockets {
     }
 
     /// As many as one large send takes; gives what is left.
-    fn send_large<'a>(
-        &self,
-        socket: &Socket,
-        address: &Address,
-        datagrams: &'a [u8],
-        segment: usize,
-        count: usize,
-    ) -> Result<&'a [u8], i32> {
-        let has_tail = self.has_sentinel() && datagrams.len() == segment * count;
+    fn send_large<'a>(&self, socket: &Socket, address: &Address, datagrams: &Datagrams<'a>) -> Result<&'a [u8], i32> {
+        let Datagrams { bytes, segment, count, ecn } = *datagrams;
+        let has_tail = self.has_sentinel() && bytes.len() == segment * count;
         let most = segment * (MAX_SEGMENTS - usize::from(has_tail));
-        let (large, rest) = datagrams.split_at(most.min(datagrams.len()));
-        socket.send_run(address, large, Some(Cut { segment: segment as u16, has_tail })).map(|()| rest)
+        let (large, rest) = bytes.split_at(most.min(bytes.len()));
+        socket.send_run(address, large, Some(Cut { segment: segment as u16, has_tail }), ecn).map(|()| rest)
     }
 
     fn has_sentinel(&self) -> bool {
@@ -296,6 +293,9 @@ impl Socket {
         let mut socket = Self { fd, port: 0, cuts: AtomicBool::new(false) };
         if is_ipv6 {
             socket.set(libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1);
+            socket.set(libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS, 1);
+        } else {
+            socket.set(libc::IPPROTO_IP, libc::IP_RECVTOS, 1);
         }
         if let Some(mark) = binding.mark {
             // Without the right to it the socket works unmarked (data-plane.md §1.10).
@@ -371,21 +371,21 @@ impl Socket {
     }
 
     /// One datagram, or several that the kernel cuts. A full socket is waited for, but not for long.
-    fn send_run(&self, address: &Address, bytes: &[u8], cut: Option<Cut>) -> Result<(), i32> {
-        match self.send_once(address, bytes, cut) {
+    fn send_run(&self, address: &Address, bytes: &[u8], cut: Option<Cut>, ecn: u8) -> Result<(), i32> {
+        match self.send_once(address, bytes, cut, ecn) {
             Err(libc::EAGAIN | libc::ENOBUFS) => {}
             result => return result,
         }
         let mut poll = libc::pollfd { fd: self.fd(), events: libc::POLLOUT, revents: 0 };
         // SAFETY: one structure of ours.
         unsafe { libc::poll(&mut poll, 1, FULL_WAIT_MS) };
-        self.send_once(address, bytes, cut)
+        self.send_once(address, bytes, cut, ecn)
     }
 
-    fn send_once(&self, address: &Address, bytes: &[u8], cut: Option<Cut>) -> Result<(), i32> {
+    fn send_once(&self, address: &Address, bytes: &[u8], cut: Option<Cut>, ecn: u8) -> Result<(), i32> {
         let mut parts = [bytes, SENTINEL]
             .map(|part| libc::iovec { iov_base: part.as_ptr().cast_mut().cast(), iov_len: part.len() });
-        let mut control = Control([0; CONTROL]);
+        let mut control = Control::default();
         // SAFETY: all zeros is a valid message header.
         let mut message: libc::msghdr = unsafe { zeroed() };
         message.msg_name = address.bytes().cast_mut().cast();
@@ -394,17 +394,19 @@ impl Socket {
         message.msg_iovlen = 1;
         if let Some(Cut { segment, has_tail }) = cut {
             message.msg_iovlen = if has_tail { 2 } else { 1 };
-            message.msg_control = control.0.as_mut_ptr().cast();
-            // SAFETY: arithmetic on a constant.
-            message.msg_controllen = unsafe { libc::CMSG_SPACE(2) } as _;
-            // SAFETY: the header points at our memory, which is aligned and large enough for one message of two bytes.
-            unsafe {
-                let head = libc::CMSG_FIRSTHDR(&message);
-                (*head).cmsg_level = libc::IPPROTO_UDP;
-                (*head).cmsg_type = UDP_SEGMENT;
-                (*head).cmsg_len = libc::CMSG_LEN(2) as _;
-                libc::CMSG_DATA(head).cast::<u16>().write_unaligned(segment);
-            }
+            control.put(libc::IPPROTO_UDP, UDP_SEGMENT, &segment.to_ne_bytes());
+        }
+        if ecn != 0 {
+            let (level, kind) = if address.is_ipv6() {
+                (libc::IPPROTO_IPV6, libc::IPV6_TCLASS)
+            } else {
+                (libc::IPPROTO_IP, libc::IP_TOS)
+            };
+            control.put(level, kind, &libc::c_int::from(ecn).to_ne_bytes());
+        }
+        if control.len > 0 {
+            message.msg_control = control.bytes.as_mut_ptr().cast();
+            message.msg_controllen = control.len as _;
         }
         // SAFETY: all that the header points at lives until the call returns, which only reads it.
         let sent = unsafe { libc::sendmsg(self.fd(), &message, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) };
@@ -414,14 +416,14 @@ impl Socket {
     /// Datagrams of equal length, but for the last, of one sender; or why there are none.
     pub fn receive(&self, buf: &mut [u8]) -> Received {
         let mut part = libc::iovec { iov_base: buf.as_mut_ptr().cast(), iov_len: buf.len() };
-        let mut control = Control([0; CONTROL]);
+        let mut control = Control::default();
         // SAFETY: all zeros is valid for both structures.
         let (mut storage, mut message): (libc::sockaddr_storage, libc::msghdr) = unsafe { (zeroed(), zeroed()) };
         message.msg_name = (&raw mut storage).cast();
         message.msg_namelen = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
         message.msg_iov = &mut part;
         message.msg_iovlen = 1;
-        message.msg_control = control.0.as_mut_ptr().cast();
+        message.msg_control = control.bytes.as_mut_ptr().cast();
         message.msg_controllen = CONTROL as _;
         // SAFETY: all that the header points at is ours and as large as it says.
         let count = unsafe { libc::recvmsg(self.fd(), &mut message, libc::MSG_DONTWAIT) };
@@ -435,7 +437,8 @@ impl Socket {
         }
         let Some(from) = read_address(&storage) else { return Received::Odd };
         let len = count as usize;
-        Received::Datagrams { from, len, segment: segment_of(&message).unwrap_or(len).max(1) }
+        let (segment, ecn) = told_of(&message);
+        Received::Datagrams { from, len, segment: segment.unwrap_or(len).max(1), ecn }
     }
 }
 
@@ -449,6 +452,8 @@ pub enum Received {
         len: usize,
         /// Of each.
         segment: usize,
+        /// Congestion bits of their IP headers, which are the same.
+        ecn: u8,
     },
     /// A datagram that was too long.
     Truncated,
@@ -458,28 +463,68 @@ pub enum Received {
     Nothing,
 }
 
-fn segment_of(message: &libc::msghdr) -> Option<usize> {
+/// What the kernel says of datagrams besides their bytes: how long each is, where there are several, and their congestion bits.
+fn told_of(message: &libc::msghdr) -> (Option<usize>, u8) {
+    let (mut segment, mut tos) = (None, 0);
     // SAFETY: the kernel has filled in the header, which still points at living memory.
     let mut head = unsafe { libc::CMSG_FIRSTHDR(message) };
     while !head.is_null() {
         // SAFETY: not null, and within the control memory.
-        let (level, kind) = unsafe { ((*head).cmsg_level, (*head).cmsg_type) };
-        if level == libc::IPPROTO_UDP && kind == UDP_GRO {
-            // SAFETY: this message holds one number.
-            let size = unsafe { libc::CMSG_DATA(head).cast::<libc::c_int>().read_unaligned() };
-            return usize::try_from(size).ok().filter(|size| *size > 0);
+        let (level, kind, data) = unsafe { ((*head).cmsg_level, (*head).cmsg_type, libc::CMSG_DATA(head)) };
+        match (level, kind) {
+            (libc::IPPROTO_UDP, UDP_GRO) => {
+                // SAFETY: this message holds one number.
+                let size = unsafe { data.cast::<libc::c_int>().read_unaligned() };
+                segment = usize::try_from(size).ok().filter(|size| *size > 0);
+            }
+            // SAFETY: this message holds one byte (ip(7)).
+            (libc::IPPROTO_IP, libc::IP_TOS) => tos = unsafe { data.read() },
+            (libc::IPPROTO_IPV6, libc::IPV6_TCLASS) => {
+                // SAFETY: this message holds one number (RFC 3542 §6.5).
+                let class = unsafe { data.cast::<libc::c_int>().read_unaligned() };
+                tos = class as u8;
+            }
+            _ => {}
         }
         // SAFETY: as for the first.
         head = unsafe { libc::CMSG_NXTHDR(message, head) };
     }
-    None
+    (segment, tos & ecn::CONGESTED)
 }
 
+/// For two messages of a number each, whatever the alignment.
 const CONTROL: usize = 64;
 
-/// Aligned as control messages must be.
-#[repr(align(8))]
-struct Control([u8; CONTROL]);
+/// Control messages (cmsg(3)), aligned as they must be.
+#[repr(C, align(8))]
+struct Control {
+    bytes: [u8; CONTROL],
+    len: usize,
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self { bytes: [0; CONTROL], len: 0 }
+    }
+}
+
+impl Control {
+    fn put(&mut self, level: libc::c_int, kind: libc::c_int, value: &[u8]) {
+        // SAFETY: arithmetic on a small number.
+        let (head, size, space) = unsafe {
+            let length = value.len() as libc::c_uint;
+            (libc::CMSG_LEN(0) as usize, libc::CMSG_LEN(length), libc::CMSG_SPACE(length) as usize)
+        };
+        let place = &mut self.bytes[self.len..self.len + space];
+        // SAFETY: all zeros is a valid header: numbers, and padding with some libraries.
+        let mut message: libc::cmsghdr = unsafe { zeroed() };
+        (message.cmsg_len, message.cmsg_level, message.cmsg_type) = (size as _, level, kind);
+        // SAFETY: there is room for the header and its value, which the slice above has seen to.
+        unsafe { place.as_mut_ptr().cast::<libc::cmsghdr>().write_unaligned(message) };
+        place[head..head + value.len()].copy_from_slice(value);
+        self.len += space;
+    }
+}
 
 /// An address as the kernel reads it.
 struct Address {
@@ -513,6 +558,10 @@ impl Address {
             }
         };
         Self { storage, len: len as libc::socklen_t }
+    }
+
+    fn is_ipv6(&self) -> bool {
+        libc::c_int::from(self.storage.ss_family) == libc::AF_INET6
     }
 
     fn bytes(&self) -> *const libc::sockaddr {
@@ -574,7 +623,7 @@ mod tests {
             let place = Place { to: SocketAddr::new(ip, target.port), via: 0 };
             let bytes: Vec<u8> = (0..5 * 1_000 + 77).map(|i| (i / 1_000) as u8).collect();
             let shared = Shared::new().expect("an engine");
-            from.send(&shared, &State::default(), place, &bytes, 1_000, 6);
+            from.send(&shared, &State::default(), place, &Datagrams::many(&bytes, 1_000));
             let found = receive_all(target, 6);
             assert_eq!(found, bytes.chunks(1_000).map(<[u8]>::to_vec).collect::<Vec<_>>());
         }
@@ -587,7 +636,7 @@ mod tests {
         from.get(token(0, false)).expect("IPv4").cuts.store(false, Ordering::Relaxed);
         let place = Place { to: SocketAddr::from((Ipv4Addr::LOCALHOST, target.port)), via: 0 };
         let shared = Shared::new().expect("an engine");
-        from.send(&shared, &State::default(), place, &[9; 2_500], 1_000, 3);
+        from.send(&shared, &State::default(), place, &Datagrams::many(&[9; 2_500], 1_000));
         assert_eq!(receive_all(target, 3).iter().map(Vec::len).collect::<Vec<_>>(), [1_000, 1_000, 500]);
     }
 
@@ -598,7 +647,7 @@ mod tests {
         let target = to.get(token(0, false)).expect("IPv4");
         let place = Place { to: SocketAddr::from((Ipv4Addr::LOCALHOST, target.port)), via: 0 };
         let shared = Shared::new().expect("an engine");
-        from.send(&shared, &State::default(), place, &vec![9; (count - 1) * 100 + last], 100, count);
+        from.send(&shared, &State::default(), place, &Datagrams::many(&vec![9; (count - 1) * 100 + last], 100));
         receive_all(target, count).iter().map(Vec::len).collect()
     }
 
@@ -628,7 +677,7 @@ mod tests {
         let mut buf = vec![0; 64 * 1024];
         let mut first_read = |from: &Sockets, to: &Sockets| {
             let target = to.get(token(0, false)).expect("IPv4");
-            from.send(&shared, &State::default(), place, &[9; 300], 100, 3);
+            from.send(&shared, &State::default(), place, &Datagrams::many(&[9; 300], 100));
             let Received::Datagrams { len, .. } = target.receive(&mut buf) else { return 0 };
             receive_all(target, 300 / len - 1);
             len
@@ -647,6 +696,26 @@ mod tests {
     }
 
     #[test]
+    fn congestion_bits_go_and_come_with_single_and_many_datagrams() {
+        for is_ipv6 in [false, true] {
+            let (from, to) = pair();
+            let Some(target) = to.get(token(0, is_ipv6)) else { continue };
+            let ip = if is_ipv6 { IpAddr::V6(Ipv6Addr::LOCALHOST) } else { IpAddr::V4(Ipv4Addr::LOCALHOST) };
+            let place = Place { to: SocketAddr::new(ip, target.port), via: 0 };
+            let shared = Shared::new().expect("an engine");
+            let mut buf = vec![0; 64 * 1024];
+            for sent in 0..4 {
+                for size in [100, 300] {
+                    let datagrams = Datagrams { ecn: sent, ..Datagrams::many(&[9; 300][..size], 100) };
+                    from.send(&shared, &State::default(), place, &datagrams);
+                    let Received::Datagrams { len, ecn, .. } = target.receive(&mut buf) else { panic!("nothing came") };
+                    assert_eq!((len, ecn), (size, sent));
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_path_that_refuses_large_sends_gets_single_ones_for_a_while() {
         let (from, to) = pair();
         let target = to.get(token(0, false)).expect("IPv4");
@@ -657,7 +726,7 @@ mod tests {
         let shared = Shared::new().expect("an engine");
         let mut out = [0; 256];
         for is_told in [false, true, false] {
-            from.send(&shared, &State::default(), place, &[9; 300], 100, 3);
+            from.send(&shared, &State::default(), place, &Datagrams::many(&[9; 300], 100));
             assert_eq!(receive_all(target, 3), vec![vec![9; 100]; 3]);
             let expected = if is_told { 56 } else { 0 };
             assert_eq!(shared.records.poll(&mut out), Ok(expected));
@@ -673,13 +742,13 @@ mod tests {
         let shared = Shared::new().expect("an engine");
         let place = Place { to: SocketAddr::from((Ipv4Addr::new(255, 255, 255, 255), 9)), via: 0 };
         for _ in 0..3 {
-            from.send(&shared, &State::default(), place, &[1], 1, 1);
+            from.send(&shared, &State::default(), place, &Datagrams::one(&[1]));
         }
         assert_eq!(shared.counters.get(Count::DropSendFailed), 3);
         let mut out = [0; 256];
         assert_eq!(shared.records.poll(&mut out), Ok(24));
         assert_eq!(&out[16..22], b"EACCES");
-        from.send(&shared, &State::default(), Place { via: 9, ..place }, &[1], 1, 1);
+        from.send(&shared, &State::default(), Place { via: 9, ..place }, &Datagrams::one(&[1]));
         assert_eq!(shared.counters.get(Count::DropNoSocket), 1);
     }
 

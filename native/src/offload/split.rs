@@ -53,6 +53,11 @@ impl<'a> Split<'a> {
         is_right.then_some(Self { packet, version, protocol, ip_header, header, size, count })
     }
 
+    /// The large packet.
+    pub fn whole(&self) -> &'a [u8] {
+        self.packet
+    }
+
     /// How many packets.
     pub fn count(&self) -> usize {
         self.count

@@ -11,6 +11,7 @@ use crate::counters::Count;
 use crate::errno;
 use crate::ops::Binding;
 use crate::peer::Place;
+use crate::ports::Datagrams;
 use crate::send_errors::SendErrors;
 use crate::state::{Shared, State};
 
@@ -159,12 +160,12 @@ impl Sockets {
         }
     }
 
-    /// Sends `count` datagrams of `segment` bytes each, of which the last may be shorter.
-    pub fn send(&self, shared: &Shared, state: &State, place: Place, datagrams: &[u8], segment: usize, count: usize) {
+    /// Sends them one by one, without congestion bits, or counts them as dropped.
+    pub fn send(&self, shared: &Shared, state: &State, place: Place, datagrams: &Datagrams) {
         let Some(socket) = self.get((place.via, place.to.is_ipv6())) else {
-            return shared.counters.add(Count::DropNoSocket, count as u64);
+            return shared.counters.add(Count::DropNoSocket, datagrams.count as u64);
         };
-        for datagram in datagrams.chunks(segment.max(1)) {
+        for datagram in datagrams.bytes.chunks(datagrams.segment.max(1)) {
             if let Err(number) = socket.send(place.to, datagram) {
                 self.errors.note(shared, state, place, number, 1);
             }
@@ -234,7 +235,7 @@ mod tests {
             }
             let bytes: Vec<u8> = (0..5 * 1_000 + 77).map(|i| (i / 1_000) as u8).collect();
             let shared = Shared::new().expect("an engine");
-            from.send(&shared, &State::default(), place(is_ipv6, to.port()), &bytes, 1_000, 6);
+            from.send(&shared, &State::default(), place(is_ipv6, to.port()), &Datagrams::many(&bytes, 1_000));
             let found = receive_all(&to, (0, is_ipv6), 6);
             assert_eq!(found, bytes.chunks(1_000).map(<[u8]>::to_vec).collect::<Vec<_>>());
         }
@@ -246,13 +247,13 @@ mod tests {
         let shared = Shared::new().expect("an engine");
         let place = Place { to: SocketAddr::from((Ipv4Addr::BROADCAST, 9)), via: 0 };
         for _ in 0..3 {
-            from.send(&shared, &State::default(), place, &[1], 1, 1);
+            from.send(&shared, &State::default(), place, &Datagrams::one(&[1]));
         }
         assert_eq!(shared.counters.get(Count::DropSendFailed), 3);
         let mut out = [0; 256];
         assert_eq!(shared.records.poll(&mut out), Ok(24));
         assert_eq!(&out[16..22], b"EACCES");
-        from.send(&shared, &State::default(), Place { via: 9, ..place }, &[1], 1, 1);
+        from.send(&shared, &State::default(), Place { via: 9, ..place }, &Datagrams::one(&[1]));
         assert_eq!(shared.counters.get(Count::DropNoSocket), 1);
     }
 
@@ -282,7 +283,7 @@ mod tests {
         assert!(port != 0 && port != one.port());
         one.grow(7);
         let shared = Shared::new().expect("an engine");
-        two.send(&shared, &State::default(), place(false, port), &[5], 1, 1);
+        two.send(&shared, &State::default(), place(false, port), &Datagrams::one(&[5]));
         assert_eq!(receive_all(&one, (7, false), 1), [[5]]);
         one.close_extra(7);
         assert!(one.get((7, false)).is_none());

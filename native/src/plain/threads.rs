@@ -144,7 +144,7 @@ fn receive_some(shared: &Shared, name: Name, buf: &mut [u8], opened: &mut Opened
         let state = shared.read();
         let Wire::Plain(sockets) = &state.wire else { return };
         let Some((len, to)) = sockets.get(name).and_then(|socket| socket.receive(buf)) else { return };
-        let origin = Origin::Wire(Place { to, via: name.0 });
+        let origin = Origin::Wire { place: Place { to, via: name.0 }, ecn: 0 };
         let now = shared.clock.now();
         let datagram = &mut buf[..len];
         shared.open(opened, datagram, len, &origin, now);

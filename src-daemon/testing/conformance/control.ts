@@ -89,7 +89,14 @@ export function controlConformance(make: MakeEngine): void {
   test('switches for large sends and large packets change nothing of what passes', async () => {
     await using rig = await engineRig(make);
     rig.install();
-    const flags = { noUdpGso: true, noUdpGro: true, noTunTcpGro: true, noTunUdpGro: true, gsoSentinel: true };
+    const flags = {
+      noUdpGso: true,
+      noUdpGro: true,
+      noTunTcpGro: true,
+      noTunUdpGro: true,
+      gsoSentinel: true,
+      ecn: true,
+    };
     for (const set of [flags, {}]) {
       rig.sent.length = 0;
       rig.engine.apply([{ op: 'flags-set', flags: set }]);
