@@ -1,9 +1,9 @@
 //! Token buckets: of the packets that the filter dropped, few are told of, however many there are (data-plane.md §4.4).
 
 /// The beginning of a connection is told of apart: its sender is told that it was refused. Per peer.
-pub const SYN_BURST: f64 = 20.0;
+const SYN_BURST: f64 = 20.0;
 /// Per millisecond.
-pub const SYN_RATE: f64 = 10.0 / 1_000.0;
+const SYN_RATE: f64 = 10.0 / 1_000.0;
 /// All others, of all peers together.
 pub const OTHER_BURST: f64 = 10.0;
 /// Per millisecond.
@@ -31,5 +31,22 @@ impl Bucket {
         }
         self.tokens -= 1.0;
         true
+    }
+}
+
+/// That of one peer's beginnings of connections.
+#[derive(Clone, Copy, Debug)]
+pub struct SynBucket(Bucket);
+
+impl Default for SynBucket {
+    fn default() -> Self {
+        Self(Bucket::full(SYN_BURST))
+    }
+}
+
+impl SynBucket {
+    /// Takes one, if there is one.
+    pub fn take(&mut self, now: u64) -> bool {
+        self.0.take(SYN_RATE, SYN_BURST, now)
     }
 }

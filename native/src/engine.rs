@@ -312,7 +312,7 @@ impl Engine {
             Op::ExpireSend(_) => {
                 let mut link = peer.link();
                 link.slots.expire_send();
-                link.needed = None;
+                link.forget_needed();
             }
             Op::DropStaged(_) => self.drop_staged(peer),
             Op::PathSet { path, .. } => {
@@ -334,7 +334,7 @@ impl Engine {
         // The message that completed it was authentic: whatever was unanswered is answered.
         shared.touch_received(peer, now);
         let mut link = peer.link();
-        link.needed = None;
+        link.forget_needed();
         let freed = if given.is_initiator {
             link.slots.install_as_initiator(keypair)
         } else {
@@ -351,7 +351,7 @@ impl Engine {
     fn erase(&self, peer: &Arc<Peer>) {
         let mut link = peer.link();
         let freed = link.slots.clear();
-        link.needed = None;
+        link.forget_needed();
         drop(link);
         self.shared.free(freed);
         self.shared.indices_mut().drop_peer(peer.id);
@@ -360,9 +360,11 @@ impl Engine {
 
     fn drop_staged(&self, peer: &Peer) {
         let mut link = peer.link();
-        let dropped = link.staged.clear(&self.shared.staged);
-        link.held = None;
-        self.shared.counters.add(Count::DropStaged, dropped);
+        if let Some(rare) = link.rare_if_any() {
+            let dropped = rare.staged.clear(&self.shared.staged);
+            rare.held = None;
+            self.shared.counters.add(Count::DropStaged, dropped);
+        }
     }
 
     fn check_via(&self, state: &mut State, peer: &Arc<Peer>, path: &Path, now: u64) {

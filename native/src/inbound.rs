@@ -220,10 +220,11 @@ impl Shared {
             Origin::Wire { place, .. } => state.wire.send(self, state, *place, &Datagrams::one(reply)),
             Origin::Relay(peer, region) => {
                 let mut link = peer.link();
-                if link.relay_cookie_at.is_some_and(|at| now.saturating_sub(at) < EDGE_MS) {
+                let told = &mut link.rare().relay_cookie_at;
+                if told.is_some_and(|at| now.saturating_sub(at) < EDGE_MS) {
                     return;
                 }
-                link.relay_cookie_at = Some(now);
+                *told = Some(now);
                 drop(link);
                 self.relay(peer, *region, reply);
             }
@@ -436,10 +437,11 @@ impl Shared {
         if peer.is_wireguard_only {
             link.path = Path { mode: Mode::Direct, direct: Some(place), ..Path::default() };
         }
-        if link.new_address.is_some_and(|(told, at)| told == place && now.saturating_sub(at) < EDGE_MS) {
+        let rare = link.rare();
+        if rare.new_address.is_some_and(|(told, at)| told == place && now.saturating_sub(at) < EDGE_MS) {
             return;
         }
-        link.new_address = Some((place, now));
+        rare.new_address = Some((place, now));
         let from: SocketAddr = place.to;
         self.tell(&Record::new(Kind::NewAddress).peer(peer.id).aux(place.via).address(Some(from)));
     }

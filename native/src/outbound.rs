@@ -146,7 +146,7 @@ impl Shared {
         for i in 0..packets.count() {
             let packet = &mut tx.scratch[..packets.length(i)];
             packets.write(i, packet);
-            let dropped = link.staged.push(&self.staged, packet, now);
+            let dropped = link.rare().staged.push(&self.staged, packet, now);
             self.counters.add(Count::DropStaged, dropped);
         }
     }
@@ -250,7 +250,8 @@ impl Shared {
         // What waited for a handshake is no flow yet, whose congestion anybody could mark.
         let bound = Bound { peer: peer.clone(), keypair, ways, ecn: 0 };
         let first = bound.keypair.first_packet.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let waiting: Vec<Box<[u8]>> = first.into_iter().chain(link.staged.take(&self.staged)).collect();
+        let staged = link.rare_if_any().map(|rare| rare.staged.take(&self.staged));
+        let waiting: Vec<Box<[u8]>> = first.into_iter().chain(staged.into_iter().flatten()).collect();
         drop(link);
         for packet in &waiting {
             self.lay_out(state, tx, &bound, packet.len(), |out| out.copy_from_slice(packet));
@@ -283,7 +284,7 @@ impl Shared {
             self.transmit(state, tx, peer, ways, message);
         } else if answering.is_none() {
             let mut link = peer.link();
-            link.held = Some((message.into(), now));
+            link.rare().held = Some((message.into(), now));
             self.need_path(peer, &mut link, now);
         }
     }
@@ -305,7 +306,7 @@ impl Shared {
         if ways.is_none() {
             return;
         }
-        let held = link.held.take();
+        let held = link.rare_if_any().and_then(|rare| rare.held.take());
         drop(link);
         if let Some((message, since)) = held
             && now.saturating_sub(since) < HOLD_MS
@@ -320,8 +321,9 @@ impl Shared {
         self.is_held.store(false, Ordering::Relaxed);
         for peer in state.peers.values() {
             let mut link = peer.link();
-            if !link.staged.is_empty() && link.path.ways(now).is_none() {
-                let dropped = link.staged.expire(&self.staged, now.saturating_sub(HOLD_MS));
+            let has_path = !link.path.ways(now).is_none();
+            if let Some(rare) = link.rare_if_any().filter(|_| !has_path) {
+                let dropped = rare.staged.expire(&self.staged, now.saturating_sub(HOLD_MS));
                 self.counters.add(Count::DropNoPath, dropped);
             }
         }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::buckets::{Bucket, OTHER_BURST, OTHER_RATE, SYN_BURST, SYN_RATE};
+use crate::buckets::{Bucket, OTHER_BURST, OTHER_RATE};
 use crate::counters::{Count, Counters};
 use crate::filter::{PacketFilter, Verdict};
 use crate::flags::Flags;
@@ -327,19 +327,21 @@ impl Shared {
 
     /// Asks for a handshake, at most once a second for each reason.
     pub fn need_handshake(&self, peer: &Peer, link: &mut Link, reason: Reason, now: u64) {
-        if link.needed.is_some_and(|(told, at)| told == reason && now.saturating_sub(at) < EDGE_MS) {
+        let rare = link.rare();
+        if rare.needed.is_some_and(|(told, at)| told == reason && now.saturating_sub(at) < EDGE_MS) {
             return;
         }
-        link.needed = Some((reason, now));
+        rare.needed = Some((reason, now));
         self.tell(&Record::new(Kind::NeedHandshake).peer(peer.id).aux(reason as u32));
     }
 
     /// Asks for a path, at most once a second.
     pub fn need_path(&self, peer: &Peer, link: &mut Link, now: u64) {
-        if link.needed_path_at.is_some_and(|at| now.saturating_sub(at) < EDGE_MS) {
+        let rare = link.rare();
+        if rare.needed_path_at.is_some_and(|at| now.saturating_sub(at) < EDGE_MS) {
             return;
         }
-        link.needed_path_at = Some(now);
+        rare.needed_path_at = Some(now);
         self.tell(&Record::new(Kind::NeedPath).peer(peer.id));
     }
 
@@ -354,7 +356,7 @@ impl Shared {
             Verdict::Jailed => Count::DropJailed,
         });
         let may_tell = if packet.protocol() == TCP {
-            peer.link().syns.take(SYN_RATE, SYN_BURST, now)
+            peer.link().rare().syns.take(now)
         } else {
             self.others.lock().unwrap_or_else(PoisonError::into_inner).take(OTHER_RATE, OTHER_BURST, now)
         };
