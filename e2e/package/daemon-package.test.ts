@@ -27,6 +27,8 @@ const GOES = [
 ];
 
 const reason = whyNot();
+/** Where there is none, the package is without the native engine. */
+const hasToolchain = spawnSync('cargo', ['--version']).status === 0;
 let folder = '';
 let deb = '';
 let archive = '';
@@ -105,6 +107,19 @@ describe.skipIf(reason !== undefined)(
       ]);
     });
 
+    test('holds the native engine and the terms of all that is in it, where it can be built', () => {
+      const paths = listing().map(([, , path]) => path);
+      const native = paths.filter((path) => /librhumb_engine|\/native\//.test(path));
+      if (!hasToolchain) return expect(native).toEqual([]);
+      for (const path of [
+        'librhumb_engine.so',
+        'native/crates.json',
+        'native/ring/LICENSE',
+        'native/libc/LICENSE-MIT',
+      ])
+        expect(native).toContain(`/usr/lib/rhumb/${path}`);
+    });
+
     test('holds no tests, no sources, no secrets, and native code for this machine alone', () => {
       const paths = listing().map(([, , path]) => path);
       expect(paths.filter((path) => /\.test\.|\.ts$|\.map$|\.env|\/testing\//.test(path))).toEqual([]);
@@ -159,11 +174,13 @@ describe.skipIf(reason !== undefined)(
       expect(part('install')).toEqual([...COMES, 'installed']);
       expect(part('again')).toEqual([RELOAD, ...CHANGES]);
       expect(part('versions')).toEqual([VERSION, VERSION, expect.stringMatching(/^Usage: rhumb-control/)]);
+      expect(part('licences').sort()).toEqual(['koffi', ...(hasToolchain ? ['libc', 'ring'] : [])]);
       expect(part('hostile environment')).toEqual([VERSION]);
       expect(part('manual')[0]).toMatch(/RHUMB\(1\)/i);
       expect(part('daemon')).toEqual([
         `Daemon: ${VERSION}`,
         'Logged out.',
+        `engine: ${hasToolchain ? 'native' : 'portable'}`,
         'rhumbt0',
         'ended in order',
         'no interface left',

@@ -71,6 +71,8 @@ say versions
 inside rhumbd --version
 inside rhumb version | head -1
 inside rhumb-control --help | head -1
+say licences
+inside rhumb licenses | sed -n 's/^\(koffi\|ring\|libc\) .*/\1/p'
 say 'hostile environment'
 inside env NODE_OPTIONS='--require /nowhere.js' rhumbd --version
 say manual
@@ -93,6 +95,7 @@ sed -i 's/^FLAGS=.*/FLAGS="--tun=rhumbt0"/' etc/default/rhumbd
 start_daemon
 rhumb version --daemon | tail -1
 rhumb status || true
+sed -n 's/.*"engine":"\([a-z]*\)".*"event":"engine.picked".*/engine: \1/p' tmp/rhumbd.log
 ip -br link show rhumbt0 | cut -d' ' -f1
 kill "$daemon"
 wait "$daemon" && echo 'ended in order'

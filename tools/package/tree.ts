@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { bundlePrograms } from './bundle.ts';
+import { putEngine } from './native.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 export const LIB = '/usr/lib/rhumb';
@@ -29,7 +30,7 @@ const WRAPPERS = {
 
 /** Nothing of the caller's environment makes a program of root's load other code, or trust other authorities. */
 const wrapper = (program: string, flags: readonly string[]): string => `#!/bin/sh
-unset NODE_OPTIONS NODE_PATH NODE_EXTRA_CA_CERTS NODE_REPL_EXTERNAL_MODULE
+unset NODE_OPTIONS NODE_PATH NODE_EXTRA_CA_CERTS NODE_REPL_EXTERNAL_MODULE RHUMB_ENGINE_LIBRARY
 exec ${[`${LIB}/node`, '--disable-warning=ExperimentalWarning', ...flags, `${LIB}/app/js/${program}.js`].join(' ')} "$@"
 `;
 
@@ -66,6 +67,7 @@ export async function layOut(root: string): Promise<void> {
   put(`${LIB}/node`, readFileSync(join(ROOT, 'node_modules/node/bin/node')), 0o755);
   putPages(root);
   putModules(root);
+  putEngine(at(LIB));
   for (const [path, text] of completions()) put(path, text);
   for (const [path, text] of manuals()) put(path, gzipSync(text, { level: 9 }));
   put(
@@ -150,6 +152,11 @@ License: BSD-3-Clause
 Files: usr/lib/rhumb/node
 License: MIT
  Node.js and its parts; see https://github.com/nodejs/node/blob/main/LICENSE
+
+Files: usr/lib/rhumb/librhumb_engine.so
+License: BSD-3-Clause and those of its parts
+ Names, versions and terms of the crates in it are in usr/lib/rhumb/native; the standard library of Rust is under
+ MIT or Apache-2.0, see https://github.com/rust-lang/rust/blob/master/COPYRIGHT
 
 Files: usr/lib/rhumb/node_modules/* usr/lib/rhumb/app/*
 License: see each package
