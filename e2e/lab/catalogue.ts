@@ -10,6 +10,7 @@ import { dns } from './scenarios/dns.ts';
 import { dnsResolved } from './scenarios/dns-resolved.ts';
 import { dnsSystem } from './scenarios/dns-system.ts';
 import { ecn } from './scenarios/ecn.ts';
+import { engineSoak } from './scenarios/engine-soak.ts';
 import { engineThreads } from './scenarios/engine-threads.ts';
 import { exitNode } from './scenarios/exit-node.ts';
 import { exitNodeLan } from './scenarios/exit-node-lan.ts';
@@ -63,6 +64,7 @@ export const scenarios: readonly Scenario[] = [
   wireguardGo,
   wireguardGoRekey,
   plainEngine,
+  engineSoak,
   natPairs,
   sameLan,
   pathEvents,

@@ -82,7 +82,11 @@ export interface RunningPair {
 
 export async function startPair(pair: Pair): Promise<RunningPair> {
   const us = await startWgPeer(pair.ours, pair.ourOptions);
-  const them = await startWireGuardGo(pair.theirs, pair.theirOptions);
+  const program = process.env['RHUMB_BENCH_WIREGUARD_GO'];
+  const them = await startWireGuardGo(pair.theirs, {
+    ...pair.theirOptions,
+    ...(program === undefined ? {} : { program: [program] }),
+  });
   return { us, them };
 }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::classify::{Kind as Datagram, classify};
 use crate::codec::{ADDRESS, address_block};
 use crate::counters::{Count, Counters};
 use crate::wake::Wake;
@@ -90,9 +91,11 @@ enum Class {
     Ring,
 }
 
-fn class(kind: Kind) -> Class {
-    match kind {
+fn class(record: &Record) -> Class {
+    match record.kind {
         Kind::Handshake => Class::Handshake,
+        // Data that floods a relay must not keep out the handshake that it waits for.
+        Kind::RelayOut if !matches!(classify(record.data), Datagram::Data | Datagram::Junk) => Class::Handshake,
         Kind::UdpOut | Kind::ToHost => Class::Ring,
         Kind::Disco | Kind::Stun | Kind::RelayOut | Kind::Local | Kind::Tsmp | Kind::EchoReply | Kind::Tap => {
             Class::Packet
@@ -227,7 +230,7 @@ impl Records {
 impl Queue {
     fn admit(&mut self, record: &Record) -> bool {
         let size = record.data.len();
-        match class(record.kind) {
+        match class(record) {
             Class::Event if self.events < MAX_EVENTS => self.events += 1,
             Class::Handshake if self.handshakes < MAX_HANDSHAKES => self.handshakes += 1,
             Class::Packet if self.packet_bytes + size <= MAX_PACKET_BYTES => self.packet_bytes += size,
@@ -296,5 +299,17 @@ mod tests {
         assert_eq!(counters.get(Count::DropRecordQueue), 600 - 512 + 300 - 256);
         records.push(&counters, &Record::new(Kind::NeedPath));
         assert_eq!(counters.get(Count::DropRecordQueue), 600 - 512 + 300 - 256);
+    }
+
+    #[test]
+    fn a_flood_of_relayed_data_leaves_room_for_relayed_handshakes() {
+        let records = Records::new().expect("a wake-up");
+        let counters = Counters::default();
+        for _ in 0..600 {
+            records.push(&counters, &Record::new(Kind::RelayOut).data(&[[4, 0, 0, 0]; 256].concat()));
+        }
+        assert_eq!(counters.get(Count::DropRecordQueue), 600 - 512);
+        records.push(&counters, &Record::new(Kind::RelayOut).data(&[[1, 0, 0, 0]; 37].concat()));
+        assert_eq!(counters.get(Count::DropRecordQueue), 600 - 512);
     }
 }
