@@ -10,7 +10,7 @@ const BUILD_AND_RUN_MS = 900_000;
 /** Nanoseconds to seal and to open one packet, by back end and size (`native/examples/aead.rs`). */
 const report = z.record(z.string(), z.record(z.string(), z.tuple([z.number(), z.number()])));
 /** Ours, the best first. */
-const LANES = ['Avx512', 'Avx2'];
+const LANES = ['Avx512Ifma', 'Avx512', 'Avx2'];
 const OTHERS: Readonly<Record<string, string>> = { Single: 'ring', RustCrypto: 'RustCrypto' };
 
 async function run(): Promise<Measured> {

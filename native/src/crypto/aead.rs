@@ -45,6 +45,8 @@ pub enum Backend {
     Avx2,
     /// 512-bit vectors.
     Avx512,
+    /// 512-bit vectors, and multiplication of 52-bit numbers.
+    Avx512Ifma,
 }
 
 impl Backend {
@@ -54,6 +56,7 @@ impl Backend {
             Self::Single => "ring",
             Self::Avx2 => "8 lanes of AVX2, ring",
             Self::Avx512 => "8 lanes of AVX-512, ring",
+            Self::Avx512Ifma => "8 lanes of AVX-512 with IFMA, ring",
         }
     }
 
@@ -62,9 +65,9 @@ impl Backend {
     fn min_lanes(self, len: usize) -> usize {
         match (self, len) {
             (Self::Single, _) => usize::MAX,
-            (Self::Avx512, 0..=128) => 3,
-            (Self::Avx512, 129..=512) => 5,
-            (Self::Avx512, _) => 6,
+            (Self::Avx512 | Self::Avx512Ifma, 0..=128) => 3,
+            (Self::Avx512 | Self::Avx512Ifma, 129..=512) => 5,
+            (Self::Avx512 | Self::Avx512Ifma, _) => 6,
             (Self::Avx2, 0..=128) => 4,
             (Self::Avx2, 129..=256) => 6,
             (Self::Avx2, 257..=768) => 7,
@@ -76,6 +79,7 @@ impl Backend {
     pub fn supported() -> Vec<Self> {
         #[cfg(target_arch = "x86_64")]
         let lanes = [
+            super::lanes_avx512::has_ifma().then_some(Self::Avx512Ifma),
             super::lanes_avx512::is_supported().then_some(Self::Avx512),
             super::lanes_avx2::is_supported().then_some(Self::Avx2),
         ];
@@ -166,7 +170,8 @@ impl Key {
         // SAFETY: the processor can run the backend (see `with`), and `lanes` gives valid, separate memory.
         unsafe {
             match self.backend {
-                Backend::Avx512 => super::lanes_avx512::seal(&self.words, &lanes, len),
+                Backend::Avx512Ifma => super::lanes_avx512::ifma::seal(&self.words, &lanes, len),
+                Backend::Avx512 => super::lanes_avx512::plain::seal(&self.words, &lanes, len),
                 _ => super::lanes_avx2::seal(&self.words, &lanes, len),
             }
         }
@@ -180,7 +185,8 @@ impl Key {
         // SAFETY: as in `seal_lanes`.
         let bits = unsafe {
             match self.backend {
-                Backend::Avx512 => super::lanes_avx512::open(&self.words, &lanes, len),
+                Backend::Avx512Ifma => super::lanes_avx512::ifma::open(&self.words, &lanes, len),
+                Backend::Avx512 => super::lanes_avx512::plain::open(&self.words, &lanes, len),
                 _ => super::lanes_avx2::open(&self.words, &lanes, len),
             }
         };

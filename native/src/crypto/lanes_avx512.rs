@@ -1,15 +1,14 @@
 //! ChaCha20-Poly1305 of eight packets at once, one packet per lane, for AVX-512 (data-plane.md §2.11, RFC 8439).
 //!
-//! ChaCha: sixteen vectors of sixteen words; lanes 0 to 7 are one block of each packet, 8 to 15 the next block. Poly1305: five
-//! vectors of eight 26-bit limbs. No branch and no index depends on a secret: lengths and counters are public.
+//! Sixteen vectors of sixteen words; lanes 0 to 7 are one block of each packet, 8 to 15 the next block. No branch and no index
+//! depends on a secret: lengths and counters are public.
 
 use std::arch::x86_64::*;
 
 use super::aead::{LANES, Lane};
+use super::poly_avx512::{Poly26, Poly44};
 use super::poly_tail::{PolyKey, finish};
 
-const LIMB: i64 = (1 << 26) - 1;
-const HIGH_BIT: i64 = 1 << 24;
 const BLOCK: usize = 64;
 
 /// Whether this machine has what the kernels are compiled for, the operating system's part included.
@@ -20,101 +19,118 @@ pub fn is_supported() -> bool {
         && is_x86_feature_detected!("avx512dq")
 }
 
-/// Seals eight packets of `len` bytes each in place and appends their tags.
-///
-/// # Safety
-/// `is_supported()` must have been true. Each lane's `data` must be valid for reads and writes of `len + 16` bytes; lanes
-/// may share memory only where nobody reads what they leave there.
-pub unsafe fn seal(key: &[u32; 8], lanes: &[Lane; LANES], len: usize) {
-    // SAFETY: the features are there, and the memory is as this function's own contract says.
-    unsafe { run::<true>(key, lanes, len) };
+/// Whether it also multiplies 52-bit numbers.
+pub fn has_ifma() -> bool {
+    is_supported() && is_x86_feature_detected!("avx512ifma")
 }
 
-/// Opens eight packets of `len` bytes each, without their tags, in place; bit i of the result says that packet i is
-/// authentic. What is left of one that isn't must not be looked at.
-///
-/// # Safety
-/// As for [`seal`].
-pub unsafe fn open(key: &[u32; 8], lanes: &[Lane; LANES], len: usize) -> u8 {
-    // SAFETY: as above.
-    unsafe { run::<false>(key, lanes, len) }
-}
+/// The two entries for one way to multiply; everything else is the same.
+macro_rules! kernels {
+    ($name:ident, $features:literal, $poly:ty) => {
+        pub mod $name {
+            use super::*;
 
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-unsafe fn run<const SEAL: bool>(key: &[u32; 8], lanes: &[Lane; LANES], len: usize) -> u8 {
-    let initial = state(key, lanes);
-    let first = blocks(&initial, 0);
-    let mut keys = [[0u8; BLOCK]; LANES];
-    for (row, bytes) in first.iter().zip(keys.iter_mut()) {
-        // SAFETY: `bytes` is 64 bytes of our own.
-        unsafe { _mm512_storeu_si512(bytes.as_mut_ptr().cast(), *row) };
-    }
-    let keys = keys.map(|bytes| PolyKey::of(&bytes));
-    let mut poly = Poly::new(&keys);
-    let mut at = 0;
-    let mut rows = first;
-    let mut half = 1;
-    let mut block = 0;
-    while at < len {
-        if half == 2 {
-            block += 2;
-            rows = blocks(&initial, block);
-            half = 0;
+            /// Seals eight packets of `len` bytes each in place and appends their tags.
+            ///
+            /// # Safety
+            /// `is_supported()` must have been true. Each lane's `data` must be valid for reads and writes of `len + 16` bytes; lanes
+            /// may share memory only where nobody reads what they leave there.
+            pub unsafe fn seal(key: &[u32; 8], lanes: &[Lane; LANES], len: usize) {
+                // SAFETY: the features are there, and the memory is as this function's own contract says.
+                unsafe { run::<true>(key, lanes, len) };
+            }
+
+            /// Opens eight packets of `len` bytes each, without their tags, in place; bit i of the result says that packet i is
+            /// authentic. What is left of one that isn't must not be looked at.
+            ///
+            /// # Safety
+            /// As for [`seal`].
+            pub unsafe fn open(key: &[u32; 8], lanes: &[Lane; LANES], len: usize) -> u8 {
+                // SAFETY: as above.
+                unsafe { run::<false>(key, lanes, len) }
+            }
+
+            #[target_feature(enable = $features)]
+            unsafe fn run<const SEAL: bool>(key: &[u32; 8], lanes: &[Lane; LANES], len: usize) -> u8 {
+                let initial = state(key, lanes);
+                let first = blocks(&initial, 0);
+                let mut keys = [[0u8; BLOCK]; LANES];
+                for (row, bytes) in first.iter().zip(keys.iter_mut()) {
+                    // SAFETY: `bytes` is 64 bytes of our own.
+                    unsafe { _mm512_storeu_si512(bytes.as_mut_ptr().cast(), *row) };
+                }
+                let keys = keys.map(|bytes| PolyKey::of(&bytes));
+                let mut poly = <$poly>::new(&keys);
+                let mut at = 0;
+                let mut rows = first;
+                let mut half = 1;
+                let mut block = 0;
+                while at < len {
+                    if half == 2 {
+                        block += 2;
+                        rows = blocks(&initial, block);
+                        half = 0;
+                    }
+                    let size = (len - at).min(BLOCK);
+                    // SAFETY: `at + size <= len`, for which the caller vouches.
+                    unsafe { chunk::<SEAL>(&mut poly, lanes, at, size, &rows, half * LANES) };
+                    half += 1;
+                    at += BLOCK;
+                }
+                poly.absorb(_mm512_setzero_si512(), _mm512_set1_epi64(len as i64));
+                let sums = poly.sums();
+                let mut good = 0u8;
+                for (i, lane) in lanes.iter().enumerate() {
+                    let tag = finish(&sums[i], &keys[i]);
+                    // SAFETY: the tag's 16 bytes follow the packet's `len`, for which the caller vouches.
+                    let place = unsafe { &mut *lane.data.add(len).cast::<[u8; 16]>() };
+                    if SEAL {
+                        *place = tag;
+                    } else {
+                        let diff = place.iter().zip(&tag).fold(0, |all, (a, b)| all | (a ^ b));
+                        good |= u8::from(diff == 0) << i;
+                    }
+                }
+                good
+            }
+
+            /// One chunk of up to 64 bytes of every packet: xor with the key stream, and the ciphertext into the sums.
+            ///
+            /// # Safety
+            /// Bytes `at..at + size` of every lane must be valid, `size` from 1 to 64.
+            #[target_feature(enable = $features)]
+            #[inline]
+            unsafe fn chunk<const SEAL: bool>(
+                poly: &mut $poly,
+                lanes: &[Lane; LANES],
+                at: usize,
+                size: usize,
+                rows: &[__m512i; 16],
+                first: usize,
+            ) {
+                let mask: __mmask64 = if size == BLOCK { !0 } else { (1 << size) - 1 };
+                let mut cipher = [_mm512_setzero_si512(); LANES];
+                for i in 0..LANES {
+                    // SAFETY: the mask keeps the access within `size` bytes, for which the caller vouches.
+                    let place = unsafe { lanes[i].data.add(at) };
+                    // SAFETY: as above.
+                    let input = unsafe { _mm512_maskz_loadu_epi8(mask, place.cast()) };
+                    let output = _mm512_xor_si512(input, rows[first + i]);
+                    cipher[i] = if SEAL { _mm512_maskz_mov_epi8(mask, output) } else { input };
+                    // SAFETY: as above.
+                    unsafe { _mm512_mask_storeu_epi8(place.cast(), mask, output) };
+                }
+                let words = transpose64(&cipher);
+                for b in 0..size.div_ceil(16) {
+                    poly.absorb(words[2 * b], words[2 * b + 1]);
+                }
+            }
         }
-        let size = (len - at).min(BLOCK);
-        // SAFETY: `at + size <= len`, for which the caller vouches.
-        unsafe { chunk::<SEAL>(&mut poly, lanes, at, size, &rows, half * LANES) };
-        half += 1;
-        at += BLOCK;
-    }
-    poly.absorb(_mm512_setzero_si512(), _mm512_set1_epi64(len as i64));
-    let sums = poly.sums();
-    let mut good = 0u8;
-    for (i, lane) in lanes.iter().enumerate() {
-        let tag = finish(&sums[i], &keys[i]);
-        // SAFETY: the tag's 16 bytes follow the packet's `len`, for which the caller vouches.
-        let place = unsafe { &mut *lane.data.add(len).cast::<[u8; 16]>() };
-        if SEAL {
-            *place = tag;
-        } else {
-            let diff = place.iter().zip(&tag).fold(0, |all, (a, b)| all | (a ^ b));
-            good |= u8::from(diff == 0) << i;
-        }
-    }
-    good
+    };
 }
 
-/// One chunk of up to 64 bytes of every packet: xor with the key stream, and the ciphertext into the sums.
-///
-/// # Safety
-/// Bytes `at..at + size` of every lane must be valid, `size` from 1 to 64.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-#[inline]
-unsafe fn chunk<const SEAL: bool>(
-    poly: &mut Poly,
-    lanes: &[Lane; LANES],
-    at: usize,
-    size: usize,
-    rows: &[__m512i; 16],
-    first: usize,
-) {
-    let mask: __mmask64 = if size == BLOCK { !0 } else { (1 << size) - 1 };
-    let mut cipher = [_mm512_setzero_si512(); LANES];
-    for i in 0..LANES {
-        // SAFETY: the mask keeps the access within `size` bytes, for which the caller vouches.
-        let place = unsafe { lanes[i].data.add(at) };
-        // SAFETY: as above.
-        let input = unsafe { _mm512_maskz_loadu_epi8(mask, place.cast()) };
-        let output = _mm512_xor_si512(input, rows[first + i]);
-        cipher[i] = if SEAL { _mm512_maskz_mov_epi8(mask, output) } else { input };
-        // SAFETY: as above.
-        unsafe { _mm512_mask_storeu_epi8(place.cast(), mask, output) };
-    }
-    let words = transpose64(&cipher);
-    for b in 0..size.div_ceil(16) {
-        poly.absorb(words[2 * b], words[2 * b + 1]);
-    }
-}
+kernels!(plain, "avx512f,avx512bw,avx512vl,avx512dq", Poly26);
+kernels!(ifma, "avx512f,avx512bw,avx512vl,avx512dq,avx512ifma", Poly44);
 
 /// The sixteen state words of all lanes, with the block counter at 0 and 1.
 #[target_feature(enable = "avx512f")]
@@ -242,92 +258,4 @@ fn transpose64(p: &[__m512i; LANES]) -> [__m512i; LANES] {
         words[6 + k] = _mm512_shuffle_i64x2::<0xdd>(odd, odd2);
     }
     words
-}
-
-/// Eight Poly1305 sums under eight keys.
-struct Poly {
-    h: [__m512i; 5],
-    r: [__m512i; 5],
-    /// 5 r, of which the first is not needed.
-    s: [__m512i; 5],
-}
-
-impl Poly {
-    #[target_feature(enable = "avx512f")]
-    #[inline]
-    fn new(keys: &[PolyKey; LANES]) -> Self {
-        let zero = _mm512_setzero_si512();
-        let mut r = [zero; 5];
-        let mut s = [zero; 5];
-        for limb in 0..5 {
-            let mut column = [0u64; LANES];
-            for (word, key) in column.iter_mut().zip(keys) {
-                *word = u64::from(key.r[limb]);
-            }
-            // SAFETY: eight words are 64 bytes, and the load needs no alignment.
-            r[limb] = unsafe { _mm512_loadu_si512(column.as_ptr().cast()) };
-            s[limb] = _mm512_add_epi64(r[limb], _mm512_slli_epi64::<2>(r[limb]));
-        }
-        Self { h: [zero; 5], r, s }
-    }
-
-    /// One block of 16 bytes of every packet, as two little-endian words.
-    #[target_feature(enable = "avx512f")]
-    #[inline]
-    fn absorb(&mut self, low: __m512i, high: __m512i) {
-        let mask = _mm512_set1_epi64(LIMB);
-        let Self { h, r, s } = self;
-        let h0 = _mm512_add_epi64(h[0], _mm512_and_si512(low, mask));
-        let h1 = _mm512_add_epi64(h[1], _mm512_and_si512(_mm512_srli_epi64::<26>(low), mask));
-        let middle = _mm512_or_si512(_mm512_srli_epi64::<52>(low), _mm512_slli_epi64::<12>(high));
-        let h2 = _mm512_add_epi64(h[2], _mm512_and_si512(middle, mask));
-        let h3 = _mm512_add_epi64(h[3], _mm512_and_si512(_mm512_srli_epi64::<14>(high), mask));
-        let top = _mm512_or_si512(_mm512_srli_epi64::<40>(high), _mm512_set1_epi64(HIGH_BIT));
-        let h4 = _mm512_add_epi64(h[4], top);
-        macro_rules! sum {
-            ($(($a:expr, $b:expr)),+) => {{
-                let mut total = _mm512_setzero_si512();
-                $(total = _mm512_add_epi64(total, _mm512_mul_epu32($a, $b));)+
-                total
-            }};
-        }
-        let d0 = sum!((h0, r[0]), (h1, s[4]), (h2, s[3]), (h3, s[2]), (h4, s[1]));
-        let d1 = sum!((h0, r[1]), (h1, r[0]), (h2, s[4]), (h3, s[3]), (h4, s[2]));
-        let d2 = sum!((h0, r[2]), (h1, r[1]), (h2, r[0]), (h3, s[4]), (h4, s[3]));
-        let d3 = sum!((h0, r[3]), (h1, r[2]), (h2, r[1]), (h3, r[0]), (h4, s[4]));
-        let d4 = sum!((h0, r[4]), (h1, r[3]), (h2, r[2]), (h3, r[1]), (h4, r[0]));
-        // Two carry chains, 0-1-2 and 3-4-0, that overlap in time.
-        let d1 = _mm512_add_epi64(d1, _mm512_srli_epi64::<26>(d0));
-        let d4 = _mm512_add_epi64(d4, _mm512_srli_epi64::<26>(d3));
-        let d0 = _mm512_and_si512(d0, mask);
-        let d3 = _mm512_and_si512(d3, mask);
-        let carry = _mm512_srli_epi64::<26>(d4);
-        let d2 = _mm512_add_epi64(d2, _mm512_srli_epi64::<26>(d1));
-        let d0 = _mm512_add_epi64(d0, _mm512_add_epi64(carry, _mm512_slli_epi64::<2>(carry)));
-        let d1 = _mm512_and_si512(d1, mask);
-        let d4 = _mm512_and_si512(d4, mask);
-        let d3 = _mm512_add_epi64(d3, _mm512_srli_epi64::<26>(d2));
-        let d1 = _mm512_add_epi64(d1, _mm512_srli_epi64::<26>(d0));
-        let d2 = _mm512_and_si512(d2, mask);
-        let d0 = _mm512_and_si512(d0, mask);
-        let d4 = _mm512_add_epi64(d4, _mm512_srli_epi64::<26>(d3));
-        let d3 = _mm512_and_si512(d3, mask);
-        *h = [d0, d1, d2, d3, d4];
-    }
-
-    /// The limbs of each packet's sum.
-    #[target_feature(enable = "avx512f")]
-    #[inline]
-    fn sums(&self) -> [[u64; 5]; LANES] {
-        let mut sums = [[0u64; 5]; LANES];
-        for (limb, vector) in self.h.iter().enumerate() {
-            let mut column = [0u64; LANES];
-            // SAFETY: eight words are 64 bytes, and the store needs no alignment.
-            unsafe { _mm512_storeu_si512(column.as_mut_ptr().cast(), *vector) };
-            for (sum, word) in sums.iter_mut().zip(column) {
-                sum[limb] = word;
-            }
-        }
-        sums
-    }
 }

@@ -7,5 +7,7 @@ mod lanes_avx2;
 #[cfg(target_arch = "x86_64")]
 mod lanes_avx512;
 #[cfg(target_arch = "x86_64")]
+mod poly_avx512;
+#[cfg(target_arch = "x86_64")]
 mod poly_tail;
 pub mod xchacha;

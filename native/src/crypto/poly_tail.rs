@@ -21,6 +21,13 @@ impl PolyKey {
         let limb = |i: u32| ((r >> (26 * i)) as u64 & LIMB) as u32;
         Self { r: [limb(0), limb(1), limb(2), limb(3), limb(4)], s: half(16) }
     }
+
+    /// r in limbs of 44 bits.
+    pub fn r44(&self) -> [u64; 3] {
+        let r = self.r.iter().rev().fold(0u128, |all, limb| all << 26 | u128::from(*limb));
+        let limb = |shift: u32| (r >> shift) as u64 & ((1 << 44) - 1);
+        [limb(0), limb(44), limb(88)]
+    }
 }
 
 /// The tag for a sum whose limbs may still be a little above 26 bits.
