@@ -41,7 +41,7 @@ mod ports;
 mod records;
 pub mod replay;
 mod run;
-mod send_errors;
+mod sockets;
 pub mod staging;
 mod state;
 mod system;

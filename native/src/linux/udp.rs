@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::io;
 use std::mem::{size_of, zeroed};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use super::balks::Balks;
 use super::kernel;
@@ -14,28 +14,20 @@ use crate::counters::Count;
 use crate::ecn;
 use crate::errno;
 use crate::flags::Flags;
-use crate::limits::EDGE_MS;
 use crate::ops::Binding;
 use crate::peer::Place;
 use crate::ports::Datagrams;
 use crate::records::{Kind, Offload, Record};
 use crate::run::MAX_SEGMENTS;
+use crate::sockets::{BUFFER, EXTRA_BUFFER, SendErrors, open_pair};
 use crate::state::{Shared, State};
 
-/// What others ask for; without CAP_NET_ADMIN the kernel gives what its limits allow.
-const BUFFER: libc::c_int = 7 << 20;
-/// Hundreds of extra sockets are open at once, nearly all of them only to hear one probe.
-const EXTRA_BUFFER: libc::c_int = 256 << 10;
 const UDP_SEGMENT: libc::c_int = 103;
 const UDP_GRO: libc::c_int = 104;
 /// Ends a large send whose datagrams are all of one length: shorter than any of them, and nothing to whoever receives it.
 const SENTINEL: &[u8] = &[7];
 /// With it, fewer datagrams are not worth a large send: the receiver has one more in any case.
 const SENTINEL_LEAST: usize = 8;
-/// With any port the second family may find the first one's taken; then another is tried.
-const PICK_ATTEMPTS: usize = 8;
-/// Errors that were told lately.
-const MAX_ERRORS: usize = 64;
 /// How long a full socket is waited for, ms: the inner connection must see loss rather than a queue without end.
 const FULL_WAIT_MS: libc::c_int = 1;
 
@@ -57,7 +49,7 @@ pub struct Sockets {
     /// Whatever the flags say: the kernel needs it.
     needs_sentinel: bool,
     balks: Balks,
-    errors: Mutex<HashMap<(i32, IpAddr), u64>>,
+    errors: SendErrors,
 }
 
 /// Which socket an event is of.
@@ -83,7 +75,7 @@ impl Sockets {
             flags: Flags::default(),
             needs_sentinel: kernel::spoils_equal_segments(),
             balks: Balks::default(),
-            errors: Mutex::default(),
+            errors: SendErrors::default(),
         };
         sockets.rebind(binding)?;
         Ok(sockets)
@@ -108,7 +100,8 @@ impl Sockets {
         if binding.port != 0 && binding.port == self.port() {
             (self.v4, self.v6) = (None, None);
         }
-        let (v4, v6) = open_pair(binding)?;
+        let open = |is_ipv6, binding: &Binding| Socket::open(is_ipv6, binding, BUFFER);
+        let (v4, v6) = open_pair(binding, open, |socket| socket.port)?;
         for (socket, is_ipv6) in [(&v4, false), (&v6, true)] {
             if let Some(socket) = socket {
                 self.watch(socket, token(0, is_ipv6))?;
@@ -188,13 +181,13 @@ impl Sockets {
                 }
                 // Longer than the route takes, or a quirk: one by one it will be seen.
                 Err(number @ (libc::EINVAL | libc::EMSGSIZE)) => refusal = Some(number),
-                Err(number) => return self.failed(shared, state, place, number, count),
+                Err(number) => return self.errors.note(shared, state, place, number, count),
             }
         }
         let mut is_sent = true;
         for datagram in left.chunks(segment.max(1)) {
             if let Err(number) = socket.send_run(&address, datagram, None, ecn) {
-                self.failed(shared, state, place, number, 1);
+                self.errors.note(shared, state, place, number, 1);
                 is_sent = false;
             }
         }
@@ -223,25 +216,6 @@ impl Sockets {
         let least = if self.has_sentinel() { SENTINEL_LEAST } else { 2 };
         count >= least && !self.flags.no_udp_gso && socket.cuts.load(Ordering::Relaxed)
     }
-
-    fn failed(&self, shared: &Shared, state: &State, place: Place, number: i32, count: usize) {
-        if matches!(number, libc::EAGAIN | libc::ENOBUFS) {
-            return shared.counters.add(Count::DropWouldBlock, count as u64);
-        }
-        shared.counters.add(Count::DropSendFailed, count as u64);
-        let now = shared.clock.now();
-        let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (number, place.to.ip());
-        if errors.get(&key).is_some_and(|at| now.saturating_sub(*at) < EDGE_MS) {
-            return;
-        }
-        if errors.len() >= MAX_ERRORS {
-            errors.clear();
-        }
-        errors.insert(key, now);
-        drop(errors);
-        shared.path_error(state, Some(place.to), place.via, &errno::name(number));
-    }
 }
 
 /// Large sends are over: on all paths, or for a while on one.
@@ -255,29 +229,6 @@ fn tell_refusal(shared: &Shared, path: Option<SocketAddr>, number: i32) {
 struct Cut {
     segment: u16,
     has_tail: bool,
-}
-
-/// The first family decides on the port. Only where IPv4 is missing altogether IPv6 alone will do.
-fn open_pair(binding: &Binding) -> io::Result<(Option<Socket>, Option<Socket>)> {
-    for attempt in 1.. {
-        let v4 = Socket::open(false, binding, BUFFER);
-        let port = v4.as_ref().map_or(binding.port, |socket| socket.port);
-        let v6 = Socket::open(true, &Binding { port, ..*binding }, BUFFER);
-        match (v4, v6) {
-            (Ok(v4), Ok(v6)) => return Ok((Some(v4), Some(v6))),
-            (Ok(v4), Err(error)) => {
-                if error.raw_os_error() != Some(libc::EADDRINUSE) {
-                    return Ok((Some(v4), None));
-                }
-                if binding.port != 0 || attempt >= PICK_ATTEMPTS {
-                    return Err(error);
-                }
-            }
-            (Err(error), Ok(v6)) if error.raw_os_error() == Some(libc::EAFNOSUPPORT) => return Ok((None, Some(v6))),
-            (Err(error), _) => return Err(error),
-        }
-    }
-    Err(io::Error::from_raw_os_error(libc::EADDRINUSE))
 }
 
 impl Socket {
@@ -589,6 +540,8 @@ fn read_address(storage: &libc::sockaddr_storage) -> Option<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     fn pair() -> (Sockets, Sockets) {

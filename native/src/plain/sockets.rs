@@ -12,15 +12,9 @@ use crate::errno;
 use crate::ops::Binding;
 use crate::peer::Place;
 use crate::ports::Datagrams;
-use crate::send_errors::SendErrors;
+use crate::sockets::{BUFFER, EXTRA_BUFFER, SendErrors, open_pair};
 use crate::state::{Shared, State};
 
-/// What others ask for; the system gives what its limits allow.
-const BUFFER: i32 = 7 << 20;
-/// Hundreds of extra sockets are open at once, nearly all of them only to hear one probe.
-const EXTRA_BUFFER: i32 = 256 << 10;
-/// With any port the second family may find the first one's taken; then another is tried.
-const PICK_ATTEMPTS: usize = 8;
 /// How long a full socket is waited for: the inner connection must see loss rather than a queue without end.
 const FULL_WAIT: Duration = Duration::from_micros(500);
 
@@ -103,7 +97,8 @@ impl Sockets {
         if binding.port != 0 && binding.port == self.port() {
             self.give_up();
         }
-        let (v4, v6) = open_pair(binding)?;
+        let open = |is_ipv6, binding: &Binding| Socket::open((0, is_ipv6), binding, BUFFER);
+        let (v4, v6) = open_pair(binding, open, |socket| socket.port)?;
         for socket in v4.iter().chain(&v6) {
             self.watch.add(&socket.socket)?;
         }
@@ -169,28 +164,6 @@ impl Sockets {
             if let Err(number) = socket.send(place.to, datagram) {
                 self.errors.note(shared, state, place, number, 1);
             }
-        }
-    }
-}
-
-type Pair = (Option<Arc<Socket>>, Option<Arc<Socket>>);
-
-/// The first family decides on the port. Only where IPv4 is missing altogether IPv6 alone will do.
-fn open_pair(binding: &Binding) -> io::Result<Pair> {
-    let number = |error: &io::Error| errno::number(error);
-    let mut attempt = 0;
-    loop {
-        attempt += 1;
-        let v4 = Socket::open((0, false), binding, BUFFER);
-        let port = v4.as_ref().map_or(binding.port, |socket| socket.port);
-        let v6 = Socket::open((0, true), &Binding { port, ..*binding }, BUFFER);
-        match (v4, v6) {
-            (Ok(v4), Ok(v6)) => return Ok((Some(v4), Some(v6))),
-            (Ok(v4), Err(error)) if number(&error) != libc::EADDRINUSE => return Ok((Some(v4), None)),
-            (Ok(_), Err(error)) if binding.port != 0 || attempt >= PICK_ATTEMPTS => return Err(error),
-            (Ok(_), Err(_)) => {}
-            (Err(error), Ok(v6)) if number(&error) == libc::EAFNOSUPPORT => return Ok((None, Some(v6))),
-            (Err(error), _) => return Err(error),
         }
     }
 }
