@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use libfuzzer_sys::fuzz_target;
-use rhumb_engine::filter::rules::{Found, RuleSpec, Rules, Target, VerdictCache};
+use rhumb_engine::filter::rules::{Found, Policy, RuleSpec, Rules, Target, VerdictCache};
 use rhumb_engine::filter::{PacketFilter, Verdict};
 use rhumb_engine::inner::Inner;
 use rhumb_engine::table::Prefix;
@@ -12,15 +12,15 @@ use rhumb_engine_fuzz::{Input, packet};
 
 fuzz_target!(|data: &[u8]| {
     let mut input = Input(data);
-    let specs: Vec<RuleSpec> = (0..input.below(9)).map(|_| spec(&mut input)).collect();
-    let rules = Rules::compile(&specs);
+    let policy = policy(&mut input);
+    let rules = Rules::compile(&policy);
     for _ in 0..8 {
         let (source, destination) = (address(&mut input), address(&mut input));
         let protocol = input.pick(&[1, 6, 17, 47, 58, 132, 255]);
         let port = u16::from(input.byte());
         assert_eq!(
             rules.find(source, destination, protocol, port),
-            plainly(&specs, source, destination, protocol, port)
+            plainly(&policy, source, destination, protocol, port)
         );
     }
     let mut filter = PacketFilter::default();
@@ -65,14 +65,22 @@ fn turned(inner: &Inner) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-fn spec(input: &mut Input) -> RuleSpec {
+/// Several rules may have the same sources.
+fn policy(input: &mut Input) -> Policy {
+    let sources: Vec<Vec<Prefix>> =
+        (0..1 + input.below(5)).map(|_| (0..input.below(4)).map(|_| prefix(input)).collect()).collect();
+    let rules = (0..input.below(9)).map(|_| spec(input, sources.len())).collect();
+    Policy { sources, rules }
+}
+
+fn spec(input: &mut Input, lists: usize) -> RuleSpec {
     let protocols = input.pick(&[&[][..], &[6], &[17, 132], &[47], &[1], &[6, 17, 255]]).to_vec();
-    let sources = (0..input.below(4)).map(|_| prefix(input)).collect();
     let target = |input: &mut Input| {
         let ports = (u16::from(input.byte()), u16::from(input.byte()));
         let (first, last) = input.pick(&[(0, 65_535), ports, (22, 22)]);
         Target { prefix: prefix(input), first, last }
     };
+    let sources = input.below(lists);
     RuleSpec { protocols, sources, destinations: (0..input.below(3)).map(|_| target(input)).collect() }
 }
 
@@ -94,11 +102,11 @@ fn address(input: &mut Input) -> IpAddr {
 }
 
 /// What the rules mean, one after another.
-fn plainly(specs: &[RuleSpec], source: IpAddr, destination: IpAddr, protocol: u8, port: u16) -> Found {
+fn plainly(policy: &Policy, source: IpAddr, destination: IpAddr, protocol: u8, port: u16) -> Found {
     let mut near = Found::Nothing;
-    for (i, spec) in specs.iter().enumerate() {
+    for (i, spec) in policy.rules.iter().enumerate() {
         let targets = spec.destinations.iter().filter(|target| target.prefix.holds(destination));
-        if !spec.sources.iter().any(|prefix| prefix.holds(source)) || targets.clone().next().is_none() {
+        if !policy.sources[spec.sources].iter().any(|prefix| prefix.holds(source)) || targets.clone().next().is_none() {
             continue;
         }
         let is_listed = if spec.protocols.is_empty() {
