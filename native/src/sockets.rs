@@ -18,7 +18,8 @@ pub const BUFFER: i32 = 7 << 20;
 pub const EXTRA_BUFFER: i32 = 256 << 10;
 /// With any port the second family may find the first one's taken; then another is tried.
 const PICK_ATTEMPTS: usize = 8;
-/// Errors that were told lately.
+/// Errors told in a second at most: when a network goes down, nothing can be sent to anybody, and whose path an address is
+/// takes a look at all peers.
 const MAX_ERRORS: usize = 64;
 
 /// A socket of each family, IPv4 first, which `open` makes and `port_of` knows. The first family decides on the port. Only
@@ -56,23 +57,32 @@ impl SendErrors {
             return shared.counters.add(Count::DropWouldBlock, count as u64);
         }
         shared.counters.add(Count::DropSendFailed, count as u64);
-        let now = shared.clock.now();
+        if self.is_new((number, place.to.ip()), shared.clock.now()) {
+            shared.path_error(state, Some(place.to), place.via, &errno::name(number));
+        }
+    }
+
+    fn is_new(&self, error: (i32, IpAddr), now: u64) -> bool {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (number, place.to.ip());
-        if told.get(&key).is_some_and(|at| now.saturating_sub(*at) < EDGE_MS) {
-            return;
+        let is_recent = |at: &u64| now.saturating_sub(*at) < EDGE_MS;
+        if told.get(&error).is_some_and(is_recent) {
+            return false;
         }
         if told.len() >= MAX_ERRORS {
-            told.clear();
+            told.retain(|_, at| is_recent(at));
         }
-        told.insert(key, now);
-        drop(told);
-        shared.path_error(state, Some(place.to), place.via, &errno::name(number));
+        let has_room = told.len() < MAX_ERRORS;
+        if has_room {
+            told.insert(error, now);
+        }
+        has_room
     }
 }
 
 #[cfg(all(test, unix))]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     type Opened = io::Result<(Option<u16>, Option<u16>)>;
@@ -100,5 +110,17 @@ mod tests {
         assert!(result.is_err() && attempts == PICK_ATTEMPTS);
         let (result, attempts) = open(&fixed, Ok(5), Err(libc::EADDRINUSE));
         assert!(result.is_err() && attempts == 1);
+    }
+
+    #[test]
+    fn few_errors_are_told_in_a_second_whatever_their_addresses() {
+        let errors = SendErrors::default();
+        let ip = |i: u32| IpAddr::V4(Ipv4Addr::from_bits(i));
+        assert!(errors.is_new((101, ip(1)), 5));
+        assert!(!errors.is_new((101, ip(1)), 1_004));
+        assert!(errors.is_new((101, ip(1)), 1_005));
+        assert!(errors.is_new((113, ip(1)), 1_005));
+        assert_eq!((0..1_000).filter(|i| errors.is_new((101, ip(*i)), 1_100)).count(), 62);
+        assert_eq!((0..1_000).filter(|i| errors.is_new((101, ip(*i)), 2_100)).count(), 64);
     }
 }

@@ -7,6 +7,7 @@ import { EngineFailure, type EngineHandle, type EngineLibrary, systemFailure } f
 import { checkTunName } from '../tun/linux.ts';
 import { deviceRefusal } from '../tun/refusal.ts';
 import { COUNTER_NAMES } from './counters.ts';
+import { Edges } from './edges.ts';
 import { NativeMemory } from './native-memory.ts';
 import {
   type NativeConfig,
@@ -49,7 +50,6 @@ const MAX_MTU = 65_440;
 const MIN_MTU = 576;
 const MAX_PACKET = 65_535;
 const POLL_BYTES = 256 * 1024;
-const ERROR_EDGE_MS = 1_000;
 /** An engine that fails again this soon after it was replaced is not replaced once more. */
 const FAILURE_SPACING_MS = 60_000;
 
@@ -101,7 +101,7 @@ class NativeEngine implements PacketEngine {
   #tap: Tap | undefined;
   #isDraining = false;
   #failedAt = Number.NEGATIVE_INFINITY;
-  readonly #errorsAt = new Map<string, number>();
+  readonly #errors = new Edges();
   /** Drops that happen on our side of the engine. */
   #noSocket = 0;
   #sendFailed = 0;
@@ -278,10 +278,7 @@ class NativeEngine implements PacketEngine {
         },
         sendFailed: (to, code, via) => {
           this.#sendFailed++;
-          const now = this.nowMs();
-          const key = `${code} ${to.ip}`;
-          if (now - (this.#errorsAt.get(key) ?? Number.NEGATIVE_INFINITY) < ERROR_EDGE_MS) return;
-          this.#errorsAt.set(key, now);
+          if (!this.#errors.isNew(`${code} ${to.ip}`, this.nowMs())) return;
           this.#push({ type: 'path-error', peer: undefined, via: via === 0 ? undefined : via, code });
         },
         extraGone: (via, code) => {

@@ -8,6 +8,7 @@ import type { Log } from '#shared/log/log.ts';
 import { openMemoryTun } from '../tun/memory.ts';
 import type { Tun } from '../tun/tun.ts';
 import { toStats } from './counters.ts';
+import { Edges } from './edges.ts';
 import { ExtraSockets } from './extra-sockets.ts';
 import { HandshakeGuard } from './guard.ts';
 import { Inbound } from './inbound.ts';
@@ -44,8 +45,6 @@ export interface PortableOptions {
 
 /** The largest inner packet of IPv4 in IPv6: 65535 - 40 - 8 - 32, down to a multiple of 16. */
 const MAX_MTU = 65_440;
-const ERROR_EDGE_MS = 1_000;
-const MAX_ERROR_CODES = 64;
 
 export const createPortableEngine = (options: PortableOptions): PacketEngine => new PortableEngine(options);
 
@@ -67,7 +66,7 @@ class PortableEngine implements PacketEngine {
   #tun: Tun | undefined;
   #phase: 'new' | 'starting' | 'running' | 'stopped' | 'destroyed' = 'new';
   #cancelHold: (() => void) | undefined;
-  readonly #errorsAt = new Map<string, number>();
+  readonly #errors = new Edges();
 
   constructor(options: PortableOptions) {
     this.#clock = options.clock;
@@ -259,11 +258,7 @@ class PortableEngine implements PacketEngine {
   #sendFailed(to: SockAddr, code: string, via: SocketId): void {
     this.#state.counters['drop.send-failed']++;
     const now = this.#state.refresh();
-    const key = `${code} ${to.ip}`;
-    const last = this.#errorsAt.get(key);
-    if (last !== undefined && now - last < ERROR_EDGE_MS) return;
-    if (this.#errorsAt.size >= MAX_ERROR_CODES) this.#errorsAt.clear();
-    this.#errorsAt.set(key, now);
+    if (!this.#errors.isNew(`${code} ${to.ip}`, now)) return;
     let peer: PeerId | undefined;
     for (const one of this.#state.peers.values())
       if (one.path.direct?.ip === to.ip && one.path.direct.port === to.port && (one.path.via ?? 0) === via)
