@@ -1,11 +1,18 @@
 //! Several threads work at once, and what they give leaves in the order in which their work came (data-plane.md §2.8).
 
+#[cfg(loom)]
+use loom::hint::spin_loop;
+#[cfg(loom)]
+use loom::sync::{Condvar, Mutex, atomic::AtomicU64};
+#[cfg(not(loom))]
 use std::hint::spin_loop;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+#[cfg(not(loom))]
+use std::sync::{Condvar, Mutex, atomic::AtomicU64};
 
 /// How often a thread looks again before it sleeps: the one before it is mostly about to end.
-const LOOKS: usize = 500;
+const LOOKS: usize = if cfg!(loom) { 1 } else { 500 };
 /// Nobody keeps the order any more.
 const OVER: u64 = u64::MAX;
 

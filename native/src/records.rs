@@ -1,9 +1,12 @@
 //! What the engine tells TypeScript: one stream of records, bounded by class, with one wake-up per silence (data-plane.md §4.4).
 
+#[cfg(loom)]
+use loom::sync::{Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+#[cfg(not(loom))]
+use std::sync::{Mutex, MutexGuard};
 
 use crate::classify::{Kind as Datagram, classify};
 use crate::codec::{ADDRESS, address_block};
@@ -153,13 +156,13 @@ struct Queue {
     packet_bytes: usize,
     ring_bytes: usize,
     events: usize,
+    /// The reader found it empty and wants to be woken.
+    is_armed: bool,
 }
 
 /// The queue between the engine's threads and the one that reads.
 pub struct Records {
     queue: Mutex<Queue>,
-    /// The reader found it empty and wants to be woken.
-    is_armed: AtomicBool,
     /// How the reader is woken.
     pub wake: Wake,
 }
@@ -167,7 +170,7 @@ pub struct Records {
 impl Records {
     /// An empty one.
     pub fn new() -> std::io::Result<Self> {
-        Ok(Self { queue: Mutex::default(), is_armed: AtomicBool::new(true), wake: Wake::new()? })
+        Ok(Self { queue: Mutex::new(Queue { is_armed: true, ..Queue::default() }), wake: Wake::new()? })
     }
 
     /// Puts a record in, or counts it where there is no room for its class.
@@ -178,8 +181,9 @@ impl Records {
             return;
         }
         queue.write(record);
+        let is_waited_for = std::mem::take(&mut queue.is_armed);
         drop(queue);
-        if self.is_armed.swap(false, Ordering::AcqRel) {
+        if is_waited_for {
             self.wake.signal();
         }
     }
@@ -205,7 +209,7 @@ impl Records {
         if written == 0 {
             self.wake.clear();
             // Nothing can come between this and the look above: the lock is held.
-            self.is_armed.store(true, Ordering::Release);
+            queue.is_armed = true;
         }
         Ok(written)
     }
