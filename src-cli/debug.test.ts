@@ -136,6 +136,17 @@ describe('via', () => {
   });
 });
 
+test('engine says what moves the packets, and a daemon that cannot say is told of', async () => {
+  const json = { Kind: 'native', Cipher: '8 lanes', Reason: 'it is built' };
+  const told = await withDaemon(['debug', 'engine'], { behaviour: answering('rhumb/engine', { json }) });
+  expect(told).toMatchObject({ exit: 0, out: 'native engine, because it is built\ncipher: 8 lanes\n' });
+  expect((await withDaemon(['debug', 'engine'])).exit).toBe(1);
+  const odd = await withDaemon(['debug', 'engine'], {
+    behaviour: answering('rhumb/engine', { json: { Kind: 7 } }),
+  });
+  expect(odd).toMatchObject({ exit: 1, err: expect.stringContaining('malformed') });
+});
+
 test('filter shows rules with their counts', async () => {
   const rule = {
     protocols: [6, 17],

@@ -23,7 +23,7 @@ import { apiParts } from './daemon-localapi.ts';
 import { clientMetrics, userMetrics } from './daemon-metrics.ts';
 import { peerApiWorld } from './daemon-peerapi.ts';
 import { offerWebUi, openWebUi } from './daemon-webui.ts';
-import { pickEngine } from './engine/pick.ts';
+import { type Picked, pickEngine } from './engine/pick.ts';
 import type { PacketEngine } from './engine/types.ts';
 import { lockFile } from './ffi/fd.ts';
 import { type PeerCredentials, peerCredentials } from './ffi/sockets.ts';
@@ -94,7 +94,7 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
     isClosed: () => backend === undefined || wantsExit(backend.prefs()),
     baseServers: async () => (await names?.manager()?.baseNameservers()) ?? [],
   });
-  const engine = await startEngine(options, outside.mark, system, parts);
+  const { engine, reason } = await startEngine(options, outside.mark, system, parts);
   await undoLeftovers(options, log);
   const mapCache = openMapCache(options, system);
   const disco = await chooseDiscoKey(store, (await mapCache.read()) !== undefined, generatePrivate);
@@ -173,6 +173,7 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
       stateDir: options.statePath === undefined ? '' : options.stateDir,
     }),
     web: { link: (visitor) => webUi.link(visitor) },
+    engine: { kind: engine.kind, cipher: engine.caps.aead, reason },
     backend,
     clock,
     version: longVersion(),
@@ -247,7 +248,7 @@ async function startEngine(
   mark: number | undefined,
   { clock, random, log }: System,
   parts: AsyncDisposableStack,
-): Promise<PacketEngine> {
+): Promise<Picked> {
   const picked = pickEngine(process.env, {
     clock,
     random,
@@ -266,7 +267,7 @@ async function startEngine(
   });
   if (options.tun === undefined)
     log('warn', 'tun.none', { effect: 'programs of this machine do not reach the network' });
-  return engine;
+  return picked;
 }
 
 function openMapCache({ statePath }: DaemonOptions, { clock, log }: System): MapCache {

@@ -1,4 +1,5 @@
 /** `rhumb debug …`: what the daemon holds, printed as it is. */
+import { z } from 'zod';
 import { RhumbError } from '#shared/errors.ts';
 import { fetchRelayMap } from '../commands/derp-map.ts';
 import type { Action } from '../commands/spec.ts';
@@ -36,6 +37,18 @@ export const debugNetmap: Action = async (context) => {
 /** `rhumb debug derp-map`. */
 export const debugDerpMap: Action = async (context) => {
   context.out(`${goJson(await fetchRelayMap(context), '\t')}\n`);
+  return 0;
+};
+
+const engine = z.object({ Kind: z.string(), Cipher: z.string(), Reason: z.string() });
+
+/** `rhumb debug engine`. */
+export const debugEngine: Action = async ({ api, out, signal }) => {
+  const parsed = engine.safeParse(await api.get('rhumb/engine', signal));
+  if (!parsed.success)
+    throw new RhumbError('protocol', "engine: the daemon's reply is malformed", { cause: parsed.error });
+  const { Kind, Cipher, Reason } = parsed.data;
+  out(`${Kind} engine, because ${Reason}\ncipher: ${Cipher}\n`);
   return 0;
 };
 

@@ -53,6 +53,11 @@ const STATE: readonly Command[] = [
     load: async () => (await import('../debug/state.ts')).debugDerpMap,
   }),
   one({
+    name: 'engine',
+    about: 'Say what moves the packets, with which cipher, and why',
+    load: async () => (await import('../debug/state.ts')).debugEngine,
+  }),
+  one({
     name: 'filter',
     about: 'Show the rules of the packet filter and what each let in or refused',
     flags: [{ name: 'json', kind: 'bool', about: 'print JSON' }],

@@ -100,6 +100,15 @@ export interface WebPart {
   }) => Promise<string>;
 }
 
+/** What moves the packets. */
+export interface EnginePart {
+  readonly kind: 'native' | 'portable';
+  /** Name of the cipher at work. */
+  readonly cipher: string;
+  /** Why this engine and no other, for people. */
+  readonly reason: string;
+}
+
 /** Looks at relays and routers from this machine. */
 export interface ProbePart {
   /** Each reply is a line for people. */
@@ -121,6 +130,7 @@ export interface RegionReport {
 /** Parts that a daemon may lack: a test's, or one without a tunnel device. */
 export interface OptionalParts {
   readonly dns?: DnsPart | undefined;
+  readonly engine?: EnginePart | undefined;
   readonly forwarding?: ForwardingPart | undefined;
   readonly logs?: LogPart | undefined;
   readonly plane?: PlanePart | undefined;

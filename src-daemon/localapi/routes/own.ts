@@ -12,6 +12,10 @@ export const ownRoutes: RouteTable = {
   'rhumb/facts': read('status', ['GET'], ({ backend, response }) =>
     sendJson(response, encodeRhumbFacts(backend.facts())),
   ),
+  'rhumb/engine': read('status', ['GET'], ({ engine, response }) => {
+    if (engine === undefined) throw new RhumbError('unavailable', 'this daemon moves no packets');
+    sendJson(response, { Kind: engine.kind, Cipher: engine.cipher, Reason: engine.reason });
+  }),
   'rhumb/path': read('status', ['GET'], ({ backend, plane, query, response }) => {
     if (plane === undefined) throw new RhumbError('unavailable', 'this daemon has no paths to show');
     const peer = peerOf(backend, query.get('device') ?? '');
