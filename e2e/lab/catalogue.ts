@@ -12,6 +12,7 @@ import { dnsSystem } from './scenarios/dns-system.ts';
 import { ecn } from './scenarios/ecn.ts';
 import { engineSoak } from './scenarios/engine-soak.ts';
 import { engineThreads } from './scenarios/engine-threads.ts';
+import { engineTrouble } from './scenarios/engine-trouble.ts';
 import { exitNode } from './scenarios/exit-node.ts';
 import { exitNodeLan } from './scenarios/exit-node-lan.ts';
 import { exitNodeLeak, exitNodeLeakBrief } from './scenarios/exit-node-leak.ts';
@@ -60,6 +61,7 @@ export const scenarios: readonly Scenario[] = [
   badState,
   badPackets,
   engineThreads,
+  engineTrouble,
   ecn,
   wireguardGo,
   wireguardGoRekey,
