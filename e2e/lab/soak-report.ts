@@ -14,8 +14,9 @@ export const soakConfig = z.strictObject({
   friendAddress: z.ipv4(),
   /** The other machine's address on the wire. */
   friend: z.ipv4(),
-  /** How often keys are renewed; a handshake may follow the last one of the same side after 5 s (data-plane.md §1.1). */
-  renewMs: z.int().min(5_500),
+  /** When keys are renewed for the first time, and how often. */
+  renewFirstMs: z.int(),
+  renewMs: z.int(),
 });
 export type SoakConfig = z.infer<typeof soakConfig>;
 

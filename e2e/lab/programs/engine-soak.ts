@@ -182,15 +182,19 @@ console.log('ready');
 
 const count = (folder: string): number => readdirSync(`/proc/self/${folder}`).length;
 let renewals = 0;
+function renew(): void {
+  renewals += 1;
+  engine.apply([{ op: 'expire-send', peer: FRIEND }]);
+}
 const timers = [
+  setTimeout(() => {
+    renew();
+    timers.push(setInterval(renew, config.renewMs));
+  }, config.renewFirstMs),
   setInterval(flipPath, PATH_MS),
   setInterval(changeStrangers, STRANGERS_MS),
   setInterval(changeSettings, SETTINGS_MS),
   setInterval(() => engine.apply([{ op: 'bind', port: config.port }]), REBIND_MS),
-  setInterval(() => {
-    renewals += 1;
-    engine.apply([{ op: 'expire-send', peer: FRIEND }]);
-  }, config.renewMs),
   setInterval(() => {
     globalThis.gc?.();
     const { rss, heapUsed, external } = process.memoryUsage();
