@@ -2,6 +2,7 @@
 
 mod balks;
 mod kernel;
+mod manners;
 pub mod threads;
 pub mod tun;
 pub mod udp;

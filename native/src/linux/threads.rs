@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle, available_parallelism};
 
+use super::manners::Manners;
 use super::tun::Tun;
 use super::udp::Received;
 use crate::counters::Count;
@@ -280,6 +281,7 @@ impl Inbox {
 fn receive_loop(shared: &Shared, ending: &Ending, row: &Row<Inbox>) {
     let mut buf = vec![0; RECEIVE_BUFFER];
     let mut opened = Opened::default();
+    let mut manners = Manners::default();
     loop {
         let mut inbox = row.input();
         let token = inbox.token();
@@ -296,6 +298,7 @@ fn receive_loop(shared: &Shared, ending: &Ending, row: &Row<Inbox>) {
             Received::Datagrams { from, len, segment, ecn } => {
                 let origin = Origin::Wire { place: Place { to: from, via: (token >> 1) as u32 }, ecn };
                 let now = shared.clock.now();
+                manners.read(len.div_ceil(segment), now);
                 let (turn, _inbox) = row.go_on(inbox, len);
                 let datagrams = &mut buf[..len];
                 shared.open(&mut opened, datagrams, segment, &origin, now);
