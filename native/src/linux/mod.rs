@@ -3,6 +3,7 @@
 mod balks;
 mod kernel;
 mod manners;
+mod socket;
 pub mod threads;
 pub mod tun;
 pub mod udp;

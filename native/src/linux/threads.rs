@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle, available_parallelism};
 
 use super::manners::Manners;
+use super::socket::Received;
 use super::tun::Tun;
-use super::udp::Received;
 use crate::counters::Count;
 use crate::errno;
 use crate::inbound::{Opened, Origin};

@@ -1,0 +1,112 @@
+//! Packets that TypeScript brings (data-plane.md §4.4).
+
+use super::{Control, Engine};
+use crate::codec::Reader;
+use crate::counters::Count;
+use crate::inbound::Origin;
+use crate::limits::MAX_PACKET;
+use crate::outbound::{Packets, Tx};
+use crate::peer::Place;
+use crate::records::Way;
+use crate::state::State;
+
+impl Engine {
+    /// Takes packets in; gives how many were accepted, or none when the batch cannot be read.
+    pub fn inject(&self, bytes: &[u8]) -> Option<u32> {
+        let mut control = self.control();
+        let state = self.shared.read();
+        let mut from = Reader::new(bytes);
+        let mut accepted = 0;
+        let mut now = self.shared.clock.now();
+        while !from.is_done() {
+            let (number, _flags, length) = (from.u16()?, from.u16()?, from.u32()?);
+            let mut payload = Reader::new(from.take(length as usize)?);
+            if number == 29 {
+                self.shared.clock.set(payload.u64()?);
+                now = self.shared.clock.now();
+            } else if !state.is_running {
+                self.shared.count(Count::DropNotReady);
+            } else if self.inject_one(&mut control, &state, number, &mut payload, now)? {
+                accepted += 1;
+            }
+        }
+        self.shared.flush_runs(&state, &mut self.shared.tx());
+        Some(accepted)
+    }
+
+    fn inject_one(
+        &self,
+        control: &mut Control,
+        state: &State,
+        number: u16,
+        from: &mut Reader,
+        now: u64,
+    ) -> Option<bool> {
+        let shared = &*self.shared;
+        Some(match number {
+            64 => {
+                let via = from.u32()?;
+                let place = Place { to: from.address()??, via };
+                shared.send(state, &mut shared.tx(), place, from.rest());
+                true
+            }
+            65 => {
+                let (id, region) = (from.u32()?, from.u32()?);
+                let Some(peer) = state.peers.get(&id) else { return Some(false) };
+                self.receive(control, state, from.rest(), &Origin::Relay(peer, region), now)
+            }
+            66 => shared.to_host(state, from.rest()),
+            67 => {
+                let packet = from.rest();
+                let is_short = packet.len() <= MAX_PACKET;
+                if is_short {
+                    shared.note_echo(packet, now);
+                    shared.send_from_host(state, &mut shared.tx(), packet, None, now);
+                }
+                is_short
+            }
+            68 => {
+                let id = from.u32()?;
+                let packet = from.rest();
+                let Some(peer) = state.peers.get(&id) else { return Some(false) };
+                let is_fit = !packet.is_empty() && packet.len() <= MAX_PACKET;
+                if is_fit {
+                    shared.note_echo(packet, now);
+                    shared.tap(state, Way::ToPeer, packet);
+                    let tx: &mut Tx = &mut shared.tx();
+                    shared.to_peer(state, tx, peer, Packets::One(packet), now);
+                }
+                is_fit
+            }
+            69 => {
+                let (id, via) = (from.u32()?, from.u32()?);
+                let answering = from.address()?.map(|to| Place { to, via });
+                let Some(peer) = state.peers.get(&id) else { return Some(false) };
+                shared.handshake(state, &mut shared.tx(), peer, from.rest(), answering, now);
+                true
+            }
+            70 => {
+                let via = from.u32()?;
+                let place = Place { to: from.address()??, via };
+                self.receive(control, state, from.rest(), &Origin::Wire { place, ecn: 0 }, now)
+            }
+            71 => {
+                shared.send_from_host(state, &mut shared.tx(), from.rest(), None, now);
+                true
+            }
+            _ => return None,
+        })
+    }
+
+    fn receive(&self, control: &mut Control, state: &State, datagram: &[u8], origin: &Origin, now: u64) -> bool {
+        if matches!(origin, Origin::Relay(..)) {
+            self.shared.count(Count::RxRelay);
+        }
+        let scratch = &mut control.scratch;
+        scratch.clear();
+        scratch.extend_from_slice(datagram);
+        let segment = scratch.len();
+        self.shared.open(&mut control.opened, scratch, segment, origin, now);
+        self.shared.take_in(state, &mut self.shared.rx(), &mut control.opened, scratch, origin, now)
+    }
+}
