@@ -30,7 +30,8 @@ export async function startWgEngine(config: z.infer<typeof wgConfig>, program: s
     clock,
     random,
     log,
-    onRecord: (record) => log('debug', 'engine.record', { type: record.type }),
+    // Disco is nothing to a plain peer, and a flood of it would be one of lines.
+    onRecord: ({ type }) => void (type === 'disco' || log('debug', 'engine.record', { type })),
   });
   tunnel.setPeers(
     config.peers.map((peer, n) => ({

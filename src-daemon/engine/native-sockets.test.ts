@@ -102,7 +102,39 @@ function flavours(library: EngineLibrary) {
   ];
 }
 
+/** Kind 1 from 192.0.2.1:9, six bytes of it (native-records.ts). */
+function discoRecord(): Uint8Array {
+  const record = new Uint8Array(56);
+  const view = new DataView(record.buffer);
+  view.setUint32(0, 50, true);
+  view.setUint16(4, 1, true);
+  record.set([4, 0, 9, 0], 16);
+  record.set([192, 0, 2, 1], 28);
+  return record;
+}
+
 function suite(library: EngineLibrary, isPlain: boolean): void {
+  test('strangers who send without end keep nobody else waiting', async () => {
+    let isFlooded = true;
+    const record = discoRecord();
+    const flooded: EngineLibrary = {
+      ...library,
+      poll: (engine, into) => {
+        if (!isFlooded) return library.poll(engine, into);
+        into.set(record);
+        return record.length;
+      },
+    };
+    await using a = await node(flooded, B, 1, isPlain);
+    // Others have their turn again and again, and it goes on.
+    for (let turn = 0; turn < 3; turn++) {
+      const before = a.records.length;
+      await until(() => a.records.length > before);
+    }
+    isFlooded = false;
+    expect(a.records[0]).toMatchObject({ type: 'disco', from: { ip: '192.0.2.1' } });
+  });
+
   test('packets pass both ways, and both say that they are alive', async () => {
     await using a = await node(library, B, 1, isPlain);
     await using b = await node(library, A, 2, isPlain);

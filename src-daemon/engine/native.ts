@@ -49,7 +49,10 @@ import { bindError } from './udp-sockets.ts';
 const MAX_MTU = 65_440;
 const MIN_MTU = 576;
 const MAX_PACKET = 65_535;
-const POLL_BYTES = 256 * 1024;
+/** Room for the largest record. */
+const POLL_BYTES = 80 * 1024;
+/** Records that are handled before others of this program have their turn: a few milliseconds' work. */
+const BATCH_RECORDS = 128;
 /** An engine that fails again this soon after it was replaced is not replaced once more. */
 const FAILURE_SPACING_MS = 60_000;
 
@@ -100,6 +103,8 @@ class NativeEngine implements PacketEngine {
   #cancelHold: (() => void) | undefined;
   #tap: Tap | undefined;
   #isDraining = false;
+  #isDrainingLater = false;
+  #isDelivering = false;
   #failedAt = Number.NEGATIVE_INFINITY;
   readonly #errors = new Edges();
   /** Drops that happen on our side of the engine. */
@@ -362,6 +367,11 @@ class NativeEngine implements PacketEngine {
     this.#isDraining = true;
     try {
       for (;;) {
+        // Strangers may send without end what has to be told; the engine drops what it can't tell in time.
+        if (!this.#isClockOurs && this.#pending.length >= BATCH_RECORDS) {
+          this.#drainLater();
+          return;
+        }
         const length = this.#library.poll(this.#handle, this.#pollBuffer);
         if (length <= 0) return;
         // A copy: users keep views of it until the batch is handled.
@@ -370,6 +380,15 @@ class NativeEngine implements PacketEngine {
     } finally {
       this.#isDraining = false;
     }
+  }
+
+  #drainLater(): void {
+    if (this.#isDrainingLater) return;
+    this.#isDrainingLater = true;
+    setImmediate(() => {
+      this.#isDrainingLater = false;
+      this.#drain();
+    });
   }
 
   #take(record: NativeRecord): void {
@@ -414,9 +433,18 @@ class NativeEngine implements PacketEngine {
     this.#isScheduled = true;
     queueMicrotask(() => {
       this.#isScheduled = false;
-      const batch = this.#pending;
-      this.#pending = [];
-      if (batch.length > 0) this.#handleRecords?.(batch);
+      this.#deliver();
+    });
+  }
+
+  #deliver(): void {
+    const batch = this.#pending.splice(0, this.#isClockOurs ? this.#pending.length : BATCH_RECORDS);
+    if (batch.length > 0) this.#handleRecords?.(batch);
+    if (this.#pending.length === 0 || this.#isDelivering) return;
+    this.#isDelivering = true;
+    setImmediate(() => {
+      this.#isDelivering = false;
+      this.#deliver();
     });
   }
 
