@@ -1,15 +1,13 @@
 //! ChaCha20-Poly1305 of eight packets at once, one packet per lane, for AVX2 (data-plane.md §2.11, RFC 8439).
 //!
-//! ChaCha: sixteen vectors of eight words, one block of each packet. Poly1305: two halves of four lanes with five 26-bit
-//! limbs each. No branch and no index depends on a secret: lengths and counters are public.
+//! ChaCha: sixteen vectors of eight words, one block of each packet. Poly1305: two halves of four lanes each. No branch and no index depends on a secret: lengths and counters are public.
 
 use std::arch::x86_64::*;
 
 use super::aead::{LANES, Lane};
 use super::poly_tail::{PolyKey, finish};
+use super::poly26::avx2::Poly;
 
-const LIMB: i64 = (1 << 26) - 1;
-const HIGH_BIT: i64 = 1 << 24;
 const BLOCK: usize = 64;
 
 /// Whether this machine has what the kernels are compiled for.
@@ -261,92 +259,4 @@ fn transpose64(p: [__m256i; 4]) -> [__m256i; 4] {
         _mm256_permute2x128_si256::<0x31>(low, low2),
         _mm256_permute2x128_si256::<0x31>(high, high2),
     ]
-}
-
-/// Four Poly1305 sums under four keys.
-struct Poly {
-    h: [__m256i; 5],
-    r: [__m256i; 5],
-    /// 5 r, of which the first is not needed.
-    s: [__m256i; 5],
-}
-
-impl Poly {
-    #[target_feature(enable = "avx2")]
-    #[inline]
-    fn new(keys: &[PolyKey]) -> Self {
-        let zero = _mm256_setzero_si256();
-        let mut r = [zero; 5];
-        let mut s = [zero; 5];
-        for limb in 0..5 {
-            let mut column = [0u64; 4];
-            for (word, key) in column.iter_mut().zip(keys) {
-                *word = u64::from(key.r[limb]);
-            }
-            // SAFETY: four words are 32 bytes, and the load needs no alignment.
-            r[limb] = unsafe { _mm256_loadu_si256(column.as_ptr().cast()) };
-            s[limb] = _mm256_add_epi64(r[limb], _mm256_slli_epi64::<2>(r[limb]));
-        }
-        Self { h: [zero; 5], r, s }
-    }
-
-    /// One block of 16 bytes of every packet, as two little-endian words.
-    #[target_feature(enable = "avx2")]
-    #[inline]
-    fn absorb(&mut self, low: __m256i, high: __m256i) {
-        let mask = _mm256_set1_epi64x(LIMB);
-        let Self { h, r, s } = self;
-        let h0 = _mm256_add_epi64(h[0], _mm256_and_si256(low, mask));
-        let h1 = _mm256_add_epi64(h[1], _mm256_and_si256(_mm256_srli_epi64::<26>(low), mask));
-        let middle = _mm256_or_si256(_mm256_srli_epi64::<52>(low), _mm256_slli_epi64::<12>(high));
-        let h2 = _mm256_add_epi64(h[2], _mm256_and_si256(middle, mask));
-        let h3 = _mm256_add_epi64(h[3], _mm256_and_si256(_mm256_srli_epi64::<14>(high), mask));
-        let top = _mm256_or_si256(_mm256_srli_epi64::<40>(high), _mm256_set1_epi64x(HIGH_BIT));
-        let h4 = _mm256_add_epi64(h[4], top);
-        macro_rules! sum {
-            ($(($a:expr, $b:expr)),+) => {{
-                let mut total = _mm256_setzero_si256();
-                $(total = _mm256_add_epi64(total, _mm256_mul_epu32($a, $b));)+
-                total
-            }};
-        }
-        let d0 = sum!((h0, r[0]), (h1, s[4]), (h2, s[3]), (h3, s[2]), (h4, s[1]));
-        let d1 = sum!((h0, r[1]), (h1, r[0]), (h2, s[4]), (h3, s[3]), (h4, s[2]));
-        let d2 = sum!((h0, r[2]), (h1, r[1]), (h2, r[0]), (h3, s[4]), (h4, s[3]));
-        let d3 = sum!((h0, r[3]), (h1, r[2]), (h2, r[1]), (h3, r[0]), (h4, s[4]));
-        let d4 = sum!((h0, r[4]), (h1, r[3]), (h2, r[2]), (h3, r[1]), (h4, r[0]));
-        // Two carry chains, 0-1-2 and 3-4-0, that overlap in time.
-        let d1 = _mm256_add_epi64(d1, _mm256_srli_epi64::<26>(d0));
-        let d4 = _mm256_add_epi64(d4, _mm256_srli_epi64::<26>(d3));
-        let d0 = _mm256_and_si256(d0, mask);
-        let d3 = _mm256_and_si256(d3, mask);
-        let carry = _mm256_srli_epi64::<26>(d4);
-        let d2 = _mm256_add_epi64(d2, _mm256_srli_epi64::<26>(d1));
-        let d0 = _mm256_add_epi64(d0, _mm256_add_epi64(carry, _mm256_slli_epi64::<2>(carry)));
-        let d1 = _mm256_and_si256(d1, mask);
-        let d4 = _mm256_and_si256(d4, mask);
-        let d3 = _mm256_add_epi64(d3, _mm256_srli_epi64::<26>(d2));
-        let d1 = _mm256_add_epi64(d1, _mm256_srli_epi64::<26>(d0));
-        let d2 = _mm256_and_si256(d2, mask);
-        let d0 = _mm256_and_si256(d0, mask);
-        let d4 = _mm256_add_epi64(d4, _mm256_srli_epi64::<26>(d3));
-        let d3 = _mm256_and_si256(d3, mask);
-        *h = [d0, d1, d2, d3, d4];
-    }
-
-    /// The limbs of each packet's sum.
-    #[target_feature(enable = "avx2")]
-    #[inline]
-    fn sums(&self) -> [[u64; 5]; 4] {
-        let mut sums = [[0u64; 5]; 4];
-        for (limb, vector) in self.h.iter().enumerate() {
-            let mut column = [0u64; 4];
-            // SAFETY: four words are 32 bytes, and the store needs no alignment.
-            unsafe { _mm256_storeu_si256(column.as_mut_ptr().cast(), *vector) };
-            for (sum, word) in sums.iter_mut().zip(column) {
-                sum[limb] = word;
-            }
-        }
-        sums
-    }
 }

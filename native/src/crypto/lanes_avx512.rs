@@ -6,8 +6,8 @@
 use std::arch::x86_64::*;
 
 use super::aead::{LANES, Lane};
-use super::poly_avx512::{Poly26, Poly44};
 use super::poly_tail::{PolyKey, finish};
+use super::{poly26, poly44};
 
 const BLOCK: usize = 64;
 
@@ -129,8 +129,8 @@ macro_rules! kernels {
     };
 }
 
-kernels!(plain, "avx512f,avx512bw,avx512vl,avx512dq", Poly26);
-kernels!(ifma, "avx512f,avx512bw,avx512vl,avx512dq,avx512ifma", Poly44);
+kernels!(plain, "avx512f,avx512bw,avx512vl,avx512dq", poly26::avx512::Poly);
+kernels!(ifma, "avx512f,avx512bw,avx512vl,avx512dq,avx512ifma", poly44::Poly44);
 
 /// The sixteen state words of all lanes, with the block counter at 0 and 1.
 #[target_feature(enable = "avx512f")]

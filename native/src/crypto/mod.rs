@@ -7,7 +7,9 @@ mod lanes_avx2;
 #[cfg(target_arch = "x86_64")]
 mod lanes_avx512;
 #[cfg(target_arch = "x86_64")]
-mod poly_avx512;
+mod poly26;
+#[cfg(target_arch = "x86_64")]
+mod poly44;
 #[cfg(target_arch = "x86_64")]
 mod poly_tail;
 pub mod xchacha;

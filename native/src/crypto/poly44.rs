@@ -1,106 +1,15 @@
-//! Poly1305 of eight packets at once for AVX-512, one packet per lane (RFC 8439 §2.5): in two shapes, of which the second is for
-//! processors that multiply 52-bit numbers.
+//! Poly1305 of eight packets at once, one packet per lane, for AVX-512 that multiplies 52-bit numbers (RFC 8439 §2.5).
 
 use std::arch::x86_64::*;
 
 use super::aead::LANES;
 use super::poly_tail::PolyKey;
 
-const LIMB: i64 = (1 << 26) - 1;
-const HIGH_BIT: i64 = 1 << 24;
+const LIMB26: u64 = (1 << 26) - 1;
 const LIMB44: i64 = (1 << 44) - 1;
 const LIMB42: i64 = (1 << 42) - 1;
 /// The bit above a block of 16 bytes, in the limb that begins at bit 88.
 const HIGH_BIT44: i64 = 1 << 40;
-
-/// Sums in five limbs of 26 bits, with 32-bit multiplication.
-pub struct Poly26 {
-    h: [__m512i; 5],
-    r: [__m512i; 5],
-    /// 5 r, of which the first is not needed.
-    s: [__m512i; 5],
-}
-
-impl Poly26 {
-    /// Nothing absorbed yet.
-    #[target_feature(enable = "avx512f")]
-    #[inline]
-    pub fn new(keys: &[PolyKey; LANES]) -> Self {
-        let zero = _mm512_setzero_si512();
-        let mut r = [zero; 5];
-        let mut s = [zero; 5];
-        for limb in 0..5 {
-            let mut column = [0u64; LANES];
-            for (word, key) in column.iter_mut().zip(keys) {
-                *word = u64::from(key.r[limb]);
-            }
-            // SAFETY: eight words are 64 bytes, and the load needs no alignment.
-            r[limb] = unsafe { _mm512_loadu_si512(column.as_ptr().cast()) };
-            s[limb] = _mm512_add_epi64(r[limb], _mm512_slli_epi64::<2>(r[limb]));
-        }
-        Self { h: [zero; 5], r, s }
-    }
-
-    /// One block of 16 bytes of every packet, as two little-endian words.
-    #[target_feature(enable = "avx512f")]
-    #[inline]
-    pub fn absorb(&mut self, low: __m512i, high: __m512i) {
-        let mask = _mm512_set1_epi64(LIMB);
-        let Self { h, r, s } = self;
-        let h0 = _mm512_add_epi64(h[0], _mm512_and_si512(low, mask));
-        let h1 = _mm512_add_epi64(h[1], _mm512_and_si512(_mm512_srli_epi64::<26>(low), mask));
-        let middle = _mm512_or_si512(_mm512_srli_epi64::<52>(low), _mm512_slli_epi64::<12>(high));
-        let h2 = _mm512_add_epi64(h[2], _mm512_and_si512(middle, mask));
-        let h3 = _mm512_add_epi64(h[3], _mm512_and_si512(_mm512_srli_epi64::<14>(high), mask));
-        let top = _mm512_or_si512(_mm512_srli_epi64::<40>(high), _mm512_set1_epi64(HIGH_BIT));
-        let h4 = _mm512_add_epi64(h[4], top);
-        macro_rules! sum {
-            ($(($a:expr, $b:expr)),+) => {{
-                let mut total = _mm512_setzero_si512();
-                $(total = _mm512_add_epi64(total, _mm512_mul_epu32($a, $b));)+
-                total
-            }};
-        }
-        let d0 = sum!((h0, r[0]), (h1, s[4]), (h2, s[3]), (h3, s[2]), (h4, s[1]));
-        let d1 = sum!((h0, r[1]), (h1, r[0]), (h2, s[4]), (h3, s[3]), (h4, s[2]));
-        let d2 = sum!((h0, r[2]), (h1, r[1]), (h2, r[0]), (h3, s[4]), (h4, s[3]));
-        let d3 = sum!((h0, r[3]), (h1, r[2]), (h2, r[1]), (h3, r[0]), (h4, s[4]));
-        let d4 = sum!((h0, r[4]), (h1, r[3]), (h2, r[2]), (h3, r[1]), (h4, r[0]));
-        // Two carry chains, 0-1-2 and 3-4-0, that overlap in time.
-        let d1 = _mm512_add_epi64(d1, _mm512_srli_epi64::<26>(d0));
-        let d4 = _mm512_add_epi64(d4, _mm512_srli_epi64::<26>(d3));
-        let d0 = _mm512_and_si512(d0, mask);
-        let d3 = _mm512_and_si512(d3, mask);
-        let carry = _mm512_srli_epi64::<26>(d4);
-        let d2 = _mm512_add_epi64(d2, _mm512_srli_epi64::<26>(d1));
-        let d0 = _mm512_add_epi64(d0, _mm512_add_epi64(carry, _mm512_slli_epi64::<2>(carry)));
-        let d1 = _mm512_and_si512(d1, mask);
-        let d4 = _mm512_and_si512(d4, mask);
-        let d3 = _mm512_add_epi64(d3, _mm512_srli_epi64::<26>(d2));
-        let d1 = _mm512_add_epi64(d1, _mm512_srli_epi64::<26>(d0));
-        let d2 = _mm512_and_si512(d2, mask);
-        let d0 = _mm512_and_si512(d0, mask);
-        let d4 = _mm512_add_epi64(d4, _mm512_srli_epi64::<26>(d3));
-        let d3 = _mm512_and_si512(d3, mask);
-        *h = [d0, d1, d2, d3, d4];
-    }
-
-    /// The limbs of each packet's sum.
-    #[target_feature(enable = "avx512f")]
-    #[inline]
-    pub fn sums(&self) -> [[u64; 5]; LANES] {
-        let mut sums = [[0u64; 5]; LANES];
-        for (limb, vector) in self.h.iter().enumerate() {
-            let mut column = [0u64; LANES];
-            // SAFETY: eight words are 64 bytes, and the store needs no alignment.
-            unsafe { _mm512_storeu_si512(column.as_mut_ptr().cast(), *vector) };
-            for (sum, word) in sums.iter_mut().zip(column) {
-                sum[limb] = word;
-            }
-        }
-        sums
-    }
-}
 
 /// Sums in limbs of 44, 44 and 42 bits, with 52-bit multiplication.
 pub struct Poly44 {
@@ -181,7 +90,7 @@ impl Poly44 {
             column
         });
         std::array::from_fn(|lane| {
-            let limb = |word: u128| word as u64 & LIMB as u64;
+            let limb = |word: u128| word as u64 & LIMB26;
             let low = u128::from(columns[0][lane]) + (u128::from(columns[1][lane]) << 44);
             let high = (low >> 78) + (u128::from(columns[2][lane]) << 10);
             [limb(low), limb(low >> 26), limb(low >> 52), limb(high), (high >> 26) as u64]
@@ -193,6 +102,7 @@ impl Poly44 {
 mod tests {
     use super::super::lanes_avx512::{has_ifma, is_supported};
     use super::super::poly_tail::finish;
+    use super::super::{lanes_avx2, poly26};
     use super::*;
     use crate::testing::Random;
 
@@ -237,12 +147,12 @@ mod tests {
     /// As `finish` takes it, without the key's second half.
     fn limbs(words: &[u32; 5]) -> [u64; 5] {
         let low = words.iter().take(4).rev().fold(0u128, |all, word| all << 32 | u128::from(*word));
-        let limb = |shift: u32| (low >> shift) as u64 & LIMB as u64;
+        let limb = |shift: u32| (low >> shift) as u64 & LIMB26;
         [limb(0), limb(26), limb(52), limb(78), (low >> 104) as u64 | u64::from(words[4]) << 24]
     }
 
     #[test]
-    fn both_shapes_are_right_for_the_largest_numbers_and_for_any() {
+    fn every_shape_is_right_for_the_largest_numbers_and_for_any() {
         let mut random = Random::new(11);
         for round in 0..60 {
             let word = |random: &mut Random| [0, u64::MAX, random.next()][(round + random.below(2)) % 3];
@@ -271,8 +181,12 @@ mod tests {
     /// Of every lane, in the shapes that this processor can do.
     fn tags(keys: &[PolyKey; LANES], blocks: &[[[u64; 2]; LANES]]) -> Vec<Vec<[u8; 16]>> {
         let mut of_shapes = Vec::new();
-        if is_supported() {
+        if lanes_avx2::is_supported() {
             // SAFETY: the processor has what they need.
+            of_shapes.push(unsafe { sums_avx2(keys, blocks) });
+        }
+        if is_supported() {
+            // SAFETY: as above.
             of_shapes.push(unsafe { sums26(keys, blocks) });
         }
         if has_ifma() {
@@ -289,9 +203,27 @@ mod tests {
         unsafe { _mm512_loadu_si512(words.as_ptr().cast()) }
     }
 
+    #[target_feature(enable = "avx2")]
+    fn sums_avx2(keys: &[PolyKey; LANES], blocks: &[[[u64; 2]; LANES]]) -> [[u64; 5]; LANES] {
+        let mut sums = [[0; 5]; LANES];
+        for (first, sums) in [0, 4].into_iter().zip(sums.chunks_mut(4)) {
+            let mut poly = poly26::avx2::Poly::new(&keys[first..first + 4]);
+            for row in blocks {
+                let column = |half: usize| {
+                    let words: [u64; 4] = std::array::from_fn(|lane| row[first + lane][half]);
+                    // SAFETY: four words are 32 bytes, and the load needs no alignment.
+                    unsafe { _mm256_loadu_si256(words.as_ptr().cast()) }
+                };
+                poly.absorb(column(0), column(1));
+            }
+            sums.copy_from_slice(&poly.sums());
+        }
+        sums
+    }
+
     #[target_feature(enable = "avx512f")]
     fn sums26(keys: &[PolyKey; LANES], blocks: &[[[u64; 2]; LANES]]) -> [[u64; 5]; LANES] {
-        let mut poly = Poly26::new(keys);
+        let mut poly = poly26::avx512::Poly::new(keys);
         blocks.iter().for_each(|row| poly.absorb(column(row, 0), column(row, 1)));
         poly.sums()
     }
