@@ -26,7 +26,7 @@ import { ACTIVITY_BYTES, type NativeRecord, readActivities, readRecords } from '
 import { NativeRing } from './native-ring.ts';
 import { watchRecords } from './native-wake.ts';
 import { NativeWriter } from './native-writer.ts';
-import { checkShape, indexInUse, noPeer, peerExists, socketExists, tooManySockets } from './ops.ts';
+import { checkShape, indexInUse, noPeer, peerExists, socketExists, tooManySockets } from './op-checks.ts';
 import type { PortableOptions } from './portable.ts';
 import type {
   EngineCaps,

@@ -13,7 +13,7 @@ import { ExtraSockets } from './extra-sockets.ts';
 import { HandshakeGuard } from './guard.ts';
 import { Inbound } from './inbound.ts';
 import { TransportKeypair } from './keypair.ts';
-import { validate } from './ops.ts';
+import { validate } from './op-checks.ts';
 import { Outbound } from './outbound.ts';
 import { PeerState } from './peer.ts';
 import { type EnginePlatform, platformOf } from './platform.ts';
