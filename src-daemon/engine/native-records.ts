@@ -1,6 +1,6 @@
 /** What the native engine tells, out of its bytes (`native/src/records.rs`; data-plane.md §4.4). */
 import { formatIp, type SockAddr } from '#shared/ip/address.ts';
-import type { EngineRecord, HandshakeReason, PeerActivity, SocketId, Tap } from './types.ts';
+import type { EngineRecord, HandshakeReason, SocketId, Tap } from './types.ts';
 
 const HEADER = 16;
 const ADDRESS = 28;
@@ -149,29 +149,4 @@ function addressOf(block: Uint8Array): SockAddr {
   const ip = formatIp(block.slice(12, block[0] === 4 ? 16 : 28));
   const zone = view.getUint32(4, true);
   return { ip: zone === 0 ? ip : `${ip}%${zone}`, port: view.getUint16(2, true) };
-}
-
-/** Number, padding, ten words (`native/src/peer.rs`). */
-export const ACTIVITY_BYTES = 88;
-
-export function readActivities(bytes: Uint8Array): PeerActivity[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const found: PeerActivity[] = [];
-  for (let at = 0; at + ACTIVITY_BYTES <= bytes.length; at += ACTIVITY_BYTES) {
-    const word = (i: number): number => Number(view.getBigUint64(at + 8 + 8 * i, true));
-    found.push({
-      peer: view.getUint32(at, true),
-      unansweredSince: word(0),
-      keepaliveOwedSince: word(1),
-      lastTxAny: word(2),
-      lastRxAny: word(3),
-      rxBestAt: word(4),
-      lastHandshakeMs: word(5),
-      txBytes: word(6),
-      rxBytes: word(7),
-      txPackets: word(8),
-      rxPackets: word(9),
-    });
-  }
-  return found;
 }

@@ -1,13 +1,12 @@
 /** The native engine behind the interface of all engines: encodes what it is told, hands on what it tells (data-plane.md §4). */
 import type { Clock } from '#shared/async/clock.ts';
 import { RhumbError } from '#shared/errors.ts';
-import { formatSockAddr } from '#shared/ip/address.ts';
 import type { Log } from '#shared/log/log.ts';
-import { EngineFailure, type EngineHandle, type EngineLibrary, systemFailure } from '../ffi/engine.ts';
+import { EngineFailure, type EngineHandle, type EngineLibrary } from '../ffi/engine.ts';
 import { checkTunName } from '../tun/linux.ts';
-import { deviceRefusal } from '../tun/refusal.ts';
-import { COUNTER_NAMES } from './counters.ts';
 import { Edges } from './edges.ts';
+import { readEnds, readPeers, readRules, readStats } from './native-answers.ts';
+import { failure, REFUSAL_BYTES, refusal, startFailure } from './native-faults.ts';
 import { NativeMemory } from './native-memory.ts';
 import {
   type NativeConfig,
@@ -22,11 +21,10 @@ import {
   writeReceived,
   writeRunClock,
 } from './native-ops.ts';
-import { ACTIVITY_BYTES, type NativeRecord, readActivities, readRecords } from './native-records.ts';
 import { NativeRing } from './native-ring.ts';
-import { watchRecords } from './native-wake.ts';
+import { NativeStream, type OwnRecord } from './native-stream.ts';
 import { NativeWriter } from './native-writer.ts';
-import { checkShape, indexInUse, noPeer, peerExists, socketExists, tooManySockets } from './op-checks.ts';
+import { checkShape } from './op-checks.ts';
 import type { PortableOptions } from './portable.ts';
 import type {
   EngineCaps,
@@ -43,30 +41,13 @@ import type {
   PeerId,
   Tap,
 } from './types.ts';
-import { bindError } from './udp-sockets.ts';
 
 /** The largest inner packet of IPv4 in IPv6: 65535 - 40 - 8 - 32, down to a multiple of 16. */
 const MAX_MTU = 65_440;
 const MIN_MTU = 576;
 const MAX_PACKET = 65_535;
-/** Room for the largest record. */
-const POLL_BYTES = 80 * 1024;
-/** Records that are handled before others of this program have their turn: a few milliseconds' work. */
-const BATCH_RECORDS = 128;
 /** An engine that fails again this soon after it was replaced is not replaced once more. */
 const FAILURE_SPACING_MS = 60_000;
-
-/** Faults of `native/src/plan.rs`. */
-const Fault = {
-  NoPeer: 1,
-  PeerExists: 2,
-  BadPeerId: 3,
-  IndexInUse: 4,
-  BadSocketId: 5,
-  SocketExists: 6,
-  TooManySockets: 7,
-  Running: 8,
-} as const;
 
 export interface NativeSettings {
   /** For each way, from the host and to it; without it as many as are right for this machine. */
@@ -90,8 +71,8 @@ class NativeEngine implements PacketEngine {
   readonly #settings: NativeSettings;
   readonly #writer = new NativeWriter();
   readonly #memory = new NativeMemory();
-  readonly #refusal = new Uint8Array(12);
-  readonly #pollBuffer = new Uint8Array(POLL_BYTES);
+  readonly #stream: NativeStream;
+  readonly #refusal = new Uint8Array(REFUSAL_BYTES);
   #handle: EngineHandle;
   #phase: 'new' | 'starting' | 'running' | 'stopped' | 'destroyed' = 'new';
   /** The engine's clock is ours, read anew for each call; else it has its own. */
@@ -99,12 +80,8 @@ class NativeEngine implements PacketEngine {
   #config: NativeConfig | undefined;
   #ring: NativeRing | undefined;
   #host: MemoryTun | undefined;
-  #unwatch: (() => void) | undefined;
   #cancelHold: (() => void) | undefined;
   #tap: Tap | undefined;
-  #isDraining = false;
-  #isDrainingLater = false;
-  #isDelivering = false;
   #failedAt = Number.NEGATIVE_INFINITY;
   readonly #errors = new Edges();
   /** Drops that happen on our side of the engine. */
@@ -113,9 +90,6 @@ class NativeEngine implements PacketEngine {
   #rules: readonly FilterRuleSpec[] = [];
   /** What the rules did before they were handed to the engine the last time. */
   #rulesBefore: readonly FilterRuleCount[] = [];
-  #pending: EngineRecord[] = [];
-  #isScheduled = false;
-  #handleRecords: ((batch: Iterable<EngineRecord>) => void) | undefined;
 
   constructor(library: EngineLibrary, { clock, log }: PortableOptions, settings: NativeSettings) {
     this.#settings = settings;
@@ -124,16 +98,22 @@ class NativeEngine implements PacketEngine {
     this.#log = log;
     this.caps = { maxMtu: MAX_MTU, aead: library.aead };
     this.#handle = this.#create();
+    this.#stream = new NativeStream({
+      library,
+      engine: () => this.#handle,
+      take: (record) => this.#take(record),
+      log,
+    });
   }
 
   get port(): number {
-    return this.#ring?.port ?? this.#ends().port;
+    return this.#ring?.port ?? readEnds(this.#library, this.#handle).port;
   }
 
   get tunName(): string | undefined {
     if (this.#phase !== 'running') return undefined;
     if (this.#host !== undefined) return 'memory';
-    const { name } = this.#ends();
+    const { name } = readEnds(this.#library, this.#handle);
     return name === '' ? undefined : name;
   }
 
@@ -158,7 +138,7 @@ class NativeEngine implements PacketEngine {
       throw error;
     }
     this.#phase = 'running';
-    this.#watch();
+    this.#listen();
     if (this.#host !== undefined) this.#host.send = (packet) => this.#fromHost(packet);
   }
 
@@ -173,7 +153,7 @@ class NativeEngine implements PacketEngine {
       if (op.op === 'filter-set') this.#noteRules(op.rules ?? [], counted ?? []);
       if (this.#phase === 'running') this.#ring?.follow(op);
     }
-    this.#drain();
+    this.#stream.read();
   }
 
   inject(packets: readonly InjectPacket[]): number {
@@ -183,34 +163,25 @@ class NativeEngine implements PacketEngine {
   }
 
   onRecords(handle: (batch: Iterable<EngineRecord>) => void): void {
-    this.#handleRecords = handle;
-    if (this.#pending.length > 0) this.#schedule();
+    this.#stream.onRecords(handle);
   }
 
   peers(ids?: readonly PeerId[]): PeerActivity[] {
-    if (ids?.length === 0) return [];
-    const numbers = new Uint8Array(Uint32Array.from(ids ?? []).buffer);
-    const room = (ids?.length ?? 64) * ACTIVITY_BYTES;
-    return readActivities(this.#read(room, (out) => this.#library.peers(this.#handle, numbers, out)));
+    return readPeers(this.#library, this.#handle, ids);
   }
 
   stats(): EngineStats {
-    const bytes = this.#read(COUNTER_NAMES.length * 8, (out) => this.#library.stats(this.#handle, out));
-    const view = new DataView(bytes.buffer);
-    const stats: Record<string, bigint> = {};
-    for (const [i, name] of COUNTER_NAMES.entries())
-      stats[name] = 8 * i + 8 <= bytes.length ? view.getBigUint64(8 * i, true) : 0n;
+    const stats = readStats(this.#library, this.#handle);
     stats['drop.no-socket'] = (stats['drop.no-socket'] ?? 0n) + BigInt(this.#noSocket);
     stats['drop.send-failed'] = (stats['drop.send-failed'] ?? 0n) + BigInt(this.#sendFailed);
     return stats;
   }
 
   filterRules(): readonly FilterRuleCount[] {
-    const bytes = this.#read(this.#rules.length * 16, (out) => this.#library.rules(this.#handle, out));
-    const view = new DataView(bytes.buffer);
+    const since = readRules(this.#library, this.#handle, this.#rules.length);
     return this.#rulesBefore.map((before, i) => ({
-      passed: before.passed + countAt(view, 16 * i),
-      nearMisses: before.nearMisses + countAt(view, 16 * i + 8),
+      passed: before.passed + (since[i]?.passed ?? 0),
+      nearMisses: before.nearMisses + (since[i]?.nearMisses ?? 0),
     }));
   }
 
@@ -228,7 +199,7 @@ class NativeEngine implements PacketEngine {
   async destroy(): Promise<void> {
     if (this.#phase === 'destroyed') return;
     this.#phase = 'destroyed';
-    this.#pending = [];
+    this.#stream.end();
     await this.#closeAll();
     this.#library.destroy(this.#handle);
   }
@@ -262,15 +233,13 @@ class NativeEngine implements PacketEngine {
     });
   }
 
-  #started(result: number, { name, port }: NativeConfig): void {
-    if (result >= 0) return;
-    const system = systemFailure(result);
-    if (system?.part === 'device') {
-      throw deviceRefusal(name, system.code);
-    }
-    if (system?.part === 'socket')
-      throw bindError(Object.assign(new Error(system.code), { code: system.code }), 4, port);
-    throw failure('start engine', result);
+  #started(result: number, config: NativeConfig): void {
+    if (result < 0) throw startFailure(result, config);
+  }
+
+  #listen(): void {
+    // With neither side the system's nothing happens but by a call of ours, and that reads.
+    if (!this.#isClockOurs) this.#stream.open();
   }
 
   #newRing(sockets: NonNullable<EngineConfig['sockets']>, binding: NativeBinding): NativeRing {
@@ -284,18 +253,18 @@ class NativeEngine implements PacketEngine {
         sendFailed: (to, code, via) => {
           this.#sendFailed++;
           if (!this.#errors.isNew(`${code} ${to.ip}`, this.nowMs())) return;
-          this.#push({ type: 'path-error', peer: undefined, via: via === 0 ? undefined : via, code });
+          this.#stream.push({ type: 'path-error', peer: undefined, via: via === 0 ? undefined : via, code });
         },
         extraGone: (via, code) => {
           this.#log('info', 'socket.extra-gone', { via, code });
-          this.#push({ type: 'path-error', peer: undefined, via, code });
+          this.#stream.push({ type: 'path-error', peer: undefined, via, code });
           // The engine leads no path through it any more.
           this.apply([{ op: 'socket-close', socket: via }]);
         },
         dead: (error) => {
           if (this.#phase !== 'running') return;
           this.#log('warn', 'socket.dead', { why: error.message });
-          this.#push({ type: 'device', what: 'socket-dead', detail: error.message });
+          this.#stream.push({ type: 'device', what: 'socket-dead', detail: error.message });
         },
       },
       this.#clock,
@@ -313,7 +282,7 @@ class NativeEngine implements PacketEngine {
     write();
     const accepted = this.#library.inject(this.#handle, this.#writer.written);
     if (accepted === EngineFailure.Panicked) this.#failed();
-    this.#drain();
+    this.#stream.read();
     return Math.max(0, accepted);
   }
 
@@ -325,7 +294,7 @@ class NativeEngine implements PacketEngine {
     const result = this.#library.apply(this.#handle, this.#writer.written, this.#refusal);
     this.#writer.clear();
     if (result >= 0) return;
-    if (result === EngineFailure.Refused) throw refused(this.#refusal);
+    if (result === EngineFailure.Refused) throw refusal(this.#refusal);
     if (result !== EngineFailure.Panicked) throw failure('tell engine', result);
     // What it was told is told again to the next one, keys excepted: those sessions begin anew.
     for (const op of ops) this.#memory.note(op);
@@ -339,63 +308,9 @@ class NativeEngine implements PacketEngine {
     this.#rulesBefore = rules.map((rule) => earlier.get(rule) ?? { passed: 0, nearMisses: 0 });
   }
 
-  /** Reads what the engine has into a buffer of its own, which is made larger when it must be. */
-  #read(room: number, call: (out: Uint8Array) => number): Uint8Array {
-    for (let size = Math.max(room, 64); ; ) {
-      const out = new Uint8Array(size);
-      const length = call(out);
-      if (length !== EngineFailure.TooSmall) return out.slice(0, Math.max(0, length));
-      size = new DataView(out.buffer).getUint32(0, true);
-    }
-  }
-
-  #ends(): { readonly port: number; readonly name: string } {
-    const bytes = this.#read(64, (out) => this.#library.ends(this.#handle, out));
-    if (bytes.length < 2) return { port: 0, name: '' };
-    const port = new DataView(bytes.buffer).getUint16(0, true);
-    return { port, name: new TextDecoder().decode(bytes.subarray(2)) };
-  }
-
-  #watch(): void {
-    // With neither side the system's nothing happens but by a call of ours, and that reads.
-    if (!this.#isClockOurs) this.#unwatch = watchRecords(this.#library, this.#handle, () => this.#drain());
-  }
-
-  /** Takes everything that the engine has to tell; what that leads to may make it tell more. */
-  #drain(): void {
-    if (this.#isDraining) return;
-    this.#isDraining = true;
-    try {
-      for (;;) {
-        // Strangers may send without end what has to be told; the engine drops what it can't tell in time.
-        if (!this.#isClockOurs && this.#pending.length >= BATCH_RECORDS) {
-          this.#drainLater();
-          return;
-        }
-        const length = this.#library.poll(this.#handle, this.#pollBuffer);
-        if (length <= 0) return;
-        // A copy: users keep views of it until the batch is handled.
-        for (const record of readRecords(this.#pollBuffer.slice(0, length))) this.#take(record);
-      }
-    } finally {
-      this.#isDraining = false;
-    }
-  }
-
-  #drainLater(): void {
-    if (this.#isDrainingLater) return;
-    this.#isDrainingLater = true;
-    setImmediate(() => {
-      this.#isDrainingLater = false;
-      this.#drain();
-    });
-  }
-
-  #take(record: NativeRecord): void {
+  /** What is between the engine and us. */
+  #take(record: OwnRecord): void {
     switch (record.kind) {
-      case 'record':
-        this.#push(record.record);
-        return;
       case 'send':
         if (this.#ring?.send(record.to, record.data, record.via) !== true) this.#noSocket++;
         return;
@@ -416,43 +331,11 @@ class NativeEngine implements PacketEngine {
     }
   }
 
-  #push(record: EngineRecord): void {
-    if (this.#phase === 'destroyed') return;
-    if (record.type === 'device') this.#log('error', `engine.${record.what}`, { why: record.detail });
-    if (record.type === 'offload') {
-      const { what, path, code } = record;
-      this.#log('warn', 'engine.offload-off', { what, path: path && formatSockAddr(path), code });
-    }
-    this.#pending.push(record);
-    if (this.#handleRecords !== undefined) this.#schedule();
-  }
-
-  /** A microtask: the handler calls back into the engine, which must not be in the middle of a packet then. */
-  #schedule(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    queueMicrotask(() => {
-      this.#isScheduled = false;
-      this.#deliver();
-    });
-  }
-
-  #deliver(): void {
-    const batch = this.#pending.splice(0, this.#isClockOurs ? this.#pending.length : BATCH_RECORDS);
-    if (batch.length > 0) this.#handleRecords?.(batch);
-    if (this.#pending.length === 0 || this.#isDelivering) return;
-    this.#isDelivering = true;
-    setImmediate(() => {
-      this.#isDelivering = false;
-      this.#deliver();
-    });
-  }
-
   #hold(ms: number): void {
     this.#cancelHold ??= this.#clock.after(ms, () => {
       this.#cancelHold = undefined;
       this.#send(() => writeExpireHeld(this.#writer));
-      this.#drain();
+      this.#stream.read();
     });
   }
 
@@ -462,12 +345,11 @@ class NativeEngine implements PacketEngine {
     const config = this.#config;
     this.#log('error', 'engine.failed', { again: now - this.#failedAt < FAILURE_SPACING_MS });
     if (now - this.#failedAt < FAILURE_SPACING_MS || this.#phase === 'destroyed') {
-      this.#push({ type: 'device', what: 'tun-gone', detail: 'the native engine failed' });
+      this.#stream.push({ type: 'device', what: 'tun-gone', detail: 'the native engine failed' });
       return;
     }
     this.#failedAt = now;
-    this.#unwatch?.();
-    this.#unwatch = undefined;
+    this.#stream.close();
     const failed = this.#handle;
     this.#handle = this.#create();
     if (config !== undefined) this.#configure(config);
@@ -478,7 +360,7 @@ class NativeEngine implements PacketEngine {
       for (const op of this.#memory.ops()) writeOp(this.#writer, op);
       writeCapture(this.#writer, this.#tap !== undefined);
     });
-    if (isStarted) this.#watch();
+    if (isStarted) this.#listen();
   }
 
   #ownNow(): number {
@@ -488,8 +370,7 @@ class NativeEngine implements PacketEngine {
   async #closeAll(): Promise<void> {
     this.#cancelHold?.();
     this.#cancelHold = undefined;
-    this.#unwatch?.();
-    this.#unwatch = undefined;
+    this.#stream.close();
     if (this.#host !== undefined) this.#host.send = undefined;
     this.#host = undefined;
     const ring = this.#ring;
@@ -500,32 +381,3 @@ class NativeEngine implements PacketEngine {
 }
 
 type NativeBinding = ConstructorParameters<typeof NativeRing>[1];
-
-const countAt = (view: DataView, at: number): number =>
-  at + 8 <= view.byteLength ? Number(view.getBigUint64(at, true)) : 0;
-
-const failure = (what: string, result: number): RhumbError => {
-  const system = systemFailure(result);
-  return new RhumbError('internal', `${what}: the native engine says ${system?.code ?? result}`);
-};
-
-/** Operation, fault, number. */
-function refused(bytes: Uint8Array): RhumbError {
-  const view = new DataView(bytes.buffer);
-  const fault = view.getUint32(4, true);
-  const number = view.getUint32(8, true);
-  switch (fault) {
-    case Fault.NoPeer:
-      return noPeer(number);
-    case Fault.PeerExists:
-      return peerExists(number);
-    case Fault.IndexInUse:
-      return indexInUse(number);
-    case Fault.SocketExists:
-      return socketExists(number);
-    case Fault.TooManySockets:
-      return tooManySockets(number);
-    default:
-      return new RhumbError('bad-argument', `the native engine refuses ${number} (${fault})`);
-  }
-}
