@@ -1,13 +1,21 @@
 /** A native engine that failed is replaced by another, which knows the same peers; skipped where it is not built. */
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
+import { DISCO_MAGIC } from '#shared/disco/envelope.ts';
+import { silent } from '#shared/log/log.ts';
+import { systemClock } from '#shared/node/clock.ts';
 import { EngineFailure, type EngineLibrary, loadEngine } from '../ffi/engine.ts';
 import { dataPacket, engineRig, FAR, FAR_INNER, INNER, PEER } from '../testing/engine-rig.ts';
 import { ipPacket } from '../testing/packets.ts';
+import { seeded } from '../testing/wire.ts';
 import { createNativeEngine } from './native.ts';
-import type { EngineOp } from './types.ts';
+import type { EngineOp, EngineRecord } from './types.ts';
 
 const loaded = loadEngine();
 const OUT = ipPacket({ from: INNER, to: FAR_INNER });
+/** As long as the shortest there is; the key in it is nobody's. */
+const DISCO = Buffer.concat([DISCO_MAGIC, Buffer.alloc(80)]);
 const IN = ipPacket({ from: FAR_INNER, to: INNER });
 
 /** The true library, of which any engine can be made to fail as after a panic. */
@@ -82,5 +90,32 @@ function suite(library: EngineLibrary): void {
     }
     await rig.clock.advance(1);
     expect(rig.seen('device').length).toBeGreaterThan(0);
+  });
+
+  test('is replaced also when only the call that waits for its records fails', async () => {
+    let first: number | undefined;
+    const deaf: EngineLibrary = {
+      ...library,
+      create: () => {
+        const made = library.create();
+        first ??= made;
+        return made;
+      },
+      wakeFd: () => EngineFailure.NotSupported,
+      wait: (engine, ms) =>
+        engine === first ? Promise.reject(new Error('no thread left')) : library.wait(engine, ms),
+    };
+    const engine = createNativeEngine(deaf, { clock: systemClock(), random: seeded(1), log: silent });
+    const heard = Promise.withResolvers<EngineRecord>();
+    engine.onRecords((batch) => {
+      for (const record of batch) heard.resolve(record);
+    });
+    await engine.start({ tun: { kind: 'none' }, mtu: 1_280, port: 0 });
+    const far = createSocket('udp4').bind(0, '127.0.0.1');
+    await once(far, 'listening');
+    far.send(DISCO, engine.port, '127.0.0.1');
+    expect(await heard.promise).toMatchObject({ type: 'disco', from: { port: far.address().port } });
+    far.close();
+    await engine.destroy();
   });
 }

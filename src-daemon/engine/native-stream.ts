@@ -19,6 +19,8 @@ export interface NativeStreamParts {
   /** The one to read from now: an engine that failed is replaced. */
   readonly engine: () => EngineHandle;
   readonly take: (record: OwnRecord) => void;
+  /** The engine can't be heard any more. */
+  readonly lost: (why: string) => void;
   readonly log: Log;
 }
 
@@ -44,8 +46,8 @@ export class NativeStream {
   /** From now on it fills by itself, and not only by calls after which it is read. */
   open(): void {
     this.#isOpen = true;
-    const { library, engine } = this.#parts;
-    this.#unwatch = watchRecords(library, engine(), () => this.read());
+    const { library, engine, lost } = this.#parts;
+    this.#unwatch = watchRecords(library, engine(), { ready: () => this.read(), lost });
   }
 
   close(): void {

@@ -46,6 +46,7 @@ import type {
 const MAX_MTU = 65_440;
 const MIN_MTU = 576;
 const MAX_PACKET = 65_535;
+const PANICKED = 'it panicked';
 /** An engine that fails again this soon after it was replaced is not replaced once more. */
 const FAILURE_SPACING_MS = 60_000;
 
@@ -102,6 +103,7 @@ class NativeEngine implements PacketEngine {
       library,
       engine: () => this.#handle,
       take: (record) => this.#take(record),
+      lost: (why) => this.#failed(`it can't be heard: ${why}`),
       log,
     });
   }
@@ -281,7 +283,7 @@ class NativeEngine implements PacketEngine {
     if (this.#isClockOurs) writeClock(this.#writer, this.#ownNow());
     write();
     const accepted = this.#library.inject(this.#handle, this.#writer.written);
-    if (accepted === EngineFailure.Panicked) this.#failed();
+    if (accepted === EngineFailure.Panicked) this.#failed(PANICKED);
     this.#stream.read();
     return Math.max(0, accepted);
   }
@@ -298,7 +300,7 @@ class NativeEngine implements PacketEngine {
     if (result !== EngineFailure.Panicked) throw failure('tell engine', result);
     // What it was told is told again to the next one, keys excepted: those sessions begin anew.
     for (const op of ops) this.#memory.note(op);
-    this.#failed();
+    this.#failed(PANICKED);
   }
 
   #noteRules(rules: readonly FilterRuleSpec[], counted: readonly FilterRuleCount[]): void {
@@ -324,7 +326,7 @@ class NativeEngine implements PacketEngine {
         this.#hold(record.ms);
         return;
       case 'fatal':
-        this.#failed();
+        this.#failed(PANICKED);
         return;
       default:
         record satisfies never;
@@ -339,13 +341,13 @@ class NativeEngine implements PacketEngine {
     });
   }
 
-  /** It panicked: another one takes over its descriptors and is told all that it knew. */
-  #failed(): void {
+  /** Another one takes over its descriptors and is told all that it knew. */
+  #failed(why: string): void {
     const now = this.#clock.monotonic();
     const config = this.#config;
-    this.#log('error', 'engine.failed', { again: now - this.#failedAt < FAILURE_SPACING_MS });
+    this.#log('error', 'engine.failed', { why, again: now - this.#failedAt < FAILURE_SPACING_MS });
     if (now - this.#failedAt < FAILURE_SPACING_MS || this.#phase === 'destroyed') {
-      this.#stream.push({ type: 'device', what: 'tun-gone', detail: 'the native engine failed' });
+      this.#stream.push({ type: 'device', what: 'tun-gone', detail: `the native engine failed: ${why}` });
       return;
     }
     this.#failedAt = now;
