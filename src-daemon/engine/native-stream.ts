@@ -15,7 +15,7 @@ const BATCH_RECORDS = 128;
 export type OwnRecord = Exclude<NativeRecord, { readonly kind: 'record' }>;
 
 export interface NativeStreamParts {
-  readonly library: EngineLibrary;
+  readonly library: Pick<EngineLibrary, 'poll' | 'wakeFd' | 'wait'>;
   /** The one to read from now: an engine that failed is replaced. */
   readonly engine: () => EngineHandle;
   readonly take: (record: OwnRecord) => void;
@@ -46,8 +46,7 @@ export class NativeStream {
   /** From now on it fills by itself, and not only by calls after which it is read. */
   open(): void {
     this.#isOpen = true;
-    const { library, engine, lost } = this.#parts;
-    this.#unwatch = watchRecords(library, engine(), { ready: () => this.read(), lost });
+    this.#watch();
   }
 
   close(): void {
@@ -59,6 +58,7 @@ export class NativeStream {
   onRecords(handle: (batch: Iterable<EngineRecord>) => void): void {
     this.#handle = handle;
     if (this.#pending.length > 0) this.#schedule();
+    this.#watch();
   }
 
   /** Takes everything that the engine has to tell; what that leads to may make it tell more. */
@@ -94,9 +94,18 @@ export class NativeStream {
     this.#pending = [];
   }
 
+  /** Before there is someone to tell, the engine keeps what it has, as much of each kind as it has room for. */
+  #watch(): void {
+    if (!this.#isOpen || this.#handle === undefined) return;
+    const { library, engine, lost } = this.#parts;
+    this.#unwatch ??= watchRecords(library, engine(), { ready: () => this.read(), lost });
+  }
+
   /** Strangers may send without end what has to be told; the engine drops what it can't tell in time. */
   #mayRead(): boolean {
-    if (!this.#isOpen || this.#pending.length < BATCH_RECORDS) return true;
+    if (!this.#isOpen) return true;
+    if (this.#handle === undefined) return false;
+    if (this.#pending.length < BATCH_RECORDS) return true;
     this.#takeTurn();
     return false;
   }
