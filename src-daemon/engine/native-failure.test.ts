@@ -81,15 +81,50 @@ function suite(library: EngineLibrary): void {
     expect([rig.sent.length, rig.stat('drop.no-route')]).toEqual([1, 1]);
   });
 
-  test('is not replaced without end', async () => {
+  test('is not replaced without end, and tells so once', async () => {
     const breaking = breakable(library);
     await using rig = await rigOn(breaking.library);
     for (let i = 0; i < 3; i++) {
       breaking.break();
-      rig.fromHost(OUT);
+      for (let packet = 0; packet < 5; packet++) rig.fromHost(OUT);
     }
     await rig.clock.advance(1);
-    expect(rig.seen('device').length).toBeGreaterThan(0);
+    expect(rig.seen('device')).toEqual([
+      { type: 'device', what: 'tun-gone', detail: 'the native engine failed: it panicked' },
+    ]);
+  });
+
+  test.each([
+    { name: 'made', calls: { create: () => EngineFailure.Config }, why: 'the native engine says -10' },
+    { name: 'started', calls: { startFrom: () => -2_098 }, why: 'open udp port 51820' },
+  ])('is told of when no other can be $name, and nothing is left behind', async ({ calls, why }) => {
+    const breaking = breakable(library);
+    const made: number[] = [];
+    const destroyed: number[] = [];
+    let overriding: Partial<EngineLibrary> = {};
+    const counted: EngineLibrary = {
+      ...breaking.library,
+      create: () => {
+        const handle = (overriding.create ?? breaking.library.create)();
+        if (handle >= 0) made.push(handle);
+        return handle;
+      },
+      startFrom: (engine, failed) => (overriding.startFrom ?? library.startFrom)(engine, failed),
+      destroy: (engine) => {
+        destroyed.push(engine);
+        return library.destroy(engine);
+      },
+    };
+    {
+      await using rig = await rigOn(counted);
+      overriding = calls;
+      breaking.break();
+      // Who hands in a packet has nothing to do with it.
+      rig.fromHost(OUT);
+      await rig.clock.advance(1);
+      expect(rig.seen('device')).toMatchObject([{ what: 'tun-gone', detail: expect.stringContaining(why) }]);
+    }
+    expect(destroyed).toEqual(made);
   });
 
   test('is replaced also when only the call that waits for its records fails', async () => {

@@ -1,6 +1,6 @@
 /** The native engine behind the interface of all engines: encodes what it is told, hands on what it tells (data-plane.md §4). */
 import type { Clock } from '#shared/async/clock.ts';
-import { RhumbError } from '#shared/errors.ts';
+import { RhumbError, toRhumbError } from '#shared/errors.ts';
 import type { Log } from '#shared/log/log.ts';
 import { EngineFailure, type EngineHandle, type EngineLibrary } from '../ffi/engine.ts';
 import { checkTunName } from '../tun/linux.ts';
@@ -84,6 +84,7 @@ class NativeEngine implements PacketEngine {
   #cancelHold: (() => void) | undefined;
   #tap: Tap | undefined;
   #failedAt = Number.NEGATIVE_INFINITY;
+  #hasGivenUp = false;
   readonly #errors = new Edges();
   /** Drops that happen on our side of the engine. */
   #noSocket = 0;
@@ -341,28 +342,49 @@ class NativeEngine implements PacketEngine {
     });
   }
 
-  /** Another one takes over its descriptors and is told all that it knew. */
+  /** Another one takes its place, unless one just did. */
   #failed(why: string): void {
+    if (this.#phase === 'destroyed') return;
     const now = this.#clock.monotonic();
-    const config = this.#config;
-    this.#log('error', 'engine.failed', { why, again: now - this.#failedAt < FAILURE_SPACING_MS });
-    if (now - this.#failedAt < FAILURE_SPACING_MS || this.#phase === 'destroyed') {
-      this.#stream.push({ type: 'device', what: 'tun-gone', detail: `the native engine failed: ${why}` });
+    if (now - this.#failedAt < FAILURE_SPACING_MS) {
+      this.#giveUp(why);
       return;
     }
     this.#failedAt = now;
+    this.#hasGivenUp = false;
+    this.#log('error', 'engine.failed', { why });
+    try {
+      this.#replace();
+    } catch (error) {
+      this.#giveUp(`${why}, and no other could be started: ${toRhumbError(error).message}`);
+    }
+  }
+
+  /** The new engine takes over the descriptors of the one that failed, and is told all that it knew. */
+  #replace(): void {
     this.#stream.close();
     const failed = this.#handle;
     this.#handle = this.#create();
-    if (config !== undefined) this.#configure(config);
+    const config = this.#config;
     const isStarted = config !== undefined && (this.#phase === 'running' || this.#phase === 'starting');
-    if (isStarted) this.#started(this.#library.startFrom(this.#handle, failed), config);
-    this.#library.destroy(failed);
+    try {
+      if (config !== undefined) this.#configure(config);
+      if (isStarted) this.#started(this.#library.startFrom(this.#handle, failed), config);
+    } finally {
+      this.#library.destroy(failed);
+    }
     this.#send(() => {
       for (const op of this.#memory.ops()) writeOp(this.#writer, op);
       writeCapture(this.#writer, this.#tap !== undefined);
     });
     if (isStarted) this.#listen();
+  }
+
+  /** Each further call fails as well; it is told once. */
+  #giveUp(why: string): void {
+    if (this.#hasGivenUp) return;
+    this.#hasGivenUp = true;
+    this.#stream.push({ type: 'device', what: 'tun-gone', detail: `the native engine failed: ${why}` });
   }
 
   #ownNow(): number {
