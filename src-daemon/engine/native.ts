@@ -147,15 +147,16 @@ class NativeEngine implements PacketEngine {
 
   apply(ops: readonly EngineOp[]): void {
     for (const op of ops) checkShape(op);
-    const counted = ops.some(({ op }) => op === 'filter-set') ? this.filterRules() : undefined;
+    const filter = ops.findLast((op) => op.op === 'filter-set');
+    const counted = filter === undefined ? [] : this.filterRules();
     this.#send(() => {
       for (const op of ops) writeOp(this.#writer, op);
     }, ops);
     for (const op of ops) {
       this.#memory.note(op);
-      if (op.op === 'filter-set') this.#noteRules(op.rules ?? [], counted ?? []);
       if (this.#phase === 'running') this.#ring?.follow(op);
     }
+    if (filter !== undefined) this.#noteRules(filter.rules ?? [], counted);
     this.#stream.read();
   }
 

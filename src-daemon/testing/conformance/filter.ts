@@ -51,11 +51,17 @@ export function filterConformance(make: MakeEngine): void {
       { passed: 2, nearMisses: 2 },
     ]);
     expect(rig.stat('drop.filtered')).toBe(2);
-    rig.engine.apply([{ op: 'filter-set', rules: [SSH, { ...SSH }] }]);
+    const other = { ...SSH };
+    rig.engine.apply([{ op: 'filter-set', rules: [SSH, other] }]);
     expect(rig.engine.filterRules()).toEqual([
       { passed: 2, nearMisses: 2 },
       { passed: 0, nearMisses: 0 },
     ]);
+    rig.engine.apply([
+      { op: 'filter-set', rules: [other, SSH] },
+      { op: 'filter-set', rules: [SSH] },
+    ]);
+    expect(rig.engine.filterRules()).toEqual([{ passed: 2, nearMisses: 2 }]);
   });
 
   test('drops are told of, but few of a flood, and those of TCP apart from all others', async () => {
