@@ -76,6 +76,8 @@ class NativeEngine implements PacketEngine {
   readonly #refusal = new Uint8Array(REFUSAL_BYTES);
   #handle: EngineHandle;
   #phase: 'new' | 'starting' | 'running' | 'stopped' | 'destroyed' = 'new';
+  /** The last start, which whoever stops the engine waits for. */
+  #starting: Promise<void> | undefined;
   /** The engine's clock is ours, read anew for each call; else it has its own. */
   #isClockOurs = true;
   #config: NativeConfig | undefined;
@@ -132,17 +134,9 @@ class NativeEngine implements PacketEngine {
       throw new RhumbError('bad-argument', `start engine: mtu ${mtu} is not in ${MIN_MTU}..${MAX_MTU}`);
     if (tun.kind === 'device') checkTunName(tun.name);
     this.#phase = 'starting';
-    try {
-      this.#open(config);
-      await this.#ring?.bind();
-    } catch (error) {
-      await this.#closeAll();
-      this.#phase = 'stopped';
-      throw error;
-    }
-    this.#phase = 'running';
-    this.#listen();
-    if (this.#host !== undefined) this.#host.send = (packet) => this.#fromHost(packet);
+    const started = this.#openAll(config);
+    this.#starting = started.catch(() => undefined); // whoever stops it need not know
+    await started;
   }
 
   apply(ops: readonly EngineOp[]): void {
@@ -195,12 +189,14 @@ class NativeEngine implements PacketEngine {
   }
 
   async stop(): Promise<void> {
+    await this.#starting;
     if (this.#phase === 'destroyed') return;
     this.#phase = 'stopped';
     await this.#closeAll();
   }
 
   async destroy(): Promise<void> {
+    await this.#starting;
     if (this.#phase === 'destroyed') return;
     this.#phase = 'destroyed';
     this.#stream.end();
@@ -212,6 +208,20 @@ class NativeEngine implements PacketEngine {
     const handle = this.#library.create();
     if (handle < 0) throw failure('create engine', handle);
     return handle;
+  }
+
+  async #openAll(config: EngineConfig): Promise<void> {
+    try {
+      this.#open(config);
+      await this.#ring?.bind();
+    } catch (error) {
+      await this.#closeAll();
+      this.#phase = 'stopped';
+      throw error;
+    }
+    this.#phase = 'running';
+    this.#listen();
+    if (this.#host !== undefined) this.#host.send = (packet) => this.#fromHost(packet);
   }
 
   /** Everything but binding the sockets of a simulated wire, which takes a turn. */

@@ -65,6 +65,8 @@ class PortableEngine implements PacketEngine {
   #dontFragment = false;
   #tun: Tun | undefined;
   #phase: 'new' | 'starting' | 'running' | 'stopped' | 'destroyed' = 'new';
+  /** The last start, which whoever stops the engine waits for. */
+  #starting: Promise<void> | undefined;
   #cancelHold: (() => void) | undefined;
   readonly #errors = new Edges();
 
@@ -100,6 +102,12 @@ class PortableEngine implements PacketEngine {
     if (!Number.isInteger(config.mtu) || config.mtu < 576 || config.mtu > MAX_MTU)
       throw new RhumbError('bad-argument', `start engine: mtu ${config.mtu} is not in 576..${MAX_MTU}`);
     this.#phase = 'starting';
+    const started = this.#openAll(config);
+    this.#starting = started.catch(() => undefined); // whoever stops it need not know
+    await started;
+  }
+
+  async #openAll(config: EngineConfig): Promise<void> {
     this.#state.mtu = config.mtu;
     this.#guard = new HandshakeGuard(config.underLoadHandshakes);
     if (this.#identity !== undefined) this.#guard.setIdentity(this.#identity);
@@ -164,12 +172,14 @@ class PortableEngine implements PacketEngine {
   }
 
   async stop(): Promise<void> {
+    await this.#starting;
     if (this.#phase === 'destroyed') return;
     this.#phase = 'stopped';
     await this.#closeAll();
   }
 
   async destroy(): Promise<void> {
+    await this.#starting;
     if (this.#phase === 'destroyed') return;
     this.#phase = 'destroyed';
     for (const peer of this.#state.peers.values()) this.#erase(peer);

@@ -175,4 +175,36 @@ export function controlConformance(make: MakeEngine): void {
     await rig.clock.advance(10);
     expect(rig.clock.pending).toBe(0);
   });
+
+  test('an engine stopped while it starts is stopped, and starts again', async () => {
+    const { engine, config } = unstarted(make);
+    const started = engine.start(config);
+    await engine.stop();
+    await started;
+    expect(engine.port).toBe(0);
+    expect(engine.inject([{ kind: 'udp', to: FAR, data: KEY }])).toBe(0);
+    await engine.start(config);
+    expect(engine.port).toBe(config.port);
+    await engine.destroy();
+  });
+
+  test('an engine destroyed while it starts leaves nothing open, and starts no more', async () => {
+    const { engine, config, clock } = unstarted(make);
+    const started = engine.start(config);
+    await engine.destroy();
+    await started;
+    await expect(engine.start(config)).rejects.toThrow('it is destroyed');
+    const other = make({ clock, random: seeded(1), log: silent });
+    await other.start(config);
+    await other.destroy();
+    expect(clock.pending).toBe(0);
+  });
+}
+
+/** An engine on a wire of its own, and what to start it with. */
+function unstarted(make: MakeEngine) {
+  const clock = new FakeClock();
+  const { sockets } = new SimulatedWire(clock, seeded(1)).host({ v4: '192.0.2.1' });
+  const config = { tun: { kind: 'none' }, mtu: 1_280, port: 9, sockets } as const;
+  return { clock, config, engine: make({ clock, random: seeded(1), log: silent }) };
 }
