@@ -49,8 +49,8 @@ export type Verdict =
 const PASS: Verdict = { kind: 'pass' };
 
 export class HandshakeGuard {
-  readonly #underLoadBacklog: number;
-  readonly #limiter = new SourceLimiter();
+  #underLoadBacklog = UNDER_LOAD_BACKLOG;
+  #limiter = new SourceLimiter();
   #keys: MacKeys | undefined;
   #secret: Uint8Array = new Uint8Array(0);
   #secretAt = Number.NEGATIVE_INFINITY;
@@ -58,8 +58,13 @@ export class HandshakeGuard {
   #drainedAt = 0;
   #underLoadUntil = Number.NEGATIVE_INFINITY;
 
-  constructor(underLoadBacklog: number = UNDER_LOAD_BACKLOG) {
+  /** From another backlog on; all that is known of the load is forgotten. */
+  restart(underLoadBacklog: number = UNDER_LOAD_BACKLOG): void {
     this.#underLoadBacklog = underLoadBacklog;
+    this.#limiter = new SourceLimiter();
+    this.#secretAt = Number.NEGATIVE_INFINITY;
+    this.#backlog = 0;
+    this.#underLoadUntil = Number.NEGATIVE_INFINITY;
   }
 
   setIdentity(publicKey: Uint8Array): void {

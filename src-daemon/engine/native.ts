@@ -4,6 +4,7 @@ import { RhumbError, toRhumbError } from '#shared/errors.ts';
 import type { Log } from '#shared/log/log.ts';
 import { EngineFailure, type EngineHandle, type EngineLibrary } from '../ffi/engine.ts';
 import { checkTunName } from '../tun/linux.ts';
+import { AllSockets } from './all-sockets.ts';
 import { Edges } from './edges.ts';
 import { readEnds, readPeers, readRules, readStats } from './native-answers.ts';
 import { failure, REFUSAL_BYTES, refusal, startFailure } from './native-faults.ts';
@@ -21,11 +22,11 @@ import {
   writeReceived,
   writeRunClock,
 } from './native-ops.ts';
-import { NativeRing } from './native-ring.ts';
 import { NativeStream, type OwnRecord } from './native-stream.ts';
 import { NativeWriter } from './native-writer.ts';
 import { checkShape } from './op-checks.ts';
 import type { PortableOptions } from './portable.ts';
+import type { Binding } from './sockets.ts';
 import type {
   EngineCaps,
   EngineConfig,
@@ -39,6 +40,7 @@ import type {
   PacketEngine,
   PeerActivity,
   PeerId,
+  SocketFactory,
   Tap,
 } from './types.ts';
 
@@ -81,7 +83,8 @@ class NativeEngine implements PacketEngine {
   /** The engine's clock is ours, read anew for each call; else it has its own. */
   #isClockOurs = true;
   #config: NativeConfig | undefined;
-  #ring: NativeRing | undefined;
+  /** Of a simulated wire; the system's are the engine's own. */
+  #sockets: AllSockets | undefined;
   #host: MemoryTun | undefined;
   #cancelHold: (() => void) | undefined;
   #tap: Tap | undefined;
@@ -112,7 +115,7 @@ class NativeEngine implements PacketEngine {
   }
 
   get port(): number {
-    return this.#ring?.port ?? readEnds(this.#library, this.#handle).port;
+    return this.#sockets?.port ?? readEnds(this.#library, this.#handle).port;
   }
 
   get tunName(): string | undefined {
@@ -148,7 +151,7 @@ class NativeEngine implements PacketEngine {
     }, ops);
     for (const op of ops) {
       this.#memory.note(op);
-      if (this.#phase === 'running') this.#ring?.follow(op);
+      if (this.#phase === 'running') this.#sockets?.follow(op);
     }
     if (filter !== undefined) this.#noteRules(filter.rules ?? [], counted);
     this.#stream.read();
@@ -213,7 +216,7 @@ class NativeEngine implements PacketEngine {
   async #openAll(config: EngineConfig): Promise<void> {
     try {
       this.#open(config);
-      await this.#ring?.bind();
+      await this.#sockets?.bind();
     } catch (error) {
       await this.#closeAll();
       this.#phase = 'stopped';
@@ -237,7 +240,7 @@ class NativeEngine implements PacketEngine {
     this.#configure(this.#config);
     this.#started(this.#library.start(this.#handle), this.#config);
     this.#host = tun.kind === 'memory' ? tun.tun : undefined;
-    if (sockets !== undefined) this.#ring = this.#newRing(sockets, { port, mark, dontFragment });
+    if (sockets !== undefined) this.#sockets = this.#newSockets(sockets, { port, mark, dontFragment });
   }
 
   #configure(config: NativeConfig): void {
@@ -256,9 +259,9 @@ class NativeEngine implements PacketEngine {
     if (!this.#isClockOurs) this.#stream.open();
   }
 
-  #newRing(sockets: NonNullable<EngineConfig['sockets']>, binding: NativeBinding): NativeRing {
-    return new NativeRing(
-      sockets,
+  #newSockets(factory: SocketFactory, binding: Binding): AllSockets {
+    return new AllSockets(
+      factory,
       binding,
       {
         receive: (from, datagram, via) => {
@@ -276,7 +279,7 @@ class NativeEngine implements PacketEngine {
           this.apply([{ op: 'socket-close', socket: via }]);
         },
         dead: (error) => {
-          if (this.#phase !== 'running') return;
+          if (this.#phase === 'stopped' || this.#phase === 'destroyed') return;
           this.#log('warn', 'socket.dead', { why: error.message });
           this.#stream.push({ type: 'device', what: 'socket-dead', detail: error.message });
         },
@@ -326,7 +329,7 @@ class NativeEngine implements PacketEngine {
   #take(record: OwnRecord): void {
     switch (record.kind) {
       case 'send':
-        if (this.#ring?.send(record.to, record.data, record.via) !== true) this.#noSocket++;
+        if (this.#sockets?.send(record.to, record.data, record.via) !== true) this.#noSocket++;
         return;
       case 'to-host':
         this.#host?.receive(record.data.slice());
@@ -408,11 +411,9 @@ class NativeEngine implements PacketEngine {
     this.#stream.close();
     if (this.#host !== undefined) this.#host.send = undefined;
     this.#host = undefined;
-    const ring = this.#ring;
-    this.#ring = undefined;
+    const sockets = this.#sockets;
+    this.#sockets = undefined;
     this.#library.stop(this.#handle);
-    await ring?.close();
+    await sockets?.close();
   }
 }
-
-type NativeBinding = ConstructorParameters<typeof NativeRing>[1];

@@ -1,4 +1,4 @@
-/** The sockets that TypeScript plays for a native engine: those of a simulated wire (data-plane.md §2.17). */
+/** Every UDP socket that TypeScript holds for an engine, as one: the pair for all traffic, and extra ones (data-plane.md §2.17). */
 import type { Clock } from '#shared/async/clock.ts';
 import { toRhumbError } from '#shared/errors.ts';
 import type { SockAddr } from '#shared/ip/address.ts';
@@ -7,22 +7,23 @@ import { ExtraSockets } from './extra-sockets.ts';
 import { type Binding, UdpSockets } from './sockets.ts';
 import type { EngineOp, SocketFactory, SocketId } from './types.ts';
 
-export interface RingEvents {
+export interface SocketsEvents {
   receive(from: SockAddr, datagram: Uint8Array, via: SocketId): void;
   /** A datagram could not be sent. */
   sendFailed(to: SockAddr, code: string, via: SocketId): void;
   /** An extra socket could not be opened, or died. */
   extraGone(via: SocketId, code: string): void;
+  /** The others did not survive, or could not be opened anew. */
   dead(error: Error): void;
 }
 
-export class NativeRing {
+export class AllSockets {
   readonly #main: UdpSockets;
   readonly #extras: ExtraSockets;
-  readonly #events: RingEvents;
+  readonly #events: SocketsEvents;
   #binding: Binding;
 
-  constructor(factory: SocketFactory, binding: Binding, events: RingEvents, clock: Clock, log: Log) {
+  constructor(factory: SocketFactory, binding: Binding, events: SocketsEvents, clock: Clock, log: Log) {
     this.#binding = binding;
     this.#events = events;
     this.#main = new UdpSockets(
@@ -58,7 +59,7 @@ export class NativeRing {
     return via === 0 ? this.#main.send(to, datagram) : this.#extras.send(via, to, datagram);
   }
 
-  /** What of an operation concerns sockets; the engine has done the rest. */
+  /** What of an operation concerns sockets; the engine sees to the rest. */
   follow(op: EngineOp): void {
     switch (op.op) {
       case 'bind':
