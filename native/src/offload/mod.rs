@@ -3,5 +3,6 @@
 pub mod checksum;
 pub mod coalesce;
 pub mod probe;
+mod shape;
 pub mod split;
 pub mod vnet;
