@@ -4,7 +4,8 @@
 
 use chacha20poly1305::aead::AeadInPlace;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit};
-use rhumb_engine::crypto::aead::{Backend, Key, TAG, Text};
+use rhumb_engine::crypto::aead::{Key, TAG, Text};
+use rhumb_engine::crypto::backend::Backend;
 
 const SIZES: [usize; 6] = [64, 256, 512, 1024, 1296, 1424];
 /// What one large packet of the host is cut into.

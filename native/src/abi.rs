@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::counters::COUNTERS;
-use crate::crypto::aead::Backend;
+use crate::crypto::backend::Backend;
 use crate::engine::{Engine, Failure};
 
 /// Major version in the upper half, minor in the lower; the same as in `ffi/engine.ts`.

@@ -2,7 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rhumb_engine::crypto::aead::{Backend, Key, TAG, Text};
+use rhumb_engine::crypto::aead::{Key, TAG, Text};
+use rhumb_engine::crypto::backend::Backend;
 use rhumb_engine_fuzz::Input;
 
 fuzz_target!(|data: &[u8]| {

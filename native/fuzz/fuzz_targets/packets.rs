@@ -4,7 +4,8 @@
 use std::cell::RefCell;
 
 use libfuzzer_sys::fuzz_target;
-use rhumb_engine::crypto::aead::{Backend, Key, TAG, Text};
+use rhumb_engine::crypto::aead::{Key, TAG, Text};
+use rhumb_engine::crypto::backend::Backend;
 use rhumb_engine::inner::Inner;
 use rhumb_engine_fuzz::abi::*;
 use rhumb_engine_fuzz::{Input, packet};

@@ -1,29 +1,20 @@
 //! Transport data under one key and one direction, many packets at a time (data-plane.md §2.11).
 //!
-//! The cipher is that of `ring`, which is also the reference. Where the processor has wide vectors, packets of equal length
-//! are done eight at once by our own kernels, one packet per lane; they are used only if they agree with `ring` on this very
-//! machine when the library is loaded.
+//! The cipher is that of `ring`. Where the processor has wide vectors, packets of equal length are done eight at once by our own
+//! kernels, one packet per lane.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{Ordering, compiler_fence};
 
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 
-/// Packets that one kernel call works on.
-pub const LANES: usize = 8;
+#[cfg(target_arch = "x86_64")]
+use super::backend::Lane;
+use super::backend::{Backend, LANES};
+
 /// Bytes of an authentication tag.
 pub const TAG: usize = 16;
 /// Longest packet of which lanes may be left empty; they are pointed at scratch memory of this size.
 const MAX_SPARSE: usize = 2048;
-
-/// One packet for a kernel: where its text begins, and its counter.
-#[derive(Clone, Copy)]
-pub struct Lane {
-    /// Text, followed by the tag.
-    pub data: *mut u8,
-    /// Nonce: four zero bytes, then this, little-endian.
-    pub counter: u64,
-}
 
 /// One packet of a batch within a buffer: text at `at..at + len`, the tag behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,68 +25,6 @@ pub struct Text {
     pub len: usize,
     /// Nonce counter.
     pub counter: u64,
-}
-
-/// A way to do eight packets at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Backend {
-    /// One packet at a time, by `ring`.
-    Single,
-    /// 256-bit vectors.
-    Avx2,
-    /// 512-bit vectors.
-    Avx512,
-    /// 512-bit vectors, and multiplication of 52-bit numbers.
-    Avx512Ifma,
-}
-
-impl Backend {
-    /// For people: which cipher does the work.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Single => "ring",
-            Self::Avx2 => "8 lanes of AVX2, ring",
-            Self::Avx512 => "8 lanes of AVX-512, ring",
-            Self::Avx512Ifma => "8 lanes of AVX-512 with IFMA, ring",
-        }
-    }
-
-    /// From how many equal packets on eight lanes, some of them empty, are faster than one packet after another (measured by
-    /// `bench -- aead`; `ring` has longer strides for long packets).
-    fn min_lanes(self, len: usize) -> usize {
-        match (self, len) {
-            (Self::Single, _) => usize::MAX,
-            (Self::Avx512 | Self::Avx512Ifma, 0..=128) => 3,
-            (Self::Avx512 | Self::Avx512Ifma, 129..=512) => 5,
-            (Self::Avx512 | Self::Avx512Ifma, _) => 6,
-            (Self::Avx2, 0..=128) => 4,
-            (Self::Avx2, 129..=256) => 6,
-            (Self::Avx2, 257..=768) => 7,
-            (Self::Avx2, _) => usize::MAX,
-        }
-    }
-
-    /// Those that this processor can run, the best first.
-    pub fn supported() -> Vec<Self> {
-        #[cfg(target_arch = "x86_64")]
-        let lanes = [
-            super::lanes_avx512::has_ifma().then_some(Self::Avx512Ifma),
-            super::lanes_avx512::is_supported().then_some(Self::Avx512),
-            super::lanes_avx2::is_supported().then_some(Self::Avx2),
-        ];
-        #[cfg(not(target_arch = "x86_64"))]
-        let lanes: [Option<Self>; 0] = [];
-        lanes.into_iter().flatten().chain([Self::Single]).collect()
-    }
-
-    /// The best one that agrees with `ring` here; found out once.
-    pub fn chosen() -> Self {
-        static CHOSEN: OnceLock<Backend> = OnceLock::new();
-        *CHOSEN.get_or_init(|| {
-            let right = |backend: &Self| *backend == Self::Single || agrees(*backend);
-            Self::supported().into_iter().find(right).unwrap_or(Self::Single)
-        })
-    }
 }
 
 /// Key of one direction; wiped when dropped.
@@ -113,6 +42,7 @@ impl Key {
 
     /// With a given cipher, which must be one of [`Backend::supported`].
     pub fn with(bytes: &[u8; 32], backend: Backend) -> Self {
+        assert!(backend.is_supported(), "this processor cannot do that");
         let mut words = [0; 8];
         for (word, chunk) in words.iter_mut().zip(bytes.as_chunks::<4>().0) {
             *word = u32::from_le_bytes(*chunk);
@@ -128,7 +58,7 @@ impl Key {
         while !rest.is_empty() {
             let (batch, after) = rest.split_at(equal_run(rest));
             rest = after;
-            if self.seal_lanes(buf, batch) {
+            if self.run_lanes::<true>(buf, batch).is_some() {
                 continue;
             }
             for text in batch {
@@ -153,7 +83,10 @@ impl Key {
             let batch = &texts[done..done + size];
             let verdicts = &mut good[done..done + size];
             done += size;
-            if self.open_lanes(buf, batch, verdicts) {
+            if let Some(bits) = self.run_lanes::<false>(buf, batch) {
+                for (i, verdict) in verdicts.iter_mut().enumerate() {
+                    *verdict = bits >> i & 1 == 1;
+                }
                 continue;
             }
             for (text, verdict) in batch.iter().zip(verdicts) {
@@ -163,70 +96,34 @@ impl Key {
         }
     }
 
+    /// A batch of at most eight texts of equal length on eight lanes: bit i of the result says that text i is authentic, when
+    /// opening. None where single packets are better.
     #[cfg(target_arch = "x86_64")]
-    fn seal_lanes(&self, buf: &mut [u8], batch: &[Text]) -> bool {
-        let mut scratch = [0; MAX_SPARSE + TAG];
-        let Some((lanes, len)) = self.lanes(buf, batch, &mut scratch) else { return false };
-        // SAFETY: the processor can run the backend (see `with`), and `lanes` gives valid, separate memory.
-        unsafe {
-            match self.backend {
-                Backend::Avx512Ifma => super::lanes_avx512::ifma::seal(&self.words, &lanes, len),
-                Backend::Avx512 => super::lanes_avx512::plain::seal(&self.words, &lanes, len),
-                _ => super::lanes_avx2::seal(&self.words, &lanes, len),
-            }
-        }
-        true
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    fn open_lanes(&self, buf: &mut [u8], batch: &[Text], good: &mut [bool]) -> bool {
-        let mut scratch = [0; MAX_SPARSE + TAG];
-        let Some((lanes, len)) = self.lanes(buf, batch, &mut scratch) else { return false };
-        // SAFETY: as in `seal_lanes`.
-        let bits = unsafe {
-            match self.backend {
-                Backend::Avx512Ifma => super::lanes_avx512::ifma::open(&self.words, &lanes, len),
-                Backend::Avx512 => super::lanes_avx512::plain::open(&self.words, &lanes, len),
-                _ => super::lanes_avx2::open(&self.words, &lanes, len),
-            }
-        };
-        for (i, verdict) in good.iter_mut().enumerate() {
-            *verdict = bits >> i & 1 == 1;
-        }
-        true
-    }
-
-    /// Pointers for a batch of at most eight texts of equal length, or none where single packets are better. Lanes without
-    /// a packet share the scratch memory, which nobody reads afterwards.
-    #[cfg(target_arch = "x86_64")]
-    fn lanes(
-        &self,
-        buf: &mut [u8],
-        batch: &[Text],
-        scratch: &mut [u8; MAX_SPARSE + TAG],
-    ) -> Option<([Lane; LANES], usize)> {
+    fn run_lanes<const SEAL: bool>(&self, buf: &mut [u8], batch: &[Text]) -> Option<u8> {
         let len = batch.first()?.len;
         let has_empty = batch.len() < LANES;
         if batch.len() < self.backend.min_lanes(len) || (has_empty && len > MAX_SPARSE) {
             return None;
         }
         let base = buf.as_mut_ptr();
-        let mut lanes = [Lane { data: scratch.as_mut_ptr(), counter: 0 }; LANES];
+        // Lanes without a packet share this memory, which nobody reads afterwards.
+        let mut scratch;
+        let mut lanes = [Lane { data: base, counter: 0 }; LANES];
+        if has_empty {
+            scratch = [0; MAX_SPARSE + TAG];
+            lanes = [Lane { data: scratch.as_mut_ptr(), counter: 0 }; LANES];
+        }
         for (lane, text) in lanes.iter_mut().zip(batch) {
             // SAFETY: `check` has seen `at + len + TAG` within the buffer.
             *lane = Lane { data: unsafe { base.add(text.at) }, counter: text.counter };
         }
-        Some((lanes, len))
+        // SAFETY: `with` has seen that the processor can; each lane has `len + TAG` bytes, and only empty ones share theirs.
+        unsafe { self.backend.run::<SEAL>(&self.words, &lanes, len) }
     }
 
     #[cfg(not(target_arch = "x86_64"))]
-    fn seal_lanes(&self, _: &mut [u8], _: &[Text]) -> bool {
-        false
-    }
-
-    #[cfg(not(target_arch = "x86_64"))]
-    fn open_lanes(&self, _: &mut [u8], _: &[Text], _: &mut [bool]) -> bool {
-        false
+    fn run_lanes<const SEAL: bool>(&self, _: &mut [u8], _: &[Text]) -> Option<u8> {
+        None
     }
 }
 
@@ -275,32 +172,6 @@ fn check(buf: &[u8], texts: &[Text]) {
 fn equal_run(texts: &[Text]) -> usize {
     let len = texts.first().map_or(0, |text| text.len);
     texts.iter().take(LANES).take_while(|text| text.len == len).count()
-}
-
-/// Whether a backend gives what `ring` gives, for lengths around every boundary and for a tag that is wrong.
-fn agrees(backend: Backend) -> bool {
-    const SPACING: usize = 1536;
-    let bytes = std::array::from_fn(|i| 0x20 + i as u8);
-    let (own, reference) = (Key::with(&bytes, backend), Key::with(&bytes, Backend::Single));
-    [0, 1, 15, 16, 17, 63, 64, 65, 80, 127, 128, 129, 512, 1296].iter().all(|&len| {
-        let texts: [Text; LANES] =
-            std::array::from_fn(|i| Text { at: i * SPACING, len, counter: u64::MAX / 7 * i as u64 });
-        let plain: Vec<u8> = (0..LANES * SPACING).map(|i| (i * 7 + i / SPACING * 31) as u8).collect();
-        let (mut a, mut b) = (plain.clone(), plain.clone());
-        own.seal(&mut a, &texts);
-        reference.seal(&mut b, &texts);
-        if a != b {
-            return false;
-        }
-        a[texts[3].at + len] ^= 1;
-        let mut good = [false; LANES];
-        own.open(&mut a, &texts, &mut good);
-        let are_right = |i: usize| {
-            let text = texts[i].at..texts[i].at + len;
-            good[i] == (i != 3) && (i == 3 || a[text.clone()] == plain[text])
-        };
-        (0..LANES).all(are_right)
-    })
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! ChaCha20-Poly1305 of eight packets at once, one packet per lane, for AVX2 (data-plane.md §2.11, RFC 8439).
 //!
-//! ChaCha: sixteen vectors of eight words, one block of each packet. Poly1305: two halves of four lanes each. No branch and no index depends on a secret: lengths and counters are public.
+//! ChaCha: sixteen vectors of eight words, one block of each packet. Poly1305: two halves of four lanes each. No branch and no
+//! index depends on a secret: lengths and counters are public.
 
 use std::arch::x86_64::*;
 
-use super::aead::{LANES, Lane};
-use super::poly_tail::{PolyKey, finish};
+use super::backend::{LANES, Lane};
+use super::chacha::{beginning, rounds};
+use super::poly_tail::{PolyKey, end};
 use super::poly26::avx2::Poly;
 
 const BLOCK: usize = 64;
@@ -15,28 +17,14 @@ pub fn is_supported() -> bool {
     is_x86_feature_detected!("avx2")
 }
 
-/// Seals eight packets of `len` bytes each in place and appends their tags.
+/// Seals eight packets of `len` bytes each in place and appends their tags; or opens them, and bit i of the result says that
+/// packet i is authentic. What is left of one that isn't must not be looked at.
 ///
 /// # Safety
 /// `is_supported()` must have been true. Each lane's `data` must be valid for reads and writes of `len + 16` bytes; lanes
 /// may share memory only where nobody reads what they leave there.
-pub unsafe fn seal(key: &[u32; 8], lanes: &[Lane; LANES], len: usize) {
-    // SAFETY: the feature is there, and the memory is as this function's own contract says.
-    unsafe { run::<true>(key, lanes, len) };
-}
-
-/// Opens eight packets of `len` bytes each, without their tags, in place; bit i of the result says that packet i is
-/// authentic. What is left of one that isn't must not be looked at.
-///
-/// # Safety
-/// As for [`seal`].
-pub unsafe fn open(key: &[u32; 8], lanes: &[Lane; LANES], len: usize) -> u8 {
-    // SAFETY: as above.
-    unsafe { run::<false>(key, lanes, len) }
-}
-
 #[target_feature(enable = "avx2")]
-unsafe fn run<const SEAL: bool>(key: &[u32; 8], lanes: &[Lane; LANES], len: usize) -> u8 {
+pub unsafe fn run<const SEAL: bool>(key: &[u32; 8], lanes: &[Lane; LANES], len: usize) -> u8 {
     let initial = state(key, lanes);
     let first = blocks(&initial, 0);
     let keys: [PolyKey; LANES] = std::array::from_fn(|i| {
@@ -56,24 +44,13 @@ unsafe fn run<const SEAL: bool>(key: &[u32; 8], lanes: &[Lane; LANES], len: usiz
         unsafe { chunk::<SEAL>(&mut halves, lanes, at, size, &rows) };
         at += BLOCK;
     }
-    let mut good = 0u8;
-    for (half, poly) in halves.iter_mut().enumerate() {
-        poly.absorb(_mm256_setzero_si256(), _mm256_set1_epi64x(len as i64));
-        let sums = poly.sums();
-        for (i, sum) in sums.iter().enumerate() {
-            let lane = 4 * half + i;
-            let tag = finish(sum, &keys[lane]);
-            // SAFETY: the tag's 16 bytes follow the packet's `len`, for which the caller vouches.
-            let place = unsafe { &mut *lanes[lane].data.add(len).cast::<[u8; 16]>() };
-            if SEAL {
-                *place = tag;
-            } else {
-                let diff = place.iter().zip(&tag).fold(0, |all, (a, b)| all | (a ^ b));
-                good |= u8::from(diff == 0) << lane;
-            }
-        }
+    let mut sums = [[0; 5]; LANES];
+    for (half, sums) in halves.iter_mut().zip(sums.as_chunks_mut::<4>().0) {
+        half.absorb(_mm256_setzero_si256(), _mm256_set1_epi64x(len as i64));
+        *sums = half.sums();
     }
-    good
+    // SAFETY: the tag's 16 bytes follow the packet's `len`, for which the caller vouches.
+    unsafe { end::<SEAL>(lanes, len, &sums, &keys) }
 }
 
 /// One chunk of up to 64 bytes of every packet: xor with the key stream, and the ciphertext into the sums.
@@ -151,29 +128,16 @@ unsafe fn tail<const SEAL: bool>(place: *mut u8, size: usize, row: &[__m256i; 2]
 #[target_feature(enable = "avx2")]
 #[inline]
 fn state(key: &[u32; 8], lanes: &[Lane; LANES]) -> [__m256i; 16] {
-    let splat = |word: u32| _mm256_set1_epi32(word as i32);
-    let low: [u32; LANES] = std::array::from_fn(|i| lanes[i].counter as u32);
-    let high: [u32; LANES] = std::array::from_fn(|i| (lanes[i].counter >> 32) as u32);
-    // SAFETY: eight words are 32 bytes, and the loads need no alignment.
-    let (low, high) = unsafe { (_mm256_loadu_si256(low.as_ptr().cast()), _mm256_loadu_si256(high.as_ptr().cast())) };
-    [
-        splat(0x6170_7865),
-        splat(0x3320_646e),
-        splat(0x7962_2d32),
-        splat(0x6b20_6574),
-        splat(key[0]),
-        splat(key[1]),
-        splat(key[2]),
-        splat(key[3]),
-        splat(key[4]),
-        splat(key[5]),
-        splat(key[6]),
-        splat(key[7]),
-        _mm256_setzero_si256(),
-        _mm256_setzero_si256(),
-        low,
-        high,
-    ]
+    let mut state = [_mm256_setzero_si256(); 16];
+    for (vector, word) in state.iter_mut().zip(beginning(key)) {
+        *vector = _mm256_set1_epi32(word as i32);
+    }
+    for (vector, shift) in state[14..].iter_mut().zip([0, 32]) {
+        let words = lanes.map(|lane| (lane.counter >> shift) as u32);
+        // SAFETY: eight words are 32 bytes, and the load needs no alignment.
+        *vector = unsafe { _mm256_loadu_si256(words.as_ptr().cast()) };
+    }
+    state
 }
 
 /// Key stream block `block` of every packet, in two halves of 32 bytes.
@@ -186,33 +150,18 @@ fn blocks(initial: &[__m256i; 16], block: u32) -> [[__m256i; 2]; LANES] {
     let by16 = _mm256_broadcastsi128_si256(_mm_setr_epi8(2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
     let by8 = _mm256_broadcastsi128_si256(_mm_setr_epi8(3, 0, 1, 2, 7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14));
     macro_rules! rotate {
-        ($x:expr, $left:literal, $right:literal) => {{
-            let x = $x;
-            _mm256_or_si256(_mm256_slli_epi32::<$left>(x), _mm256_srli_epi32::<$right>(x))
+        ($word:expr, 16) => {
+            _mm256_shuffle_epi8($word, by16)
+        };
+        ($word:expr, 8) => {
+            _mm256_shuffle_epi8($word, by8)
+        };
+        ($word:expr, $by:literal) => {{
+            let word = $word;
+            _mm256_or_si256(_mm256_slli_epi32::<$by>(word), _mm256_srli_epi32::<{ 32 - $by }>(word))
         }};
     }
-    macro_rules! quarter {
-        ($a:literal, $b:literal, $c:literal, $d:literal) => {
-            v[$a] = _mm256_add_epi32(v[$a], v[$b]);
-            v[$d] = _mm256_shuffle_epi8(_mm256_xor_si256(v[$d], v[$a]), by16);
-            v[$c] = _mm256_add_epi32(v[$c], v[$d]);
-            v[$b] = rotate!(_mm256_xor_si256(v[$b], v[$c]), 12, 20);
-            v[$a] = _mm256_add_epi32(v[$a], v[$b]);
-            v[$d] = _mm256_shuffle_epi8(_mm256_xor_si256(v[$d], v[$a]), by8);
-            v[$c] = _mm256_add_epi32(v[$c], v[$d]);
-            v[$b] = rotate!(_mm256_xor_si256(v[$b], v[$c]), 7, 25);
-        };
-    }
-    for _ in 0..10 {
-        quarter!(0, 4, 8, 12);
-        quarter!(1, 5, 9, 13);
-        quarter!(2, 6, 10, 14);
-        quarter!(3, 7, 11, 15);
-        quarter!(0, 5, 10, 15);
-        quarter!(1, 6, 11, 12);
-        quarter!(2, 7, 8, 13);
-        quarter!(3, 4, 9, 14);
-    }
+    rounds!(v, _mm256_add_epi32, _mm256_xor_si256, rotate);
     for i in 0..16 {
         v[i] = _mm256_add_epi32(v[i], if i == 12 { counter } else { initial[i] });
     }

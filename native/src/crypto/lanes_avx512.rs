@@ -5,8 +5,9 @@
 
 use std::arch::x86_64::*;
 
-use super::aead::{LANES, Lane};
-use super::poly_tail::{PolyKey, finish};
+use super::backend::{LANES, Lane};
+use super::chacha::{beginning, rounds};
+use super::poly_tail::{PolyKey, end};
 use super::{poly26, poly44};
 
 const BLOCK: usize = 64;
@@ -24,34 +25,20 @@ pub fn has_ifma() -> bool {
     is_supported() && is_x86_feature_detected!("avx512ifma")
 }
 
-/// The two entries for one way to multiply; everything else is the same.
+/// The kernel for one way to multiply; everything else is the same.
 macro_rules! kernels {
     ($name:ident, $features:literal, $poly:ty) => {
         pub mod $name {
             use super::*;
 
-            /// Seals eight packets of `len` bytes each in place and appends their tags.
+            /// Seals eight packets of `len` bytes each in place and appends their tags; or opens them, and bit i of the result
+            /// says that packet i is authentic. What is left of one that isn't must not be looked at.
             ///
             /// # Safety
             /// `is_supported()` must have been true. Each lane's `data` must be valid for reads and writes of `len + 16` bytes; lanes
             /// may share memory only where nobody reads what they leave there.
-            pub unsafe fn seal(key: &[u32; 8], lanes: &[Lane; LANES], len: usize) {
-                // SAFETY: the features are there, and the memory is as this function's own contract says.
-                unsafe { run::<true>(key, lanes, len) };
-            }
-
-            /// Opens eight packets of `len` bytes each, without their tags, in place; bit i of the result says that packet i is
-            /// authentic. What is left of one that isn't must not be looked at.
-            ///
-            /// # Safety
-            /// As for [`seal`].
-            pub unsafe fn open(key: &[u32; 8], lanes: &[Lane; LANES], len: usize) -> u8 {
-                // SAFETY: as above.
-                unsafe { run::<false>(key, lanes, len) }
-            }
-
             #[target_feature(enable = $features)]
-            unsafe fn run<const SEAL: bool>(key: &[u32; 8], lanes: &[Lane; LANES], len: usize) -> u8 {
+            pub unsafe fn run<const SEAL: bool>(key: &[u32; 8], lanes: &[Lane; LANES], len: usize) -> u8 {
                 let initial = state(key, lanes);
                 let first = blocks(&initial, 0);
                 let mut keys = [[0u8; BLOCK]; LANES];
@@ -78,20 +65,8 @@ macro_rules! kernels {
                     at += BLOCK;
                 }
                 poly.absorb(_mm512_setzero_si512(), _mm512_set1_epi64(len as i64));
-                let sums = poly.sums();
-                let mut good = 0u8;
-                for (i, lane) in lanes.iter().enumerate() {
-                    let tag = finish(&sums[i], &keys[i]);
-                    // SAFETY: the tag's 16 bytes follow the packet's `len`, for which the caller vouches.
-                    let place = unsafe { &mut *lane.data.add(len).cast::<[u8; 16]>() };
-                    if SEAL {
-                        *place = tag;
-                    } else {
-                        let diff = place.iter().zip(&tag).fold(0, |all, (a, b)| all | (a ^ b));
-                        good |= u8::from(diff == 0) << i;
-                    }
-                }
-                good
+                // SAFETY: the tag's 16 bytes follow the packet's `len`, for which the caller vouches.
+                unsafe { end::<SEAL>(lanes, len, &poly.sums(), &keys) }
             }
 
             /// One chunk of up to 64 bytes of every packet: xor with the key stream, and the ciphertext into the sums.
@@ -136,38 +111,17 @@ kernels!(ifma, "avx512f,avx512bw,avx512vl,avx512dq,avx512ifma", poly44::Poly44);
 #[target_feature(enable = "avx512f")]
 #[inline]
 fn state(key: &[u32; 8], lanes: &[Lane; LANES]) -> [__m512i; 16] {
-    let splat = |word: u32| _mm512_set1_epi32(word as i32);
-    let mut low = [0u32; 16];
-    let mut high = [0u32; 16];
-    for i in 0..16 {
-        low[i] = lanes[i & 7].counter as u32;
-        high[i] = (lanes[i & 7].counter >> 32) as u32;
+    let mut state = [_mm512_setzero_si512(); 16];
+    for (vector, word) in state.iter_mut().zip(beginning(key)) {
+        *vector = _mm512_set1_epi32(word as i32);
     }
-    [
-        splat(0x6170_7865),
-        splat(0x3320_646e),
-        splat(0x7962_2d32),
-        splat(0x6b20_6574),
-        splat(key[0]),
-        splat(key[1]),
-        splat(key[2]),
-        splat(key[3]),
-        splat(key[4]),
-        splat(key[5]),
-        splat(key[6]),
-        splat(key[7]),
-        _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1),
-        _mm512_setzero_si512(),
-        words(&low),
-        words(&high),
-    ]
-}
-
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn words(from: &[u32; 16]) -> __m512i {
-    // SAFETY: sixteen words are 64 bytes, and the load needs no alignment.
-    unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
+    state[12] = _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
+    for (vector, shift) in state[14..].iter_mut().zip([0, 32]) {
+        let words: [u32; 16] = std::array::from_fn(|i| (lanes[i % LANES].counter >> shift) as u32);
+        // SAFETY: sixteen words are 64 bytes, and the load needs no alignment.
+        *vector = unsafe { _mm512_loadu_si512(words.as_ptr().cast()) };
+    }
+    state
 }
 
 /// Key stream: rows 0 to 7 are block `block` of the packets, rows 8 to 15 the one after.
@@ -177,28 +131,12 @@ fn blocks(initial: &[__m512i; 16], block: u32) -> [__m512i; 16] {
     let mut v = *initial;
     v[12] = _mm512_add_epi32(v[12], _mm512_set1_epi32(block as i32));
     let counter = v[12];
-    macro_rules! quarter {
-        ($a:literal, $b:literal, $c:literal, $d:literal) => {
-            v[$a] = _mm512_add_epi32(v[$a], v[$b]);
-            v[$d] = _mm512_rol_epi32::<16>(_mm512_xor_si512(v[$d], v[$a]));
-            v[$c] = _mm512_add_epi32(v[$c], v[$d]);
-            v[$b] = _mm512_rol_epi32::<12>(_mm512_xor_si512(v[$b], v[$c]));
-            v[$a] = _mm512_add_epi32(v[$a], v[$b]);
-            v[$d] = _mm512_rol_epi32::<8>(_mm512_xor_si512(v[$d], v[$a]));
-            v[$c] = _mm512_add_epi32(v[$c], v[$d]);
-            v[$b] = _mm512_rol_epi32::<7>(_mm512_xor_si512(v[$b], v[$c]));
+    macro_rules! rotate {
+        ($word:expr, $by:literal) => {
+            _mm512_rol_epi32::<$by>($word)
         };
     }
-    for _ in 0..10 {
-        quarter!(0, 4, 8, 12);
-        quarter!(1, 5, 9, 13);
-        quarter!(2, 6, 10, 14);
-        quarter!(3, 7, 11, 15);
-        quarter!(0, 5, 10, 15);
-        quarter!(1, 6, 11, 12);
-        quarter!(2, 7, 8, 13);
-        quarter!(3, 4, 9, 14);
-    }
+    rounds!(v, _mm512_add_epi32, _mm512_xor_si512, rotate);
     for i in 0..16 {
         let start = if i == 12 { counter } else { initial[i] };
         v[i] = _mm512_add_epi32(v[i], start);

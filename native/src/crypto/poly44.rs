@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::aead::LANES;
+use super::backend::LANES;
 use super::poly_tail::PolyKey;
 
 const LIMB26: u64 = (1 << 26) - 1;

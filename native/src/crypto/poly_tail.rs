@@ -1,5 +1,7 @@
 //! Beginning and end of Poly1305 that are the same for every lane: reading the key, and the last reduction (RFC 8439 §2.5).
 
+use super::backend::{LANES, Lane};
+
 const LIMB: u64 = (1 << 26) - 1;
 
 /// A one-time key: r in limbs of 26 bits, clamped, and s.
@@ -28,6 +30,32 @@ impl PolyKey {
         let limb = |shift: u32| (r >> shift) as u64 & ((1 << 44) - 1);
         [limb(0), limb(44), limb(88)]
     }
+}
+
+/// Writes the tags of all lanes behind their `len` bytes; or compares them with those that are there, and bit i of the result
+/// says that lane i has the right one.
+///
+/// # Safety
+/// Each lane's `data` must be valid for reads and writes of `len + 16` bytes.
+pub unsafe fn end<const SEAL: bool>(
+    lanes: &[Lane; LANES],
+    len: usize,
+    sums: &[[u64; 5]; LANES],
+    keys: &[PolyKey; LANES],
+) -> u8 {
+    let mut good = 0;
+    for (i, lane) in lanes.iter().enumerate() {
+        let tag = finish(&sums[i], &keys[i]);
+        // SAFETY: within the lane, for which the caller vouches; bytes need no alignment.
+        let place = unsafe { &mut *lane.data.add(len).cast::<[u8; 16]>() };
+        if SEAL {
+            *place = tag;
+        } else {
+            let diff = place.iter().zip(&tag).fold(0, |all, (a, b)| all | (a ^ b));
+            good |= u8::from(diff == 0) << i;
+        }
+    }
+    good
 }
 
 /// The tag for a sum whose limbs may still be a little above 26 bits.

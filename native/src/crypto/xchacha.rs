@@ -1,8 +1,11 @@
 //! XChaCha20-Poly1305, which cookie replies are sealed with (data-plane.md §1.2): seldom used, so one block at a time.
 
+use std::ops::BitXor;
+
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 
-const CONSTANTS: [u32; 4] = [0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574];
+use super::chacha::{beginning, rounds};
+use crate::inner::le32;
 
 /// Seals 16 bytes: ciphertext and tag.
 pub fn seal16(key: &[u8; 32], nonce: &[u8; 24], text: &[u8; 16], additional: &[u8]) -> [u8; 32] {
@@ -27,33 +30,16 @@ pub fn seal16(key: &[u8; 32], nonce: &[u8; 24], text: &[u8; 16], additional: &[u
 
 fn hchacha20(key: &[u8; 32], nonce: &[u8; 16]) -> [u8; 32] {
     let mut v = [0u32; 16];
-    v[..4].copy_from_slice(&CONSTANTS);
-    for (word, bytes) in v[4..12].iter_mut().zip(key.as_chunks::<4>().0) {
-        *word = u32::from_le_bytes(*bytes);
+    v[..12].copy_from_slice(&beginning(&std::array::from_fn(|i| le32(key, 4 * i))));
+    for (i, word) in v[12..].iter_mut().enumerate() {
+        *word = le32(nonce, 4 * i);
     }
-    for (word, bytes) in v[12..].iter_mut().zip(nonce.as_chunks::<4>().0) {
-        *word = u32::from_le_bytes(*bytes);
+    macro_rules! rotate {
+        ($word:expr, $by:literal) => {
+            $word.rotate_left($by)
+        };
     }
-    let mut quarter = |a: usize, b: usize, c: usize, d: usize| {
-        v[a] = v[a].wrapping_add(v[b]);
-        v[d] = (v[d] ^ v[a]).rotate_left(16);
-        v[c] = v[c].wrapping_add(v[d]);
-        v[b] = (v[b] ^ v[c]).rotate_left(12);
-        v[a] = v[a].wrapping_add(v[b]);
-        v[d] = (v[d] ^ v[a]).rotate_left(8);
-        v[c] = v[c].wrapping_add(v[d]);
-        v[b] = (v[b] ^ v[c]).rotate_left(7);
-    };
-    for _ in 0..10 {
-        quarter(0, 4, 8, 12);
-        quarter(1, 5, 9, 13);
-        quarter(2, 6, 10, 14);
-        quarter(3, 7, 11, 15);
-        quarter(0, 5, 10, 15);
-        quarter(1, 6, 11, 12);
-        quarter(2, 7, 8, 13);
-        quarter(3, 4, 9, 14);
-    }
+    rounds!(v, u32::wrapping_add, BitXor::bitxor, rotate);
     let mut out = [0; 32];
     for (bytes, i) in out.chunks_mut(4).zip([0, 1, 2, 3, 12, 13, 14, 15]) {
         bytes.copy_from_slice(&v[i].to_le_bytes());
