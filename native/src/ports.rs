@@ -90,3 +90,39 @@ impl Host {
         let _ = (shared, state, rx, buf);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use super::*;
+    use crate::ops::Binding;
+
+    /// Sockets of every kind that there is here.
+    fn wires() -> Vec<Wire> {
+        let binding = Binding::default();
+        Vec::from([
+            Wire::Plain(crate::plain::sockets::Sockets::open(&binding).expect("sockets")),
+            #[cfg(target_os = "linux")]
+            Wire::System(crate::linux::udp::Sockets::open(&binding).expect("sockets")),
+        ])
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_counted_and_told_once_a_second() {
+        for wire in wires() {
+            let shared = Shared::new().expect("an engine");
+            let send = |place| wire.send(&shared, &State::default(), place, &Datagrams::one(&[1]));
+            let place = Place { to: SocketAddr::from((Ipv4Addr::BROADCAST, 9)), via: 0 };
+            for _ in 0..3 {
+                send(place);
+            }
+            assert_eq!(shared.counters.get(Count::DropSendFailed), 3);
+            let mut out = [0; 256];
+            assert_eq!(shared.records.poll(&mut out), Ok(24));
+            assert_eq!(&out[16..22], b"EACCES");
+            send(Place { via: 9, ..place });
+            assert_eq!(shared.counters.get(Count::DropNoSocket), 1);
+        }
+    }
+}

@@ -1,9 +1,19 @@
-//! What tests share: bytes from hexadecimal text, and a seeded generator (splitmix64).
+//! What tests share: bytes from hexadecimal text, a seeded generator (splitmix64), and a place on this host.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use crate::peer::Place;
 
 /// Bytes of a text in hexadecimal; spaces are ignored.
 pub fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text.bytes().filter_map(|c| (c as char).to_digit(16).map(|d| d as u8)).collect();
     digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}
+
+/// A port of this host's own, by the main socket.
+pub fn loopback(is_ipv6: bool, port: u16) -> Place {
+    let to = if is_ipv6 { (Ipv6Addr::LOCALHOST, port).into() } else { (Ipv4Addr::LOCALHOST, port).into() };
+    Place { to, via: 0 }
 }
 
 /// The same seed gives the same numbers.

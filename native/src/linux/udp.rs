@@ -123,7 +123,7 @@ impl Sockets {
 
     /// The socket of a token, unless it is gone.
     pub fn get(&self, token: u64) -> Option<&Socket> {
-        match (token as u32 >> 1, token & 1) {
+        match ((token >> 1) as u32, token & 1) {
             (0, 0) => self.v4.as_ref(),
             (0, _) => self.v6.as_ref(),
             (id, _) => self.extra.get(&id).map(|(socket, _)| socket),
@@ -210,10 +210,9 @@ fn tell_refusal(shared: &Shared, path: Option<SocketAddr>, number: i32) {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
     use super::super::socket::Received;
     use super::*;
+    use crate::testing::loopback;
 
     fn pair() -> (Sockets, Sockets) {
         let open = || {
@@ -243,8 +242,7 @@ mod tests {
         for is_ipv6 in [false, true] {
             let (from, to) = pair();
             let Some(target) = to.get(token(0, is_ipv6)) else { continue };
-            let ip = if is_ipv6 { IpAddr::V6(Ipv6Addr::LOCALHOST) } else { IpAddr::V4(Ipv4Addr::LOCALHOST) };
-            let place = Place { to: SocketAddr::new(ip, target.port), via: 0 };
+            let place = loopback(is_ipv6, target.port);
             let bytes: Vec<u8> = (0..5 * 1_000 + 77).map(|i| (i / 1_000) as u8).collect();
             let shared = Shared::new().expect("an engine");
             from.send(&shared, &State::default(), place, &Datagrams::many(&bytes, 1_000));
@@ -258,7 +256,7 @@ mod tests {
         let (from, to) = pair();
         let target = to.get(token(0, false)).expect("IPv4");
         from.get(token(0, false)).expect("IPv4").cuts.store(false, Ordering::Relaxed);
-        let place = Place { to: SocketAddr::from((Ipv4Addr::LOCALHOST, target.port)), via: 0 };
+        let place = loopback(false, target.port);
         let shared = Shared::new().expect("an engine");
         from.send(&shared, &State::default(), place, &Datagrams::many(&[9; 2_500], 1_000));
         assert_eq!(receive_all(target, 3).iter().map(Vec::len).collect::<Vec<_>>(), [1_000, 1_000, 500]);
@@ -269,7 +267,7 @@ mod tests {
         let (mut from, to) = pair();
         from.set_flags(flags);
         let target = to.get(token(0, false)).expect("IPv4");
-        let place = Place { to: SocketAddr::from((Ipv4Addr::LOCALHOST, target.port)), via: 0 };
+        let place = loopback(false, target.port);
         let shared = Shared::new().expect("an engine");
         from.send(&shared, &State::default(), place, &Datagrams::many(&vec![9; (count - 1) * 100 + last], 100));
         receive_all(target, count).iter().map(Vec::len).collect()
@@ -296,7 +294,7 @@ mod tests {
     fn switches_work_on_open_sockets() {
         let (mut from, mut to) = pair();
         let port = to.port();
-        let place = Place { to: SocketAddr::from((Ipv4Addr::LOCALHOST, port)), via: 0 };
+        let place = loopback(false, port);
         let shared = Shared::new().expect("an engine");
         let mut buf = vec![0; 64 * 1024];
         let mut first_read = |from: &Sockets, to: &Sockets| {
@@ -324,8 +322,7 @@ mod tests {
         for is_ipv6 in [false, true] {
             let (from, to) = pair();
             let Some(target) = to.get(token(0, is_ipv6)) else { continue };
-            let ip = if is_ipv6 { IpAddr::V6(Ipv6Addr::LOCALHOST) } else { IpAddr::V4(Ipv4Addr::LOCALHOST) };
-            let place = Place { to: SocketAddr::new(ip, target.port), via: 0 };
+            let place = loopback(is_ipv6, target.port);
             let shared = Shared::new().expect("an engine");
             let mut buf = vec![0; 64 * 1024];
             for sent in 0..4 {
@@ -346,7 +343,7 @@ mod tests {
         // Cutting needs checksums, and says EINVAL without (net/ipv4/udp.c, udp_send_skb).
         let sender = from.get(token(0, false)).expect("IPv4");
         assert!(sender.set(libc::SOL_SOCKET, libc::SO_NO_CHECK, 1));
-        let place = Place { to: SocketAddr::from((Ipv4Addr::LOCALHOST, target.port)), via: 0 };
+        let place = loopback(false, target.port);
         let shared = Shared::new().expect("an engine");
         let mut out = [0; 256];
         for is_told in [false, true, false] {
@@ -358,22 +355,6 @@ mod tests {
         assert_eq!((out[4], out[12], &out[44..50]), (Kind::Offload as u8, Offload::UdpGso as u8, &b"EINVAL"[..]));
         assert!(from.balks.rests(place.to, || shared.clock.now()));
         assert!(sender.cuts.load(Ordering::Relaxed));
-    }
-
-    #[test]
-    fn what_cannot_be_sent_is_counted_and_told_once_a_second() {
-        let (from, _) = pair();
-        let shared = Shared::new().expect("an engine");
-        let place = Place { to: SocketAddr::from((Ipv4Addr::new(255, 255, 255, 255), 9)), via: 0 };
-        for _ in 0..3 {
-            from.send(&shared, &State::default(), place, &Datagrams::one(&[1]));
-        }
-        assert_eq!(shared.counters.get(Count::DropSendFailed), 3);
-        let mut out = [0; 256];
-        assert_eq!(shared.records.poll(&mut out), Ok(24));
-        assert_eq!(&out[16..22], b"EACCES");
-        from.send(&shared, &State::default(), Place { via: 9, ..place }, &Datagrams::one(&[1]));
-        assert_eq!(shared.counters.get(Count::DropNoSocket), 1);
     }
 
     #[test]
@@ -390,11 +371,13 @@ mod tests {
     #[test]
     fn extra_sockets_have_ports_of_their_own() {
         let (mut one, _) = pair();
-        one.open_extra(7, false, &Binding::default()).expect("a socket");
-        let port = one.get(token(7, false)).expect("it is there").port;
-        assert!(port != 0 && port != one.port());
-        one.grow(7);
-        one.close_extra(7);
-        assert!(one.get(token(7, false)).is_none());
+        for id in [7, u32::MAX] {
+            one.open_extra(id, false, &Binding::default()).expect("a socket");
+            let port = one.get(token(id, false)).expect("it is there").port;
+            assert!(port != 0 && port != one.port());
+            one.grow(id);
+            one.close_extra(id);
+            assert!(one.get(token(id, false)).is_none());
+        }
     }
 }

@@ -170,18 +170,14 @@ impl Sockets {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
     use std::time::Instant;
+
+    use super::*;
+    use crate::testing::loopback;
 
     fn pair() -> (Sockets, Sockets) {
         let binding = Binding { dont_fragment: true, ..Binding::default() };
         (Sockets::open(&binding).expect("sockets"), Sockets::open(&binding).expect("sockets"))
-    }
-
-    fn place(is_ipv6: bool, port: u16) -> Place {
-        let ip = if is_ipv6 { IpAddr::V6(Ipv6Addr::LOCALHOST) } else { IpAddr::V4(Ipv4Addr::LOCALHOST) };
-        Place { to: SocketAddr::new(ip, port), via: 0 }
     }
 
     fn receive_all(of: &Sockets, name: Name, wanted: usize) -> Vec<Vec<u8>> {
@@ -208,26 +204,10 @@ mod tests {
             }
             let bytes: Vec<u8> = (0..5 * 1_000 + 77).map(|i| (i / 1_000) as u8).collect();
             let shared = Shared::new().expect("an engine");
-            from.send(&shared, &State::default(), place(is_ipv6, to.port()), &Datagrams::many(&bytes, 1_000));
+            from.send(&shared, &State::default(), loopback(is_ipv6, to.port()), &Datagrams::many(&bytes, 1_000));
             let found = receive_all(&to, (0, is_ipv6), 6);
             assert_eq!(found, bytes.chunks(1_000).map(<[u8]>::to_vec).collect::<Vec<_>>());
         }
-    }
-
-    #[test]
-    fn what_cannot_be_sent_is_counted_and_told_once_a_second() {
-        let (from, _) = pair();
-        let shared = Shared::new().expect("an engine");
-        let place = Place { to: SocketAddr::from((Ipv4Addr::BROADCAST, 9)), via: 0 };
-        for _ in 0..3 {
-            from.send(&shared, &State::default(), place, &Datagrams::one(&[1]));
-        }
-        assert_eq!(shared.counters.get(Count::DropSendFailed), 3);
-        let mut out = [0; 256];
-        assert_eq!(shared.records.poll(&mut out), Ok(24));
-        assert_eq!(&out[16..22], b"EACCES");
-        from.send(&shared, &State::default(), Place { via: 9, ..place }, &Datagrams::one(&[1]));
-        assert_eq!(shared.counters.get(Count::DropNoSocket), 1);
     }
 
     #[test]
@@ -256,7 +236,7 @@ mod tests {
         assert!(port != 0 && port != one.port());
         one.grow(7);
         let shared = Shared::new().expect("an engine");
-        two.send(&shared, &State::default(), place(false, port), &Datagrams::one(&[5]));
+        two.send(&shared, &State::default(), loopback(false, port), &Datagrams::one(&[5]));
         assert_eq!(receive_all(&one, (7, false), 1), [[5]]);
         one.close_extra(7);
         assert!(one.get((7, false)).is_none());
