@@ -56,11 +56,14 @@ impl Engine {
                 self.receive(control, state, from.rest(), &Origin::Relay(peer, region), now)
             }
             66 => shared.to_host(state, from.rest()),
-            67 => {
+            67 | 71 => {
                 let packet = from.rest();
                 let is_short = packet.len() <= MAX_PACKET;
                 if is_short {
-                    shared.note_echo(packet, now);
+                    // What the host itself asks is not answered to us.
+                    if number == 67 {
+                        shared.note_echo(packet, now);
+                    }
                     shared.send_from_host(state, &mut shared.tx(), packet, None, now);
                 }
                 is_short
@@ -90,10 +93,6 @@ impl Engine {
                 let place = Place { to: from.address()??, via };
                 self.receive(control, state, from.rest(), &Origin::Wire { place, ecn: 0 }, now)
             }
-            71 => {
-                shared.send_from_host(state, &mut shared.tx(), from.rest(), None, now);
-                true
-            }
             _ => return None,
         })
     }
@@ -108,5 +107,39 @@ impl Engine {
         let segment = scratch.len();
         self.shared.open(&mut control.opened, scratch, segment, origin, now);
         self.shared.take_in(state, &mut self.shared.rx(), &mut control.opened, scratch, origin, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv6Addr;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::peer::Peer;
+    use crate::table::Prefix;
+
+    #[test]
+    fn a_packet_longer_than_any_device_gives_is_refused() {
+        let engine = Engine::new().expect("an engine");
+        let mut state = engine.shared.write();
+        state.is_running = true;
+        state.peers.insert(5, Arc::new(Peer::new(5, [7; 32], false, false)));
+        state.routes.set(Prefix { ip: Ipv6Addr::UNSPECIFIED.into(), bits: 0 }, 5);
+        drop(state);
+        for number in [67u16, 71] {
+            for (length, accepted) in [(MAX_PACKET, 1), (MAX_PACKET + 1, 0), (MAX_PACKET + 40, 0)] {
+                let mut packet = vec![0; length];
+                (packet[0], packet[6], packet[8], packet[24]) = (0x60, 17, 0xfd, 0xfd);
+                packet[4..6].copy_from_slice(&((length - 40) as u16).to_be_bytes());
+                let head = [number.to_le_bytes(), [0; 2]].concat();
+                let record = [head, (length as u32).to_le_bytes().to_vec(), packet].concat();
+                assert_eq!(engine.inject(&record), Some(accepted), "{length} bytes as {number}");
+            }
+        }
+        let mut waiting = Vec::new();
+        let peer = engine.shared.read().peers[&5].clone();
+        waiting.extend(peer.link().rare().staged.take(&engine.shared.staged));
+        assert_eq!(waiting.iter().map(|packet| packet.len()).collect::<Vec<_>>(), [MAX_PACKET; 2]);
     }
 }
