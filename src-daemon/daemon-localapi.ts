@@ -125,7 +125,8 @@ function logPart({ log, logId, clock }: ApiSources): LogPart {
 }
 
 const trafficPart = ({ plane, traffic }: ApiSources): TrafficPart => ({
-  past: (seconds, peer) => traffic.past(seconds, peer === undefined ? undefined : (plane.idOf(peer) ?? 0)),
+  past: (seconds, peer) =>
+    traffic.past(seconds, peer === undefined ? undefined : (plane.peers.idOf(peer) ?? 0)),
   subscribe: (listener) => traffic.subscribe(listener),
 });
 
@@ -144,8 +145,8 @@ function planePart(plane: TunnelPlane): PlanePart {
     rebind: () => plane.rebind(),
     restun: () => plane.checkNetwork(),
     breakRelays: () => plane.breakRelays(),
-    pathChanges: (peer) => plane.pathChanges(peer),
-    tried: (peer) => plane.tried(peer),
+    pathChanges: (peer) => plane.peers.pathChanges(peer),
+    tried: (peer) => plane.peers.tried(peer),
     filterReport: () => plane.filterReport(),
     capture: (listener) => {
       listeners.add(listener);

@@ -24,7 +24,11 @@ export const peerApiWorld = ({ backend, plane, dns, metrics }: PeerApiSources): 
     metrics,
     interfaces: () => json(networkInterfaces()),
     magicsock: () =>
-      json({ disco: plane()?.discoCounters(), relays: plane()?.relayCounters(), paths: plane()?.traffic() }),
+      json({
+        disco: plane()?.discoCounters(),
+        relays: plane()?.relayCounters(),
+        paths: plane()?.peers.traffic(),
+      }),
     filter: () => json(plane()?.filterReport()),
     goroutines: () => json(process.getActiveResourcesInfo()),
   },

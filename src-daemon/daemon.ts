@@ -151,7 +151,7 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
     relays: () => plane.relayCounters(),
     stun: () => plane.stunCounters(),
     home: () => plane.relays().home,
-    traffic: () => plane.traffic(),
+    traffic: () => plane.peers.traffic(),
     routes: () => backend?.routeCounts() ?? { advertised: 0, approved: 0 },
     peerApi: () => plane.peerApiCounters(),
     filter: () => plane.refusalCounters(),
@@ -205,7 +205,7 @@ export async function runDaemon(options: DaemonOptions, system: System, signal: 
 const openTraffic = (plane: TunnelPlane, clock: Clock): TrafficHistory =>
   new TrafficHistory({
     clock,
-    look: () => plane.traffic().map((peer) => ({ ...peer, isDirect: peer.path.startsWith('direct') })),
+    look: () => plane.peers.traffic().map((peer) => ({ ...peer, isDirect: peer.path.startsWith('direct') })),
   });
 
 /** Ready, since the local API listens and the backend has started; then each change until the end. */

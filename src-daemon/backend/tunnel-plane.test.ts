@@ -219,7 +219,7 @@ test('packets go by relay until a direct path is proven, and then no more', asyn
   expect(b.received).toHaveLength(1);
   expect(a.plane.peer(b.key)?.path).toMatchObject({ kind: 'relay', region: REGION });
   expect(a.plane.peer(b.key)?.path.why).toMatch(/searching|no answer/);
-  expect(a.plane.traffic()).toMatchObject([{ path: 'derp' }]);
+  expect(a.plane.peers.traffic()).toMatchObject([{ path: 'derp' }]);
   const pong = a.plane.discoPing(b.key, new AbortController().signal);
   await clock.advance(200);
   expect(await pong).toMatchObject({ region: REGION });
@@ -253,7 +253,7 @@ test('the first packet finds its path and arrives', async () => {
     path: { kind: 'direct', addr: '192.0.2.2:41641' },
     active: true,
   });
-  expect(a.plane.traffic()).toMatchObject([{ path: 'direct_ipv4' }]);
+  expect(a.plane.peers.traffic()).toMatchObject([{ path: 'direct_ipv4' }]);
 });
 
 test('the engine hears what the server switches off, and when that changes', async () => {

@@ -13,16 +13,14 @@ import {
   shortKey,
   ZERO_NODE_KEY,
 } from '#shared/key/key.ts';
-import type { TriedEndpoint } from '#shared/localapi/rhumb.ts';
 import type { Log } from '#shared/log/log.ts';
 import { usableFamilies } from '#shared/node/interfaces.ts';
 import type { ControlEndpoint } from '../control/types.ts';
 import type { LocalNames } from '../dns/local-names.ts';
 import { Tunnel } from '../engine/tunnel.ts';
-import type { EngineRecord, PacketEngine, PeerActivity, PeerId, Tap } from '../engine/types.ts';
+import type { EngineRecord, PacketEngine, PeerId, Tap } from '../engine/types.ts';
 import { Magicsock } from '../magicsock/magicsock.ts';
 import type { MagicsockOptions } from '../magicsock/types.ts';
-import type { PeerTraffic } from '../metrics/traffic.ts';
 import { hasNetwork, localAddresses } from '../netmon/local-addresses.ts';
 import type { NetworkSnapshot } from '../netmon/snapshot.ts';
 import type { PeerApi } from '../peerapi/server.ts';
@@ -31,10 +29,11 @@ import type { HandshakeTime } from '../store/handshake-time.ts';
 import type { OpenUnderlay } from '../underlay/open.ts';
 import type { RelayStatus } from '../underlay/relay-status.ts';
 import type { Underlay } from '../underlay/underlay.ts';
-import { ForwardingWatch } from './forwarding-watch.ts';
-import { decodeInner, encodeDiscoKey } from './inner-packets.ts';
-import { type PathChange, PathHistory } from './path-history.ts';
+import { DiscoKeys } from './disco-keys.ts';
+import { decodeInner } from './inner-packets.ts';
+import { PathHistory } from './path-history.ts';
 import { PeerIds } from './peer-ids.ts';
+import { PeerViews } from './peer-views.ts';
 import type {
   DataPlane,
   DiscoPong,
@@ -43,8 +42,9 @@ import type {
   PlaneEvents,
   PlanePeerStatus,
 } from './plane.ts';
-import { asControlEndpoint, pathLabel, planePath, triedEndpoint, Ways } from './plane-path.ts';
+import { asControlEndpoint, Ways } from './plane-path.ts';
 import { PlanePeers } from './plane-peers.ts';
+import { PlaneRouter } from './plane-router.ts';
 import { Refusals } from './refusals.ts';
 import { SocketRepair } from './socket-repair.ts';
 import { StaleSessions } from './stale-sessions.ts';
@@ -54,13 +54,6 @@ export const TUNNEL_MTU = 1_280;
 
 /** The resolver's and other services' of this host (localapi-and-daemon.md §7.1): nothing to them may ever reach a peer. */
 const SERVICE_ADDRESSES: readonly string[] = [SERVICE_IP, SERVICE_IP6];
-
-/** Traffic in this time makes a peer count as active (localapi-and-daemon.md §2.3). */
-const ACTIVE_MS = 120_000;
-
-/** A machine tells its key once per session, and has another only after a restart. */
-const ADOPT_MS = 1_000;
-const ADOPT_BURST = 4;
 
 export interface NamesWorld {
   readonly trouble: PlaneEvents['trouble'];
@@ -93,6 +86,7 @@ export interface TunnelPlaneDeps {
 }
 
 export class TunnelPlane implements DataPlane {
+  readonly peers: PeerViews;
   readonly #deps: TunnelPlaneDeps;
   readonly #log: Log;
   readonly #ids = new PeerIds();
@@ -102,25 +96,18 @@ export class TunnelPlane implements DataPlane {
   #filter: PlaneConfig['filter'] | undefined;
   #flags: PlaneConfig['engineFlags'] | undefined;
   readonly #repair: SocketRepair;
-  readonly #forwarding: ForwardingWatch;
+  readonly #routes: PlaneRouter | undefined;
   readonly #refusals: Refusals;
   readonly #names: LocalNames | undefined;
   readonly #peerApi: PeerApi | undefined;
   readonly #peers: PlanePeers;
   #derpMap: PlaneConfig['derpMap'];
   #tunnel: Tunnel | undefined;
-  /** Up to when each peer has used up what it may tell of its own; engine clock. */
-  readonly #adoptedMs = new Map<PeerId, number>();
   readonly #ways = new Ways();
   readonly #history = new PathHistory();
+  readonly #discoKeys: DiscoKeys;
   /** Families in which this machine has an address besides loopback. */
   #families: ReadonlySet<4 | 6> = new Set();
-  /** Addresses and routes in force, as text; undefined when that is not known. */
-  #routed: string | undefined;
-  /** What they were made of. */
-  #routedFrom: PlaneConfig | undefined;
-  /** What keeps packets from leaving outside the tunnel, as it was asked for last. */
-  #closed: KillSwitch | undefined | 'as found' = 'as found';
   #events: PlaneEvents | undefined;
   #onInner: ((from: NodeKey, packet: Uint8Array) => void) | undefined;
 
@@ -129,11 +116,7 @@ export class TunnelPlane implements DataPlane {
     this.#log = deps.log;
     const { engine, clock, log, discoPrivate } = deps;
     const { port } = engine; // dead sockets have none
-    this.#forwarding = new ForwardingWatch({
-      clock,
-      check: deps.checkForwarding ?? (() => ''),
-      trouble: (what, error) => this.#events?.trouble(what, error),
-    });
+    this.#routes = deps.router === undefined ? undefined : this.#openRoutes(deps.router);
     this.#repair = new SocketRepair({
       ...deps,
       bind: () => engine.apply([{ op: 'bind', port }]),
@@ -161,7 +144,7 @@ export class TunnelPlane implements DataPlane {
       sendUdp: (to, data) => engine.inject([{ kind: 'udp', to, data }]) === 1,
       hasFamily: (family) => this.#families.has(family),
       port: () => engine.port,
-      lastTrafficMs: () => this.#lastTrafficMs(),
+      lastTrafficMs: () => this.peers.lastTrafficMs(),
       relayed: (region, from, data) => this.#relayed(region, from, data),
       peerGone: (_region, key) => this.#magicsock.relayPeerGone(key),
       endpoints: (list) => {
@@ -200,6 +183,13 @@ export class TunnelPlane implements DataPlane {
       nodeKey: ZERO_NODE_KEY,
     });
     this.#peers = new PlanePeers(this.#ids, this.#magicsock);
+    const shared = { engine, clock, ids: this.#ids, peers: this.#peers, magicsock: this.#magicsock };
+    this.#discoKeys = new DiscoKeys(shared);
+    this.peers = new PeerViews({
+      ...shared,
+      history: this.#history,
+      session: (peer) => this.#tunnel?.peerStatus(peer),
+    });
   }
 
   get discoKey(): DiscoKey {
@@ -220,27 +210,13 @@ export class TunnelPlane implements DataPlane {
 
   async configure(config: PlaneConfig | undefined, closed?: KillSwitch | undefined): Promise<void> {
     // Before the attempt: what fails half-way must not open what was to be closed when the daemon ends.
-    this.#closed = config === undefined ? closed : config.firewall.killSwitch;
+    this.#routes?.keepClosed(config === undefined ? closed : config.firewall.killSwitch);
     if (config === undefined) await this.#takeDown();
     else await this.#bringUp(config);
   }
 
   peer(key: NodeKey): PlanePeerStatus | undefined {
-    const id = this.#ids.find(key);
-    const tunnel = this.#tunnel;
-    if (id === undefined || tunnel === undefined) return undefined;
-    const [activity] = this.#deps.engine.peers([id]);
-    const path = this.#magicsock.pathOf(id);
-    const status = tunnel.peerStatus(id);
-    return {
-      lastHandshakeMs: status?.lastHandshakeAt ?? 0,
-      lastWriteMs: this.#wall(activity?.lastTxAny ?? 0),
-      rxBytes: activity?.rxBytes ?? 0,
-      txBytes: activity?.txBytes ?? 0,
-      path: planePath(path, this.#wall(path.sinceMs)),
-      wireguard: status?.state ?? 'none',
-      active: activity !== undefined && this.#isActive(activity),
-    };
+    return this.peers.status(key);
   }
 
   owns(key: NodeKey, ip: string): boolean {
@@ -293,25 +269,6 @@ export class TunnelPlane implements DataPlane {
     return this.#peerApi?.counters() ?? {};
   }
 
-  /** The number by which a peer is counted; undefined when it is none of ours. */
-  idOf(key: NodeKey): PeerId | undefined {
-    return this.#ids.find(key);
-  }
-
-  /** By what ways a peer was reached lately, oldest first. */
-  pathChanges(key: NodeKey): readonly PathChange[] {
-    const id = this.#ids.find(key);
-    return id === undefined ? [] : this.#history.of(id);
-  }
-
-  /** Where a peer may be reached, and what became of our probes there. */
-  tried(key: NodeKey): readonly TriedEndpoint[] {
-    const id = this.#ids.find(key);
-    return id === undefined
-      ? []
-      : this.#magicsock.candidatesOf(id).map((one) => triedEndpoint(one, (ms) => this.#wall(ms)));
-  }
-
   /** New sockets on the same port; NATs may know us by another one afterwards. */
   rebind(): void {
     const { engine } = this.#deps;
@@ -347,14 +304,6 @@ export class TunnelPlane implements DataPlane {
     return this.#magicsock.counters();
   }
 
-  /** Of every peer that ever had traffic, with the kind of its path. */
-  traffic(): PeerTraffic[] {
-    return this.#deps.engine.peers().map((activity) => {
-      const path = this.#magicsock.pathOf(activity.peer);
-      return { ...activity, id: activity.peer, path: pathLabel(path) };
-    });
-  }
-
   endpoints(): readonly ControlEndpoint[] {
     return this.#underlay.endpoints.map(asControlEndpoint);
   }
@@ -368,7 +317,7 @@ export class TunnelPlane implements DataPlane {
     this.#underlay.networkIs(localAddresses(snapshot.addresses, { tunName }), { isMajor, isUp });
     if (isMajor) this.#magicsock.networkChanged();
     // Whatever changed the network may have touched our routes too.
-    this.#routed = undefined;
+    this.#routes?.forget();
     const beside = snapshot.addresses.filter(({ interfaceName }) => interfaceName !== tunName);
     this.#events?.network(
       isUp,
@@ -380,12 +329,10 @@ export class TunnelPlane implements DataPlane {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#repair.close();
-    this.#forwarding.close();
     try {
       await this.#takeDown();
     } finally {
-      // What routes hold back ends with the daemon; a kill switch does not.
-      await this.#deps.router?.[Symbol.asyncDispose]();
+      await this.#routes?.[Symbol.asyncDispose]();
       await this.#peerApi?.[Symbol.asyncDispose]();
       await this.#names?.[Symbol.asyncDispose]();
       await this.#underlay[Symbol.asyncDispose]();
@@ -394,9 +341,22 @@ export class TunnelPlane implements DataPlane {
     }
   }
 
+  #openRoutes(router: Router): PlaneRouter {
+    const { engine, checkForwarding, clock, log } = this.#deps;
+    return new PlaneRouter({
+      router,
+      checkForwarding,
+      mtu: TUNNEL_MTU,
+      udpPort: () => engine.port,
+      clock,
+      log,
+      trouble: (what, error) => this.#events?.trouble(what, error),
+    });
+  }
+
   /** Peers first, routes last: what the kernel sends into the tunnel finds its peer there. */
   async #bringUp(config: PlaneConfig): Promise<void> {
-    const { engine, router } = this.#deps;
+    const { engine } = this.#deps;
     const publicKey = publicOf(config.privateKey);
     // Another network's relays must not see the key that we had in this one.
     if (this.#tunnel !== undefined && !equal(this.#tunnel.publicKey, publicKey))
@@ -420,13 +380,13 @@ export class TunnelPlane implements DataPlane {
     this.#refusals.shieldsUp = config.shieldsUp;
     const { isWhole, set, gone, cut } = this.#peers.apply(config, tunnel);
     this.#history.forget(gone);
-    for (const id of gone) this.#adoptedMs.delete(id);
+    this.#discoKeys.forget(gone);
     this.#setRelays(config, { isOther: set.length + gone.length > 0, isWhole });
     for (const key of this.#stale.toGreet(config.peers, engine.nowMs())) this.#greetKey(key);
     // The session that ended with the old number may have been made after the peer's start: it must not wait for its end.
     for (const key of cut) this.#greetKey(key);
-    if (router === undefined) return;
-    await this.#route(router, config);
+    if (this.#routes === undefined) return;
+    await this.#routes.apply(config);
     const own = config.addresses.map(withoutBits);
     const inside = { routes: config.routes, except: config.localRoutes };
     await this.#names?.configure({ wish: config.dns, own, inside });
@@ -447,38 +407,12 @@ export class TunnelPlane implements DataPlane {
     if (isOther || peers.isWhole) this.#magicsock.relayChanged();
   }
 
-  /** Most maps tell only who is online: those must not start three programs each to look at the interface. */
-  async #route(router: Router, config: PlaneConfig): Promise<void> {
-    const { addresses, routes, localRoutes } = config;
-    this.#forwarding.routesAre(config.accepts);
-    const firewall = { ...config.firewall, udpPort: this.#deps.engine.port };
-    // A configuration made from the last one shares what did not change, and thousands of routes are dear to compare.
-    const last = this.#routedFrom;
-    const isSame =
-      last?.routes === routes && last.localRoutes === localRoutes && last.firewall === config.firewall;
-    if (isSame && last.addresses === addresses && this.#routed !== undefined) return;
-    this.#routedFrom = config;
-    const wanted = JSON.stringify([addresses, routes, localRoutes, firewall]);
-    if (wanted === this.#routed) return;
-    this.#routed = undefined;
-    const warnings = await router.apply({ addresses, routes, localRoutes, firewall, mtu: TUNNEL_MTU });
-    // A route that another program had may be free the next time.
-    if (!warnings.some(({ kind }) => kind === 'route-taken')) this.#routed = wanted;
-    for (const { kind, text } of warnings) this.#log('warn', 'router.warning', { kind, text });
-    for (const what of ['firewall-failed', 'docker-stateful-filtering'] as const)
-      this.#events?.trouble(what, warnings.find(({ kind }) => kind === what)?.text);
-  }
-
   /** Names and routes first, so that nothing is sent into a tunnel that has gone. */
   async #takeDown(): Promise<void> {
-    const { engine, router } = this.#deps;
+    const { engine } = this.#deps;
     await this.#peerApi?.configure([]);
     await this.#names?.takeBack();
-    this.#routed = undefined;
-    this.#forwarding.routesAre([]);
-    // Until it is known what is wanted, what an earlier run closed stays closed.
-    if (this.#closed === 'as found') await router?.[Symbol.asyncDispose]();
-    else await router?.clear({ killSwitch: this.#closed });
+    await this.#routes?.clear();
     this.#stale.stopped(
       this.#ids
         .all()
@@ -508,7 +442,7 @@ export class TunnelPlane implements DataPlane {
       log: log.child({ mod: 'wireguard' }),
       onRecord: (record) => this.#record(record),
       onEstablished: (peer) => {
-        this.#tellDiscoKey(peer);
+        this.#discoKeys.tell(peer);
         this.#events?.peerUp();
       },
     });
@@ -575,31 +509,13 @@ export class TunnelPlane implements DataPlane {
   #forUs(record: Extract<EngineRecord, { readonly type: 'tsmp' | 'icmp-echo-reply' }>): void {
     const told = record.type === 'tsmp' ? decodeInner(record.data) : undefined;
     if (told?.kind === 'disco-key') {
-      this.#ids.told(record.peer, told.key);
-      this.#adoptDiscoKey(record.peer, told.key);
+      this.#discoKeys.heard(record.peer, told.key);
       return;
     }
     const key = this.#ids.keyOf(record.peer);
     if (key === undefined) return;
     if (told?.kind === 'refused') this.#refusals.heard(key, told);
     else this.#onInner?.(key, record.data.slice());
-  }
-
-  /** The server may be out of reach, and without our present key the peer could not find a path to us. */
-  #tellDiscoKey(id: PeerId): void {
-    const to = this.#peers.tellable(id);
-    if (to === undefined) return;
-    const packet = encodeDiscoKey(to.own, to.peer, this.#magicsock.discoKey);
-    this.#deps.engine.inject([{ kind: 'to-peer', peer: id, data: packet }]);
-  }
-
-  /** Each new key is work for all peers, and a peer can name any number of them. */
-  #adoptDiscoKey(peer: PeerId, key: DiscoKey): void {
-    const nowMs = this.#deps.engine.nowMs();
-    const next = Math.max(nowMs, this.#adoptedMs.get(peer) ?? 0) + ADOPT_MS;
-    if (next - nowMs > ADOPT_MS * ADOPT_BURST) return;
-    this.#adoptedMs.set(peer, next);
-    this.#magicsock.adoptDiscoKey(peer, key);
   }
 
   /** A packet from a relay: `from` is whom the relay let in under that key, and the key proves nothing else. */
@@ -612,14 +528,6 @@ export class TunnelPlane implements DataPlane {
     if (peer !== undefined) this.#deps.engine.inject([{ kind: 'relay-in', peer, region, data }]);
   }
 
-  /** On the clock's monotonic scale. */
-  #lastTrafficMs(): number {
-    const { engine, clock } = this.#deps;
-    let last = 0;
-    for (const { lastTxAny } of engine.peers()) last = Math.max(last, lastTxAny);
-    return last === 0 ? Number.NEGATIVE_INFINITY : clock.monotonic() - (engine.nowMs() - last);
-  }
-
   #greetKey(key: NodeKey): void {
     const id = this.#ids.find(key);
     if (id !== undefined) this.#greet(id);
@@ -629,16 +537,6 @@ export class TunnelPlane implements DataPlane {
   #greet(peer: PeerId): void {
     if (this.#tunnel?.peerStatus(peer)?.state === 'none')
       this.#deps.engine.apply([{ op: 'send-keepalive', peer }]);
-  }
-
-  #isActive(activity: PeerActivity): boolean {
-    const last = Math.max(activity.lastTxAny, activity.lastRxAny);
-    return last > 0 && this.#deps.engine.nowMs() - last < ACTIVE_MS;
-  }
-
-  /** From the engine's clock to the wall clock; 0 stays "never". */
-  #wall(engineMs: number): number {
-    return engineMs === 0 ? 0 : Math.round(this.#deps.clock.now() - (this.#deps.engine.nowMs() - engineMs));
   }
 }
 
