@@ -52,7 +52,8 @@ export class Ways {
     return mode !== 'none';
   }
 
-  clear(): void {
-    this.#ways.clear();
+  /** Of peers that are no more. */
+  forget(peers: Iterable<PeerId>): void {
+    for (const id of peers) this.#ways.delete(id);
   }
 }

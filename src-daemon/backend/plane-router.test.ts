@@ -54,3 +54,19 @@ test('a configuration that fails half-way still counts for what stays closed', a
   await a.plane[Symbol.asyncDispose]();
   expect(a.router.closed).toEqual([killSwitch]);
 });
+
+test('while the sockets are dead the port that they had is kept open, and asked for again', async () => {
+  const { a, b } = await pair();
+  const bound: number[] = [];
+  const apply = a.engine.apply.bind(a.engine);
+  a.engine.apply = (ops) => {
+    for (const op of ops) if (op.op === 'bind') bound.push(op.port);
+    apply(ops);
+  };
+  Object.defineProperty(a.engine, 'port', { value: 0 });
+  const config = a.configWith(b);
+  await a.plane.configure({ ...config, routes: [...config.routes, '100.64.0.77/32'] });
+  expect(a.router.config?.firewall.udpPort).toBe(41_641);
+  a.plane.rebind();
+  expect(bound).toEqual([41_641]);
+});

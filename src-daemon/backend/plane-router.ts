@@ -10,7 +10,7 @@ export interface PlaneRouterDeps {
   /** What of these routes the kernel does not forward to, with the remedy; '' = nothing. */
   readonly checkForwarding?: ((routes: readonly string[]) => string) | undefined;
   readonly mtu: number;
-  readonly udpPort: () => number;
+  readonly udpPort: number;
   readonly clock: Clock;
   readonly log: Log;
   readonly trouble: PlaneEvents['trouble'];
@@ -42,7 +42,7 @@ export class PlaneRouter implements AsyncDisposable {
     const { router, mtu, udpPort, log, trouble } = this.#deps;
     const { addresses, routes, localRoutes } = config;
     this.#forwarding.routesAre(config.accepts);
-    const firewall = { ...config.firewall, udpPort: udpPort() };
+    const firewall = { ...config.firewall, udpPort };
     // A configuration made from the last one shares what did not change, and thousands of routes are dear to compare.
     const last = this.#appliedFrom;
     const isSame =

@@ -89,6 +89,8 @@ export class TunnelPlane implements DataPlane {
   readonly peers: PeerViews;
   readonly #deps: TunnelPlaneDeps;
   readonly #log: Log;
+  /** That of the sockets; while they are dead the engine has none. */
+  readonly #port: number;
   readonly #ids = new PeerIds();
   readonly #magicsock: Magicsock;
   readonly #underlay: Underlay;
@@ -115,11 +117,11 @@ export class TunnelPlane implements DataPlane {
     this.#deps = deps;
     this.#log = deps.log;
     const { engine, clock, log, discoPrivate } = deps;
-    const { port } = engine; // dead sockets have none
+    this.#port = engine.port;
     this.#routes = deps.router === undefined ? undefined : this.#openRoutes(deps.router);
     this.#repair = new SocketRepair({
       ...deps,
-      bind: () => engine.apply([{ op: 'bind', port }]),
+      bind: () => engine.apply([{ op: 'bind', port: this.#port }]),
       trouble: (error) => {
         this.#events?.trouble('no-udp4-bind', error);
         // Meanwhile the socket had no port, and what NATs know of the old one may be gone.
@@ -271,8 +273,7 @@ export class TunnelPlane implements DataPlane {
 
   /** New sockets on the same port; NATs may know us by another one afterwards. */
   rebind(): void {
-    const { engine } = this.#deps;
-    engine.apply([{ op: 'bind', port: engine.port }]);
+    this.#deps.engine.apply([{ op: 'bind', port: this.#port }]);
     this.#magicsock.networkChanged();
     this.#underlay.portIs();
   }
@@ -342,12 +343,12 @@ export class TunnelPlane implements DataPlane {
   }
 
   #openRoutes(router: Router): PlaneRouter {
-    const { engine, checkForwarding, clock, log } = this.#deps;
+    const { checkForwarding, clock, log } = this.#deps;
     return new PlaneRouter({
       router,
       checkForwarding,
       mtu: TUNNEL_MTU,
-      udpPort: () => engine.port,
+      udpPort: this.#port,
       clock,
       log,
       trouble: (what, error) => this.#events?.trouble(what, error),
@@ -379,8 +380,7 @@ export class TunnelPlane implements DataPlane {
     this.#flags = config.engineFlags;
     this.#refusals.shieldsUp = config.shieldsUp;
     const { isWhole, set, gone, cut } = this.#peers.apply(config, tunnel);
-    this.#history.forget(gone);
-    this.#discoKeys.forget(gone);
+    this.#forget(gone);
     this.#setRelays(config, { isOther: set.length + gone.length > 0, isWhole });
     for (const key of this.#stale.toGreet(config.peers, engine.nowMs())) this.#greetKey(key);
     // The session that ended with the old number may have been made after the peer's start: it must not wait for its end.
@@ -421,9 +421,17 @@ export class TunnelPlane implements DataPlane {
       engine.nowMs(),
     );
     this.#underlay.setIdentity(undefined);
+    const gone = this.#ids.all().map(([, id]) => id);
     this.#peers.clear(this.#tunnel);
-    this.#ways.clear();
+    this.#forget(gone);
     engine.apply([{ op: 'local-ips', own: [], service: SERVICE_ADDRESSES, forwarded: [] }]);
+  }
+
+  /** Of peers that are no more; those that come back have other numbers. */
+  #forget(peers: readonly PeerId[]): void {
+    this.#history.forget(peers);
+    this.#ways.forget(peers);
+    this.#discoKeys.forget(peers);
   }
 
   #tunnelWith(privateKey: PrivateKey): Tunnel {
