@@ -30,5 +30,7 @@ export const wgReport = z.object({
   peers: z.array(
     z.object({ lastHandshakeAt: z.number().optional(), rxBytes: z.number(), txBytes: z.number() }),
   ),
+  /** Of the engine. */
+  stats: z.record(z.string(), z.number()),
 });
 export type WgReport = z.infer<typeof wgReport>;

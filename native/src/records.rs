@@ -57,6 +57,8 @@ pub enum Kind {
     Hold = 44,
     /// The engine failed; nothing but destroying it works any more.
     Fatal = 45,
+    /// The device did not take packets: the error's name.
+    TunError = 46,
 }
 
 /// What of the system's help failed.

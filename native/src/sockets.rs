@@ -7,9 +7,10 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::counters::Count;
 use crate::errno;
-use crate::limits::EDGE_MS;
+use crate::limits::{DATA_OVERHEAD, EDGE_MS};
 use crate::ops::Binding;
 use crate::peer::Place;
+use crate::ports::Datagrams;
 use crate::state::{Shared, State};
 
 /// What others ask for; without special rights the system gives what its limits allow.
@@ -51,12 +52,17 @@ pub fn open_pair<S>(
 pub struct SendErrors(Mutex<HashMap<(i32, IpAddr), u64>>);
 
 impl SendErrors {
-    /// `count` datagrams did not leave.
-    pub fn note(&self, shared: &Shared, state: &State, place: Place, number: i32, count: usize) {
-        if matches!(number, libc::EAGAIN | libc::ENOBUFS) {
-            return shared.counters.add(Count::DropWouldBlock, count as u64);
+    /// These did not leave.
+    pub fn note(&self, shared: &Shared, state: &State, place: Place, number: i32, datagrams: &Datagrams) {
+        let is_full = matches!(number, libc::EAGAIN | libc::ENOBUFS);
+        let count = if is_full { Count::DropWouldBlock } else { Count::DropSendFailed };
+        shared.counters.add(count, datagrams.count as u64);
+        // A full socket is how a fast sender is slowed down; and what is longer than the tunnel's own datagrams asks what a
+        // path takes, so that a refusal is an answer.
+        let is_probe = datagrams.segment > state.mtu + DATA_OVERHEAD;
+        if number == libc::EAGAIN || number == libc::EMSGSIZE && is_probe {
+            return;
         }
-        shared.counters.add(Count::DropSendFailed, count as u64);
         if self.is_new((number, place.to.ip()), shared.clock.now()) {
             shared.path_error(state, Some(place.to), place.via, &errno::name(number));
         }
@@ -110,6 +116,24 @@ mod tests {
         assert!(result.is_err() && attempts == PICK_ATTEMPTS);
         let (result, attempts) = open(&fixed, Ok(5), Err(libc::EADDRINUSE));
         assert!(result.is_err() && attempts == 1);
+    }
+
+    #[test]
+    fn what_is_no_failure_is_counted_and_not_told() {
+        let errors = SendErrors::default();
+        let shared = Shared::new().expect("an engine");
+        let state = State { mtu: 1_280, ..State::default() };
+        let place = Place { to: std::net::SocketAddr::from((Ipv4Addr::LOCALHOST, 9)), via: 0 };
+        let note = |number, len: usize| {
+            errors.note(&shared, &state, place, number, &Datagrams::one(&vec![0; len]));
+            shared.records.poll(&mut [0; 64]) != Ok(0)
+        };
+        assert!(!note(libc::EAGAIN, 100));
+        assert!(!note(libc::EMSGSIZE, 1_313));
+        assert!(note(libc::EMSGSIZE, 1_312));
+        assert!(note(libc::ENOBUFS, 100));
+        assert!(!note(libc::ENOBUFS, 100));
+        assert_eq!((shared.counters.get(Count::DropWouldBlock), shared.counters.get(Count::DropSendFailed)), (3, 2));
     }
 
     #[test]

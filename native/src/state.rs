@@ -1,12 +1,14 @@
 //! What the engine's parts share. TypeScript changes it under the writer's lock; data threads read it, one batch at a time.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::buckets::{Bucket, OTHER_BURST, OTHER_RATE};
 use crate::counters::{Count, Counters};
+use crate::errno;
 use crate::filter::{PacketFilter, Verdict};
 use crate::flags::Flags;
 use crate::hash::QuickMap;
@@ -211,6 +213,8 @@ pub struct Shared {
     pub is_held: AtomicBool,
     /// A panic was caught: nothing but destroying the engine works any more.
     poisoned: AtomicBool,
+    /// When it was told last that the device refuses packets; 0 = never.
+    tun_error_at: AtomicU64,
 }
 
 /// Echo requests of our own whose replies are ours, and for how long.
@@ -233,6 +237,7 @@ impl Shared {
             others: Mutex::new(Bucket::full(OTHER_BURST)),
             is_held: AtomicBool::new(false),
             poisoned: AtomicBool::new(false),
+            tun_error_at: AtomicU64::new(0),
         })
     }
 
@@ -385,6 +390,19 @@ impl Shared {
         echoes.get(&ident).is_some_and(|until| now <= *until)
     }
 
+    /// The device did not take so many packets; told once a second.
+    pub fn tun_error(&self, error: &io::Error, packets: usize) {
+        self.counters.add(Count::DropTunWrite, packets as u64);
+        let now = self.clock.now();
+        let told = self.tun_error_at.load(Ordering::Relaxed);
+        if told != 0 && now.saturating_sub(told) < EDGE_MS {
+            return;
+        }
+        self.tun_error_at.store(now, Ordering::Relaxed);
+        let code = errno::name(errno::number(error));
+        self.tell(&Record::new(Kind::TunError).data(code.as_bytes()));
+    }
+
     /// A datagram could not be sent there.
     pub fn path_error(&self, state: &State, to: Option<SocketAddr>, via: u32, code: &str) {
         let is_path = |peer: &&Arc<Peer>| {
@@ -399,6 +417,19 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_device_that_refuses_packets_is_told_of_once_a_second() {
+        let shared = Shared::new().expect("an engine");
+        let mut out = [0; 64];
+        for (now, told) in [(5, 24), (1_004, 0), (1_005, 24)] {
+            shared.clock.set(now);
+            shared.tun_error(&io::Error::from_raw_os_error(libc::EIO), 3);
+            assert_eq!(shared.records.poll(&mut out), Ok(told));
+        }
+        assert_eq!((out[4], &out[16..19]), (Kind::TunError as u8, &b"EIO"[..]));
+        assert_eq!(shared.counters.get(Count::DropTunWrite), 9);
+    }
 
     #[test]
     fn a_peer_takes_its_handshakes_along() {

@@ -504,6 +504,7 @@ export class TunnelPlane implements DataPlane {
       case 'need-handshake':
       case 'key-confirmed':
       case 'offload':
+      case 'tun-error':
         return;
       case 'local':
         this.#names?.packet(record.data);

@@ -43,7 +43,7 @@ export const COUNTER_NAMES = [
   'drop.out-link-local',
   'drop.filtered',
   'drop.jailed',
-  // Only the native engine has large packets, or knows of a full socket.
+  // Only the native engine has large packets, or heeds marks of congestion.
   'drop.bad-vnet',
   'drop.truncated',
   'drop.would-block',

@@ -23,8 +23,8 @@ import type { PeerState } from './peer.ts';
 import { type EngineState, LocalUse } from './state.ts';
 import type { SocketId } from './types.ts';
 
-/** Writes the first `length` bytes to the host; false when that failed. */
-export type Deliver = (packet: Uint8Array, length: number) => boolean;
+/** Writes the first `length` bytes to the host, or counts them as dropped. */
+export type Deliver = (packet: Uint8Array, length: number) => void;
 
 const NEW_ADDRESS_MS = 1_000;
 const RELAY_COOKIE_MS = 1_000;
@@ -274,7 +274,7 @@ export class Inbound {
       return;
     }
     if (!state.passesIn(peer, packet, length, version)) return;
-    if (!this.#deliver(packet, length)) state.counters['drop.tun-write']++;
+    this.#deliver(packet, length);
   }
 
   /** The engine does not roam by itself, except for peers without disco (data-plane.md §1.10). */

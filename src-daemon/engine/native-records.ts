@@ -28,6 +28,7 @@ const Kind = {
   UnknownDestination: 43,
   Hold: 44,
   Fatal: 45,
+  TunError: 46,
 } as const;
 
 const REASONS: readonly HandshakeReason[] = [
@@ -134,6 +135,8 @@ function readOne(view: DataView, batch: Uint8Array, at: number, end: number): Na
       return { kind: 'hold', ms: aux };
     case Kind.Fatal:
       return { kind: 'fatal' };
+    case Kind.TunError:
+      return record({ type: 'tun-error', code: textOf(data) });
     default:
       return undefined;
   }

@@ -280,7 +280,6 @@ class NativeEngine implements PacketEngine {
         },
         dead: (error) => {
           if (this.#phase === 'stopped' || this.#phase === 'destroyed') return;
-          this.#log('warn', 'socket.dead', { why: error.message });
           this.#stream.push({ type: 'device', what: 'socket-dead', detail: error.message });
         },
       },

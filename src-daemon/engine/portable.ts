@@ -6,6 +6,7 @@ import type { SockAddr } from '#shared/ip/address.ts';
 import type { Log } from '#shared/log/log.ts';
 import { openMemoryTun } from '../tun/memory.ts';
 import type { Tun } from '../tun/tun.ts';
+import { DATA_OVERHEAD } from '../wireguard/constants.ts';
 import { AllSockets } from './all-sockets.ts';
 import { toStats } from './counters.ts';
 import { Edges } from './edges.ts';
@@ -77,7 +78,7 @@ class PortableEngine implements PacketEngine {
       outbound: this.#outbound,
       guard: this.#guard,
       send: (to, datagram, via) => this.#send(to, datagram, via),
-      deliver: (packet, length) => this.#tun !== undefined && this.#tun.write(packet, length) === undefined,
+      deliver: (packet, length) => void this.#deliver(packet, length),
     });
     this.#operations = new Operations({
       state: this.#state,
@@ -204,7 +205,7 @@ class PortableEngine implements PacketEngine {
       batch: () => this.#state.refresh(),
       packet: (buffer, length) => this.#outbound.fromHost(buffer, length),
       gone: (error) => {
-        this.#log('error', 'tun.gone', { why: error.message });
+        this.#log('error', 'engine.tun-gone', { why: error.message });
         this.#state.records.push({ type: 'device', what: 'tun-gone', detail: error.message });
       },
     });
@@ -233,9 +234,10 @@ class PortableEngine implements PacketEngine {
   }
 
   #sendFailed(to: SockAddr, code: string, via: SocketId): void {
-    this.#state.counters['drop.send-failed']++;
+    this.#state.counters[code === 'EAGAIN' || code === 'ENOBUFS' ? 'drop.would-block' : 'drop.send-failed']++;
     const now = this.#state.refresh();
-    if (!this.#errors.isNew(`${code} ${to.ip}`, now)) return;
+    // A full socket is how a fast sender is slowed down.
+    if (code === 'EAGAIN' || !this.#errors.isNew(`${code} ${to.ip}`, now)) return;
     let peer: PeerId | undefined;
     for (const one of this.#state.peers.values())
       if (one.path.direct?.ip === to.ip && one.path.direct.port === to.port && (one.path.via ?? 0) === via)
@@ -252,7 +254,7 @@ class PortableEngine implements PacketEngine {
 
   #socketDead(error: Error): void {
     if (this.#phase === 'stopped' || this.#phase === 'destroyed') return;
-    this.#log('warn', 'socket.dead', { why: error.message });
+    this.#log('error', 'engine.socket-dead', { why: error.message });
     this.#state.records.push({ type: 'device', what: 'socket-dead', detail: error.message });
   }
 
@@ -275,6 +277,9 @@ class PortableEngine implements PacketEngine {
     }
     switch (packet.kind) {
       case 'udp':
+        // What is longer than the tunnel's own datagrams asks what a path takes: a refusal is an answer, and no news.
+        if (packet.data.length > state.mtu + DATA_OVERHEAD)
+          this.#errors.isNew(`EMSGSIZE ${packet.to.ip}`, state.now);
         this.#send(packet.to, packet.data, packet.via);
         return true;
       case 'to-host':
@@ -303,8 +308,16 @@ class PortableEngine implements PacketEngine {
 
   #toHost(packet: Uint8Array): boolean {
     this.#state.tap?.('to-host', packet);
-    if (this.#tun !== undefined && this.#tun.write(packet, packet.length) === undefined) return true;
+    return this.#deliver(packet, packet.length);
+  }
+
+  /** False when the device did not take it, or there is none. */
+  #deliver(packet: Uint8Array, length: number): boolean {
+    const code = this.#tun === undefined ? 'none' : this.#tun.write(packet, length);
+    if (code === undefined) return true;
     this.#state.counters['drop.tun-write']++;
+    if (this.#tun !== undefined && this.#errors.isNew('tun', this.#state.now))
+      this.#state.records.push({ type: 'tun-error', code });
     return false;
   }
 

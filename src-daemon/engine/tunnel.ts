@@ -6,10 +6,11 @@ import type { Clock, Random } from '#shared/async/clock.ts';
 import { copyOf, equal } from '#shared/bytes/bytes.ts';
 import { toHex } from '#shared/bytes/hex.ts';
 import { RhumbError } from '#shared/errors.ts';
-import type { PrivateKey } from '#shared/key/key.ts';
+import { nodeKeyFrom, type PrivateKey, shortKey } from '#shared/key/key.ts';
 import type { Log } from '#shared/log/log.ts';
 import { WireGuardCore } from '../wireguard/core.ts';
 import type { CoreEffect, HandshakeStatus, Moment, Origin } from '../wireguard/core-types.ts';
+import { Episodes } from './episodes.ts';
 import type { EngineOp, EngineRecord, EngineStats, PacketEngine, PeerId, Route } from './types.ts';
 
 export interface TunnelPeer {
@@ -60,6 +61,7 @@ export class Tunnel implements AsyncDisposable {
   #isClosed = false;
   /** The list of peers is in force as it was given; preshared keys are not kept to be compared. */
   #mayRepeat = false;
+  readonly #failures = new Episodes();
 
   constructor(options: TunnelOptions) {
     this.#engine = options.engine;
@@ -225,9 +227,27 @@ export class Tunnel implements AsyncDisposable {
         this.#core.active(record.peer, this.#moment());
         this.#onRecord(record);
         return;
+      case 'path-error':
+      case 'tun-error':
+        this.#tellFailure(record);
+        this.#onRecord(record);
+        return;
       default:
         this.#onRecord(record);
     }
+  }
+
+  /** Packets are counted by the engine; that there are such is said once. */
+  #tellFailure(record: Extract<EngineRecord, { readonly type: 'path-error' | 'tun-error' }>): void {
+    const { type, code } = record;
+    if (type === 'tun-error') {
+      if (this.#failures.begins(code, this.#engine.nowMs())) this.#log('warn', 'tun.write-failed', { code });
+      return;
+    }
+    // Addresses that are only tried may well be out of reach.
+    const peer = record.peer === undefined ? undefined : this.#peers.get(record.peer);
+    if (peer === undefined || !this.#failures.begins(`${code} ${peer.peer}`, this.#engine.nowMs())) return;
+    this.#log('warn', 'path.send-failed', { peer: shortKey(nodeKeyFrom(peer.publicKey)), code });
   }
 
   #carryOut(effects: readonly CoreEffect[]): void {

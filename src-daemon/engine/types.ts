@@ -271,6 +271,8 @@ export type EngineRecord =
       readonly path?: SockAddr | undefined;
       readonly code: string;
     }
+  /** The device does not take packets; told once a second. */
+  | { readonly type: 'tun-error'; readonly code: string }
   | { readonly type: 'device'; readonly what: 'tun-gone' | 'socket-dead'; readonly detail: string }
   | { readonly type: 'unknown-destination'; readonly ip: string }
   /** The beginning of one of the packets of peers that the filter dropped; few are told of, whatever comes. */

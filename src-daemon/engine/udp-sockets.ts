@@ -96,7 +96,7 @@ class SystemSocket implements UdpSocket {
     if (!this.#isOpen) return;
     if (++this.#sinceCheck >= QUEUE_CHECK) {
       if (this.#socket.getSendQueueSize() > MAX_QUEUED_BYTES) {
-        this.#sendFailed?.(to, 'ENOBUFS');
+        this.#sendFailed?.(to, 'EAGAIN');
         return;
       }
       this.#sinceCheck = 0;

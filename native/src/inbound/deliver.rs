@@ -61,8 +61,8 @@ impl Shared {
             #[cfg(target_os = "linux")]
             Host::Device(_) => rx.coalescer.push(buf, span),
             Host::Plain(device) => {
-                if !device.write(span.of(buf)) {
-                    self.count(Count::DropTunWrite);
+                if let Err(error) = device.write(span.of(buf)) {
+                    self.tun_error(&error, 1);
                 }
             }
         }
@@ -71,19 +71,22 @@ impl Shared {
     /// An inner packet that TypeScript has for the host.
     pub fn to_host(&self, state: &State, packet: &[u8]) -> bool {
         self.tap(state, Way::ToHost, packet);
-        let is_written = match &state.host {
-            Host::None => false,
+        let result = match &state.host {
+            Host::None => {
+                self.count(Count::DropTunWrite);
+                return false;
+            }
             Host::Ring => {
                 self.tell(&Record::new(Kind::ToHost).data(packet));
-                true
+                return true;
             }
             #[cfg(target_os = "linux")]
             Host::Device(tun) => tun.write_one(packet),
             Host::Plain(device) => device.write(packet),
         };
-        if !is_written {
-            self.count(Count::DropTunWrite);
+        if let Err(error) = &result {
+            self.tun_error(error, 1);
         }
-        is_written
+        result.is_ok()
     }
 }

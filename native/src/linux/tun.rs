@@ -4,7 +4,6 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::counters::Count;
 use crate::errno;
 use crate::flags::Flags;
 use crate::inbound::Rx;
@@ -123,8 +122,8 @@ impl Tun {
     }
 
     /// Writes one packet that needs nothing done to it.
-    pub fn write_one(&self, packet: &[u8]) -> bool {
-        self.write(&[&[0; VNET_HEADER], packet]).is_ok()
+    pub fn write_one(&self, packet: &[u8]) -> io::Result<()> {
+        self.write(&[&[0; VNET_HEADER], packet])
     }
 
     /// A large packet that goes nowhere, before the first one that counts (data-plane.md §2.14).
@@ -165,13 +164,13 @@ impl Tun {
     fn write_item(&self, shared: &Shared, item: &Item, buf: &[u8]) {
         let Err(error) = self.write_joined(item, buf) else { return };
         if item.packets == 1 || error.raw_os_error() != Some(libc::EINVAL) {
-            return shared.counters.add(Count::DropTunWrite, item.packets as u64);
+            return shared.tun_error(&error, item.packets);
         }
         self.refused(shared);
         for payload in item.payloads {
             // Every packet still stands in the buffer with its own header.
-            if !self.write_one(&buf[payload.at - item.header.len()..payload.at + payload.len]) {
-                shared.count(Count::DropTunWrite);
+            if let Err(error) = self.write_one(&buf[payload.at - item.header.len()..payload.at + payload.len]) {
+                shared.tun_error(&error, 1);
             }
         }
     }

@@ -165,13 +165,13 @@ impl Sockets {
                 }
                 // Longer than the route takes, or a quirk: one by one it will be seen.
                 Err(number @ (libc::EINVAL | libc::EMSGSIZE)) => refusal = Some(number),
-                Err(number) => return self.errors.note(shared, state, place, number, count),
+                Err(number) => return self.errors.note(shared, state, place, number, datagrams),
             }
         }
         let mut is_sent = true;
         for datagram in left.chunks(segment.max(1)) {
             if let Err(number) = socket.send_run(&address, datagram, None, ecn) {
-                self.errors.note(shared, state, place, number, 1);
+                self.errors.note(shared, state, place, number, &Datagrams::one(datagram));
                 is_sent = false;
             }
         }

@@ -32,8 +32,8 @@ pub trait Device: Send + Sync {
     /// One packet, or none when nothing waits.
     fn read(&self, buf: &mut [u8]) -> io::Result<Option<usize>>;
 
-    /// False when it is not taken.
-    fn write(&self, packet: &[u8]) -> bool;
+    /// One packet.
+    fn write(&self, packet: &[u8]) -> io::Result<()>;
 }
 
 #[cfg(target_os = "linux")]

@@ -54,7 +54,7 @@ impl Device for PosixDevice {
         }
     }
 
-    fn write(&self, packet: &[u8]) -> bool {
+    fn write(&self, packet: &[u8]) -> io::Result<()> {
         let is_ipv6 = packet.first().is_some_and(|first| first >> 4 == 6);
         let family = self.families[usize::from(is_ipv6)];
         let parts = [
@@ -62,6 +62,7 @@ impl Device for PosixDevice {
             libc::iovec { iov_base: packet.as_ptr().cast_mut().cast(), iov_len: packet.len() },
         ];
         // SAFETY: borrowed bytes, which the call only reads.
-        unsafe { libc::writev(self.fd.as_raw_fd(), parts.as_ptr(), 2) >= 0 }
+        let written = unsafe { libc::writev(self.fd.as_raw_fd(), parts.as_ptr(), 2) };
+        if written < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 }

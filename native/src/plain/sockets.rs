@@ -162,7 +162,7 @@ impl Sockets {
         };
         for datagram in datagrams.bytes.chunks(datagrams.segment.max(1)) {
             if let Err(number) = socket.send(place.to, datagram) {
-                self.errors.note(shared, state, place, number, 1);
+                self.errors.note(shared, state, place, number, &Datagrams::one(datagram));
             }
         }
     }

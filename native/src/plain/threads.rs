@@ -192,8 +192,8 @@ mod tests {
             Ok(Some(packet.len()))
         }
 
-        fn write(&self, _packet: &[u8]) -> bool {
-            true
+        fn write(&self, _packet: &[u8]) -> io::Result<()> {
+            Ok(())
         }
     }
 

@@ -191,19 +191,19 @@ impl Device for Wintun {
         Ok(Some(count))
     }
 
-    fn write(&self, packet: &[u8]) -> bool {
-        let Ok(size) = u32::try_from(packet.len()) else { return false };
+    fn write(&self, packet: &[u8]) -> io::Result<()> {
+        let size = u32::try_from(packet.len()).map_err(io::Error::other)?;
         // SAFETY: the session is open. A full ring, and one that is going away, give none.
         let place = unsafe { (self.api.allocate)(self.session, size) };
         if place.is_null() {
-            return false;
+            return Err(io::Error::last_os_error());
         }
         // SAFETY: as many bytes as were asked for, ours until they are sent.
         unsafe {
             place.copy_from_nonoverlapping(packet.as_ptr(), packet.len());
             (self.api.send)(self.session, place);
         }
-        true
+        Ok(())
     }
 }
 
