@@ -45,8 +45,8 @@ fn with(handle: u64, work: impl FnOnce(&Engine) -> Result<i32, Failure>) -> i32 
         if engine.shared().is_poisoned() {
             return Err(Failure::Panicked);
         }
-        catch_unwind(AssertUnwindSafe(|| work(&engine))).unwrap_or_else(|_| {
-            engine.shared().poison();
+        catch_unwind(AssertUnwindSafe(|| work(&engine))).unwrap_or_else(|panic| {
+            engine.shared().poison(&*panic);
             Err(Failure::Panicked)
         })
     });
@@ -191,8 +191,8 @@ pub unsafe extern "C" fn pe_poll(handle: u64, out: *mut u8, cap: u32) -> i32 {
 /// Also for an engine that failed, whose last words are to be heard.
 fn with_any(handle: u64, work: impl FnOnce(&Engine) -> Result<i32, Failure>) -> i32 {
     let result = engine_of(handle).and_then(|engine| {
-        catch_unwind(AssertUnwindSafe(|| work(&engine))).unwrap_or_else(|_| {
-            engine.shared().poison();
+        catch_unwind(AssertUnwindSafe(|| work(&engine))).unwrap_or_else(|panic| {
+            engine.shared().poison(&*panic);
             Err(Failure::Panicked)
         })
     });
@@ -401,8 +401,8 @@ mod tests {
         assert_eq!(apply(failed, &[]), Failure::Panicked.code());
         let mut out = [0; 64];
         // SAFETY: a buffer of ours.
-        assert_eq!(unsafe { pe_poll(failed, out.as_mut_ptr(), 64) }, 16);
-        assert_eq!(out[4], crate::records::Kind::Fatal as u8);
+        assert_eq!(unsafe { pe_poll(failed, out.as_mut_ptr(), 64) }, 32);
+        assert_eq!((out[4], &out[16..26]), (crate::records::Kind::Fatal as u8, &b"on purpose"[..]));
         let next = pe_create() as u64;
         assert_eq!((apply(next, &CONFIGURE), pe_start_from(next, failed)), (0, 0));
         assert_eq!(pe_start_from(next, next), -1);

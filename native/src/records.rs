@@ -55,7 +55,7 @@ pub enum Kind {
     UnknownDestination = 43,
     /// Something waits for a path: `EXPIRE_HELD` is wanted in a while.
     Hold = 44,
-    /// The engine failed; nothing but destroying it works any more.
+    /// The engine failed; nothing but destroying it works any more. What the panic said.
     Fatal = 45,
     /// The device did not take packets: the error's name.
     TunError = 46,

@@ -1,5 +1,6 @@
 //! What the engine's parts share. TypeScript changes it under the writer's lock; data threads read it, one batch at a time.
 
+use std::any::Any;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -246,10 +247,12 @@ impl Shared {
         self.poisoned.load(Ordering::Acquire)
     }
 
-    /// A panic ended it; whoever reads is told.
-    pub fn poison(&self) {
+    /// A panic ended it; whoever reads is told what it said.
+    pub fn poison(&self, panic: &(dyn Any + Send)) {
         self.poisoned.store(true, Ordering::Release);
-        self.tell(&Record::new(Kind::Fatal));
+        let words = panic.downcast_ref::<String>().map(String::as_str);
+        let why = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words");
+        self.tell(&Record::new(Kind::Fatal).data(why.as_bytes()));
     }
 
     /// For one batch of packets.
@@ -429,6 +432,21 @@ mod tests {
         }
         assert_eq!((out[4], &out[16..19]), (Kind::TunError as u8, &b"EIO"[..]));
         assert_eq!(shared.counters.get(Count::DropTunWrite), 9);
+    }
+
+    #[test]
+    fn a_panic_is_told_in_its_own_words() {
+        let shared = Shared::new().expect("an engine");
+        let mut out = [0; 64];
+        for (words, expected) in [
+            (Box::new("in short") as Box<dyn Any + Send>, &b"in short"[..]),
+            (Box::new("at length".to_owned()), b"at length"),
+            (Box::new(7), b"a panic without words"),
+        ] {
+            shared.poison(&*words);
+            assert!(shared.is_poisoned() && shared.records.poll(&mut out).is_ok());
+            assert_eq!((out[4], out[0], &out[16..16 + expected.len()]), (45, 16 + expected.len() as u8, expected));
+        }
     }
 
     #[test]

@@ -62,6 +62,20 @@ function suite(library: EngineLibrary): void {
     expect(rig.toHost).toEqual([IN]);
   });
 
+  test('has new keys asked for at once for whom it had some, though nobody sends', async () => {
+    const breaking = breakable(library);
+    await using rig = await rigOn(breaking.library);
+    rig.install();
+    const other = { op: 'peer-add', peer: 9, publicKey: new Uint8Array(32).fill(3) } as const;
+    rig.engine.apply([other]);
+    breaking.break();
+    rig.engine.apply([]);
+    await rig.clock.advance(1);
+    expect(rig.seen('need-handshake').slice(-1)).toEqual([
+      { type: 'need-handshake', peer: PEER, reason: 'no-key' },
+    ]);
+  });
+
   test('knows also what was changed since, and what the failing call was about', async () => {
     const breaking = breakable(library);
     await using rig = await rigOn(breaking.library);

@@ -36,3 +36,19 @@ test('a route is whose it was given last, however it is written and however ofte
     ],
   });
 });
+
+test('peers with keys are those whose newest are still good, and were not erased', () => {
+  const memory = new NativeMemory();
+  const install = (peer: number, createdMs: number): void => {
+    const key = new Uint8Array(32);
+    const keypair = { peer, role: 'initiator', localIndex: peer, remoteIndex: 1, createdMs } as const;
+    memory.note({ op: 'install-keypair', keypair: { ...keypair, sendKey: key, receiveKey: key } });
+  };
+  for (const peer of [1, 2, 3, 4, 4]) install(peer, peer * 1_000);
+  expect(memory.peersWithKeys(181_000)).toEqual([2, 3, 4]);
+  memory.note({ op: 'erase-keys', peer: 2 });
+  memory.note({ op: 'peer-del', peer: 3 });
+  expect(memory.peersWithKeys(181_000)).toEqual([4]);
+  memory.note({ op: 'erase-keys', peer: 'all' });
+  expect(memory.peersWithKeys(181_000)).toEqual([]);
+});

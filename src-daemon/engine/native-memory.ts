@@ -1,6 +1,7 @@
 /** What a native engine was told that must be told again when another takes its place; sessions begin anew then. */
 import { copyOf } from '#shared/bytes/bytes.ts';
 import { maskPrefix, parsePrefix } from '#shared/ip/address.ts';
+import { REJECT_AFTER_MS } from '../wireguard/constants.ts';
 import type { EngineOp, PeerId, Route } from './types.ts';
 
 type Of<K extends EngineOp['op']> = Extract<EngineOp, { readonly op: K }>;
@@ -12,6 +13,8 @@ export class NativeMemory {
   #identity: Of<'set-identity'> | undefined;
   readonly #peers = new Map<PeerId, Of<'peer-add'>>();
   readonly #paths = new Map<PeerId, Of<'path-set'>>();
+  /** When each peer got its newest keys. */
+  readonly #keyedAt = new Map<PeerId, number>();
   /** The whole table as it was given last, and what was changed of it since: both are put together when they are asked for. */
   #routes: readonly Route[] = [];
   #changes: Of<'routes-change'>[] = [];
@@ -33,6 +36,14 @@ export class NativeMemory {
       case 'peer-del':
         this.#peers.delete(op.peer);
         this.#paths.delete(op.peer);
+        this.#keyedAt.delete(op.peer);
+        return;
+      case 'install-keypair':
+        this.#keyedAt.set(op.keypair.peer, op.keypair.createdMs);
+        return;
+      case 'erase-keys':
+        if (op.peer === 'all') this.#keyedAt.clear();
+        else this.#keyedAt.delete(op.peer);
         return;
       case 'path-set':
         this.#paths.set(op.peer, op);
@@ -78,6 +89,11 @@ export class NativeMemory {
       ...this.#paths.values(),
     ];
     return all.filter((op) => op !== undefined);
+  }
+
+  /** Peers whose keys were still good. */
+  peersWithKeys(nowMs: number): PeerId[] {
+    return [...this.#keyedAt].filter(([, at]) => nowMs - at < REJECT_AFTER_MS).map(([peer]) => peer);
   }
 
   #putTogether(): void {

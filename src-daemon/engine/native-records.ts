@@ -50,8 +50,8 @@ export type NativeRecord =
   | { readonly kind: 'tap'; readonly way: Parameters<Tap>[0]; readonly data: Uint8Array }
   /** `expire-held` is wanted after so long. */
   | { readonly kind: 'hold'; readonly ms: number }
-  /** The engine is good for nothing any more. */
-  | { readonly kind: 'fatal' };
+  /** The engine is good for nothing any more; what the panic said. */
+  | { readonly kind: 'fatal'; readonly why: string };
 
 /** Records of a batch, in order; their bytes are views of it. Kinds that are not known are left out. */
 export function* readRecords(batch: Uint8Array): Generator<NativeRecord> {
@@ -134,7 +134,7 @@ function readOne(view: DataView, batch: Uint8Array, at: number, end: number): Na
     case Kind.Hold:
       return { kind: 'hold', ms: aux };
     case Kind.Fatal:
-      return { kind: 'fatal' };
+      return { kind: 'fatal', why: textOf(data) };
     case Kind.TunError:
       return record({ type: 'tun-error', code: textOf(data) });
     default:

@@ -24,6 +24,17 @@ export interface NativeStreamParts {
   readonly log: Log;
 }
 
+/** What the panic said that ended an engine. */
+export function lastWords(library: Pick<EngineLibrary, 'poll'>, engine: EngineHandle): string {
+  const buffer = new Uint8Array(POLL_BYTES);
+  for (;;) {
+    const length = library.poll(engine, buffer);
+    if (length <= 0) return 'it panicked';
+    for (const record of readRecords(buffer.subarray(0, length)))
+      if (record.kind === 'fatal') return record.why;
+  }
+}
+
 export class NativeStream {
   readonly #parts: NativeStreamParts;
   readonly #buffer = new Uint8Array(POLL_BYTES);

@@ -22,7 +22,7 @@ import {
   writeReceived,
   writeRunClock,
 } from './native-ops.ts';
-import { NativeStream, type OwnRecord } from './native-stream.ts';
+import { lastWords, NativeStream, type OwnRecord } from './native-stream.ts';
 import { NativeWriter } from './native-writer.ts';
 import { checkShape } from './op-checks.ts';
 import type { PortableOptions } from './portable.ts';
@@ -48,7 +48,6 @@ import type {
 const MAX_MTU = 65_440;
 const MIN_MTU = 576;
 const MAX_PACKET = 65_535;
-const PANICKED = 'it panicked';
 /** An engine that fails again this soon after it was replaced is not replaced once more. */
 const FAILURE_SPACING_MS = 60_000;
 
@@ -297,7 +296,7 @@ class NativeEngine implements PacketEngine {
     if (this.#isClockOurs) writeClock(this.#writer, this.#ownNow());
     write();
     const accepted = this.#library.inject(this.#handle, this.#writer.written);
-    if (accepted === EngineFailure.Panicked) this.#failed(PANICKED);
+    if (accepted === EngineFailure.Panicked) this.#failed(lastWords(this.#library, this.#handle));
     this.#stream.read();
     return Math.max(0, accepted);
   }
@@ -314,7 +313,7 @@ class NativeEngine implements PacketEngine {
     if (result !== EngineFailure.Panicked) throw failure('tell engine', result);
     // What it was told is told again to the next one, keys excepted: those sessions begin anew.
     for (const op of ops) this.#memory.note(op);
-    this.#failed(PANICKED);
+    this.#failed(lastWords(this.#library, this.#handle));
   }
 
   #noteRules(rules: readonly FilterRuleSpec[], counted: readonly FilterRuleCount[]): void {
@@ -340,7 +339,7 @@ class NativeEngine implements PacketEngine {
         this.#hold(record.ms);
         return;
       case 'fatal':
-        this.#failed(PANICKED);
+        this.#failed(record.why);
         return;
       default:
         record satisfies never;
@@ -391,6 +390,9 @@ class NativeEngine implements PacketEngine {
       writeCapture(this.#writer, this.#tap !== undefined);
     });
     if (isStarted) this.#listen();
+    // Who only receives would wait for the other side to notice.
+    for (const peer of this.#memory.peersWithKeys(this.nowMs()))
+      this.#stream.push({ type: 'need-handshake', peer, reason: 'no-key' });
   }
 
   /** Each further call fails as well; it is told once. */

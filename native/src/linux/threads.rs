@@ -120,8 +120,8 @@ impl Threads {
             let (shared, ending, work) = (shared.clone(), self.ending.clone(), work.clone());
             let body = move || {
                 system::block_signals();
-                if catch_unwind(AssertUnwindSafe(|| work(&shared, &ending))).is_err() {
-                    shared.poison();
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(&shared, &ending))) {
+                    shared.poison(&*panic);
                     // The others of its row end as well.
                     ending.wake.signal();
                 }

@@ -61,8 +61,8 @@ impl Threads {
         let (shared, is_over) = (shared.clone(), self.is_over.clone());
         let body = move || {
             system::block_signals();
-            if catch_unwind(AssertUnwindSafe(|| work(&shared, &is_over))).is_err() {
-                shared.poison();
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(&shared, &is_over))) {
+                shared.poison(&*panic);
             }
         };
         self.threads.push(Builder::new().name(name.to_owned()).spawn(body)?);
