@@ -33,7 +33,7 @@ function nativeSteps(): Step[] {
   }
   const all = [
     cargo('format', 'fmt', '--check'),
-    cargo('lint', 'clippy', '--locked', '--all-targets', '--quiet', '--', '-D', 'warnings'),
+    cargo('lint', 'clippy', '--locked', '--all-targets', '--all-features', '--quiet', '--', '-D', 'warnings'),
     cargo(
       'lint of fuzz targets',
       ...['clippy', '--manifest-path', 'fuzz/Cargo.toml', '--target-dir', 'target', '--locked', '--quiet'],

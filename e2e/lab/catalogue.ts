@@ -10,6 +10,7 @@ import { dns } from './scenarios/dns.ts';
 import { dnsResolved } from './scenarios/dns-resolved.ts';
 import { dnsSystem } from './scenarios/dns-system.ts';
 import { ecn } from './scenarios/ecn.ts';
+import { enginePanic } from './scenarios/engine-panic.ts';
 import { engineSoak } from './scenarios/engine-soak.ts';
 import { engineThreads } from './scenarios/engine-threads.ts';
 import { engineTrouble } from './scenarios/engine-trouble.ts';
@@ -62,6 +63,7 @@ export const scenarios: readonly Scenario[] = [
   badPackets,
   engineThreads,
   engineTrouble,
+  enginePanic,
   ecn,
   wireguardGo,
   wireguardGoRekey,

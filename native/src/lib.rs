@@ -15,6 +15,8 @@ pub mod classify;
 mod codec;
 mod counters;
 pub mod crypto;
+#[cfg(feature = "drill")]
+mod drill;
 mod ecn;
 mod engine;
 mod errno;

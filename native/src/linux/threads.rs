@@ -227,6 +227,8 @@ fn from_device(shared: &Shared, state: &State, tx: &mut Tx, read: &mut [u8], now
     let bad = || shared.count(Count::DropBadVnet);
     let Some((header, packet)) = read.split_first_chunk_mut::<VNET_HEADER>() else { return bad() };
     let Some(vnet) = Vnet::read(header) else { return bad() };
+    #[cfg(feature = "drill")]
+    crate::drill::read(packet);
     if vnet.gso == Gso::None {
         if vnet.needs_checksum && !finish_checksum(packet, &vnet) {
             return bad();
@@ -301,6 +303,8 @@ fn receive_loop(shared: &Shared, ending: &Ending, row: &Row<Inbox>) {
                 manners.read(len.div_ceil(segment), now);
                 let (turn, _inbox) = row.go_on(inbox, len);
                 let datagrams = &mut buf[..len];
+                #[cfg(feature = "drill")]
+                crate::drill::read(datagrams);
                 shared.open(&mut opened, datagrams, segment, &origin, now);
                 if let Some(turn) = &turn {
                     turn.wait();

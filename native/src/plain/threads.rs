@@ -102,7 +102,11 @@ fn send_loop(shared: &Shared, ending: &AtomicBool, device: &dyn Device) {
         let now = shared.clock.now();
         for _ in 0..READS {
             match device.read(&mut buf) {
-                Ok(Some(count)) => shared.send_from_host(&state, &mut tx, &buf[..count], None, now),
+                Ok(Some(count)) => {
+                    #[cfg(feature = "drill")]
+                    crate::drill::read(&buf[..count]);
+                    shared.send_from_host(&state, &mut tx, &buf[..count], None, now);
+                }
                 Ok(None) => break,
                 Err(error) => {
                     let why = errno::name(errno::number(&error));
@@ -147,6 +151,8 @@ fn receive_some(shared: &Shared, name: Name, buf: &mut [u8], opened: &mut Opened
         let origin = Origin::Wire { place: Place { to, via: name.0 }, ecn: 0 };
         let now = shared.clock.now();
         let datagram = &mut buf[..len];
+        #[cfg(feature = "drill")]
+        crate::drill::read(datagram);
         shared.open(opened, datagram, len, &origin, now);
         shared.take_in(&state, &mut shared.rx(), opened, datagram, &origin, now);
     }
