@@ -3,7 +3,7 @@
  * gives effects in the order in which they must be carried out. Packets under a keypair are the engine's business.
  */
 import type { Random } from '#shared/async/clock.ts';
-import { compare, copyOf } from '#shared/bytes/bytes.ts';
+import { compare } from '#shared/bytes/bytes.ts';
 import { toHex } from '#shared/bytes/hex.ts';
 import {
   dh,
@@ -14,12 +14,7 @@ import {
 } from '#shared/crypto/x25519.ts';
 import { RhumbError } from '#shared/errors.ts';
 import type { PrivateKey } from '#shared/key/key.ts';
-import {
-  COOKIE_REFRESH_MS,
-  INITIATION_SPACING_MS,
-  KEEPALIVE_TIMEOUT_MS,
-  REJECT_AFTER_MS,
-} from './constants.ts';
+import { COOKIE_REFRESH_MS, INITIATION_SPACING_MS, REJECT_AFTER_MS } from './constants.ts';
 import type {
   CoreCounters,
   CoreEffect,
@@ -29,55 +24,21 @@ import type {
   Moment,
   Origin,
 } from './core-types.ts';
-import { GonePeers } from './gone-peers.ts';
-import { IndexPool } from './index-pool.ts';
-import { type MacKeys, macKeysOf, openCookie, stampMacs } from './macs.ts';
+import { openCookie, stampMacs } from './macs.ts';
 import { decodeCookieReply, decodeInitiation, decodeResponse, MessageType, messageType } from './messages.ts';
 import {
   authenticate,
   finish,
   initiate,
   openInitiation,
-  type PendingInitiation,
   type RemoteStatic,
   respond,
   type SessionKeys,
-  wipePending,
 } from './noise.ts';
+import { copyOfOptional, type PeerEntry, PeerTable } from './peer-table.ts';
 import { encodeTai, nextTai, type Tai, taiCeilingMs } from './tai64n.ts';
-import {
-  type ActivityWords,
-  deadline,
-  NO_ACTIVITY,
-  newTimers,
-  step,
-  type TimerEvent,
-  type Timers,
-} from './timers.ts';
-
-/** A peer counts as active for this long after its last packet (data-plane.md §1.10). */
-const ACTIVE_MS = 45_000;
-
-interface Entry {
-  readonly peer: CorePeerId;
-  readonly publicKey: Uint8Array;
-  readonly macKeys: MacKeys;
-  presharedKey: Uint8Array | undefined;
-  /** Made on first use; undefined again when our own key changes. */
-  remote: RemoteStatic | undefined;
-  pending: PendingInitiation | undefined;
-  lastTai: Tai | undefined;
-  greatestTimestamp: Uint8Array | undefined;
-  lastAcceptedAt: number | undefined;
-  /** The last message we sent, which a cookie reply may answer once. */
-  lastSent: { readonly index: number; readonly mac1: Uint8Array } | undefined;
-  cookie: { readonly value: Uint8Array; readonly at: number } | undefined;
-  timers: Timers;
-  words: ActivityWords;
-  dueAt: number | undefined;
-  keysSince: number | undefined;
-  lastHandshakeAt: number | undefined;
-}
+import { type ActivityWords, step, type TimerEvent } from './timers.ts';
+import { WatchList } from './watch-list.ts';
 
 export class WireGuardCore {
   readonly counters: CoreCounters = {
@@ -94,13 +55,8 @@ export class WireGuardCore {
     dropCookie: 0,
   };
   readonly #random: Random;
-  readonly #peers = new Map<CorePeerId, Entry>();
-  readonly #byKey = new Map<string, Entry>();
-  /** Index of each message we sent that may still be answered. */
-  readonly #pending = new Map<number, Entry>();
-  readonly #indices = new IndexPool();
-  readonly #watched = new Set<Entry>();
-  readonly #gone = new GonePeers();
+  readonly #peers: PeerTable;
+  readonly #watched = new WatchList();
   #own: X25519Private;
   /** Latest timestamp of earlier runs, and the latest of all. */
   #floor: Tai | undefined;
@@ -115,6 +71,7 @@ export class WireGuardCore {
   }) {
     this.#own = importPrivate(options.privateKey);
     this.#random = options.random;
+    this.#peers = new PeerTable(options.random);
     const floor = options.timestampFloorMs;
     this.#floor = floor === undefined ? undefined : nextTai(undefined, floor);
     this.#highest = this.#floor;
@@ -132,7 +89,7 @@ export class WireGuardCore {
   /** The whole list: what is missing goes, what is new comes, what is the same keeps its sessions. */
   setPeers(peers: readonly CorePeer[], at: Moment): CoreEffect[] {
     const keep = new Set(peers.map((wanted) => wanted.peer));
-    const leaving = [...this.#peers.values()].filter((entry) => !keep.has(entry.peer));
+    const leaving = [...this.#peers.all()].filter((entry) => !keep.has(entry.peer));
     const stays = leaving.length === 0 ? new Set() : new Set(peers.map(({ publicKey }) => toHex(publicKey)));
     for (const entry of leaving) this.#leave(entry, stays);
     for (const wanted of peers) this.#configure(wanted, at);
@@ -143,7 +100,7 @@ export class WireGuardCore {
   changePeers(removed: readonly CorePeerId[], set: readonly CorePeer[], at: Moment): CoreEffect[] {
     const back = removed.length === 0 ? new Set() : new Set(set.map(({ publicKey }) => toHex(publicKey)));
     for (const id of removed) {
-      const entry = this.#peers.get(id);
+      const entry = this.#peers.find(id);
       if (entry !== undefined) this.#leave(entry, back);
     }
     for (const wanted of set) this.#configure(wanted, at);
@@ -156,8 +113,8 @@ export class WireGuardCore {
     if (compare(own.publicRaw, this.#own.publicRaw) === 0) return [];
     this.#own = own;
     this.#floor = undefined;
-    this.#gone.forgetSent();
-    for (const entry of this.#peers.values()) {
+    this.#peers.gone.forgetSent();
+    for (const entry of this.#peers.all()) {
       entry.remote = undefined;
       this.#dropPending(entry);
       entry.lastTai = undefined;
@@ -173,11 +130,11 @@ export class WireGuardCore {
 
   /** The peer has another key: sessions under the old one go on until a handshake, begun at once, has taken their place. */
   renew(peer: CorePeerId, publicKey: Uint8Array, at: Moment): CoreEffect[] {
-    const old = this.#peers.get(peer);
+    const old = this.#peers.find(peer);
     if (old === undefined || compare(old.publicKey, publicKey) === 0) return [];
     this.#dropPending(old);
     this.#remove(old);
-    const entry = this.#newEntry({ peer, publicKey });
+    const entry = this.#peers.add({ peer, publicKey });
     entry.timers = old.timers;
     entry.words = old.words;
     entry.keysSince = old.keysSince;
@@ -189,7 +146,7 @@ export class WireGuardCore {
 
   /** Whatever session with the peer began before that moment is over. */
   endOlder(peer: CorePeerId, createdBeforeMs: number): CoreEffect[] {
-    const entry = this.#peers.get(peer);
+    const entry = this.#peers.find(peer);
     if (entry === undefined) return [];
     if (entry.keysSince !== undefined && entry.keysSince < createdBeforeMs) entry.keysSince = undefined;
     this.#effects.push({ do: 'erase-older', peer, createdBeforeMs });
@@ -224,7 +181,7 @@ export class WireGuardCore {
 
   /** The engine wants a handshake; `onReceive` for the renewal at 165 s. */
   need(peer: CorePeerId, onReceive: boolean, at: Moment): CoreEffect[] {
-    const entry = this.#peers.get(peer);
+    const entry = this.#peers.find(peer);
     if (entry !== undefined) this.#step(entry, { type: 'wanted', onReceive }, at);
     return this.#take();
   }
@@ -234,7 +191,7 @@ export class WireGuardCore {
    * have gone nowhere, and an official peer that has no relay drops its own until it knows a path.
    */
   reached(peer: CorePeerId, at: Moment): CoreEffect[] {
-    const entry = this.#peers.get(peer);
+    const entry = this.#peers.find(peer);
     if (entry !== undefined && stateOf(entry, at) !== 'established')
       this.#step(entry, { type: 'reached' }, at);
     return this.#take();
@@ -242,14 +199,14 @@ export class WireGuardCore {
 
   /** The peer's packets go another way from now on; a handshake that waits for its answer is tried there at once. */
   pathChanged(peer: CorePeerId, at: Moment): CoreEffect[] {
-    const entry = this.#peers.get(peer);
+    const entry = this.#peers.find(peer);
     if (entry !== undefined) this.#step(entry, { type: 'path-changed' }, at);
     return this.#take();
   }
 
   /** The first packet under our response's keypair arrived. */
   confirmed(peer: CorePeerId, at: Moment): CoreEffect[] {
-    const entry = this.#peers.get(peer);
+    const entry = this.#peers.find(peer);
     if (entry !== undefined) {
       entry.lastHandshakeAt = at.wallMs;
       this.#step(entry, { type: 'completed' }, at);
@@ -259,23 +216,20 @@ export class WireGuardCore {
 
   /** Traffic began after a pause: from now on the peer's words are looked at. */
   active(peer: CorePeerId, at: Moment): void {
-    const entry = this.#peers.get(peer);
+    const entry = this.#peers.find(peer);
     if (entry === undefined) return;
     entry.words = { ...entry.words, lastTxAny: Math.max(entry.words.lastTxAny, at.nowMs) };
-    this.#watch(entry, at);
+    this.#watched.update(entry, at.nowMs);
   }
 
   /** Peers whose words `tick` needs. */
   due(at: Moment): CorePeerId[] {
-    const due: CorePeerId[] = [];
-    for (const entry of this.#watched)
-      if (entry.dueAt !== undefined && entry.dueAt <= at.nowMs) due.push(entry.peer);
-    return due;
+    return this.#watched.due(at.nowMs);
   }
 
   tick(words: readonly (ActivityWords & { readonly peer: CorePeerId })[], at: Moment): CoreEffect[] {
     for (const own of words) {
-      const entry = this.#peers.get(own.peer);
+      const entry = this.#peers.find(own.peer);
       if (entry === undefined) continue;
       entry.words = own;
       this.#step(entry, { type: 'tick', words: own }, at);
@@ -285,15 +239,11 @@ export class WireGuardCore {
 
   /** Engine clock ms of the next tick; undefined when only an event can bring work. */
   wakeAt(): number | undefined {
-    let earliest: number | undefined;
-    for (const entry of this.#watched)
-      if (entry.dueAt !== undefined && (earliest === undefined || entry.dueAt < earliest))
-        earliest = entry.dueAt;
-    return earliest;
+    return this.#watched.earliest();
   }
 
   status(peer: CorePeerId, at: Moment): HandshakeStatus | undefined {
-    const entry = this.#peers.get(peer);
+    const entry = this.#peers.find(peer);
     if (entry === undefined) return undefined;
     return { lastHandshakeAt: entry.lastHandshakeAt, state: stateOf(entry, at) };
   }
@@ -305,7 +255,7 @@ export class WireGuardCore {
   }
 
   #configure(wanted: CorePeer, at: Moment): void {
-    const known = this.#peers.get(wanted.peer);
+    const known = this.#peers.find(wanted.peer);
     if (known !== undefined && compare(known.publicKey, wanted.publicKey) === 0) {
       known.presharedKey = copyOfOptional(wanted.presharedKey);
       this.#setPersistent(known, wanted.persistentKeepaliveMs ?? 0, at);
@@ -317,64 +267,26 @@ export class WireGuardCore {
         'bad-argument',
         `peer ${wanted.peer} has a public key of ${wanted.publicKey.length} bytes`,
       );
-    const entry = this.#newEntry(wanted);
+    const entry = this.#peers.add(wanted);
     this.#setPersistent(entry, wanted.persistentKeepaliveMs ?? 0, at);
   }
 
-  #newEntry(wanted: CorePeer): Entry {
-    const key = toHex(wanted.publicKey);
-    const before = this.#gone.take(key);
-    const entry: Entry = {
-      peer: wanted.peer,
-      publicKey: copyOf(wanted.publicKey),
-      macKeys: macKeysOf(wanted.publicKey),
-      presharedKey: copyOfOptional(wanted.presharedKey),
-      remote: undefined,
-      pending: undefined,
-      lastTai: before?.lastTai,
-      greatestTimestamp: before?.greatestTimestamp,
-      lastAcceptedAt: undefined,
-      lastSent: undefined,
-      cookie: undefined,
-      timers: newTimers(this.#random),
-      words: NO_ACTIVITY,
-      dueAt: undefined,
-      keysSince: undefined,
-      lastHandshakeAt: undefined,
-    };
-    this.#peers.set(entry.peer, entry);
-    this.#byKey.set(key, entry);
-    return entry;
-  }
-
-  #setPersistent(entry: Entry, ms: number, at: Moment): void {
+  #setPersistent(entry: PeerEntry, ms: number, at: Moment): void {
     if (ms !== entry.timers.persistentMs) this.#step(entry, { type: 'persistent', ms }, at);
   }
 
   /** `back`: keys of those who come with another number. */
-  #leave(entry: Entry, back: ReadonlySet<unknown>): void {
+  #leave(entry: PeerEntry, back: ReadonlySet<unknown>): void {
     this.#remove(entry);
-    const key = toHex(entry.publicKey);
-    // Another number for the same key: the peer has started anew, and its clock may have been set back meanwhile.
-    if (back.has(key)) this.#gone.add(key, { lastTai: entry.lastTai, greatestTimestamp: undefined });
+    if (back.has(toHex(entry.publicKey))) this.#peers.startsAnew(entry);
   }
 
-  #remove(entry: Entry): void {
-    this.#peers.delete(entry.peer);
-    const key = toHex(entry.publicKey);
-    if (this.#byKey.get(key) === entry) this.#byKey.delete(key);
-    this.#watched.delete(entry);
-    if (entry.pending !== undefined) {
-      this.#pending.delete(entry.pending.localIndex);
-      this.#indices.free(entry.pending.localIndex);
-      wipePending(entry.pending);
-    }
-    entry.presharedKey?.fill(0);
-    entry.remote?.shared.fill(0);
-    this.#gone.add(key, { lastTai: entry.lastTai, greatestTimestamp: entry.greatestTimestamp });
+  #remove(entry: PeerEntry): void {
+    this.#watched.remove(entry);
+    this.#peers.remove(entry);
   }
 
-  #step(entry: Entry, event: TimerEvent, at: Moment): void {
+  #step(entry: PeerEntry, event: TimerEvent, at: Moment): void {
     const [timers, effects] = step(entry.timers, event, at.nowMs, this.#random);
     entry.timers = timers;
     for (const effect of effects) {
@@ -397,24 +309,10 @@ export class WireGuardCore {
           effect satisfies never;
       }
     }
-    this.#watch(entry, at);
+    this.#watched.update(entry, at.nowMs);
   }
 
-  /**
-   * A peer is watched while it has a deadline. While it is active its words may change without telling us, and the
-   * nearest deadline that such a change can bring is a keepalive, so it is looked at every ten seconds.
-   */
-  #watch(entry: Entry, at: Moment): void {
-    const { lastTxAny, lastRxAny } = entry.words;
-    const last = Math.max(lastTxAny, lastRxAny);
-    const own = deadline(entry.timers, entry.words);
-    const look = last > 0 && at.nowMs - last < ACTIVE_MS ? at.nowMs + KEEPALIVE_TIMEOUT_MS : undefined;
-    entry.dueAt = own === undefined ? look : look === undefined ? own : Math.min(own, look);
-    if (entry.dueAt === undefined) this.#watched.delete(entry);
-    else this.#watched.add(entry);
-  }
-
-  #remoteOf(entry: Entry): RemoteStatic | undefined {
+  #remoteOf(entry: PeerEntry): RemoteStatic | undefined {
     if (entry.remote === undefined) {
       const key = importPublic(entry.publicKey);
       const shared = dh(this.#own, key);
@@ -423,9 +321,9 @@ export class WireGuardCore {
     return entry.remote;
   }
 
-  #initiate(entry: Entry, at: Moment): void {
+  #initiate(entry: PeerEntry, at: Moment): void {
     const remote = this.#remoteOf(entry);
-    const localIndex = this.#indices.take(at.nowMs);
+    const localIndex = this.#peers.indices.take(at.nowMs);
     const tai = nextTai(entry.lastTai ?? this.#floor, at.wallMs);
     const made =
       remote === undefined
@@ -437,12 +335,11 @@ export class WireGuardCore {
           });
     this.#dropPending(entry);
     if (made === undefined) {
-      this.#indices.free(localIndex);
+      this.#peers.indices.free(localIndex);
     } else {
       entry.lastTai = tai;
       if (this.#highest === undefined || taiCeilingMs(tai) > taiCeilingMs(this.#highest)) this.#highest = tai;
-      entry.pending = made.pending;
-      this.#pending.set(localIndex, entry);
+      this.#peers.setPending(entry, made.pending);
       this.counters.initiationsSent++;
       this.#effects.push({ do: 'pending-add', peer: entry.peer, index: localIndex });
       this.#send(entry, { data: made.message, index: localIndex, answering: undefined }, at);
@@ -452,7 +349,7 @@ export class WireGuardCore {
   }
 
   #send(
-    entry: Entry,
+    entry: PeerEntry,
     message: { readonly data: Uint8Array; readonly index: number; readonly answering: Origin | undefined },
     at: Moment,
   ): void {
@@ -478,7 +375,7 @@ export class WireGuardCore {
       this.counters.dropNotAuthentic++;
       return;
     }
-    const entry = this.#byKey.get(toHex(opened.remoteStatic));
+    const entry = this.#peers.withKey(opened.remoteStatic);
     if (entry === undefined) {
       this.counters.dropUnknownPeer++;
       return;
@@ -497,14 +394,14 @@ export class WireGuardCore {
       this.counters.dropFlood++;
       return;
     }
-    const localIndex = this.#indices.take(at.nowMs);
+    const localIndex = this.#peers.indices.take(at.nowMs);
     const made = respond(authentic, remote, {
       ephemeral: importPrivate(generatePrivate()),
       localIndex,
       presharedKey: entry.presharedKey,
     });
     if (made === undefined) {
-      this.#indices.free(localIndex);
+      this.#peers.indices.free(localIndex);
       this.counters.dropNotAuthentic++;
       return;
     }
@@ -524,7 +421,7 @@ export class WireGuardCore {
       this.counters.dropMalformed++;
       return;
     }
-    const entry = this.#pending.get(message.receiver);
+    const entry = this.#peers.withPending(message.receiver);
     const pending = entry?.pending;
     if (entry === undefined || pending === undefined) {
       this.counters.dropNotPending++;
@@ -535,9 +432,7 @@ export class WireGuardCore {
       this.counters.dropNotAuthentic++;
       return;
     }
-    this.#pending.delete(pending.localIndex);
-    wipePending(pending);
-    entry.pending = undefined;
+    this.#peers.endPending(entry);
     entry.lastHandshakeAt = at.wallMs;
     this.counters.responsesAccepted++;
     if (from !== undefined) this.#effects.push({ do: 'heard', peer: entry.peer, from });
@@ -552,7 +447,7 @@ export class WireGuardCore {
       this.counters.dropMalformed++;
       return;
     }
-    const entry = peer === undefined ? undefined : this.#peers.get(peer);
+    const entry = peer === undefined ? undefined : this.#peers.find(peer);
     const sent = entry?.lastSent;
     const value =
       entry === undefined || sent === undefined || sent.index !== reply.receiver
@@ -568,32 +463,24 @@ export class WireGuardCore {
   }
 
   #install(
-    entry: Entry,
+    entry: PeerEntry,
     keys: SessionKeys & { readonly role: 'initiator' | 'responder'; readonly localIndex: number },
     at: Moment,
   ): void {
     entry.keysSince = at.nowMs;
-    this.#indices.keepUntil(keys.localIndex, at.nowMs + REJECT_AFTER_MS);
+    this.#peers.indices.keepUntil(keys.localIndex, at.nowMs + REJECT_AFTER_MS);
     this.#effects.push({ do: 'install', keypair: { ...keys, peer: entry.peer, createdMs: at.nowMs } });
   }
 
-  #dropPending(entry: Entry): void {
-    if (entry.pending === undefined) return;
-    const index = entry.pending.localIndex;
-    this.#pending.delete(index);
-    this.#indices.free(index);
-    wipePending(entry.pending);
-    entry.pending = undefined;
-    this.#effects.push({ do: 'pending-del', peer: entry.peer, index });
+  #dropPending(entry: PeerEntry): void {
+    const index = this.#peers.dropPending(entry);
+    if (index !== undefined) this.#effects.push({ do: 'pending-del', peer: entry.peer, index });
   }
 }
 
-function stateOf(entry: Entry, at: Moment): HandshakeStatus['state'] {
+function stateOf(entry: PeerEntry, at: Moment): HandshakeStatus['state'] {
   const hasKeys = entry.keysSince !== undefined && entry.lastHandshakeAt !== undefined;
   if (hasKeys && at.nowMs - (entry.keysSince ?? 0) < REJECT_AFTER_MS) return 'established';
   if (entry.timers.phase.kind === 'waiting') return 'handshake';
   return hasKeys ? 'expired' : 'none';
 }
-
-const copyOfOptional = (bytes: Uint8Array | undefined): Uint8Array | undefined =>
-  bytes === undefined ? undefined : copyOf(bytes);
