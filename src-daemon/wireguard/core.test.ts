@@ -185,10 +185,11 @@ test('a peer whose key is a low-order point is tried and given up, without an ex
   expect(now).toBeLessThan(130_000);
 });
 
-test('a key of a wrong length is refused by name', () => {
-  expect(() => core(1).setPeers([{ peer: 4, publicKey: new Uint8Array(31) }], at(0))).toThrow(
-    'peer 4 has a public key of 31 bytes',
-  );
+test('a key of a wrong length is refused by name, and the peer keeps the one that it has', () => {
+  const { a } = pair();
+  const wrong = { peer: PEER, publicKey: new Uint8Array(31) };
+  expect(() => a.setPeers([wrong], at(0))).toThrow(`peer ${PEER} has a public key of 31 bytes`);
+  expect(kinds(a.need(PEER, false, at(1)))).toEqual(['pending-add', 'send']);
 });
 
 test('two peers may swap their ids in one call', () => {

@@ -261,12 +261,12 @@ export class WireGuardCore {
       this.#setPersistent(known, wanted.persistentKeepaliveMs ?? 0, at);
       return;
     }
-    if (known !== undefined) this.#remove(known);
     if (wanted.publicKey.length !== 32)
       throw new RhumbError(
         'bad-argument',
         `peer ${wanted.peer} has a public key of ${wanted.publicKey.length} bytes`,
       );
+    if (known !== undefined) this.#remove(known);
     const entry = this.#peers.add(wanted);
     this.#setPersistent(entry, wanted.persistentKeepaliveMs ?? 0, at);
   }
