@@ -30,6 +30,7 @@ import type { ExitSuggestion } from './exit-suggestion.ts';
 import { isExpired } from './expiry.ts';
 import { healthState } from './health-json.ts';
 import { afterMap } from './identity.ts';
+import { KeptMap, type KeptMapDeps } from './kept-map.ts';
 import { firstKnowledge, type Knowledge, nodeKeyOf, serverUrl } from './knowledge.ts';
 import { type ControlSetup, Login } from './login.ts';
 import { OUR_ADDRESS, parseWhoIsAddr, type WhoIsTarget, whoIs } from './lookup.ts';
@@ -53,10 +54,7 @@ export interface BackendDeps {
   readonly version: string;
   readonly profiles: Profiles;
   readonly mapCache: MapCache;
-  readonly mapCodec: {
-    readonly encode: (map: NetworkMap) => string;
-    readonly decode: (text: string) => NetworkMap | undefined;
-  };
+  readonly mapCodec: KeptMapDeps['mapCodec'];
   readonly plane: DataPlane;
   readonly openControl: (setup: ControlSetup, events: ControlEvents) => ControlClient;
   readonly hostinfo: (prefs: Prefs, about: Pick<Knowledge, 'netInfo' | 'peerApi'>) => Hostinfo;
@@ -75,6 +73,7 @@ export class Backend implements AsyncDisposable {
   readonly health: Health;
   readonly #deps: BackendDeps;
   readonly #know: Knowledge;
+  readonly #map: KeptMap;
   readonly #serial = new Serial();
   readonly #hub: WatchHub;
   readonly #course: Course;
@@ -107,6 +106,7 @@ export class Backend implements AsyncDisposable {
     });
     this.health = deps.health(() => this.bus.send({ Health: healthState(this.health.visible()) }));
     const parts = { ...deps, know, serial: this.#serial, bus: this.bus, health: this.health };
+    this.#map = new KeptMap(parts);
     this.#course = new Course(parts);
     this.#exits = new ExitNodes(parts);
     this.#account = new Account({ ...parts, changed: () => this.#course.step() });
@@ -155,7 +155,7 @@ export class Backend implements AsyncDisposable {
   /** Resumes what the stored preferences say (§3.3); the last map is used until a newer one comes. */
   async start(): Promise<void> {
     await this.#serial.run(async () => {
-      await this.#loadCachedMap();
+      await this.#map.load();
       this.#hasStarted = true;
       this.#login.resume('');
       this.#course.step();
@@ -334,9 +334,9 @@ export class Backend implements AsyncDisposable {
       const isElsewhere = know.session !== undefined && serverUrl(wanted) !== know.session.serverUrl;
       // What the map of another network says of an exit node holds for nothing.
       await this.#setPrefs(isElsewhere ? withoutConfig(wanted) : this.#exits.resolve(withoutConfig(wanted)));
-      if (isElsewhere) this.#forgetMap();
+      if (isElsewhere) this.#map.forget();
       await this.#login.end();
-      if (isElsewhere) await this.#dropCache();
+      if (isElsewhere) await this.#map.dropCopy();
       know.state = 'NoState';
       this.#hasStarted = true;
       this.#login.resume(options.AuthKey);
@@ -365,12 +365,12 @@ export class Backend implements AsyncDisposable {
         },
       );
       know.blocked = true;
-      this.#forgetMap();
+      this.#map.forget();
       this.#course.step();
       const limit = AbortSignal.any([signal, AbortSignal.timeout(LOGOUT_TIMEOUT_MS)]);
       const failure = await this.#login.tellLogout(limit);
       await this.#login.end();
-      await this.#dropCache();
+      await this.#map.dropCopy();
       await this.#deps.profiles.remove(know.profile.login.ID);
       this.#adopt(this.#deps.profiles.fresh());
       this.#course.step();
@@ -469,10 +469,8 @@ export class Backend implements AsyncDisposable {
   async #netmap(map: NetworkMap, change: MapChange): Promise<void> {
     const know = this.#know;
     const isNewSelf = know.map?.self.StableID !== map.self.StableID;
-    know.map = map;
-    know.mapIsCached = false;
+    this.#map.set(map);
     if (!isExpired(map.self, this.#deps.clock.now(), map.clockSkewMs)) know.blocked = false;
-    this.#deps.mapCache.put(() => this.#deps.mapCodec.encode(map));
     await this.#account.accept(this.#deps.profiles.continued(afterMap(know.profile, map)));
     if (this.#exits.isConcernedBy(change, map)) await this.#chooseExit();
     this.health.setServerMessages(map.displayMessages, map.health);
@@ -545,7 +543,7 @@ export class Backend implements AsyncDisposable {
   }
 
   #adopt(profile: Profile): void {
-    this.#forgetMap();
+    this.#map.forget();
     this.#exits.forget();
     this.#account.adopt(profile);
   }
@@ -560,39 +558,12 @@ export class Backend implements AsyncDisposable {
     // First, so that a switch that can't be stored has changed nothing.
     if (profile.persist.nodeKey !== undefined) await this.#account.storeOther(profile);
     await this.#login.end();
-    await this.#dropCache();
+    await this.#map.dropCopy();
     this.#know.state = 'NoState';
     this.bus.send({ State: State.NoState });
     this.#adopt(profile);
     this.#login.resume('');
     this.#course.step();
-  }
-
-  /** A map that can't be deleted harms nothing: it is used for the key alone that it was made for. */
-  async #dropCache(): Promise<void> {
-    try {
-      await this.#deps.mapCache.clear();
-    } catch (error) {
-      this.#deps.log('warn', 'map-cache.not-deleted', { error });
-    }
-  }
-
-  #forgetMap(): void {
-    this.#know.map = undefined;
-    this.#know.mapIsCached = false;
-    this.health.setServerMessages(new Map(), []);
-  }
-
-  /** The map of an earlier run, when it is of this login. */
-  async #loadCachedMap(): Promise<void> {
-    const know = this.#know;
-    if (know.profile.persist.nodeKey === undefined || know.profile.prefs.LoggedOut) return;
-    const text = await this.#deps.mapCache.read();
-    const map = text === undefined ? undefined : this.#deps.mapCodec.decode(text);
-    if (map === undefined || map.nodeKey !== nodeKeyOf(know)) return;
-    know.map = map;
-    know.mapIsCached = true;
-    this.#deps.log('info', 'map.from-cache', { peers: map.peers.size });
   }
 
   // --- Surroundings ---
