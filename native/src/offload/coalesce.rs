@@ -4,7 +4,7 @@
 //! may grow, so that the order within a flow is what it was on the wire.
 
 use super::checksum::{Sum, pseudo};
-use super::shape::{MAX_HEADER, PSH, Shape, ports_of};
+use super::shape::{Flow, MAX_HEADER, PSH, Shape};
 use super::vnet::{Gso, VNET_HEADER, Vnet};
 use crate::inner::TCP;
 use crate::limits::MAX_PACKET;
@@ -61,8 +61,8 @@ struct Open {
 /// What one read from the wire gives the host; kept and used again.
 pub struct Coalescer {
     items: Vec<Open>,
-    /// Items of earlier rounds, with their memory.
-    spare: Vec<Open>,
+    /// Memory of earlier rounds, for payloads.
+    spare: Vec<Vec<Place>>,
     /// Join TCP.
     pub tcp: bool,
     /// Join UDP: the device must be able to take it apart again.
@@ -84,20 +84,18 @@ impl Coalescer {
     pub fn push(&mut self, buf: &[u8], place: Place) {
         let packet = place.of(buf);
         let shape = Shape::of(packet).filter(|shape| if shape.protocol == TCP { self.tcp } else { self.udp });
-        let ports = ports_of(packet);
+        let flow = Flow::of(packet, shape.as_ref());
         let first = self.items.len().saturating_sub(MAX_OPEN);
-        let mut of_flow = self.items[first..].iter_mut().rev().filter(|item| item.is_of_flow(buf, packet, ports));
-        if let Some(shape) = shape {
-            // The flow's last item is the only one that may grow.
-            if let Some(last) = of_flow.next() {
-                if last.join(buf, packet, place, &shape) {
-                    return;
-                }
-                last.is_closed = true;
+        for item in self.items[first..].iter_mut().rev() {
+            if !item.shape.as_ref().is_some_and(|own| flow.has(item.place.of(buf), own)) {
+                continue;
             }
-        } else {
-            // What is never joined, a pure acknowledgement or a fragment, keeps its place in its flow all the same.
-            of_flow.for_each(|item| item.is_closed = true);
+            // Only a flow's last item is open.
+            if shape.as_ref().is_some_and(|shape| item.join(buf, packet, place, shape)) {
+                return;
+            }
+            // Also by what is never joined, a pure acknowledgement or a fragment: it keeps its place in its flow all the same.
+            item.is_closed = true;
         }
         self.add(packet, place, shape);
     }
@@ -105,9 +103,9 @@ impl Coalescer {
     /// Hands over all items, in the order of their first packets, and forgets them.
     pub fn drain(&mut self, buf: &[u8], mut write: impl FnMut(Item)) {
         for mut item in self.items.drain(..) {
-            let mut header = [0; MAX_HEADER];
             match item.shape {
                 Some(shape) if item.payloads.len() > 1 => {
+                    let mut header = [0; MAX_HEADER];
                     let vnet = item.head(buf, &shape, &mut header);
                     let packets = item.payloads.len();
                     write(Item { vnet, header: &header[..shape.header], payloads: &item.payloads, packets });
@@ -120,12 +118,12 @@ impl Coalescer {
                 }),
             }
             item.payloads.clear();
-            self.spare.push(item);
+            self.spare.push(item.payloads);
         }
     }
 
     fn add(&mut self, packet: &[u8], place: Place, shape: Option<Shape>) {
-        let mut payloads = self.spare.pop().map_or_else(|| Vec::with_capacity(MAX_SEGMENTS), |old| old.payloads);
+        let mut payloads = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(MAX_SEGMENTS));
         let header = shape.map_or(place.len, |shape| shape.header);
         let size = place.len - header;
         payloads.push(Place { at: place.at + header, len: size });
@@ -147,17 +145,6 @@ impl Coalescer {
 }
 
 impl Open {
-    /// Same addresses and ports, whatever else differs. Without ports in sight any flow between the addresses may be meant.
-    fn is_of_flow(&self, buf: &[u8], packet: &[u8], ports: Option<(u8, [u8; 4])>) -> bool {
-        let Some(own) = self.shape else { return false };
-        let head = self.place.of(buf);
-        let addresses = if own.version == 4 { 12..20 } else { 8..40 };
-        let is_own = |(protocol, ports): (u8, [u8; 4])| {
-            protocol == own.protocol && head[own.ip_header..own.ip_header + 4] == ports
-        };
-        packet[0] >> 4 == own.version && head[addresses.clone()] == packet[addresses] && ports.is_none_or(is_own)
-    }
-
     fn join(&mut self, buf: &[u8], packet: &[u8], place: Place, shape: &Shape) -> bool {
         let size = place.len - shape.header;
         let last = self.payloads.last().map_or(0, |payload| payload.len);

@@ -1,5 +1,7 @@
 //! Headers of TCP and UDP as joining sees them: which packets may be joined at all, and which are alike enough (data-plane.md §2.9).
 
+use std::ops::Range;
+
 use super::checksum::{Sum, pseudo};
 use crate::inner::{TCP, UDP, be16};
 
@@ -50,6 +52,12 @@ impl Shape {
         is_fit.then_some(Self { version, protocol, ip_header, header })
     }
 
+    fn ports(&self, packet: &[u8]) -> (u8, [u8; 4]) {
+        let mut ports = [0; 4];
+        ports.copy_from_slice(&packet[self.ip_header..self.ip_header + 4]);
+        (self.protocol, ports)
+    }
+
     /// The flags of TCP.
     pub fn flags(&self, packet: &[u8]) -> u8 {
         packet[self.ip_header + 13]
@@ -57,8 +65,9 @@ impl Shape {
 
     /// The sequence number of TCP.
     pub fn sequence(&self, packet: &[u8]) -> u32 {
-        let at = self.ip_header + 4;
-        u32::from_be_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]])
+        let mut number = [0; 4];
+        number.copy_from_slice(&packet[self.ip_header + 4..self.ip_header + 8]);
+        u32::from_be_bytes(number)
     }
 
     /// Equal in every field that one header for both could not keep apart.
@@ -87,8 +96,35 @@ impl Shape {
     }
 }
 
+/// Whose a packet is. Of one without ports in sight it is only known between which addresses.
+pub struct Flow<'a> {
+    version: u8,
+    addresses: &'a [u8],
+    ports: Option<(u8, [u8; 4])>,
+}
+
+impl<'a> Flow<'a> {
+    /// Of any packet; `shape` is its own, if it has one.
+    pub fn of(packet: &'a [u8], shape: Option<&Shape>) -> Self {
+        let version = packet[0] >> 4;
+        let ports = shape.map_or_else(|| ports_of(packet), |shape| Some(shape.ports(packet)));
+        Self { version, addresses: &packet[addresses(version)], ports }
+    }
+
+    /// Whether another packet, of this shape, is or may be of the same.
+    pub fn has(&self, packet: &[u8], shape: &Shape) -> bool {
+        shape.version == self.version
+            && self.ports.is_none_or(|ports| shape.ports(packet) == ports)
+            && packet[addresses(self.version)] == *self.addresses
+    }
+}
+
+fn addresses(version: u8) -> Range<usize> {
+    if version == 4 { 12..20 } else { 8..40 }
+}
+
 /// Protocol and ports, of TCP and UDP that is whole enough to show them.
-pub fn ports_of(packet: &[u8]) -> Option<(u8, [u8; 4])> {
+fn ports_of(packet: &[u8]) -> Option<(u8, [u8; 4])> {
     let (ip_header, protocol) = match packet[0] >> 4 {
         4 if be16(packet, 6) & 0x3fff == 0 => (usize::from(packet[0] & 15) * 4, packet[9]),
         6 => (40, packet[6]),
