@@ -65,8 +65,9 @@ impl Hasher for Folding {
         self.write_u64(value as u64);
     }
 
+    /// Once more, and what is best mixed where tables look: under some keys neighbours would share few places otherwise.
     fn finish(&self) -> u64 {
-        self.state
+        self.state.wrapping_mul(self.factor).swap_bytes()
     }
 }
 
@@ -77,11 +78,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neighbouring_numbers_spread_over_all_places() {
+    fn neighbours_spread_over_all_places_whatever_the_key() {
+        for step in [0, 8, 16, 40] {
+            for _ in 0..50 {
+                let keyed = Keyed::default();
+                let place = |i: u128| keyed.hash_one(0xfd7a << 112 | i << step) % 4_096;
+                let places: HashSet<u64> = (0..4_096).map(place).collect();
+                // Of as many at random 63 % would be taken, which is 2,589.
+                assert!(places.len() > 2_400, "{} in steps of 2^{step}", places.len());
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_key_gives_the_same_number_and_another_one_another() {
         let keyed = Keyed::default();
-        let places: HashSet<u64> = (0..4_096u128).map(|i| keyed.hash_one(0xfd7a << 112 | i) % 4_096).collect();
-        // Of as many at random 63 % would be taken.
-        assert!(places.len() > 2_000, "{}", places.len());
         assert_eq!(keyed.hash_one(7u32), keyed.hash_one(7u32));
         assert_ne!(keyed.hash_one(7u32), Keyed::default().hash_one(7u32));
     }
