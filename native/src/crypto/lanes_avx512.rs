@@ -162,14 +162,7 @@ fn transpose32(w: &[__m512i; 16]) -> [__m512i; 16] {
     // Vector 4g + k holds, in its quarter q, words 4g to 4g+3 of lane 4q + k.
     let mut rows = [_mm512_setzero_si512(); 16];
     for k in 0..4 {
-        let even = _mm512_shuffle_i32x4::<0x88>(u[k], u[4 + k]);
-        let odd = _mm512_shuffle_i32x4::<0xdd>(u[k], u[4 + k]);
-        let even2 = _mm512_shuffle_i32x4::<0x88>(u[8 + k], u[12 + k]);
-        let odd2 = _mm512_shuffle_i32x4::<0xdd>(u[8 + k], u[12 + k]);
-        rows[k] = _mm512_shuffle_i32x4::<0x88>(even, even2);
-        rows[8 + k] = _mm512_shuffle_i32x4::<0xdd>(even, even2);
-        rows[4 + k] = _mm512_shuffle_i32x4::<0x88>(odd, odd2);
-        rows[12 + k] = _mm512_shuffle_i32x4::<0xdd>(odd, odd2);
+        [rows[k], rows[4 + k], rows[8 + k], rows[12 + k]] = transpose128([u[k], u[4 + k], u[8 + k], u[12 + k]]);
     }
     rows
 }
@@ -186,14 +179,23 @@ fn transpose64(p: &[__m512i; LANES]) -> [__m512i; LANES] {
     // t[2i + k] holds, in its quarter q, word 2q + k of packets 2i and 2i + 1.
     let mut words = [_mm512_setzero_si512(); LANES];
     for k in 0..2 {
-        let even = _mm512_shuffle_i64x2::<0x88>(t[k], t[2 + k]);
-        let odd = _mm512_shuffle_i64x2::<0xdd>(t[k], t[2 + k]);
-        let even2 = _mm512_shuffle_i64x2::<0x88>(t[4 + k], t[6 + k]);
-        let odd2 = _mm512_shuffle_i64x2::<0xdd>(t[4 + k], t[6 + k]);
-        words[k] = _mm512_shuffle_i64x2::<0x88>(even, even2);
-        words[4 + k] = _mm512_shuffle_i64x2::<0xdd>(even, even2);
-        words[2 + k] = _mm512_shuffle_i64x2::<0x88>(odd, odd2);
-        words[6 + k] = _mm512_shuffle_i64x2::<0xdd>(odd, odd2);
+        [words[k], words[2 + k], words[4 + k], words[6 + k]] = transpose128([t[k], t[2 + k], t[4 + k], t[6 + k]]);
     }
     words
+}
+
+/// Vector q gets quarter q of each.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn transpose128(v: [__m512i; 4]) -> [__m512i; 4] {
+    let even = _mm512_shuffle_i64x2::<0x88>(v[0], v[1]);
+    let odd = _mm512_shuffle_i64x2::<0xdd>(v[0], v[1]);
+    let even2 = _mm512_shuffle_i64x2::<0x88>(v[2], v[3]);
+    let odd2 = _mm512_shuffle_i64x2::<0xdd>(v[2], v[3]);
+    [
+        _mm512_shuffle_i64x2::<0x88>(even, even2),
+        _mm512_shuffle_i64x2::<0x88>(odd, odd2),
+        _mm512_shuffle_i64x2::<0xdd>(even, even2),
+        _mm512_shuffle_i64x2::<0xdd>(odd, odd2),
+    ]
 }
