@@ -172,5 +172,8 @@ function suite(library: EngineLibrary, isPlain: boolean): void {
     expect(from).toMatchObject({ from: { ip: '127.0.0.1' } });
     await a.engine.stop();
     expect(a.engine.inject([{ kind: 'from-host', data: out }])).toBe(0);
+    const now = a.engine.nowMs();
+    await a.engine.destroy();
+    expect(a.engine.nowMs()).toBeGreaterThanOrEqual(now);
   });
 }

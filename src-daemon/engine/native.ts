@@ -125,7 +125,8 @@ class NativeEngine implements PacketEngine {
   }
 
   nowMs(): number {
-    return this.#isClockOurs ? this.#ownNow() : this.#library.now(this.#handle);
+    const isOurs = this.#isClockOurs || this.#phase === 'destroyed';
+    return isOurs ? this.#ownNow() : this.#library.now(this.#handle);
   }
 
   async start(config: EngineConfig): Promise<void> {
@@ -303,6 +304,7 @@ class NativeEngine implements PacketEngine {
 
   /** One batch of operations; `ops` are those of the caller, which follow ours. */
   #send(write: () => void, ops: readonly EngineOp[] = []): void {
+    if (this.#phase === 'destroyed') return;
     this.#writer.clear();
     if (this.#isClockOurs) writeClock(this.#writer, this.#ownNow());
     write();

@@ -176,6 +176,27 @@ export function controlConformance(make: MakeEngine): void {
     expect(rig.clock.pending).toBe(0);
   });
 
+  test('after its end an engine takes every call and does nothing', async () => {
+    const { engine, config, clock } = unstarted(make);
+    await engine.start(config);
+    await engine.destroy();
+    await clock.advance(5);
+    engine.onRecords(() => expect.unreachable('there is nobody to tell of'));
+    engine.apply([{ op: 'peer-add', peer: PEER, publicKey: KEY }]);
+    engine.apply([{ op: 'bind', port: 10 }]);
+    engine.setTap(() => undefined);
+    expect(engine.inject([{ kind: 'udp', to: FAR, data: KEY }])).toBe(0);
+    expect([engine.port, engine.tunName, engine.filterRules(), engine.peers()]).toEqual([
+      0,
+      undefined,
+      [],
+      [],
+    ]);
+    expect(engine.nowMs()).toBe(clock.monotonic());
+    await clock.advance(5);
+    expect(clock.pending).toBe(0);
+  });
+
   test('an engine stopped while it starts is stopped, and starts again', async () => {
     const { engine, config } = unstarted(make);
     const started = engine.start(config);
