@@ -26,6 +26,7 @@ import { lastWords, NativeStream, type OwnRecord } from './native-stream.ts';
 import { NativeWriter } from './native-writer.ts';
 import { checkShape } from './op-checks.ts';
 import type { PortableOptions } from './portable.ts';
+import { RuleTotals } from './rule-totals.ts';
 import type { Binding } from './sockets.ts';
 import type {
   EngineCaps,
@@ -34,7 +35,6 @@ import type {
   EngineRecord,
   EngineStats,
   FilterRuleCount,
-  FilterRuleSpec,
   InjectPacket,
   MemoryTun,
   PacketEngine,
@@ -93,9 +93,7 @@ class NativeEngine implements PacketEngine {
   /** Drops that happen on our side of the engine. */
   #noSocket = 0;
   #sendFailed = 0;
-  #rules: readonly FilterRuleSpec[] = [];
-  /** What the rules did before they were handed to the engine the last time. */
-  #rulesBefore: readonly FilterRuleCount[] = [];
+  readonly #rules = new RuleTotals();
 
   constructor(library: EngineLibrary, { clock, log }: PortableOptions, settings: NativeSettings) {
     this.#settings = settings;
@@ -153,7 +151,7 @@ class NativeEngine implements PacketEngine {
       this.#memory.note(op);
       if (this.#phase === 'running') this.#sockets?.follow(op);
     }
-    if (filter !== undefined) this.#noteRules(filter.rules ?? [], counted);
+    if (filter !== undefined) this.#rules.replace(filter.rules ?? [], counted);
     this.#stream.read();
   }
 
@@ -179,11 +177,7 @@ class NativeEngine implements PacketEngine {
   }
 
   filterRules(): readonly FilterRuleCount[] {
-    const since = readRules(this.#library, this.#handle, this.#rules.length);
-    return this.#rulesBefore.map((before, i) => ({
-      passed: before.passed + (since[i]?.passed ?? 0),
-      nearMisses: before.nearMisses + (since[i]?.nearMisses ?? 0),
-    }));
+    return this.#rules.with(readRules(this.#library, this.#handle, this.#rules.size));
   }
 
   setTap(tap: Tap | undefined): void {
@@ -316,13 +310,6 @@ class NativeEngine implements PacketEngine {
     // What it was told is told again to the next one, keys excepted: those sessions begin anew.
     for (const op of ops) this.#memory.note(op);
     this.#failed(lastWords(this.#library, this.#handle));
-  }
-
-  #noteRules(rules: readonly FilterRuleSpec[], counted: readonly FilterRuleCount[]): void {
-    // A rule that stays goes on counting: most changes of a policy touch few of its rules.
-    const earlier = new Map(this.#rules.map((rule, i) => [rule, counted[i]]));
-    this.#rules = rules;
-    this.#rulesBefore = rules.map((rule) => earlier.get(rule) ?? { passed: 0, nearMisses: 0 });
   }
 
   /** What is between the engine and us. */
