@@ -22,6 +22,7 @@ import { keyExpiry } from './scenarios/key-expiry.ts';
 import { natMatrix, natPairs } from './scenarios/nat-matrix.ts';
 import { operator } from './scenarios/operator.ts';
 import { pathEvents } from './scenarios/path-events.ts';
+import { pathTrouble } from './scenarios/path-trouble.ts';
 import { plainEngine } from './scenarios/plain-engine.ts';
 import { policy } from './scenarios/policy.ts';
 import { profilesScenario } from './scenarios/profiles.ts';
@@ -63,6 +64,7 @@ export const scenarios: readonly Scenario[] = [
   badPackets,
   engineThreads,
   engineTrouble,
+  pathTrouble,
   enginePanic,
   ecn,
   wireguardGo,
