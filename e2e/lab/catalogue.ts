@@ -6,6 +6,7 @@ import { badState } from './scenarios/bad-state.ts';
 import { badWeather } from './scenarios/bad-weather.ts';
 import { consolePolicy } from './scenarios/console-policy.ts';
 import { controlRestart } from './scenarios/control-restart.ts';
+import { crowd } from './scenarios/crowd.ts';
 import { dns } from './scenarios/dns.ts';
 import { dnsResolved } from './scenarios/dns-resolved.ts';
 import { dnsSystem } from './scenarios/dns-system.ts';
@@ -66,6 +67,7 @@ export const scenarios: readonly Scenario[] = [
   engineTrouble,
   pathTrouble,
   enginePanic,
+  crowd,
   ecn,
   wireguardGo,
   wireguardGoRekey,

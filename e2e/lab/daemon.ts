@@ -49,18 +49,24 @@ export class Daemon {
   readonly socket: string;
   readonly api: LocalApi;
   readonly #flags: readonly string[];
+  readonly #env: Readonly<Record<string, string>>;
   #process: LabProcess | undefined;
 
-  private constructor(host: Host, flags: readonly string[]) {
+  private constructor(host: Host, flags: readonly string[], env: Readonly<Record<string, string>>) {
     this.host = host;
     this.#flags = flags;
+    this.#env = env;
     this.stateDir = join(host.folder, 'state');
     this.socket = join(host.folder, 'rhumbd.sock');
     this.api = new LocalApi({ socketPath: this.socket, clock, dialRetryMs: 0 });
   }
 
-  static async start(host: Host, flags: readonly string[] = []): Promise<Daemon> {
-    const daemon = new Daemon(host, flags);
+  static async start(
+    host: Host,
+    flags: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<Daemon> {
+    const daemon = new Daemon(host, flags, env);
     mkdirSync(daemon.stateDir, { recursive: true, mode: 0o700 });
     await daemon.run();
     return daemon;
@@ -82,7 +88,7 @@ export class Daemon {
     const places = ['--statedir', this.stateDir, '--socket', this.socket];
     const argv = [DAEMON, ...places, '--verbose', '1', ...this.#flags];
     const onDeath = this.host.netns === undefined ? 'SIGTERM' : 'SIGKILL';
-    this.#process = this.host.spawn({ name: 'rhumbd', argv, onDeath });
+    this.#process = this.host.spawn({ name: 'rhumbd', argv, env: this.#env, onDeath });
     return this.#process;
   }
 
