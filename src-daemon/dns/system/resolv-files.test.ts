@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { giveBack, type ResolvFiles, takeOver } from './resolv-files.ts';
 
@@ -56,6 +57,35 @@ describe('killed while a mounted file was given back', () => {
     expect(await giveBack(files)).toBe(false);
     expect(files.text()).toBe('nameserver 192.0.2.99\n');
     expect(readdirSync(files.folder)).toEqual(['other', 'resolv.conf']);
+  });
+});
+
+describe('another program removes the file and writes it anew', () => {
+  const NEW = 'nameserver 192.0.2.54\n';
+
+  test('and we take over in between: what was kept is better than none', async () => {
+    const files = folderWith(BEFORE);
+    await takeOver(files, OURS);
+    rmSync(files.resolvConf);
+    await takeOver(files, OURS);
+    expect(await giveBack(files)).toBe(true);
+    expect(files.text()).toBe(BEFORE);
+  });
+
+  test('at any moment of our taking over: what it wrote is not lost', async () => {
+    for (let turns = 0; turns < 40; turns++) {
+      const files = folderWith(BEFORE);
+      await takeOver(files, OURS);
+      rmSync(files.resolvConf);
+      const taken = takeOver(files, OURS);
+      for (let i = 0; i < turns; i++) await turn();
+      writeFileSync(files.resolvConf, NEW);
+      await taken;
+      // Whoever watches the file sees that.
+      if (files.text() !== OURS) await takeOver(files, OURS);
+      await giveBack(files);
+      expect(files.text(), `after ${turns} turns`).toBe(NEW);
+    }
   });
 });
 

@@ -60,6 +60,7 @@ export async function takeOver(files: ResolvFiles, text: string): Promise<void> 
   const { resolvConf } = files;
   try {
     await finishGivingBack(files);
+    if (!(await isThere(resolvConf)) && (await placeFirst(resolvConf, text))) return;
     if ((await ownTun(files)) === undefined) await keep(files);
     await replace(resolvConf, text);
   } catch (error) {
@@ -94,10 +95,8 @@ export async function giveBack(files: ResolvFiles): Promise<boolean> {
 
 /** A second name for the same file or link, so that it never lacks the first; a copy where that cannot be. */
 async function keep({ resolvConf, backup }: ResolvFiles): Promise<void> {
-  if (!(await isThere(resolvConf))) {
-    await rm(backup, { force: true });
-    return;
-  }
+  // Gone for a moment, as between the two halves of another program's writing: the older one is better than none.
+  if (!(await isThere(resolvConf))) return;
   const beside = temporary(backup);
   try {
     await link(resolvConf, beside).catch(() => copy(resolvConf, beside));
@@ -116,12 +115,32 @@ async function copy(from: string, to: string): Promise<void> {
   await chmod(to, MODE);
 }
 
+/** False when somebody has put one there meanwhile, which has to be kept first. */
+async function placeFirst(path: string, text: string): Promise<boolean> {
+  const beside = temporary(path);
+  try {
+    await write(beside, text);
+    await link(beside, path);
+    return true;
+  } catch (error) {
+    // A file system without second names, too.
+    if (['EEXIST', 'EPERM', 'ENOTSUP'].includes(codeOf(error))) return false;
+    throw error;
+  } finally {
+    await rm(beside, { force: true });
+  }
+}
+
+async function write(path: string, text: string): Promise<void> {
+  await writeFile(path, text, { flag: 'wx', mode: MODE });
+  // Whatever the mask of this process keeps from others.
+  await chmod(path, MODE);
+}
+
 async function replace(path: string, text: string): Promise<void> {
   const beside = temporary(path);
   try {
-    await writeFile(beside, text, { flag: 'wx', mode: MODE });
-    // Whatever the mask of this process keeps from others.
-    await chmod(beside, MODE);
+    await write(beside, text);
     await rename(beside, path);
   } catch (error) {
     if (!isMountPoint(error)) throw error;
