@@ -222,6 +222,23 @@ test('has the file set again when another program wrote it, over what that wrote
   expect(m.text()).toBe('nameserver 192.0.2.54\n');
 });
 
+test('waits for the rest of a file that is just being written, but not for ever', async () => {
+  const m = machine();
+  const direct = m.open();
+  await direct.set(OURS);
+  for (const text of ['', '', 'nameserver 192.0.2.54\n']) await m.overwrite(text);
+  expect(m.told).toEqual(['restart-resolved', 'stale']);
+  expect((await direct.base()).nameservers).toEqual(['192.0.2.54']);
+  await direct.set(OURS);
+  for (const text of ['', '']) await m.overwrite(text);
+  await m.clock.advance(49);
+  expect(m.told.filter((what) => what === 'stale')).toHaveLength(1);
+  await m.clock.advance(1);
+  await direct.settled();
+  expect(m.told.filter((what) => what === 'stale')).toHaveLength(2);
+  expect(m.clock.pending).toBe(0);
+});
+
 test('gives up a fight, says so, and tries again after a minute', async () => {
   const m = machine();
   const direct = m.open();

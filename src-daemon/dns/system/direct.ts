@@ -14,6 +14,8 @@ import type { SystemEvents, SystemResolver } from './types.ts';
 const TRUCE_MS = 60_000;
 /** Ours for as long again: the fight is over. */
 const CALM_MS = 5_000;
+/** An empty file is most often one that is just being written. */
+const HALF_WRITTEN_MS = 50;
 
 export interface DirectDeps {
   readonly tunName: string;
@@ -41,6 +43,8 @@ export class DirectDns implements SystemResolver {
   #wanted: string | undefined;
   #unwatch: (() => void) | undefined;
   #cancelTruce: (() => void) | undefined;
+  #cancelWait: (() => void) | undefined;
+  #hasWaited = false;
   #looking: Promise<void> | undefined;
   /** Something happened since the last look. */
   #hasNews = false;
@@ -103,6 +107,7 @@ export class DirectDns implements SystemResolver {
     this.#wanted = undefined;
     this.#unwatch?.();
     this.#cancelTruce?.();
+    this.#cancelWait?.();
     await this.settled();
   }
 
@@ -119,11 +124,13 @@ export class DirectDns implements SystemResolver {
     const { files, watch } = this.#deps;
     const { resolvConf } = files;
     this.#unwatch?.();
-    this.#unwatch = watch(dirname(resolvConf), basename(resolvConf), () => {
-      this.#hasNews = true;
-      this.#looking ??= this.#lookAll().finally(() => {
-        this.#looking = undefined;
-      });
+    this.#unwatch = watch(dirname(resolvConf), basename(resolvConf), () => this.#noteNews());
+  }
+
+  #noteNews(): void {
+    this.#hasNews = true;
+    this.#looking ??= this.#lookAll().finally(() => {
+      this.#looking = undefined;
     });
   }
 
@@ -140,6 +147,16 @@ export class DirectDns implements SystemResolver {
     if (wanted === undefined) return;
     const text = await readText(files.resolvConf).catch(() => undefined);
     if (text === wanted || this.#wanted !== wanted) return;
+    if (text === '' && !this.#hasWaited) {
+      this.#cancelWait ??= clock.after(HALF_WRITTEN_MS, () => {
+        this.#hasWaited = true;
+        this.#noteNews();
+      });
+      return;
+    }
+    this.#cancelWait?.();
+    this.#cancelWait = undefined;
+    this.#hasWaited = false;
     const verdict = this.#tramples.note(clock.monotonic());
     if (verdict === 'ignore') return;
     log('warn', 'dns.resolv-conf-overwritten', { verdict });
