@@ -236,6 +236,9 @@ test('waits for the rest of a file that is just being written, but not for ever'
   await m.clock.advance(1);
   await direct.settled();
   expect(m.told.filter((what) => what === 'stale')).toHaveLength(2);
+  await direct.set(OURS);
+  await m.overwrite('');
+  await direct.restore();
   expect(m.clock.pending).toBe(0);
 });
 

@@ -76,6 +76,7 @@ export class DirectDns implements SystemResolver {
     this.#wanted = undefined;
     this.#unwatch?.();
     this.#unwatch = undefined;
+    this.#endWait();
     const own = await ownTun(this.#deps.files);
     if (own !== undefined && own !== this.#deps.tunName && this.#deps.hasInterface(own)) return false;
     if (!(await giveBack(this.#deps.files))) return false;
@@ -107,8 +108,14 @@ export class DirectDns implements SystemResolver {
     this.#wanted = undefined;
     this.#unwatch?.();
     this.#cancelTruce?.();
-    this.#cancelWait?.();
+    this.#endWait();
     await this.settled();
+  }
+
+  #endWait(): void {
+    this.#cancelWait?.();
+    this.#cancelWait = undefined;
+    this.#hasWaited = false;
   }
 
   async #changed(): Promise<void> {
@@ -154,9 +161,7 @@ export class DirectDns implements SystemResolver {
       });
       return;
     }
-    this.#cancelWait?.();
-    this.#cancelWait = undefined;
-    this.#hasWaited = false;
+    this.#endWait();
     const verdict = this.#tramples.note(clock.monotonic());
     if (verdict === 'ignore') return;
     log('warn', 'dns.resolv-conf-overwritten', { verdict });
