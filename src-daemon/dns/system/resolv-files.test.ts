@@ -1,6 +1,14 @@
 /** /etc/resolv.conf mounted by itself, as in containers, and daemons that are killed between two steps. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -85,6 +93,22 @@ describe('another program removes the file and writes it anew', () => {
       if (files.text() !== OURS) await takeOver(files, OURS);
       await giveBack(files);
       expect(files.text(), `after ${turns} turns`).toBe(NEW);
+    }
+  });
+
+  test('at any moment of our giving back: what it wrote is not lost', async () => {
+    for (let turns = 0; turns < 40; turns++) {
+      const files = folderWith(BEFORE);
+      await takeOver(files, OURS);
+      rmSync(files.resolvConf);
+      const given = giveBack(files);
+      for (let i = 0; i < turns; i++) await turn();
+      const theirs = join(files.folder, 'theirs');
+      writeFileSync(theirs, NEW);
+      renameSync(theirs, files.resolvConf);
+      await given;
+      expect(files.text(), `after ${turns} turns`).toBe(NEW);
+      expect(readdirSync(files.folder)).toEqual(['resolv.conf']);
     }
   });
 });

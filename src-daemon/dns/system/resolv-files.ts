@@ -81,7 +81,12 @@ export async function giveBack(files: ResolvFiles): Promise<boolean> {
       if (isOurs) await removeOrEmpty(resolvConf);
       return isOurs;
     }
-    if (!isOurs && !isGone) {
+    // What another program may write at this moment is newer.
+    if (isGone && (await linkFirst(backup, resolvConf))) {
+      await rm(backup, { force: true });
+      return true;
+    }
+    if (!isOurs && (await isThere(resolvConf))) {
       // Another program has taken the file since: what we kept is older.
       await rm(backup, { force: true });
       return false;
@@ -120,14 +125,20 @@ async function placeFirst(path: string, text: string): Promise<boolean> {
   const beside = temporary(path);
   try {
     await write(beside, text);
-    await link(beside, path);
-    return true;
-  } catch (error) {
-    // A file system without second names, too.
-    if (['EEXIST', 'EPERM', 'ENOTSUP'].includes(codeOf(error))) return false;
-    throw error;
+    return await linkFirst(beside, path);
   } finally {
     await rm(beside, { force: true });
+  }
+}
+
+/** A second name, where nobody has put anything; false, too, on a file system without such. */
+async function linkFirst(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if (['EEXIST', 'EPERM', 'ENOTSUP'].includes(codeOf(error))) return false;
+    throw error;
   }
 }
 
