@@ -202,6 +202,18 @@ test('goes on trying to take back', async () => {
   expect(r.manager.systemDns()).toBeUndefined();
 });
 
+test('takes back what was set before it kept failing', async () => {
+  const r = rig();
+  await r.manager.configure(wish(), INSIDE);
+  r.fail = { set: 'disk full' };
+  r.events().stale('overwritten');
+  for (let i = 0; i < 10; i++) await r.clock.advance(60_000);
+  expect(r.opened).toBeGreaterThan(1);
+  r.fail = {};
+  await r.manager.configure(undefined, INSIDE);
+  expect(r.log.slice(-2)).toEqual(['restore', 'resolver off']);
+});
+
 test('does all again when what was set is gone', async () => {
   const r = rig();
   await r.manager.configure(wish(), INSIDE);

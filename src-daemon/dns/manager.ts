@@ -179,7 +179,8 @@ export class DnsManager implements AsyncDisposable {
     this.#isStale = false;
     try {
       if (wanted !== undefined) await (await this.#opened()).set(wanted);
-      else await this.#system?.restore();
+      // What was set before the last failures is there still, whoever is in charge by now.
+      else await (this.#set === undefined ? this.#system : await this.#opened())?.restore();
       this.#set = wanted;
       if (wanted === undefined) trouble('resolv-conf-overwritten', undefined);
       trouble('dns-set-os-config-failed', undefined);
