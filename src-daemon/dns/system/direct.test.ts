@@ -1,8 +1,10 @@
 /** /etc/resolv.conf taken over and given back, in a folder of the test's own; and who else writes there. */
 import {
+  closeSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -10,6 +12,7 @@ import {
   statSync,
   symlinkSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,6 +31,9 @@ interface Machine {
   readonly clock: FakeClock;
   readonly told: string[];
   readonly interfaces: Set<string>;
+  /** What others do while the file is ours already, but not watched yet. */
+  meanwhile: () => void;
+  watch: 'works' | 'fails';
   /** Another program writes; resolves when that was looked at. */
   overwrite(text: string): Promise<void>;
   open(tunName?: string): DirectDns;
@@ -52,8 +58,12 @@ function machine(before: string | 'no file' = BEFORE): Machine {
       resolvedServers: join(folder, 'resolved.conf'),
       hasInterface: (name) => interfaces.has(name),
       relabel: async () => undefined,
-      restartResolved: async () => void told.push('restart-resolved'),
+      restartResolved: async () => {
+        told.push('restart-resolved');
+        made.meanwhile();
+      },
       watch: (_folder, _name, handle) => {
+        if (made.watch === 'fails') throw new Error('ENOSPC');
         changed = handle;
         return () => {
           changed = () => undefined;
@@ -68,13 +78,15 @@ function machine(before: string | 'no file' = BEFORE): Machine {
     });
     return last;
   };
-  return {
+  const made: Machine = {
     file,
     backup,
     folder,
     clock,
     told,
     interfaces,
+    meanwhile: () => undefined,
+    watch: 'works',
     open,
     text: () => readFileSync(file, 'utf8'),
     overwrite: async (text) => {
@@ -83,6 +95,7 @@ function machine(before: string | 'no file' = BEFORE): Machine {
       await last?.settled();
     },
   };
+  return made;
 }
 
 test('takes the file over, for everybody to read, and gives it back as it was', async () => {
@@ -222,6 +235,76 @@ test('has the file set again when another program wrote it, over what that wrote
   expect(m.text()).toBe('nameserver 192.0.2.54\n');
 });
 
+test('notes what another program wrote before the file was watched anew', async () => {
+  const m = machine();
+  const direct = m.open();
+  m.meanwhile = () => writeFileSync(m.file, 'nameserver 192.0.2.54\n');
+  await direct.set(OURS);
+  await direct.settled();
+  expect(m.told).toEqual(['restart-resolved', 'stale']);
+});
+
+test('counts once what it hears of twice', async () => {
+  const m = machine();
+  const direct = m.open();
+  await direct.set(OURS);
+  for (let i = 0; i < 20; i++) await m.overwrite('nameserver 192.0.2.54\n');
+  expect(m.told).toEqual(['restart-resolved', 'stale']);
+});
+
+test('has the file, and can give it back, where it cannot be watched', async () => {
+  const m = machine();
+  const direct = m.open();
+  m.watch = 'fails';
+  await direct.set(OURS);
+  await direct.restore();
+  expect(m.text()).toBe(BEFORE);
+});
+
+test('says that names fall back on others than were read while another program was writing the file', async () => {
+  const m = machine();
+  const direct = m.open();
+  await direct.set(OURS);
+  await direct.settled();
+  // Removed, and not written again.
+  rmSync(m.file);
+  expect((await direct.base()).nameservers).toEqual([]);
+  await direct.set(OURS);
+  await direct.settled();
+  expect(m.told.filter((what) => what === 'stale')).toHaveLength(1);
+  expect((await direct.base()).nameservers).toEqual(['192.0.2.53']);
+  await direct.set(OURS);
+  await direct.settled();
+  // Emptied, and written when it is kept already.
+  writeFileSync(m.file, '');
+  const theirs = openSync(m.file, 'w');
+  onTestFinished(() => closeSync(theirs));
+  expect((await direct.base()).nameservers).toEqual([]);
+  await direct.set(OURS);
+  await direct.settled();
+  writeSync(theirs, 'nameserver 192.0.2.54\n');
+  await m.clock.advance(50);
+  await direct.settled();
+  expect(m.told.filter((what) => what === 'stale')).toHaveLength(2);
+  expect((await direct.base()).nameservers).toEqual(['192.0.2.54']);
+  await direct.set(OURS);
+  await direct.settled();
+  expect(m.told.filter((what) => what === 'stale')).toHaveLength(2);
+  expect(m.clock.pending).toBe(0);
+});
+
+test('waits for the rest of each file, though it was set in the midst of waiting for another', async () => {
+  const m = machine();
+  const direct = m.open();
+  for (let i = 0; i < 2; i++) {
+    await direct.set(OURS);
+    await m.clock.advance(50);
+    await direct.settled();
+    await m.overwrite('');
+  }
+  expect(m.told).not.toContain('stale');
+});
+
 test('waits for the rest of a file that is just being written, but not for ever', async () => {
   const m = machine();
   const direct = m.open();
@@ -259,6 +342,26 @@ test('gives up a fight, says so, and tries again after a minute', async () => {
   await direct.set(OURS);
   await m.clock.advance(5_000);
   expect(m.told.at(-1)).toBe('overwritten false');
+});
+
+test('ends the truce with what it was about', async () => {
+  const m = machine();
+  const direct = m.open();
+  const fight = async (): Promise<void> => {
+    for (let i = 0; i < 10; i++) {
+      await direct.set(OURS);
+      await m.overwrite(`nameserver 192.0.2.${i}\n`);
+    }
+    expect(m.told.at(-1)).toBe('overwritten true');
+  };
+  await fight();
+  await m.clock.advance(60_000);
+  await fight();
+  await direct.restore();
+  expect(m.clock.pending).toBe(0);
+  await direct.set(OURS);
+  await m.overwrite('nameserver 192.0.2.99\n');
+  expect(m.told.at(-1)).toBe('stale');
 });
 
 test('lives with a program that writes now and then', async () => {

@@ -45,6 +45,8 @@ export class DirectDns implements SystemResolver {
   #cancelTruce: (() => void) | undefined;
   #cancelWait: (() => void) | undefined;
   #hasWaited = false;
+  /** What names fall back on, as it was told last. */
+  #toldBase: string | undefined;
   #looking: Promise<void> | undefined;
   /** Something happened since the last look. */
   #hasNews = false;
@@ -63,6 +65,7 @@ export class DirectDns implements SystemResolver {
       );
     const text = writeResolvConf(tunName, { nameservers, searchDomains });
     this.#wanted = undefined;
+    this.#endWait();
     if ((await readText(files.resolvConf)) !== text || other === undefined) {
       await takeOver(files, text);
       await this.#changed();
@@ -70,6 +73,8 @@ export class DirectDns implements SystemResolver {
     }
     this.#wanted = text;
     this.#watch();
+    // Another program may have written it before it was watched anew.
+    this.#noteNews();
   }
 
   async restore(): Promise<boolean> {
@@ -77,6 +82,8 @@ export class DirectDns implements SystemResolver {
     this.#unwatch?.();
     this.#unwatch = undefined;
     this.#endWait();
+    this.#endTruce();
+    this.#tramples.tryAgain();
     const own = await ownTun(this.#deps.files);
     if (own !== undefined && own !== this.#deps.tunName && this.#deps.hasInterface(own)) return false;
     if (!(await giveBack(this.#deps.files))) return false;
@@ -86,17 +93,13 @@ export class DirectDns implements SystemResolver {
   }
 
   async base(): Promise<BaseDns> {
-    const { files, resolvedServers } = this.#deps;
-    const path = (await ownTun(files)) === undefined ? files.resolvConf : files.backup;
-    const found = readResolvConf((await readText(path)) ?? '');
-    if (!pointsToResolved(found)) return withoutUs(found);
-    // Its stub would ask resolv.conf, and so us.
-    const servers = readResolvConf((await readText(resolvedServers)) ?? '');
-    return withoutUs({ nameservers: servers.nameservers, searchDomains: found.searchDomains });
+    const base = await this.#readBase();
+    this.#toldBase = JSON.stringify(base);
+    return base;
   }
 
   async baseNameservers(): Promise<readonly string[]> {
-    return (await this.base()).nameservers;
+    return (await this.#readBase()).nameservers;
   }
 
   /** Resolves when nothing is being looked at. */
@@ -107,15 +110,45 @@ export class DirectDns implements SystemResolver {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#wanted = undefined;
     this.#unwatch?.();
-    this.#cancelTruce?.();
+    this.#endTruce();
     this.#endWait();
     await this.settled();
+  }
+
+  async #readBase(): Promise<BaseDns> {
+    const { files } = this.#deps;
+    const path = (await ownTun(files)) === undefined ? files.resolvConf : files.backup;
+    return await this.#baseOf(await readText(path));
+  }
+
+  async #baseOf(text = ''): Promise<BaseDns> {
+    const { resolvedServers } = this.#deps;
+    const found = readResolvConf(text);
+    if (!pointsToResolved(found)) return withoutUs(found);
+    // Its stub would ask resolv.conf, and so us.
+    const servers = readResolvConf((await readText(resolvedServers)) ?? '');
+    return withoutUs({ nameservers: servers.nameservers, searchDomains: found.searchDomains });
+  }
+
+  /** For the rest of a file that is empty; false when that has taken long enough. */
+  #waits(): boolean {
+    if (this.#hasWaited) return false;
+    this.#cancelWait ??= this.#deps.clock.after(HALF_WRITTEN_MS, () => {
+      this.#hasWaited = true;
+      this.#noteNews();
+    });
+    return true;
   }
 
   #endWait(): void {
     this.#cancelWait?.();
     this.#cancelWait = undefined;
     this.#hasWaited = false;
+  }
+
+  #endTruce(): void {
+    this.#cancelTruce?.();
+    this.#cancelTruce = undefined;
   }
 
   async #changed(): Promise<void> {
@@ -128,10 +161,16 @@ export class DirectDns implements SystemResolver {
   }
 
   #watch(): void {
-    const { files, watch } = this.#deps;
+    const { files, watch, log } = this.#deps;
     const { resolvConf } = files;
     this.#unwatch?.();
-    this.#unwatch = watch(dirname(resolvConf), basename(resolvConf), () => this.#noteNews());
+    this.#unwatch = undefined;
+    try {
+      this.#unwatch = watch(dirname(resolvConf), basename(resolvConf), () => this.#noteNews());
+    } catch (error) {
+      // It is ours all the same, and has to be given back.
+      log('warn', 'dns.watch-failed', { error });
+    }
   }
 
   #noteNews(): void {
@@ -153,24 +192,24 @@ export class DirectDns implements SystemResolver {
     const wanted = this.#wanted;
     if (wanted === undefined) return;
     const text = await readText(files.resolvConf).catch(() => undefined);
-    if (text === wanted || this.#wanted !== wanted) return;
-    if (text === '' && !this.#hasWaited) {
-      this.#cancelWait ??= clock.after(HALF_WRITTEN_MS, () => {
-        this.#hasWaited = true;
-        this.#noteNews();
-      });
+    if (this.#wanted !== wanted) return;
+    if (text === wanted) {
+      await this.#lookAtBase(wanted);
       return;
     }
+    if (text === '' && this.#waits()) return;
     this.#endWait();
     const verdict = this.#tramples.note(clock.monotonic());
     if (verdict === 'ignore') return;
     log('warn', 'dns.resolv-conf-overwritten', { verdict });
+    // Until it is set again: what is heard of the same writing once more counts as one.
+    this.#wanted = undefined;
     if (verdict === 'rewrite') {
       events.stale('another program wrote resolv.conf');
       return;
     }
     events.overwritten(true);
-    this.#wanted = undefined;
+    this.#endTruce();
     this.#cancelTruce = clock.after(TRUCE_MS, () => {
       this.#tramples.tryAgain();
       events.stale('another program may have left resolv.conf alone by now');
@@ -178,5 +217,18 @@ export class DirectDns implements SystemResolver {
         if (!this.#tramples.hasGivenUp) events.overwritten(false);
       });
     });
+  }
+
+  /** Another program may have written while what it wrote was being kept: what was read before that is not what is kept. */
+  async #lookAtBase(wanted: string): Promise<void> {
+    const { events, files } = this.#deps;
+    const kept = await readText(files.backup).catch(() => undefined);
+    if (this.#wanted !== wanted || (kept === '' && this.#waits())) return;
+    this.#endWait();
+    if (this.#toldBase === undefined) return;
+    const base = await this.#baseOf(kept).catch(() => undefined);
+    if (base === undefined || this.#wanted !== wanted || JSON.stringify(base) === this.#toldBase) return;
+    this.#toldBase = undefined;
+    events.stale('another program wrote what names fall back on');
   }
 }

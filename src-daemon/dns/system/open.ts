@@ -1,5 +1,5 @@
 /** Finds out who is in charge of names on this system, and opens the way to tell them. */
-import { constants, existsSync, watch as watchFiles } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -19,6 +19,7 @@ import { readResolvConf } from './resolv-conf.ts';
 import { RESOLV_FILES, readText } from './resolv-files.ts';
 import { RESOLVED, ResolvedDns } from './resolved.ts';
 import type { SystemEvents, SystemResolver } from './types.ts';
+import { watchFile } from './watch-file.ts';
 
 const NSSWITCH = '/etc/nsswitch.conf';
 /** Whom systemd-resolved asks, whatever resolv.conf says (systemd-resolved.service(8)). */
@@ -220,18 +221,4 @@ async function restartResolved(): Promise<void> {
     body: ['systemd-resolved.service', 'replace'],
   };
   must('restart systemd-resolved', await connection.call(call, signal));
-}
-
-/** The folder, because the file is replaced; the file, because one that is mounted changes without its folder. */
-function watchFile(folder: string, name: string, changed: () => void): () => void {
-  const inFolder = watchFiles(folder, { persistent: false }, (_, found) => {
-    if (found === null || found === name) changed();
-  });
-  const itself = watchFiles(join(folder, name), { persistent: false }, changed);
-  // What cannot be watched any more is looked at when it is set the next time.
-  for (const watcher of [inFolder, itself]) watcher.on('error', () => watcher.close());
-  return () => {
-    inFolder.close();
-    itself.close();
-  };
 }
