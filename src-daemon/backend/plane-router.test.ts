@@ -1,8 +1,10 @@
 /** What the real data plane has the router do, and what stays closed when it ends. */
 import { expect, test } from 'vitest';
+import { silent } from '#shared/log/log.ts';
 import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { SimulatedWire, seeded } from '../testing/wire.ts';
 import { machine, pair } from './plane-machines.ts';
+import { PlaneRouter } from './plane-router.ts';
 
 test('a change that concerns no address and no route leaves the interface alone, until it was taken away', async () => {
   const { a, b } = await pair();
@@ -19,6 +21,35 @@ test('a change that concerns no address and no route leaves the interface alone,
   await a.plane.configure(undefined);
   await a.plane.configure(config);
   expect(a.router.applied).toBe(applied + 2);
+});
+
+test('what the network did while routes were being applied has them applied again', async () => {
+  const applied: string[] = [];
+  let meanwhile = (): void => undefined;
+  const routes = new PlaneRouter({
+    router: {
+      apply: async ({ routes: [first = ''] }) => {
+        applied.push(first);
+        meanwhile();
+        return [];
+      },
+      clear: async () => undefined,
+      [Symbol.asyncDispose]: async () => undefined,
+    },
+    mtu: 1_280,
+    udpPort: 41_641,
+    clock: new FakeClock(),
+    log: silent,
+    trouble: () => undefined,
+  });
+  const { a, b } = await pair();
+  const config = { ...a.configWith(b), routes: ['100.64.0.77/32'] };
+  meanwhile = () => routes.forget();
+  await routes.apply(config);
+  meanwhile = () => undefined;
+  await routes.apply(config);
+  await routes.apply(config);
+  expect(applied).toEqual(['100.64.0.77/32', '100.64.0.77/32']);
 });
 
 test('what is closed stays so without a configuration, and when the daemon ends, until somebody says otherwise', async () => {

@@ -21,6 +21,8 @@ export class PlaneRouter implements AsyncDisposable {
   readonly #forwarding: ForwardingWatch;
   /** Addresses and routes in force, as text; undefined when that is not known. */
   #applied: string | undefined;
+  /** Since the last attempt began nothing else may have touched it. */
+  #isUntouched = true;
   /** What they were made of. */
   #appliedFrom: PlaneConfig | undefined;
   /** What keeps packets from leaving outside the tunnel, as it was asked for last. */
@@ -52,9 +54,11 @@ export class PlaneRouter implements AsyncDisposable {
     const wanted = JSON.stringify([addresses, routes, localRoutes, firewall]);
     if (wanted === this.#applied) return;
     this.#applied = undefined;
+    this.#isUntouched = true;
     const warnings = await router.apply({ addresses, routes, localRoutes, firewall, mtu });
     // A route that another program had may be free the next time.
-    if (!warnings.some(({ kind }) => kind === 'route-taken')) this.#applied = wanted;
+    const isWhole = !warnings.some(({ kind }) => kind === 'route-taken');
+    if (isWhole && this.#isUntouched) this.#applied = wanted;
     for (const { kind, text } of warnings) log('warn', 'router.warning', { kind, text });
     for (const what of ['firewall-failed', 'docker-stateful-filtering'] as const)
       trouble(what, warnings.find(({ kind }) => kind === what)?.text);
@@ -72,6 +76,7 @@ export class PlaneRouter implements AsyncDisposable {
   /** Something else may have touched what was applied: the next time it is applied again. */
   forget(): void {
     this.#applied = undefined;
+    this.#isUntouched = false;
   }
 
   /** What routes hold back ends with the daemon; a kill switch does not. */
