@@ -40,5 +40,7 @@ test('closing ends the repair', () => {
   });
   repair.dead('gone');
   repair.close();
+  // The engine goes on until it is stopped, and so do its sockets.
+  repair.dead('gone');
   expect(clock.pending).toBe(0);
 });

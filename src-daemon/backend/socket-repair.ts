@@ -20,6 +20,7 @@ export class SocketRepair {
   readonly #deps: SocketRepairDeps;
   #attempt = 0;
   #cancelTimer: (() => void) | undefined;
+  #isClosed = false;
 
   constructor(deps: SocketRepairDeps) {
     this.#deps = deps;
@@ -27,6 +28,7 @@ export class SocketRepair {
 
   /** Both sockets may say so at once; one repair serves both. */
   dead(detail: string): void {
+    if (this.#isClosed) return;
     const { clock, random, bind, trouble } = this.#deps;
     trouble(detail);
     this.#cancelTimer?.();
@@ -43,6 +45,7 @@ export class SocketRepair {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
   }
