@@ -5,12 +5,13 @@ import { describe, expect, test } from 'vitest';
 import { DISCO_MAGIC } from '#shared/disco/envelope.ts';
 import { silent } from '#shared/log/log.ts';
 import { systemClock } from '#shared/node/clock.ts';
+import { FakeClock } from '#shared/testing/fake-clock.ts';
 import { EngineFailure, type EngineLibrary, loadEngine } from '../ffi/engine.ts';
 import { dataPacket, engineRig, FAR, FAR_INNER, INNER, PEER } from '../testing/engine-rig.ts';
 import { ipPacket } from '../testing/packets.ts';
-import { seeded } from '../testing/wire.ts';
+import { SimulatedWire, seeded } from '../testing/wire.ts';
 import { createNativeEngine } from './native.ts';
-import type { EngineOp, EngineRecord } from './types.ts';
+import type { EngineConfig, EngineOp, EngineRecord } from './types.ts';
 
 const loaded = loadEngine();
 const OUT = ipPacket({ from: INNER, to: FAR_INNER });
@@ -139,6 +140,22 @@ function suite(library: EngineLibrary): void {
       expect(rig.seen('device')).toMatchObject([{ what: 'tun-gone', detail: expect.stringContaining(why) }]);
     }
     expect(destroyed).toEqual(made);
+  });
+
+  test('while it was stopped is replaced when it is started again', async () => {
+    const breaking = breakable(library);
+    const clock = new FakeClock();
+    const engine = createNativeEngine(breaking.library, { clock, random: seeded(1), log: silent });
+    const wire = new SimulatedWire(clock, seeded(1));
+    const { sockets } = wire.host({ v4: FAR.ip });
+    const config: EngineConfig = { tun: { kind: 'none' }, mtu: 1_280, port: FAR.port, sockets };
+    await engine.start(config);
+    await engine.stop();
+    breaking.break();
+    await engine.start(config);
+    expect(engine.port).toBe(FAR.port);
+    expect(engine.inject([{ kind: 'udp', to: FAR, data: DISCO }])).toBe(1);
+    await engine.destroy();
   });
 
   test('is replaced also when only the call that waits for its records fails', async () => {

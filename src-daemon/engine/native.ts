@@ -79,6 +79,8 @@ class NativeEngine implements PacketEngine {
   #phase: 'new' | 'starting' | 'running' | 'stopped' | 'destroyed' = 'new';
   /** The last start, which whoever stops the engine waits for. */
   #starting: Promise<void> | undefined;
+  /** The library's part of it runs: from before we do until after. */
+  #isOpen = false;
   /** The engine's clock is ours, read anew for each call; else it has its own. */
   #isClockOurs = true;
   #config: NativeConfig | undefined;
@@ -233,6 +235,7 @@ class NativeEngine implements PacketEngine {
     this.#config = { host, wire, ...given, threads, isPlain };
     this.#configure(this.#config);
     this.#started(this.#library.start(this.#handle), this.#config);
+    this.#isOpen = true;
     this.#host = tun.kind === 'memory' ? tun.tun : undefined;
     if (sockets !== undefined) this.#sockets = this.#newSockets(sockets, { port, mark, dontFragment });
   }
@@ -367,10 +370,10 @@ class NativeEngine implements PacketEngine {
     const failed = this.#handle;
     this.#handle = this.#create();
     const config = this.#config;
-    const isStarted = config !== undefined && (this.#phase === 'running' || this.#phase === 'starting');
     try {
       if (config !== undefined) this.#configure(config);
-      if (isStarted) this.#started(this.#library.startFrom(this.#handle, failed), config);
+      if (config !== undefined && this.#isOpen)
+        this.#started(this.#library.startFrom(this.#handle, failed), config);
     } finally {
       this.#library.destroy(failed);
     }
@@ -378,7 +381,7 @@ class NativeEngine implements PacketEngine {
       for (const op of this.#memory.ops()) writeOp(this.#writer, op);
       writeCapture(this.#writer, this.#tap !== undefined);
     });
-    if (isStarted) this.#listen();
+    if (this.#isOpen) this.#listen();
     // Who only receives would wait for the other side to notice.
     for (const peer of this.#memory.peersWithKeys(this.nowMs()))
       this.#stream.push({ type: 'need-handshake', peer, reason: 'no-key' });
@@ -403,6 +406,7 @@ class NativeEngine implements PacketEngine {
     this.#host = undefined;
     const sockets = this.#sockets;
     this.#sockets = undefined;
+    this.#isOpen = false;
     this.#library.stop(this.#handle);
     await sockets?.close();
   }
