@@ -31,6 +31,8 @@ interface Rig {
   events(): SystemEvents;
   opened: number;
   baseServers: string[];
+  /** The system takes this long to say whom it asks. */
+  reading: Promise<void> | undefined;
 }
 
 function rig(canSplit = true): Rig {
@@ -45,6 +47,7 @@ function rig(canSplit = true): Rig {
     fail: {},
     opened: 0,
     baseServers: ['192.0.2.53'],
+    reading: undefined,
     events: () => {
       if (events === undefined) throw new Error('not opened');
       return events;
@@ -89,7 +92,9 @@ function rig(canSplit = true): Rig {
     },
     base: async () => {
       if (made.fail.base !== undefined) throw new Error(made.fail.base);
-      return { nameservers: made.baseServers, searchDomains: [] };
+      const nameservers = made.baseServers;
+      await made.reading;
+      return { nameservers, searchDomains: [] };
     },
     baseNameservers: async () => {
       if (made.fail.base !== undefined) throw new Error(made.fail.base);
@@ -143,6 +148,24 @@ test('falls back on whom a system asked that cannot split, and reads that once',
   await settle();
   await settle();
   expect(r.log.slice(-3)).toEqual(['flush', 'resolver 192.0.2.54', 'set 100.100.100.100']);
+});
+
+test('reads anew whom the system asks when that changes while it is being read', async () => {
+  const r = rig(false);
+  const reading = Promise.withResolvers<void>();
+  r.reading = reading.promise;
+  const configured = r.manager.configure(wish(), INSIDE);
+  await settle();
+  r.baseServers = ['192.0.2.54'];
+  r.events().stale('another program wrote the file');
+  reading.resolve();
+  await configured;
+  await settle();
+  await settle();
+  expect(r.log.filter((what) => what.startsWith('resolver'))).toEqual([
+    'resolver 192.0.2.53',
+    'resolver 192.0.2.54',
+  ]);
 });
 
 test('reads anew whom the system asks after it was left alone', async () => {

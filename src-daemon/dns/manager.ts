@@ -114,14 +114,17 @@ export class DnsManager implements AsyncDisposable {
 
   #again(why: string): void {
     this.#deps.log('info', 'dns.again', { why });
-    this.#isStale = true;
-    this.#base = undefined;
-    this.#run().catch((error: unknown) => this.#deps.log('error', 'dns.bug', { error }));
+    this.#run('all anew').catch((error: unknown) => this.#deps.log('error', 'dns.bug', { error }));
   }
 
-  #run(): Promise<void> {
+  #run(how: 'what changed' | 'all anew' = 'what changed'): Promise<void> {
     this.#last = this.#last.then(async () => {
       if (this.#isClosed) return;
+      // Not before its turn: a change under way may have read what was there before the news.
+      if (how === 'all anew') {
+        this.#isStale = true;
+        this.#base = undefined;
+      }
       this.#cancelRetry?.();
       this.#cancelRetry = undefined;
       if (await this.#attemptIt()) this.#attempt = 0;
