@@ -96,6 +96,24 @@ describe('another program removes the file and writes it anew', () => {
     }
   });
 
+  test('at any moment of our taking over anew, removing what it wrote before: nothing is lost', async () => {
+    for (let turns = 0; turns < 30; turns++)
+      for (let gap = 0; gap < 6; gap++) {
+        const files = folderWith(BEFORE);
+        const taken = takeOver(files, OURS);
+        for (let i = 0; i < turns; i++) await turn();
+        rmSync(files.resolvConf, { force: true });
+        for (let i = 0; i < gap; i++) await turn();
+        const theirs = join(files.folder, 'theirs');
+        writeFileSync(theirs, NEW);
+        renameSync(theirs, files.resolvConf);
+        await taken;
+        if (files.text() !== OURS) await takeOver(files, OURS);
+        await giveBack(files);
+        expect(files.text(), `after ${turns} and ${gap} turns`).toBe(NEW);
+      }
+  });
+
   test('at any moment of our giving back: what it wrote is not lost', async () => {
     for (let turns = 0; turns < 40; turns++) {
       const files = folderWith(BEFORE);

@@ -1,19 +1,21 @@
 /** /etc/resolv.conf and what was there before us: taken over and given back without a moment in which there is none. */
 import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
 import {
-  chmod,
-  copyFile,
-  link,
-  lstat,
-  open,
-  readdir,
-  readlink,
-  rename,
-  rm,
-  symlink,
-  writeFile,
-} from 'node:fs/promises';
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  readSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  symlinkSync,
+} from 'node:fs';
+import { chmod, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { RhumbError } from '#shared/errors.ts';
 import { MAX_RESOLV_CONF, ownerOf } from './resolv-conf.ts';
@@ -33,14 +35,18 @@ const MODE = 0o644;
 
 /** Undefined = there is none, or it leads nowhere. */
 export async function readText(path: string): Promise<string | undefined> {
+  return readNow(path);
+}
+
+function readNow(path: string): string | undefined {
   try {
-    const file = await open(path, 'r');
+    // Nobody may make us wait for what is no file.
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const buffer = Buffer.alloc(MAX_RESOLV_CONF);
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
-      return buffer.toString('utf8', 0, bytesRead);
+      return buffer.toString('utf8', 0, readSync(fd, buffer, 0, buffer.length, 0));
     } finally {
-      await file.close();
+      closeSync(fd);
     }
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
@@ -50,21 +56,23 @@ export async function readText(path: string): Promise<string | undefined> {
 
 /** Interface for which the file is ours. A link to such a file is somebody else's. */
 export async function ownTun({ resolvConf }: ResolvFiles): Promise<string | undefined> {
-  if (!(await isThere(resolvConf, (info) => info.isFile()))) return undefined;
-  const owner = ownerOf((await readText(resolvConf)) ?? '');
-  return owner.kind === 'rhumbd' ? owner.tunName : undefined;
+  return ownTunNow(resolvConf);
 }
 
 /** Writes ours; what was there, if it was not ours already, is kept beside it. */
 export async function takeOver(files: ResolvFiles, text: string): Promise<void> {
   const { resolvConf } = files;
+  const beside = temporary(resolvConf);
   try {
     await finishGivingBack(files);
-    if (!(await isThere(resolvConf)) && (await placeFirst(resolvConf, text))) return;
-    if ((await ownTun(files)) === undefined) await keep(files);
-    await replace(resolvConf, text);
+    await writeFile(beside, text, { flag: 'wx', mode: MODE });
+    // Whatever the mask of this process keeps from others.
+    await chmod(beside, MODE);
+    if (!takePlace(files, beside)) await overwrite(resolvConf, text);
   } catch (error) {
     throw refused(`write ${resolvConf}`, error);
+  } finally {
+    await rm(beside, { force: true });
   }
 }
 
@@ -74,101 +82,90 @@ export async function giveBack(files: ResolvFiles): Promise<boolean> {
   try {
     for (const path of [resolvConf, backup]) await removeTemporaries(path);
     if (await finishGivingBack(files)) return true;
-    const isOurs = (await ownTun(files)) !== undefined;
-    const isGone = !(await isThere(resolvConf));
-    if (!(await isThere(backup))) {
-      // There was none before us.
-      if (isOurs) await removeOrEmpty(resolvConf);
-      return isOurs;
+    const done = leavePlace(files);
+    if (done !== 'mounted') return done;
+    if (isThere(backup)) {
+      await rename(backup, halfBack(files));
+      return await finishGivingBack(files);
     }
-    // What another program may write at this moment is newer.
-    if (isGone && (await linkFirst(backup, resolvConf))) {
-      await rm(backup, { force: true });
-      return true;
-    }
-    if (!isOurs && (await isThere(resolvConf))) {
-      // Another program has taken the file since: what we kept is older.
-      await rm(backup, { force: true });
-      return false;
-    }
-    await moveBack(files);
+    await overwrite(resolvConf, '');
     return true;
   } catch (error) {
     throw refused(`restore ${resolvConf}`, error);
   }
 }
 
+/**
+ * Keeps what is there and puts `beside` in its place; false where the file is mounted by itself. Nothing is awaited from the
+ * look to the end: what another program writes in between would be lost.
+ */
+function takePlace({ resolvConf, backup }: ResolvFiles, beside: string): boolean {
+  // Gone for a moment, as between the two halves of another program's writing: what was kept before is better than nothing.
+  if (!isThere(resolvConf) && isLinked(beside, resolvConf)) return true;
+  if (ownTunNow(resolvConf) === undefined) keep(resolvConf, backup);
+  return isMoved(beside, resolvConf);
+}
+
+/** Whether something changed. Nothing is awaited, as above. */
+function leavePlace({ resolvConf, backup }: ResolvFiles): boolean | 'mounted' {
+  const isOurs = ownTunNow(resolvConf) !== undefined;
+  const isGone = !isThere(resolvConf);
+  if (!isThere(backup)) {
+    // There was none before us.
+    if (!isOurs) return false;
+    return isRemoved(resolvConf) || 'mounted';
+  }
+  const isTaken = isGone ? isLinked(backup, resolvConf) || isThere(resolvConf) : !isOurs;
+  if (!isTaken) return isMoved(backup, resolvConf) || 'mounted';
+  // What we kept is there again, or older than what another program has written since.
+  rmSync(backup, { force: true });
+  return isGone;
+}
+
 /** A second name for the same file or link, so that it never lacks the first; a copy where that cannot be. */
-async function keep({ resolvConf, backup }: ResolvFiles): Promise<void> {
-  // Gone for a moment, as between the two halves of another program's writing: the older one is better than none.
-  if (!(await isThere(resolvConf))) return;
+function keep(resolvConf: string, backup: string): void {
   const beside = temporary(backup);
   try {
-    await link(resolvConf, beside).catch(() => copy(resolvConf, beside));
-    await rename(beside, backup);
+    if (!isLinked(resolvConf, beside)) copy(resolvConf, beside);
+    renameSync(beside, backup);
+  } catch (error) {
+    // Removed at this very moment.
+    if (codeOf(error) !== 'ENOENT') throw error;
   } finally {
-    await rm(beside, { force: true });
+    rmSync(beside, { force: true });
   }
 }
 
-async function copy(from: string, to: string): Promise<void> {
-  if (await isThere(from, (info) => info.isSymbolicLink())) {
-    await symlink(await readlink(from), to);
+function copy(from: string, to: string): void {
+  if (isThere(from, (info) => info.isSymbolicLink())) {
+    symlinkSync(readlinkSync(from), to);
     return;
   }
-  await copyFile(from, to, constants.COPYFILE_EXCL);
-  await chmod(to, MODE);
+  copyFileSync(from, to, constants.COPYFILE_EXCL);
+  chmodSync(to, MODE);
 }
 
-/** False when somebody has put one there meanwhile, which has to be kept first. */
-async function placeFirst(path: string, text: string): Promise<boolean> {
-  const beside = temporary(path);
+/** A second name, where nobody has put anything; false, too, where there can be none. */
+function isLinked(from: string, to: string): boolean {
   try {
-    await write(beside, text);
-    return await linkFirst(beside, path);
-  } finally {
-    await rm(beside, { force: true });
+    linkSync(from, to);
+    return true;
+  } catch {
+    return false;
   }
 }
 
-/** A second name, where nobody has put anything; false, too, on a file system without such. */
-async function linkFirst(from: string, to: string): Promise<boolean> {
+/** False where the file is mounted by itself. */
+const isMoved = (from: string, to: string): boolean => isDone(() => renameSync(from, to));
+const isRemoved = (path: string): boolean => isDone(() => rmSync(path));
+
+function isDone(step: () => void): boolean {
   try {
-    await link(from, to);
+    step();
     return true;
   } catch (error) {
-    if (['EEXIST', 'EPERM', 'ENOTSUP'].includes(codeOf(error))) return false;
+    if (isMountPoint(error)) return false;
     throw error;
-  }
-}
-
-async function write(path: string, text: string): Promise<void> {
-  await writeFile(path, text, { flag: 'wx', mode: MODE });
-  // Whatever the mask of this process keeps from others.
-  await chmod(path, MODE);
-}
-
-async function replace(path: string, text: string): Promise<void> {
-  const beside = temporary(path);
-  try {
-    await write(beside, text);
-    await rename(beside, path);
-  } catch (error) {
-    if (!isMountPoint(error)) throw error;
-    await overwrite(path, text);
-  } finally {
-    await rm(beside, { force: true });
-  }
-}
-
-async function moveBack(files: ResolvFiles): Promise<void> {
-  const { resolvConf, backup } = files;
-  try {
-    await rename(backup, resolvConf);
-  } catch (error) {
-    if (!isMountPoint(error)) throw error;
-    await rename(backup, halfBack(files));
-    await finishGivingBack(files);
   }
 }
 
@@ -179,7 +176,7 @@ async function finishGivingBack(files: ResolvFiles): Promise<boolean> {
   const text = await readText(halfBack(files));
   if (text === undefined) return false;
   const { resolvConf } = files;
-  const isOthers = await isThere(resolvConf, (info) => !info.isFile());
+  const isOthers = isThere(resolvConf, (info) => !info.isFile());
   if (!isOthers) await overwrite(resolvConf, text);
   await rm(halfBack(files), { force: true });
   return !isOthers;
@@ -200,25 +197,19 @@ async function overwrite(path: string, text: string): Promise<void> {
   }
 }
 
-async function removeOrEmpty(path: string): Promise<void> {
+function isThere(path: string, fits: (info: Stats) => boolean = () => true): boolean {
   try {
-    await rm(path);
-  } catch (error) {
-    if (!isMountPoint(error)) throw error;
-    await overwrite(path, '');
-  }
-}
-
-async function isThere(
-  path: string,
-  fits: (info: Awaited<ReturnType<typeof lstat>>) => boolean = () => true,
-): Promise<boolean> {
-  try {
-    return fits(await lstat(path));
+    return fits(lstatSync(path));
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return false;
     throw refused(`look at ${path}`, error);
   }
+}
+
+function ownTunNow(resolvConf: string): string | undefined {
+  if (!isThere(resolvConf, (info) => info.isFile())) return undefined;
+  const owner = ownerOf(readNow(resolvConf) ?? '');
+  return owner.kind === 'rhumbd' ? owner.tunName : undefined;
 }
 
 const temporary = (path: string): string => `${path}.${randomBytes(6).toString('hex')}.tmp`;
