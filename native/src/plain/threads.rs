@@ -92,11 +92,16 @@ fn is_over(shared: &Shared, is_over: &AtomicBool) -> bool {
 
 fn send_loop(shared: &Shared, ending: &AtomicBool, device: &dyn Device) {
     let mut buf = vec![0; MAX_PACKET];
+    let mut is_drained = true;
     loop {
-        device.wait();
+        // Some devices say once that packets are there, and only a look that finds none makes them say so again (wintun.h).
+        if is_drained {
+            device.wait();
+        }
         if is_over(shared, ending) {
             return;
         }
+        is_drained = false;
         let state = shared.read();
         let mut tx = shared.tx();
         let now = shared.clock.now();
@@ -107,7 +112,10 @@ fn send_loop(shared: &Shared, ending: &AtomicBool, device: &dyn Device) {
                     crate::drill::read(&buf[..count]);
                     shared.send_from_host(&state, &mut tx, &buf[..count], None, now);
                 }
-                Ok(None) => break,
+                Ok(None) => {
+                    is_drained = true;
+                    break;
+                }
                 Err(error) => {
                     let why = errno::name(errno::number(&error));
                     shared.tell(&Record::new(Kind::Device).aux(1).data(why.as_bytes()));
@@ -171,10 +179,20 @@ mod tests {
     use crate::plain::sockets::Sockets;
     use crate::wake::Wake;
 
-    /// Gives what it was given, and then is gone.
+    /// Gives what it was given, and then is gone, or silent. It says once that there is something.
     struct Fake {
         packets: Mutex<VecDeque<Vec<u8>>>,
+        ends: bool,
         wake: Wake,
+    }
+
+    impl Fake {
+        fn with(packets: usize, ends: bool) -> Arc<Self> {
+            let packets = Mutex::new(vec![vec![0x45; 3]; packets].into());
+            let device = Self { packets, ends, wake: Wake::new().expect("a wake") };
+            device.nudge();
+            Arc::new(device)
+        }
     }
 
     impl Device for Fake {
@@ -184,6 +202,7 @@ mod tests {
 
         fn wait(&self) {
             self.wake.wait(60_000);
+            self.wake.clear();
         }
 
         fn nudge(&self) {
@@ -191,11 +210,14 @@ mod tests {
         }
 
         fn read(&self, buf: &mut [u8]) -> io::Result<Option<usize>> {
-            let Some(packet) = self.packets.lock().expect("no panic").pop_front() else {
-                return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
-            };
-            buf[..packet.len()].copy_from_slice(&packet);
-            Ok(Some(packet.len()))
+            match self.packets.lock().expect("no panic").pop_front() {
+                Some(packet) => {
+                    buf[..packet.len()].copy_from_slice(&packet);
+                    Ok(Some(packet.len()))
+                }
+                None if self.ends => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+                None => Ok(None),
+            }
         }
 
         fn write(&self, _packet: &[u8]) -> io::Result<()> {
@@ -214,14 +236,21 @@ mod tests {
     #[test]
     fn what_the_device_gives_is_read_until_it_is_gone() {
         let shared = Arc::new(Shared::new().expect("an engine"));
-        let device = Fake { packets: Mutex::new(vec![vec![0x45; 3]; 100].into()), wake: Wake::new().expect("a wake") };
-        device.nudge();
-        shared.write().host = Host::Plain(Arc::new(device));
+        shared.write().host = Host::Plain(Fake::with(100, true));
         let threads = Threads::start(&shared).expect("a thread");
         until(|| shared.counters.get(Count::DropBadInner) == 100);
         let mut out = [0; 256];
         until(|| shared.records.poll(&mut out) == Ok(24));
         assert_eq!((out[4], &out[16..19]), (Kind::Device as u8, &b"EIO"[..]));
+        drop(threads);
+    }
+
+    #[test]
+    fn nothing_is_left_in_a_device_that_says_once_that_there_is_something() {
+        let shared = Arc::new(Shared::new().expect("an engine"));
+        shared.write().host = Host::Plain(Fake::with(3 * READS + 1, false));
+        let threads = Threads::start(&shared).expect("a thread");
+        until(|| shared.counters.get(Count::DropBadInner) == 3 * READS as u64 + 1);
         drop(threads);
     }
 
