@@ -1,4 +1,5 @@
-//! Token buckets: of the packets that the filter dropped, few are told of, however many there are (data-plane.md §4.4).
+//! Token buckets: of what peers bring about by the thousand few are told, packets that the filter dropped (data-plane.md §4.4)
+//! and addresses that are new.
 
 /// The beginning of a connection is told of apart: its sender is told that it was refused. Per peer.
 const SYN_BURST: f64 = 20.0;
@@ -8,6 +9,10 @@ const SYN_RATE: f64 = 10.0 / 1_000.0;
 pub const OTHER_BURST: f64 = 10.0;
 /// Per millisecond.
 pub const OTHER_RATE: f64 = 2.0 / 1_000.0;
+/// Addresses of a peer that are new. It has few, but may send from as many as it likes.
+const MOVE_BURST: f64 = 8.0;
+/// Per millisecond.
+const MOVE_RATE: f64 = 8.0 / 1_000.0;
 
 /// Tokens as of a moment, engine clock ms.
 #[derive(Clone, Copy, Debug)]
@@ -48,5 +53,22 @@ impl SynBucket {
     /// Takes one, if there is one.
     pub fn take(&mut self, now: u64) -> bool {
         self.0.take(SYN_RATE, SYN_BURST, now)
+    }
+}
+
+/// That of one peer's new addresses.
+#[derive(Clone, Copy, Debug)]
+pub struct MoveBucket(Bucket);
+
+impl Default for MoveBucket {
+    fn default() -> Self {
+        Self(Bucket::full(MOVE_BURST))
+    }
+}
+
+impl MoveBucket {
+    /// Takes one, if there is one.
+    pub fn take(&mut self, now: u64) -> bool {
+        self.0.take(MOVE_RATE, MOVE_BURST, now)
     }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::buckets::SynBucket;
+use crate::buckets::{MoveBucket, SynBucket};
 use crate::keypair::{Keypair, Slots};
 use crate::staging::Staging;
 
@@ -98,6 +98,9 @@ pub enum Reason {
     KeepaliveWithoutKey = 5,
 }
 
+/// How many reasons there are.
+const REASONS: usize = Reason::KeepaliveWithoutKey as usize;
+
 /// What is read and changed together, under one lock.
 #[derive(Default)]
 pub struct Link {
@@ -115,12 +118,14 @@ pub struct Rare {
     pub staged: Staging,
     /// Handshake message that waits for a path, and since when; only the newest counts.
     pub held: Option<(Box<[u8]>, u64)>,
-    /// Edges already told, so that each is told once a second.
-    pub needed: Option<(Reason, u64)>,
+    /// When each reason for a handshake was told last, so that it is told once a second; 0 = never.
+    pub needed_at: [u64; REASONS],
     /// The same for a path.
     pub needed_path_at: Option<u64>,
     /// The same for an address that is not the path's.
     pub new_address: Option<(Place, u64)>,
+    /// Which addresses are told of, where there are ever others.
+    pub moves: MoveBucket,
     /// The same for cookies that went by a relay.
     pub relay_cookie_at: Option<u64>,
     /// Which dropped beginnings of connections are told of.
@@ -141,7 +146,7 @@ impl Link {
     /// The next need of a handshake is told at once.
     pub fn forget_needed(&mut self) {
         if let Some(rare) = self.rare_if_any() {
-            rare.needed = None;
+            rare.needed_at = [0; REASONS];
         }
     }
 

@@ -335,11 +335,11 @@ impl Shared {
 
     /// Asks for a handshake, at most once a second for each reason.
     pub fn need_handshake(&self, peer: &Peer, link: &mut Link, reason: Reason, now: u64) {
-        let rare = link.rare();
-        if rare.needed.is_some_and(|(told, at)| told == reason && now.saturating_sub(at) < EDGE_MS) {
+        let told = &mut link.rare().needed_at[reason as usize - 1];
+        if *told != 0 && now.saturating_sub(*told) < EDGE_MS {
             return;
         }
-        rare.needed = Some((reason, now));
+        *told = now;
         self.tell(&Record::new(Kind::NeedHandshake).peer(peer.id).aux(reason as u32));
     }
 
@@ -432,6 +432,24 @@ mod tests {
         }
         assert_eq!((out[4], &out[16..19]), (Kind::TunError as u8, &b"EIO"[..]));
         assert_eq!(shared.counters.get(Count::DropTunWrite), 9);
+    }
+
+    #[test]
+    fn each_reason_for_a_handshake_is_told_once_a_second_though_they_take_turns() {
+        let shared = Shared::new().expect("an engine");
+        let peer = Peer::new(1, [0; 32], false, false);
+        let mut out = [0; 4_096];
+        for (now, told) in [(5, 2), (1_004, 0), (1_005, 2)] {
+            for _ in 0..50 {
+                for reason in [Reason::Age120, Reason::Age165] {
+                    shared.need_handshake(&peer, &mut peer.link(), reason, now);
+                }
+            }
+            assert_eq!(shared.records.poll(&mut out), Ok(told * 16), "at {now}");
+        }
+        peer.link().forget_needed();
+        shared.need_handshake(&peer, &mut peer.link(), Reason::Age165, 1_006);
+        assert_eq!(shared.records.poll(&mut out), Ok(16));
     }
 
     #[test]

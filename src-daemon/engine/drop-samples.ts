@@ -1,4 +1,5 @@
 /** Which of the packets that the filter dropped are told of: few, however many there are (localapi-and-daemon.md §9.5). */
+import { type Bucket, take } from './bucket.ts';
 import { PROTOCOL_TCP, protocolOf } from './inner.ts';
 
 /** The beginning of a connection is told of apart: its sender is told that it was refused. Per peer. */
@@ -10,12 +11,7 @@ const OTHERS_BURST = 10;
 /** IP header with options and a TCP header without. */
 const SAMPLE_BYTES = 96;
 
-/** Of one sender; the tokens are as of `at`, engine clock ms. */
-export interface Bucket {
-  tokens: number;
-  at: number;
-}
-
+/** Of one sender. */
 export const synBucket = (): Bucket => ({ tokens: SYN_BURST, at: 0 });
 
 export class DropSampler {
@@ -35,12 +31,4 @@ export class DropSampler {
         : take(this.#others, OTHERS_PER_MS, OTHERS_BURST, now);
     return mayTell ? packet.slice(0, Math.min(length, SAMPLE_BYTES)) : undefined;
   }
-}
-
-function take(bucket: Bucket, perMs: number, burst: number, now: number): boolean {
-  bucket.tokens = Math.min(burst, bucket.tokens + Math.max(0, now - bucket.at) * perMs);
-  bucket.at = now;
-  if (bucket.tokens < 1) return false;
-  bucket.tokens--;
-  return true;
 }

@@ -4,6 +4,7 @@ import type { SockAddr } from '#shared/ip/address.ts';
 import { DATA_OVERHEAD, RENEW_ON_RECEIVE_MS } from '../wireguard/constants.ts';
 import { COOKIE_REPLY_BYTES, INITIATION_BYTES, RESPONSE_BYTES, readU32 } from '../wireguard/messages.ts';
 import { ReplayWindow } from '../wireguard/replay.ts';
+import { take } from './bucket.ts';
 import { classify, Kind } from './classify.ts';
 import type { HandshakeGuard } from './guard.ts';
 import {
@@ -19,7 +20,7 @@ import {
 } from './inner.ts';
 import type { TransportKeypair } from './keypair.ts';
 import type { Outbound, SendDatagram } from './outbound.ts';
-import type { PeerState } from './peer.ts';
+import { MOVE_BURST, MOVES_PER_MS, type PeerState } from './peer.ts';
 import { type EngineState, LocalUse } from './state.ts';
 import type { SocketId } from './types.ts';
 
@@ -285,16 +286,17 @@ export class Inbound {
       peer.rxBestAt = now;
       return;
     }
-    if (peer.wireguardOnly) peer.path = { mode: 'direct', direct: from, via: extra(via) };
     const told = peer.newAddress;
-    if (
+    const isTold =
       told !== undefined &&
       told.port === from.port &&
       told.ip === from.ip &&
       peer.newAddressVia === via &&
-      now - peer.newAddressAt < NEW_ADDRESS_MS
-    )
-      return;
+      now - peer.newAddressAt < NEW_ADDRESS_MS;
+    // From ever other addresses: few are told, and nobody is followed to one that was not.
+    if (!isTold && !take(peer.moves, MOVES_PER_MS, MOVE_BURST, now)) return;
+    if (peer.wireguardOnly) peer.path = { mode: 'direct', direct: from, via: extra(via) };
+    if (isTold) return;
     peer.newAddress = from;
     peer.newAddressVia = via;
     peer.newAddressAt = now;

@@ -123,7 +123,7 @@ export class Operations {
         return;
       case 'expire-send':
         peer.slots.expireSend();
-        peer.neededReason = undefined;
+        peer.neededAt = undefined;
         return;
       case 'drop-staged':
         this.#dropStaged(peer);
@@ -152,7 +152,7 @@ export class Operations {
     state.indices.addKeypair(installed);
     // The message that completed it was authentic: whatever was unanswered is answered.
     state.touchReceived(peer);
-    peer.neededReason = undefined;
+    peer.neededAt = undefined;
     if (keypair.role === 'initiator') {
       peer.lastHandshakeMs = state.now;
       state.freeKeypairs(peer.slots.installAsInitiator(installed));
@@ -164,7 +164,7 @@ export class Operations {
 
   #erase(peer: PeerState): void {
     this.#state.freeKeypairs(peer.slots.clear());
-    peer.neededReason = undefined;
+    peer.neededAt = undefined;
     this.#state.indices.dropPeer(peer);
     this.#dropStaged(peer);
   }

@@ -1,10 +1,15 @@
 /** What the portable engine keeps of one peer: slots, path, staged packets, activity words and counts. */
 import { copyOf } from '#shared/bytes/bytes.ts';
 import type { SockAddr } from '#shared/ip/address.ts';
-import { type Bucket, synBucket } from './drop-samples.ts';
+import type { Bucket } from './bucket.ts';
+import { synBucket } from './drop-samples.ts';
 import { KeypairSlots } from './keypair.ts';
 import { StagedQueue } from './staging.ts';
 import type { HandshakeReason, PeerActivity, PeerId, PeerPath, SocketId } from './types.ts';
+
+/** Addresses of a peer that are new and told of. It has few, but may send from as many as it likes. */
+export const MOVE_BURST = 8;
+export const MOVES_PER_MS = 8 / 1_000;
 
 const NO_PATH: PeerPath = { mode: 'none' };
 
@@ -33,12 +38,12 @@ export class PeerState {
   rxPackets: number;
 
   /** Edges already told, so that each is told once a second. */
-  neededReason: HandshakeReason | undefined;
-  neededAt: number;
+  neededAt: Map<HandshakeReason, number> | undefined;
   neededPathAt: number;
   newAddress: SockAddr | undefined;
   newAddressVia: SocketId;
   newAddressAt: number;
+  readonly moves: Bucket;
   relayCookieAt: number;
   readonly dropSamples: Bucket;
 
@@ -67,12 +72,12 @@ export class PeerState {
     this.rxBytes = 0;
     this.txPackets = 0;
     this.rxPackets = 0;
-    this.neededReason = undefined;
-    this.neededAt = Number.NEGATIVE_INFINITY;
+    this.neededAt = undefined;
     this.neededPathAt = Number.NEGATIVE_INFINITY;
     this.newAddress = undefined;
     this.newAddressVia = 0;
     this.newAddressAt = Number.NEGATIVE_INFINITY;
+    this.moves = { tokens: MOVE_BURST, at: 0 };
     this.relayCookieAt = Number.NEGATIVE_INFINITY;
     this.dropSamples = synBucket();
   }

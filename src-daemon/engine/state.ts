@@ -155,9 +155,10 @@ export class EngineState {
   }
 
   needHandshake(peer: PeerState, reason: HandshakeReason): void {
-    if (peer.neededReason === reason && this.now - peer.neededAt < EDGE_MS) return;
-    peer.neededReason = reason;
-    peer.neededAt = this.now;
+    peer.neededAt ??= new Map();
+    const told = peer.neededAt.get(reason);
+    if (told !== undefined && this.now - told < EDGE_MS) return;
+    peer.neededAt.set(reason, this.now);
     this.records.push({ type: 'need-handshake', peer: peer.id, reason });
   }
 

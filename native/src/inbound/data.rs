@@ -146,14 +146,19 @@ impl Shared {
         if link.path.direct == Some(place) {
             return set(&peer.activity.rx_best_at, now);
         }
+        let rare = link.rare();
+        let is_told = rare.new_address.is_some_and(|(told, at)| told == place && now.saturating_sub(at) < EDGE_MS);
+        // From ever other addresses: few are told, and nobody is followed to one that was not.
+        if !is_told && !rare.moves.take(now) {
+            return;
+        }
         if peer.is_wireguard_only {
             link.path = Path { mode: Mode::Direct, direct: Some(place), ..Path::default() };
         }
-        let rare = link.rare();
-        if rare.new_address.is_some_and(|(told, at)| told == place && now.saturating_sub(at) < EDGE_MS) {
+        if is_told {
             return;
         }
-        rare.new_address = Some((place, now));
+        link.rare().new_address = Some((place, now));
         self.tell(&Record::new(Kind::NewAddress).peer(peer.id).aux(place.via).address(Some(place.to)));
     }
 }

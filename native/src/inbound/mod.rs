@@ -236,6 +236,29 @@ mod tests {
     }
 
     #[test]
+    fn whoever_sends_from_ever_other_addresses_is_told_of_a_few_times_a_second() {
+        for is_wireguard_only in [false, true] {
+            let shared = Shared::new().expect("an engine");
+            let peer = Peer::new(1, KEY, is_wireguard_only, false);
+            let mut out = [0; 64];
+            let mut told = None;
+            for second in 1..4 {
+                let mut count = 0;
+                for port in 1..1_000 {
+                    let place = Place { to: SocketAddr::from(([192, 0, 2, 1], port)), via: 0 };
+                    shared.note_source(&peer, place, second * 1_000);
+                    if shared.records.poll(&mut out) != Ok(0) {
+                        (told, count) = (Some(place), count + 1);
+                    }
+                    // Nobody is followed in silence.
+                    assert_eq!(peer.link().path.direct, told.filter(|_| is_wireguard_only));
+                }
+                assert_eq!(count, 8, "in second {second}");
+            }
+        }
+    }
+
+    #[test]
     fn marks_of_the_way_reach_the_packet_as_rfc_6040_says() {
         let normal = Flags { ecn: true, ..Flags::default() };
         for flags in [Flags::default(), normal] {

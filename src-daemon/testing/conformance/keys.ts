@@ -179,6 +179,17 @@ export function keyConformance(make: MakeEngine): void {
     expect(rig.seen('need-handshake').map(({ reason }) => reason)).toEqual(['age-165']);
   });
 
+  test('whoever sends and receives under an old key asks once a second for each reason', async () => {
+    await using rig = await engineRig(make);
+    rig.install();
+    await rig.clock.advance(166_000);
+    for (let i = 0n; i < 10n; i++) {
+      rig.fromHost(OUT);
+      await rig.fromWire(dataPacket(i, IN));
+    }
+    expect(rig.seen('need-handshake').map(({ reason }) => reason)).toEqual(['age-120', 'age-165']);
+  });
+
   test('after the identity changed nothing is sent, and what is under way still arrives', async () => {
     await using rig = await engineRig(make);
     rig.install();

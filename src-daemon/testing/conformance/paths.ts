@@ -123,6 +123,24 @@ export function pathConformance(make: MakeEngine): void {
     expect(rig.sent.at(-1)?.to).toEqual(FAR);
   });
 
+  test('whoever sends from ever other addresses is told of a few times, and followed no further', async () => {
+    await using rig = await engineRig(make);
+    rig.engine.apply([
+      { op: 'peer-del', peer: PEER },
+      { op: 'peer-add', peer: PEER, publicKey: FAR_KEY.publicRaw, wireguardOnly: true },
+      { op: 'routes-set', routes: [{ prefix: `${FAR_INNER}/32`, peer: PEER }] },
+      { op: 'path-set', peer: PEER, path: { mode: 'direct', direct: FAR } },
+    ]);
+    rig.install();
+    for (let i = 0; i < 40; i++)
+      await rig.fromWire(dataPacket(BigInt(i), IN), { ...ELSEWHERE, port: 1_000 + i });
+    expect(rig.toHost).toHaveLength(40);
+    const told = rig.seen('new-address').map(({ from }) => from);
+    expect(told).toHaveLength(8);
+    rig.fromHost(OUT);
+    expect(rig.sent.at(-1)?.to).toEqual(told.at(-1));
+  });
+
   test('a peer without disco is followed, by authentic packets only', async () => {
     await using rig = await engineRig(make);
     rig.engine.apply([
