@@ -195,11 +195,15 @@ fn is_equal(a: &[u8], b: &[u8]) -> bool {
 
 /// Token bucket per source: 20 a second, 5 at once; sources unseen for a second are forgotten.
 #[derive(Default)]
-struct Limiter(HashMap<[u8; 32], (f64, u64)>);
+struct Limiter {
+    sources: HashMap<[u8; 32], (f64, u64)>,
+    /// From when on all of them may be looked through again: not for each message of a flood.
+    next_look: u64,
+}
 
 impl Limiter {
     fn allows(&mut self, source: [u8; 32], now: u64) -> bool {
-        if let Some((tokens, at)) = self.0.get_mut(&source) {
+        if let Some((tokens, at)) = self.sources.get_mut(&source) {
             *tokens = (*tokens + now.saturating_sub(*at) as f64 * LIMIT_PER_MS).min(LIMIT_BURST);
             *at = now;
             if *tokens < 1.0 {
@@ -208,13 +212,36 @@ impl Limiter {
             *tokens -= 1.0;
             return true;
         }
-        if self.0.len() >= LIMIT_SOURCES {
-            self.0.retain(|_, (_, at)| now.saturating_sub(*at) < LIMIT_IDLE_MS);
+        if self.sources.len() >= LIMIT_SOURCES && now >= self.next_look {
+            self.sources.retain(|_, (_, at)| now.saturating_sub(*at) < LIMIT_IDLE_MS);
+            self.next_look = now + LIMIT_IDLE_MS;
         }
-        if self.0.len() >= LIMIT_SOURCES {
+        if self.sources.len() >= LIMIT_SOURCES {
             return false;
         }
-        self.0.insert(source, (LIMIT_BURST - 1.0, now));
+        self.sources.insert(source, (LIMIT_BURST - 1.0, now));
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(i: usize) -> [u8; 32] {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&i.to_le_bytes());
+        key
+    }
+
+    #[test]
+    fn a_full_limiter_is_looked_through_once_a_second() {
+        let mut limiter = Limiter::default();
+        assert!((0..LIMIT_SOURCES).all(|i| limiter.allows(key(i), 100)));
+        for now in [600, 1_599] {
+            assert!(!limiter.allows(key(LIMIT_SOURCES), now), "at {now}");
+        }
+        assert!(limiter.allows(key(LIMIT_SOURCES), 1_600));
+        assert_eq!(limiter.sources.len(), 1);
     }
 }

@@ -137,11 +137,13 @@ function encodeSource(source: Source): { readonly cookie: Uint8Array; readonly l
 /** Token bucket per source: 20 a second, 5 at once; sources unseen for a second are forgotten. */
 class SourceLimiter {
   readonly #sources = new Map<string, { tokens: number; at: number }>();
+  /** From when on all of them may be looked through again: not for each message of a flood. */
+  #nextLook = 0;
 
   allows(source: string, now: number): boolean {
     const known = this.#sources.get(source);
     if (known === undefined) {
-      if (this.#sources.size >= LIMIT_SOURCES) this.#forget(now);
+      if (this.#sources.size >= LIMIT_SOURCES && now >= this.#nextLook) this.#forget(now);
       if (this.#sources.size >= LIMIT_SOURCES) return false;
       this.#sources.set(source, { tokens: LIMIT_BURST - 1, at: now });
       return true;
@@ -154,6 +156,7 @@ class SourceLimiter {
   }
 
   #forget(now: number): void {
+    this.#nextLook = now + LIMIT_IDLE_MS;
     for (const [source, { at }] of this.#sources) if (now - at >= LIMIT_IDLE_MS) this.#sources.delete(source);
   }
 }
