@@ -68,6 +68,8 @@ export class Transport {
     }
     // TSMP is short: a fragmented one is nobody's.
     if (hasMore && this.protocol === PROTOCOL_TSMP) return;
+    // Nor is what only the other IP version has, and would be an answer there.
+    if (this.protocol === ((packet[0] as number) >> 4 === 4 ? PROTOCOL_ICMPV6 : PROTOCOL_ICMP)) return;
     this.#readTransport(packet, at, length);
   }
 

@@ -149,3 +149,37 @@ fn is_answer(transport: &Transport) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rules::Policy;
+
+    #[test]
+    fn messages_of_the_other_versions_icmp_are_no_answers() {
+        let rules = Some(Rules::compile(&Policy::default()));
+        let filter = PacketFilter { rules, ..PacketFilter::default() };
+        let judge = |version: u8, protocol: u8, kind: u8| {
+            let mut packet = vec![0; 48];
+            (packet[0], packet[3]) = (version << 4 | 5, 48);
+            if version == 4 {
+                (packet[9], packet[20]) = (protocol, kind);
+            } else {
+                packet[3] = 0;
+                (packet[5], packet[6], packet[40]) = (8, protocol, kind);
+            }
+            let inner = Inner::parse(&packet).expect("a packet");
+            filter.inbound(&inner, 1, false, &mut VerdictCache::default())
+        };
+        for kind in [0, 3, 11, 12] {
+            assert_eq!((judge(4, ICMP, kind), judge(6, ICMP, kind)), (Verdict::Pass, Verdict::Unreadable), "{kind}");
+        }
+        for kind in [1, 2, 3, 4, 129] {
+            assert_eq!(
+                (judge(6, ICMPV6, kind), judge(4, ICMPV6, kind)),
+                (Verdict::Pass, Verdict::Unreadable),
+                "{kind}"
+            );
+        }
+    }
+}

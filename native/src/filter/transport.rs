@@ -76,6 +76,10 @@ impl Transport {
         if has_more && self.protocol == TSMP {
             return;
         }
+        // Nor is what only the other IP version has, and would be an answer there.
+        if self.protocol == if bytes[0] >> 4 == 4 { ICMPV6 } else { ICMP } {
+            return;
+        }
         let header = &bytes[at..];
         let needed = match self.protocol {
             TCP => 20,

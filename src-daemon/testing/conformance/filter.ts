@@ -114,6 +114,16 @@ export function filterConformance(make: MakeEngine): void {
     ]);
   });
 
+  test("an answer of the other IP version's ICMP is none", async () => {
+    await using rig = await ready(make, []);
+    // Unreachable, in either version's numbers.
+    const unreachable = (protocol: number, type: number): Uint8Array =>
+      ipPacket({ from: FAR_INNER, to: INNER, protocol, payload: Uint8Array.of(type, 0, 0, 0, 0, 0, 0, 0) });
+    await arrive(rig, [unreachable(1, 3), unreachable(58, 1)]);
+    expect(rig.toHost).toEqual([unreachable(1, 3)]);
+    expect(rig.stat('drop.in-unreadable')).toBe(1);
+  });
+
   test('a tap sees what comes and goes, judged or not, until it is taken away', async () => {
     await using rig = await ready(make, []);
     const seen: [string, Uint8Array][] = [];
