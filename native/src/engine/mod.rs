@@ -142,8 +142,10 @@ impl Engine {
         drop(threads);
         let mut old = failed.shared.write();
         let ends = (std::mem::take(&mut old.wire), std::mem::take(&mut old.host));
+        let extra = std::mem::take(&mut old.extra);
         old.is_running = false;
         drop(old);
+        self.shared.write().extra = extra;
         self.start_with(&mut control, &config, ends)
     }
 
@@ -249,4 +251,35 @@ fn open_device(config: &Config) -> Result<Host, Failure> {
         }
     }
     crate::plain::open_device(&config.name, config.mtu)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn configured() -> Engine {
+        let engine = Engine::new().expect("an engine");
+        let config = Config {
+            host: Side::Ring,
+            wire: Side::Ring,
+            mtu: 1_280,
+            binding: Binding::default(),
+            under_load: None,
+            is_plain: false,
+            threads: 0,
+            name: String::new(),
+        };
+        engine.control().config = Some(config);
+        engine
+    }
+
+    #[test]
+    fn sockets_that_are_taken_over_are_known_to_be_open() {
+        let (failed, next) = (configured(), configured());
+        failed.start().expect("nothing to open");
+        failed.shared.write().extra.insert(7);
+        next.start_from(&failed).expect("nothing to open");
+        assert_eq!(next.shared.read().extra.iter().collect::<Vec<_>>(), [&7]);
+        assert!(failed.shared.read().extra.is_empty());
+    }
 }
