@@ -326,12 +326,11 @@ pub extern "C" fn pe_stop(handle: u64) -> i32 {
 /// Ends the engine, wipes its keys and forgets it. Waits for its threads, which are never busy for long.
 #[unsafe(no_mangle)]
 pub extern "C" fn pe_destroy(handle: u64) -> i32 {
-    let Ok(engine) = engine_of(handle) else { return Failure::Stale.code() };
     let mut slots = SLOTS.write().unwrap_or_else(PoisonError::into_inner);
-    if let Some(slot) = slots.get_mut(handle as u32 as usize) {
-        slot.engine = None;
-    }
+    let slot = slots.get_mut(handle as u32 as usize).filter(|slot| u64::from(slot.generation) == handle >> 32);
+    let taken = slot.and_then(|slot| slot.engine.take());
     drop(slots);
+    let Some(engine) = taken else { return Failure::Stale.code() };
     match catch_unwind(AssertUnwindSafe(|| engine.destroy())) {
         Ok(()) => 0,
         Err(_) => Failure::Panicked.code(),
@@ -365,6 +364,42 @@ mod tests {
         assert_ne!(first, second);
         assert_eq!((pe_start(0), pe_start(u64::MAX)), (-2, -2));
         assert_eq!(pe_destroy(second), 0);
+    }
+
+    /// What several threads get that do the same at once.
+    fn at_once(work: impl Fn() -> i32 + Sync) -> [i32; 2] {
+        let both = std::sync::Barrier::new(2);
+        let one = || {
+            both.wait();
+            work()
+        };
+        std::thread::scope(|scope| {
+            let threads = [scope.spawn(one), scope.spawn(one)];
+            threads.map(|thread| thread.join().expect("no panic"))
+        })
+    }
+
+    #[test]
+    fn of_two_threads_that_end_an_engine_one_does() {
+        for _ in 0..2_000 {
+            let handle = pe_create() as u64;
+            let mut results = at_once(|| pe_destroy(handle));
+            results.sort_unstable();
+            assert_eq!(results, [-2, 0]);
+        }
+    }
+
+    #[test]
+    fn of_two_threads_that_add_a_peer_one_does() {
+        let mut add = [0; 48];
+        (add[0], add[4], add[8]) = (2, 40, 5);
+        for _ in 0..2_000 {
+            let handle = pe_create() as u64;
+            let mut results = at_once(|| apply(handle, &add));
+            results.sort_unstable();
+            assert_eq!(results, [Failure::Refused.code(), 0]);
+            assert_eq!(pe_destroy(handle), 0);
+        }
     }
 
     #[test]

@@ -20,6 +20,8 @@ impl Engine {
     /// Does all operations of a batch, or none.
     pub fn apply(&self, bytes: &[u8]) -> Result<(), (Failure, Option<plan::Refusal>)> {
         let ops = ops::read(bytes).ok_or((Failure::Invalid, None))?;
+        // From the checks on: nothing that another thread does may come between them and what they allow.
+        let mut control = self.control();
         for op in &ops {
             match op {
                 Op::Clock(now) => self.shared.clock.set(*now),
@@ -33,7 +35,6 @@ impl Engine {
         // What takes long is made ready before anybody has to wait for it, and what it replaces ends after that.
         let ready: Vec<Ready> = ops.into_iter().map(Ready::of).collect();
         let mut replaced = Vec::new();
-        let mut control = self.control();
         let mut state = self.shared.write();
         for op in ready {
             match op {
