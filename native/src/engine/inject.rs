@@ -15,6 +15,13 @@ impl Engine {
     pub fn inject(&self, bytes: &[u8]) -> Option<u32> {
         let mut control = self.control();
         let state = self.shared.read();
+        let accepted = self.inject_all(&mut control, &state, bytes);
+        // Also what came before a record that cannot be read.
+        self.shared.flush_runs(&state, &mut self.shared.tx());
+        accepted
+    }
+
+    fn inject_all(&self, control: &mut Control, state: &State, bytes: &[u8]) -> Option<u32> {
         let mut from = Reader::new(bytes);
         let mut accepted = 0;
         let mut now = self.shared.clock.now();
@@ -26,11 +33,10 @@ impl Engine {
                 now = self.shared.clock.now();
             } else if !state.is_running {
                 self.shared.count(Count::DropNotReady);
-            } else if self.inject_one(&mut control, &state, number, &mut payload, now)? {
+            } else if self.inject_one(control, state, number, &mut payload, now)? {
                 accepted += 1;
             }
         }
-        self.shared.flush_runs(&state, &mut self.shared.tx());
         Some(accepted)
     }
 
@@ -116,8 +122,44 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::peer::Peer;
+    use crate::keypair::Keypair;
+    use crate::ops::NewKeypair;
+    use crate::peer::{Mode, Path, Peer};
+    use crate::ports::Wire;
+    use crate::records::Kind;
     use crate::table::Prefix;
+
+    #[test]
+    fn what_precedes_a_broken_record_leaves_at_once() {
+        let engine = Engine::new().expect("an engine");
+        let mut state = engine.shared.write();
+        (state.is_running, state.wire) = (true, Wire::Ring);
+        let peer = Arc::new(Peer::new(5, [7; 32], false, false));
+        let place = Place { to: ([192, 0, 2, 1], 9).into(), via: 0 };
+        let given = NewKeypair {
+            peer: 5,
+            is_initiator: true,
+            local_index: 1,
+            remote_index: 2,
+            send_key: &[1; 32],
+            receive_key: &[2; 32],
+            created_ms: engine.shared.clock.now(),
+            first_packet: None,
+        };
+        let mut link = peer.link();
+        link.path = Path { mode: Mode::Direct, direct: Some(place), ..Path::default() };
+        link.slots.install_as_initiator(Arc::new(Keypair::new(&given)));
+        drop(link);
+        state.peers.insert(5, peer);
+        drop(state);
+        // A packet for the peer, then a record of which nothing but the beginning is there.
+        let packet = [[68, 0, 0, 0, 6, 0, 0, 0], [5, 0, 0, 0, 0x45, 0, 68, 0]].concat();
+        assert_eq!(engine.inject(&packet), None);
+        let mut out = [0; 256];
+        let size = engine.shared.records.poll(&mut out).expect("room for all");
+        let kinds: Vec<u8> = (0..size).step_by(8).map(|at| out[at + 4]).collect();
+        assert!(kinds.contains(&(Kind::UdpOut as u8)), "{kinds:?}");
+    }
 
     #[test]
     fn a_packet_longer_than_any_device_gives_is_refused() {
