@@ -128,6 +128,7 @@ impl Engine {
             return Err(Failure::Config);
         }
         let ends = open(&config)?;
+        control.binding = config.binding;
         self.start_with(&mut control, &config, ends)
     }
 
@@ -138,7 +139,11 @@ impl Engine {
         if self.shared.read().is_running {
             return Err(Failure::WrongState);
         }
-        let threads = failed.control().threads.take();
+        let mut before = failed.control();
+        // As its sockets were bound last, whatever it was told at first.
+        control.binding = before.binding;
+        let threads = before.threads.take();
+        drop(before);
         drop(threads);
         let mut old = failed.shared.write();
         let ends = (std::mem::take(&mut old.wire), std::mem::take(&mut old.host));
@@ -151,7 +156,6 @@ impl Engine {
 
     fn start_with(&self, control: &mut Control, config: &Config, ends: (Wire, Host)) -> Result<(), Failure> {
         let (wire, host) = ends;
-        control.binding = config.binding;
         let mut state = self.shared.write();
         state.wire = wire;
         state.host = host;
@@ -274,11 +278,14 @@ mod tests {
     }
 
     #[test]
-    fn sockets_that_are_taken_over_are_known_to_be_open() {
+    fn sockets_that_are_taken_over_are_known_as_they_are() {
         let (failed, next) = (configured(), configured());
         failed.start().expect("nothing to open");
         failed.shared.write().extra.insert(7);
+        let rebound = Binding { port: 9, mark: Some(5), dont_fragment: true };
+        failed.control().binding = rebound;
         next.start_from(&failed).expect("nothing to open");
+        assert_eq!(next.control().binding, rebound);
         assert_eq!(next.shared.read().extra.iter().collect::<Vec<_>>(), [&7]);
         assert!(failed.shared.read().extra.is_empty());
     }
