@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use crate::codec::address_block;
 use crate::counters::Count;
@@ -116,7 +116,7 @@ impl Shared {
 
     /// Inner packets to a given peer: sealed, or kept until they can be.
     pub fn to_peer(&self, state: &State, tx: &mut Tx, peer: &Arc<Peer>, packets: Packets, now: u64) {
-        let mut link = peer.link();
+        let mut link = self.link_in_order(peer);
         let ways = link.path.ways(now);
         let keypair = link.sender(now, packets.count() as u64).cloned();
         let Some(keypair) = keypair.filter(|_| !ways.is_none()) else {
@@ -140,6 +140,19 @@ impl Shared {
         }
         self.note_sent(peer, packets.count(), packets.bytes(), now);
         self.check_age(&bound, now);
+    }
+
+    /// Once what waited has left. Only threads with a `Tx` of their own ever find it on its way.
+    fn link_in_order<'a>(&self, peer: &'a Peer) -> MutexGuard<'a, Link> {
+        loop {
+            let link = peer.link();
+            // After a panic nobody may be left to send it.
+            if !link.is_leaving || self.is_poisoned() {
+                return link;
+            }
+            drop(link);
+            std::thread::yield_now();
+        }
     }
 
     fn stage(&self, tx: &mut Tx, link: &mut Link, packets: Packets, now: u64) {
@@ -350,5 +363,119 @@ impl Shared {
         tx.unknown_at.insert(ip, now);
         let block = address_block(Some((ip, 0).into()));
         self.tell(&Record::new(Kind::UnknownDestination).data(&block));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU32;
+    use std::thread;
+
+    use super::*;
+    use crate::crypto::aead::{Key, Text};
+    use crate::inbound::{Opened, Origin};
+    use crate::inner::{le32, le64};
+    use crate::keypair::Keypair;
+    use crate::ops::NewKeypair;
+    use crate::peer::{Mode, Path};
+    use crate::ports::Wire;
+    use crate::table::Prefix;
+
+    const KEY: [u8; 32] = [7; 32];
+    const INDEX: u32 = 9;
+    /// Where the number of a packet stands.
+    const NUMBER: usize = 36;
+
+    fn packet(number: u32) -> Vec<u8> {
+        let mut packet = vec![0; NUMBER + 4];
+        (packet[0], packet[3], packet[9]) = (0x45, NUMBER as u8 + 4, 17);
+        packet[16..20].copy_from_slice(&[10, 0, 0, 2]);
+        packet[NUMBER..].copy_from_slice(&number.to_le_bytes());
+        packet
+    }
+
+    fn place() -> Place {
+        Place { to: ([192, 0, 2, 1], 9).into(), via: 0 }
+    }
+
+    /// With one peer, whose first packet is waited for to send under its key.
+    fn engine() -> Shared {
+        let shared = Shared::new().expect("an engine");
+        shared.clock.set(2);
+        let peer = Arc::new(Peer::new(1, KEY, false, false));
+        let keypair = Arc::new(Keypair::new(&NewKeypair {
+            peer: 1,
+            is_initiator: false,
+            local_index: INDEX,
+            remote_index: INDEX,
+            send_key: &KEY,
+            receive_key: &KEY,
+            created_ms: 1,
+            first_packet: None,
+        }));
+        peer.link().path = Path { mode: Mode::Direct, direct: Some(place()), ..Path::default() };
+        peer.link().slots.install_as_responder(keypair.clone());
+        shared.indices_mut().add_keypair(peer.clone(), keypair);
+        let mut state = shared.write();
+        (state.wire, state.mtu) = (Wire::Ring, 1_280);
+        state.routes.set(Prefix { ip: [10, 0, 0, 2].into(), bits: 32 }, 1);
+        state.peers.insert(1, peer);
+        drop(state);
+        shared
+    }
+
+    /// As a thread that reads from the wire.
+    fn receive_keepalive(shared: &Shared) {
+        let mut datagram = [[4, 0, 0, 0, INDEX as u8, 0, 0, 0].as_slice(), &[0; DATA_OVERHEAD - 8]].concat();
+        Key::new(&KEY).seal(&mut datagram, &[Text { at: 16, len: 0, counter: 0 }]);
+        let origin = Origin::Wire { place: place(), ecn: 0 };
+        let (state, mut opened) = (shared.read(), Opened::default());
+        shared.open(&mut opened, &mut datagram, DATA_OVERHEAD, &origin, 2);
+        shared.take_in(&state, &mut shared.rx(), &mut opened, &datagram, &origin, 2);
+    }
+
+    /// Numbers of the packets that left, in their order.
+    fn left(shared: &Shared) -> Vec<u32> {
+        let mut out = vec![0; 1 << 20];
+        let size = shared.records.poll(&mut out).expect("room for all");
+        let (mut numbers, mut at) = (Vec::new(), 0);
+        while at < size {
+            let length = le32(&out, at) as usize;
+            if out[at + 4] == Kind::UdpOut as u8 {
+                let data = &mut out[at + 44..at + length];
+                let text = Text { at: 16, len: data.len() - DATA_OVERHEAD, counter: le64(data, 8) };
+                let mut good = [false];
+                Key::new(&KEY).open(data, &[text], &mut good);
+                assert_eq!(good, [true]);
+                numbers.push(le32(data, 16 + NUMBER));
+            }
+            at += length.next_multiple_of(8);
+        }
+        numbers
+    }
+
+    #[test]
+    fn what_waited_for_a_key_leaves_before_what_comes_later() {
+        for round in 0..60 {
+            let shared = engine();
+            let sent = AtomicU32::new(0);
+            thread::scope(|scope| {
+                // As a thread that reads from the device.
+                scope.spawn(|| {
+                    let mut tx = Tx::default();
+                    for number in 0..60 {
+                        let state = shared.read();
+                        shared.send_from_host(&state, &mut tx, &packet(number), None, 2);
+                        shared.flush_runs(&state, &mut tx);
+                        sent.store(number, Ordering::Relaxed);
+                    }
+                });
+                while sent.load(Ordering::Relaxed) < 20 {
+                    std::hint::spin_loop();
+                }
+                receive_keepalive(&shared);
+            });
+            assert!(left(&shared).into_iter().eq(0..60), "in round {round}");
+        }
     }
 }

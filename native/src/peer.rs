@@ -108,6 +108,8 @@ pub struct Link {
     pub slots: Slots,
     /// Where datagrams go.
     pub path: Path,
+    /// What waited for the key is on its way, by whoever has the engine's own `Tx`: nothing may overtake it.
+    pub is_leaving: bool,
     rare: Option<Box<Rare>>,
 }
 

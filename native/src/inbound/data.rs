@@ -93,7 +93,11 @@ impl Shared {
             return false;
         }
         let activity = &peer.activity;
-        let is_confirmation = self.confirm(peer, keypair, now);
+        // Held until what waits for the key has left: others who have it would wait for that in vain.
+        let confirming = Self::confirms(peer, keypair).then(|| self.tx());
+        if confirming.is_some() {
+            self.confirm(peer, keypair, now);
+        }
         self.touch_received(peer, now);
         add(&activity.rx_packets, packets);
         add(&activity.rx_bytes, bytes);
@@ -106,10 +110,10 @@ impl Shared {
             self.note_source(peer, place, now);
         }
         // Only now: what is flushed should already use the address just learned.
-        if is_confirmation {
-            let tx = &mut self.tx();
-            self.flush_staged(state, tx, peer, false, now);
-            self.flush_runs(state, tx);
+        if let Some(mut tx) = confirming {
+            self.flush_staged(state, &mut tx, peer, false, now);
+            self.flush_runs(state, &mut tx);
+            peer.link().is_leaving = false;
         }
         if keypair.is_initiator && keypair.age(now) > RENEW_ON_RECEIVE_MS {
             let mut link = peer.link();
@@ -123,21 +127,19 @@ impl Shared {
         true
     }
 
-    fn confirm(&self, peer: &Peer, keypair: &Arc<Keypair>, now: u64) -> bool {
-        // Only a responder's keypair waits to be confirmed.
-        if keypair.is_initiator {
-            return false;
-        }
+    /// Whether a packet under it confirms it. Only a responder's keypair waits for that, and only who receives promotes it.
+    fn confirms(peer: &Peer, keypair: &Arc<Keypair>) -> bool {
+        !keypair.is_initiator && peer.link().slots.next.as_ref().is_some_and(|next| Arc::ptr_eq(next, keypair))
+    }
+
+    fn confirm(&self, peer: &Peer, keypair: &Keypair, now: u64) {
         let mut link = peer.link();
-        if !link.slots.next.as_ref().is_some_and(|next| Arc::ptr_eq(next, keypair)) {
-            return false;
-        }
         let freed = link.slots.promote();
+        link.is_leaving = true;
         drop(link);
         self.free(freed);
         set(&peer.activity.last_handshake_ms, now);
         self.tell(&Record::new(Kind::KeyConfirmed).peer(peer.id).aux(keypair.local_index));
-        true
     }
 
     /// The engine does not roam by itself, except for peers without disco (data-plane.md §1.10).
